@@ -1,0 +1,60 @@
+# `make demo` serves the page, `make test` runs every check. Both make their own .venv first; a second call starts at once.
+# Installing takes several gigabytes, most of them torch with CUDA. On a machine without a GPU torch's CPU build will do:
+# name the package index that PyTorch's own install page gives for it in PIP_EXTRA_INDEX_URL (with uv: UV_TORCH_BACKEND=cpu).
+
+# PYTHON: 3.11 or newer. WORKERS: test processes. SELECT: which tests, as pytest's -m, empty for all.
+# ARGS: what the page is given, for example ARGS="--port 8080".
+PYTHON ?= python3
+WORKERS ?= 2
+SELECT ?= not slow
+ARGS ?=
+
+BIN := .venv/bin
+CHECKED := faceinp export demo tests
+WANTED := pyproject.toml constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format clean
+
+help:
+	@echo "make demo     serve the page on this machine"
+	@echo "make test     linter, types and tests"
+	@echo "make lint     linter and types alone"
+	@echo "make format   sort imports, lay out the code, mend what the linter can"
+	@echo "make clean    remove .venv and what checks and builds left"
+
+demo: .venv/.installed-demo
+	$(BIN)/python -m demo $(ARGS)
+
+# One thread a process: the tests run side by side already.
+test: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) -m "$(SELECT)"
+
+lint: .venv/.installed-dev
+	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/mypy
+
+format: .venv/.installed-dev
+	$(BIN)/ruff check --fix $(CHECKED)
+	$(BIN)/ruff format $(CHECKED)
+
+.venv/.installed-demo: $(WANTED)
+	$(call install,demo)
+	@touch $@
+
+# What the tests need includes all that the page needs.
+.venv/.installed-dev: $(WANTED)
+	$(call install,dev)
+	@touch $@ .venv/.installed-demo
+
+define install
+	@command -v uv >/dev/null || $(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'faceinp needs Python 3.11 or newer; name it: make PYTHON=python3.11 ...')"
+	@test -x $(BIN)/python || if command -v uv >/dev/null; then uv venv --quiet --python ">=3.11" .venv; else $(PYTHON) -m venv .venv; fi
+	@echo "Installing faceinp[$(1)] into .venv; the first time takes minutes."
+	@if command -v uv >/dev/null; then uv pip install --python $(BIN)/python -c constraints.txt -e ".[$(1)]"; \
+	else $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[$(1)]"; fi
+endef
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache tests/artifacts
+	find $(CHECKED) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,6 @@
+"""A page in the browser on which a photo is loaded, painted over and filled: ``python -m demo``."""
+
+import os
+
+# Gradio reads this when it is imported, so it stands before any import of it.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"

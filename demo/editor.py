@@ -1,0 +1,60 @@
+"""What a person painted in the editor, as a photo and its hole."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faceinp import MaskError
+
+# A pixel that a stroke covers by half or more is hole: where a stroke's soft edge looks like it ends.
+COVERED = 127
+# The editor's copy of a photo is whole pixels: of 1600, one more or less is a shift of its shape that is no change.
+SHAPE_SLACK = 0.01
+
+
+@dataclass(frozen=True)
+class Original:
+    """A photo as it was uploaded; ``height`` and ``width`` are those of the upright picture, in pixels."""
+
+    path: Path
+    height: int
+    width: int
+
+
+def read_editor(value: Mapping[str, Any] | None, original: Original) -> tuple[Path, NDArray[np.bool_]]:
+    """Turn the value of ``gr.ImageEditor(type="numpy")`` into (photo, hole).
+
+    value: {"background", "layers", "composite"}, each picture uint8 (h, w, 4) RGBA at the canvas's size, or None. What
+    is painted lies in the layers' alpha; the pictures' colours are never looked at. original: the photo of which the
+    editor shows a copy.
+
+    Returns the uploaded file and bool (H, W), True = hole, at the photo's size: the union of all layers, all False
+    where nothing is painted.
+    Raises MaskError when a layer is no RGBA picture or has another shape than the photo.
+    """
+    hole = np.zeros((original.height, original.width), np.bool_)
+    for layer in (value or {}).get("layers") or []:
+        if layer is not None:
+            hole |= _covered(np.asarray(layer), *hole.shape)
+    return original.path, hole
+
+
+def _covered(layer: NDArray[np.uint8], height: int, width: int) -> NDArray[np.bool_]:
+    """bool (height, width): where a layer is painted."""
+    if layer.ndim != 3 or layer.shape[2] != 4:
+        raise MaskError(f"A layer of the editor is RGBA; this one is {layer.shape}. Load the photo again.")
+    alpha = np.ascontiguousarray(layer[..., 3])
+    if not alpha.any():  # an empty layer may have any size
+        return np.zeros((height, width), np.bool_)
+    wide = alpha.shape[1] * height / (alpha.shape[0] * width)
+    if abs(wide - 1) > SHAPE_SLACK + 1 / min(alpha.shape):
+        raise MaskError("What is painted has another shape than the photo. Load the photo again and do not crop it.")
+    if alpha.shape != (height, width):
+        shrinks = alpha.shape[0] > height
+        alpha = cv2.resize(alpha, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return alpha > COVERED

@@ -1,0 +1,45 @@
+"""faceinp fills in missing parts of faces and says how much the result is still the same person.
+
+>>> import faceinp
+>>> result = faceinp.fill("photo.jpg", "mask.png")
+>>> result.save("out.png")
+
+Importing this package imports nothing heavy; each public name is fetched when first used.
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "fill": "faceinp.pipeline",
+    "Result": "faceinp.pipeline",
+    "load_engine": "faceinp.engines.base",
+    "list_engines": "faceinp.engines.base",
+    "Engine": "faceinp.engines.base",
+    "Photo": "faceinp.photo",
+    "Mask": "faceinp.masks",
+    "Face": "faceinp.faces",
+    "find_faces": "faceinp.faces",
+    "FaceinpError": "faceinp.errors",
+    "PhotoError": "faceinp.errors",
+    "MaskError": "faceinp.errors",
+    "NoFaceError": "faceinp.errors",
+    "EngineError": "faceinp.errors",
+    "MissingPackageError": "faceinp.errors",
+    "WeightsError": "faceinp.errors",
+    "DataError": "faceinp.errors",
+    "Cancelled": "faceinp.errors",
+}
+__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'faceinp' has no attribute {name!r}")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,358 @@
+"""The shell command ``faceinp``: parses, calls, prints.
+
+What a command needs is imported when it runs, so that ``faceinp --help`` answers at once.
+"""
+
+import argparse
+import ast
+import dataclasses
+import importlib
+import sys
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import faceinp
+from faceinp.errors import FaceinpError, MissingPackageError, WeightsError
+
+# `faceinp train NAME`: the module, its configuration, the function that takes one, and what the command is for.
+TRAININGS = {
+    "dcgan": ("faceinp.train.dcgan", "DcganRun", "train", "train the DCGAN, the prior of both latent engines"),
+    "dcgan-limits": ("faceinp.train.limits", "LimitsRun", "measure", "measure the limits of the losses on that DCGAN"),
+}
+EXTRAS = {"train": "train", "data": "train", "evaluate": "eval"}  # which extra brings what a command imports
+REQUIRED = ("data", "out")  # fields of a training's configuration that have no useful default
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command in ``argv`` (the shell's, when None) and return its exit code."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    try:
+        args = _parser(argv).parse_args(argv)
+        args.run(args)
+    except FaceinpError as error:
+        return _fail(str(error), error.exit_code)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if argv[0] not in EXTRAS or missing in ("", "faceinp"):
+            raise
+        problem = MissingPackageError(missing, EXTRAS[argv[0]])
+        return _fail(str(problem), problem.exit_code)
+    except OSError as error:
+        return _fail(str(error), FaceinpError.exit_code)
+    except KeyboardInterrupt:
+        return _fail("stopped", 130)
+    return 0
+
+
+# ---- the commands ----
+
+
+def _fill(args: argparse.Namespace) -> None:
+    from faceinp import photo
+
+    photo.output_format(args.out)  # a slip in the output's name shows before the work, not after
+    options = dict(args.set or ())
+    options |= {"fast": True} if args.fast else {}
+    options |= {name: given for name in ("iterations", "mode") if (given := getattr(args, name)) is not None}
+    result = faceinp.fill(
+        args.photo,
+        args.mask,
+        engine=faceinp.load_engine(args.engine, **options),
+        seed=args.seed,
+        aligned=args.aligned,
+        face=args.face,
+        box=args.box,
+        mask_hole=args.mask_hole,
+        blending=args.blend,
+        progress=None if args.quiet else _Bar("filling"),
+    )
+    result.save(args.out)
+    if args.quiet:
+        return
+    for note in result.notes:
+        _say(f"note: {note}")
+    print(
+        f"{args.out}: filled by {result.engine} ({result.runtime}) in {sum(result.timings.values()):.1f} s, "
+        f"known pixels changed: {result.changed_pixels:,} of {result.known_pixels:,}"
+    )
+
+
+def _engines(args: argparse.Namespace) -> None:
+    engines = faceinp.list_engines()
+    rows = [("engine", "here", "needs", "about")]
+    for engine in engines:
+        needs = ", ".join((*engine.needs.packages, *(f"weights {name}" for name in engine.needs.weights)))
+        rows.append((engine.name, "ready" if engine.ready else "no", needs or "-", engine.about))
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)))
+    for engine in engines:
+        if not engine.ready:
+            print(f"{engine.name} is not ready: {engine.missing}")
+
+
+def _train(args: argparse.Namespace) -> None:
+    module_name, config_name, function, _ = TRAININGS[args.training]
+    module = importlib.import_module(module_name)
+    config = getattr(module, config_name)
+    given = {field.name: getattr(args, field.name) for field in dataclasses.fields(config)}
+    getattr(module, function)(config(**{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}))
+
+
+def _pack(args: argparse.Namespace) -> None:
+    from faceinp.train import pack
+
+    print(pack.pack(args.run_folder, args.out))
+
+
+def _verify(args: argparse.Namespace) -> None:
+    from faceinp import weights
+
+    problems = []
+    for name in weights.CATALOGUE:
+        try:
+            weights.verify(name)
+            print(f"{name}: as recorded")
+        except WeightsError as error:
+            problems.append(str(error))
+    if problems:
+        raise WeightsError("\n".join(problems))
+
+
+def _build(args: argparse.Namespace) -> None:
+    from faceinp.train import build
+
+    built = build.build(
+        args.source,
+        args.out,
+        size=args.size,
+        split=args.split,
+        identity_from=args.identity_from,
+        smallest=args.smallest,
+        shard_megabytes=args.shard_megabytes,
+        say=_say,
+        progress=_Bar("photos"),
+    )
+    print(
+        f"{args.out}: {built.faces:,} faces in {built.shards} shards; left out: "
+        f"{built.unreadable:,} unreadable photos, {built.faceless:,} photos without a face, {built.small:,} small faces"
+    )
+
+
+def _quick(args: argparse.Namespace) -> None:
+    from faceinp.evaluate import quick
+
+    quick.run(data=args.data, out=args.out, engines=args.engines, pictures=args.pictures, seed=args.seed)
+
+
+def _frechet(args: argparse.Namespace) -> None:
+    from faceinp.evaluate import frechet
+
+    frechet.run(
+        data=args.data,
+        weights=args.weights,
+        out=args.out,
+        generator=args.generator,
+        samples=args.samples,
+        seed=args.seed,
+    )
+
+
+# ---- what the shell takes ----
+
+
+def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="faceinp", description="Fills in missing parts of faces.")
+    parser.add_argument("--version", action="version", version=f"faceinp {faceinp.__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_fill(_command(commands, "fill", _fill, "fill the hole in a face"))
+    _command(commands, "engines", _engines, "which engines there are, and whether they run here")
+    _add_train(_group(commands, "train", "train a network"), wanted="".join(argv[1:2]))
+    _add_weights(_group(commands, "weights", "pack and check trained weights"))
+    _add_data(_group(commands, "data", "make training data"))
+    _add_evaluate(_group(commands, "evaluate", "make tables of how good the engines are"))
+    return parser
+
+
+def _add_fill(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("photo", type=Path, help="the photo")
+    parser.add_argument("--mask", type=Path, required=True, help="black and white picture that shows the hole")
+    parser.add_argument(
+        "-o", "--out", type=Path, required=True, help="where the filled photo goes; its suffix is its format"
+    )
+    parser.add_argument("--engine", default="structural", help="one of `faceinp engines`")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--aligned", action="store_true", help="the photo is a square, aligned face crop already")
+    where.add_argument(
+        "--face", type=int, metavar="N", help="which face, 1 being the largest (default: the one under the mask)"
+    )
+    where.add_argument("--box", type=_box, metavar="X,Y,W,H", help="where the face is, in pixels, when it is not found")
+    parser.add_argument("--seed", type=int, default=0, help="all randomness comes from it")
+    parser.add_argument(
+        "--mask-hole", choices=("auto", "white", "black"), default="auto", help="the mask's colour of the hole"
+    )
+    parser.add_argument(
+        "--blend", choices=("poisson", "composite"), default="poisson", help="how the filling joins the photo"
+    )
+    parser.add_argument("--fast", action="store_true", help="the engine's quick setting")
+    parser.add_argument("--iterations", type=int, metavar="N", help="steps of an engine that searches")
+    parser.add_argument(
+        "--mode", choices=("robust", "faithful"), help="of the structural engine: our variant, or the paper's letter"
+    )
+    parser.add_argument(
+        "--set", type=_setting, action="append", metavar="KEY=VALUE", help="any other option of the engine (repeatable)"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def _add_train(trainings: Any, *, wanted: str) -> None:
+    for name, (module, config, _, about) in TRAININGS.items():
+        parser = _command(trainings, name, _train, about)
+        parser.set_defaults(training=name)
+        if name == wanted:  # only then is torch worth its import
+            _add_fields(parser, getattr(importlib.import_module(module), config))
+
+
+def _add_fields(parser: argparse.ArgumentParser, config: Any) -> None:
+    """One flag for each field of the dataclass ``config``."""
+    kinds = typing.get_type_hints(config)
+    for field in dataclasses.fields(config):
+        flags = [*(["-o"] if field.name == "out" else []), f"--{field.name.replace('_', '-')}"]
+        about = field.metadata.get("help", "").replace("%", "%%")
+        kind = kinds[field.name]
+        if kind is bool:
+            parser.add_argument(
+                *flags, action=argparse.BooleanOptionalAction if field.default else "store_true", help=about
+            )
+            continue
+        required = field.name in REQUIRED and not field.default
+        several = typing.get_origin(kind) is tuple
+        parser.add_argument(
+            *flags,
+            type=typing.get_args(kind)[0] if several else kind,
+            nargs="+" if several else None,
+            default=field.default,
+            required=required,
+            metavar=field.name.upper(),
+            help=about,
+        )
+
+
+def _add_weights(commands: Any) -> None:
+    pack = _command(commands, "pack", _pack, "make weights to ship from a training run")
+    pack.add_argument("run_folder", type=Path, metavar="RUN", help="the --out folder of `faceinp train dcgan`")
+    pack.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="the safetensors file to write")
+    _command(commands, "verify", _verify, "compare every file of weights with its recorded checksum")
+
+
+def _add_data(commands: Any) -> None:
+    parser = _command(commands, "build", _build, "cut aligned faces out of photos into WebDataset shards")
+    parser.add_argument("source", type=Path, metavar="SOURCE", help="the CelebA download, or any folder of photos")
+    parser.add_argument("out", type=Path, metavar="OUT", help="a new folder for the shards")
+    parser.add_argument("--size", type=int, default=256, help="side of the crops in pixels")
+    parser.add_argument("--split", choices=("train", "val", "test", "all"), default="train", help="CelebA's part")
+    parser.add_argument(
+        "--identity-from",
+        choices=("folder",),
+        help="the person is the name of the photo's folder; its largest face is taken",
+    )
+    parser.add_argument(
+        "--smallest", type=int, default=96, metavar="PIXELS", help="leave out crops narrower in their photo"
+    )
+    parser.add_argument("--shard-megabytes", type=float, default=20, metavar="MB", help="size of a shard")
+
+
+def _add_evaluate(commands: Any) -> None:
+    quick = _command(commands, "quick", _quick, "every engine on the papers' masks, in minutes")
+    quick.add_argument("--engines", type=_names, metavar="A,B", help="only these (default: all that are ready)")
+    quick.add_argument("--pictures", type=int, default=100, help="how many")
+    frechet = _command(commands, "frechet", _frechet, "Frechet distance between the generator's faces and real ones")
+    frechet.add_argument(
+        "--weights", type=Path, required=True, help="SqueezeNet 1.0 as safetensors: it sees the features"
+    )
+    frechet.add_argument("--generator", type=Path, help="packed DCGAN weights (default: the package's)")
+    frechet.add_argument("--samples", type=int, default=5000, help="faces on either side")
+    for name, parser in (("quick", quick), ("frechet", frechet)):
+        parser.add_argument("--data", nargs="+", required=True, help="shards: paths or globs of WebDataset tars")
+        parser.add_argument("-o", "--out", type=Path, default=Path("runs") / name, help="folder of the tables")
+        parser.add_argument("--seed", type=int, default=0, help="all randomness comes from it")
+
+
+def _command(commands: Any, name: str, run: Any, about: str) -> argparse.ArgumentParser:
+    parser = _subparser(commands, name, about)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _group(commands: Any, name: str, about: str) -> Any:
+    return _subparser(commands, name, about).add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+
+def _subparser(commands: Any, name: str, about: str) -> argparse.ArgumentParser:
+    sentence = f"{about[0].upper()}{about[1:]}."
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=about, description=sentence, formatter_class=_Defaults
+    )
+    return parser
+
+
+class _Defaults(argparse.HelpFormatter):
+    """Shows the default of each flag that has one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        if action.required or action.nargs == 0 or action.default in (None, "", (), argparse.SUPPRESS):
+            return action.help or ""
+        return f"{action.help} (default: %(default)s)"
+
+
+def _box(text: str) -> tuple[float, ...]:
+    box = tuple(float(number) for number in text.split(","))
+    if len(box) != 4:
+        raise argparse.ArgumentTypeError(f"{text!r} is not X,Y,W,H")
+    return box
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    try:
+        return key, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return key, {"true": True, "false": False}.get(value.lower(), value)
+
+
+# ---- what the shell shows ----
+
+
+class _Bar:
+    """Progress on one line of a terminal; nothing where stderr is none."""
+
+    def __init__(self, about: str) -> None:
+        self.about = about
+        self.shown = ""
+
+    def __call__(self, done: int, total: int, preview: Any = None) -> None:
+        if not sys.stderr.isatty():
+            return
+        filled = 30 * done // max(total, 1)
+        line = f"{self.about} [{'#' * filled}{'.' * (30 - filled)}] {done:,}/{total:,}"
+        if line != self.shown:
+            self.shown = line
+            print(f"\r{line}\033[K", end="\r\033[K" if done >= total else "", file=sys.stderr, flush=True)
+
+
+def _say(text: str) -> None:
+    print(f"\r\033[K{text}" if sys.stderr.isatty() else text, file=sys.stderr)
+
+
+def _fail(problem: str, code: int) -> int:
+    for line in problem.splitlines():
+        _say(f"faceinp: {line}")
+    return code

@@ -1,0 +1,166 @@
+"""What an engine is, and the list of those there are.
+
+An engine sees aligned crops and masks and nothing else: no files, no faces, no blending. Listing engines imports
+no heavy package; an engine imports what it needs when it is made.
+"""
+
+import importlib
+import importlib.util
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceinp import weights
+from faceinp.errors import EngineError, MissingPackageError
+
+# The files of this package that register engines, in the order in which engines are listed.
+FAMILIES = ("latent", "classical")
+
+
+class Progress(Protocol):
+    """Called by heavy work now and then; raises ``errors.Cancelled`` to stop it."""
+
+    def __call__(self, done: int, total: int, preview: NDArray[np.float32] | None = None) -> None:
+        """``preview``: the first crop's picture so far, float32 (3, S, S) in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What must be there before an engine can run.
+
+    packages: import names. extra: the extra of faceinp that brings them. weights: names in ``faceinp.weights``.
+    """
+
+    packages: tuple[str, ...] = ()
+    extra: str = ""
+    weights: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Status:
+    """One line of ``faceinp engines``."""
+
+    name: str
+    about: str
+    needs: Needs
+    missing: str  # why it cannot run here and what to do; empty when it is ready
+
+    @property
+    def ready(self) -> bool:
+        return not self.missing
+
+
+class Engine(ABC):
+    """Fills holes of aligned face crops.
+
+    name: as in ``load_engine(name)``. about: one line for people. size: the side it works at best.
+    largest: the greatest side it accepts (equal to ``size`` where the network is built for one side).
+    runtime: what computes, for example "torch cpu fp32".
+    """
+
+    name: ClassVar[str]
+    about: ClassVar[str]
+    size: ClassVar[int]
+    largest: ClassVar[int]
+    needs: ClassVar[Needs] = Needs()
+    runtime: str = "cpu"
+
+    def fill(
+        self, crops: Any, masks: Any, *, seed: int = 0, progress: Progress | None = None
+    ) -> NDArray[np.float32]:
+        """Generate whole pictures whose known part resembles the crops'.
+
+        crops: float32 (N, 3, S, S) in [0, 1], RGB, NumPy or torch. masks: bool (N, 1, S, S), True = hole.
+        What the crops hold under the hole is never looked at. Returns float32 (N, 3, S, S) in [0, 1]; known pixels
+        are the engine's own guess there, too, unless the engine says otherwise: blending is the road's work.
+        Raises EngineError when shapes, types or ranges are others, or a mask is all hole.
+        """
+        crops, masks = self._checked(crops, masks)
+        crops = np.where(masks, np.float32(0.5), crops)
+        filled = self._fill(crops, masks, seed, progress or _silent)
+        return np.clip(filled, 0, 1, dtype=np.float32)
+
+    @abstractmethod
+    def _fill(
+        self, crops: NDArray[np.float32], masks: NDArray[np.bool_], seed: int, progress: Progress
+    ) -> NDArray[np.float32]:
+        """As ``fill``, on checked NumPy arrays whose hole is grey (0.5)."""
+
+    def _checked(self, crops: Any, masks: Any) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        crops, masks = _numpy(crops), _numpy(masks)
+        if crops.ndim != 4 or crops.shape[1] != 3 or crops.shape[2] != crops.shape[3] or crops.dtype != np.float32:
+            raise EngineError(f"Crops are float32 (N, 3, S, S) in [0, 1]; these are {crops.dtype} {crops.shape}.")
+        if masks.shape != (crops.shape[0], 1, *crops.shape[2:]) or masks.dtype != np.bool_:
+            raise EngineError(f"Masks are bool (N, 1, S, S), True = hole; these are {masks.dtype} {masks.shape}.")
+        side = crops.shape[-1]
+        if side > self.largest or (self.size == self.largest and side != self.size):
+            raise EngineError(f"{self.name} works at {self.size} x {self.size} pixels (at most {self.largest}); this crop has {side}.")
+        known = crops[~np.broadcast_to(masks, crops.shape)]
+        if known.size and not (known.min() >= 0 and known.max() <= 1):
+            raise EngineError("Crops are in [0, 1]. Divide 8-bit pictures by 255.")
+        if masks.reshape(len(masks), -1).all(axis=1).any():
+            raise EngineError("A mask is all hole: an engine needs known pixels to go by.")
+        return crops, masks
+
+
+_registry: dict[str, type[Engine]] = {}
+
+
+def register(engine: type[Engine]) -> type[Engine]:
+    """Class decorator: puts an engine on the list."""
+    _registry[engine.name] = engine
+    return engine
+
+
+def available() -> dict[str, type[Engine]]:
+    """Every engine by name, the recommended one first."""
+    for family in FAMILIES:
+        importlib.import_module(f"faceinp.engines.{family}")
+    return dict(_registry)
+
+
+def list_engines() -> list[Status]:
+    """What there is, what it needs, and what is ready on this machine."""
+    return [Status(name, kind.about, kind.needs, _missing(kind)) for name, kind in available().items()]
+
+
+def load_engine(name: str, **options: Any) -> Engine:
+    """Make the engine called ``name``; ``options`` are its own (``inspect.signature`` of its class lists them).
+
+    Raises EngineError for an unknown name or option, MissingPackageError and WeightsError when it cannot run here.
+    """
+    kinds = available()
+    if name not in kinds:
+        raise EngineError(f"There is no engine {name!r}. Choose one of: {', '.join(kinds)}.")
+    kind = kinds[name]
+    known = [p for p in inspect.signature(kind).parameters if p not in ("args", "kwargs")]
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        offered = f"It knows: {', '.join(known)}." if known else "It has none."
+        raise EngineError(f"The engine {name} has no option {', '.join(unknown)}. {offered}")
+    for package in kind.needs.packages:
+        if importlib.util.find_spec(package) is None:
+            raise MissingPackageError(package, kind.needs.extra)
+    return kind(**options)
+
+
+def _missing(kind: type[Engine]) -> str:
+    for package in kind.needs.packages:
+        if importlib.util.find_spec(package) is None:
+            return str(MissingPackageError(package, kind.needs.extra))
+    return next((reason for name in kind.needs.weights if (reason := weights.missing(name))), "")
+
+
+def _numpy(array: Any) -> NDArray[Any]:
+    """NumPy view of a NumPy array or a torch tensor, without importing torch."""
+    detach: Callable[[], Any] | None = getattr(array, "detach", None)
+    return np.asarray(detach().cpu().numpy() if detach else array)
+
+
+def _silent(done: int, total: int, preview: NDArray[np.float32] | None = None) -> None:
+    pass

@@ -1,0 +1,200 @@
+"""The latent search itself: a frozen DCGAN, the papers' objectives, and gradient descent in z."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from faceinp import losses, weights
+from faceinp.engines.base import Progress
+from faceinp.errors import Cancelled
+from faceinp.nets.dcgan import Discriminator, Generator
+
+PREVIEW_EVERY = 25
+GUESSES, GUESS_BATCH = 512, 64  # samples among which a fast search looks for its start
+RATE = 0.05
+REACH = 3.0  # z stays within the prior's range, three standard deviations (Yeh et al. clip likewise)
+
+
+@dataclass(frozen=True)
+class Prior:
+    """The trained DCGAN: both networks frozen, in eval mode, batch norm folded in."""
+
+    generator: Generator
+    discriminator: Discriminator
+    device: torch.device
+
+    @classmethod
+    def load(cls, file: Path | None = None) -> "Prior":
+        """The shipped weights, or those of ``file``; raises WeightsError."""
+        metadata, tensors = weights.read_tensors(file or weights.path("dcgan"))
+        config = json.loads(metadata["config"])
+        generator = Generator(config["latent"], config["width"])
+        discriminator = Discriminator(config["width"])
+        for name, network in (("generator", generator), ("discriminator", discriminator)):
+            network.load_state_dict(weights.under(tensors, f"{name}/"))
+            network.eval().requires_grad_(False)
+            network.layers = _folded(network.layers)
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return cls(generator.to(device), discriminator.to(device), device)
+
+    @property
+    def runtime(self) -> str:
+        return f"torch {self.device.type} fp32"
+
+    def latents(self, count: int, seed: int) -> Tensor:
+        """z of shape (count, latent) from N(0, 1), the same on every device."""
+        drawn = np.random.default_rng(seed).standard_normal((count, self.generator.latent), dtype=np.float32)
+        return torch.from_numpy(drawn).to(self.device)
+
+
+def load_limits(file: Path | None = None) -> losses.Limits:
+    """The limits measured on the shipped generator, or those of ``file``; raises WeightsError."""
+    return losses.Limits(**json.loads((file or weights.path("dcgan-limits")).read_text())["limits"])
+
+
+# The known picture (N, 3, 64, 64) and M (N, 1, 64, 64) make an objective: G(z) and D's logits to a loss (N,).
+Loss = Callable[[Tensor, Tensor], Tensor]
+Objective = Callable[[Tensor, Tensor], Loss]
+
+
+def structural_faithful(pictures: Tensor, known: Tensor, limits: losses.Limits) -> Loss:
+    """Q (8) as printed: W*M*I against W*M*G(z), cut off at the limits of whole pictures."""
+    weight = losses.patch_weights(known) * known
+    target = weight * pictures
+    ssim = losses.Ssim(target)
+
+    def loss(generated: Tensor, logits: Tensor) -> Tensor:
+        masked = weight * generated
+        context = losses.context(losses.l1_distance(target, masked), limits)
+        structure = losses.structural(ssim(masked), limits)
+        return 0.003 * losses.realism(logits) + 0.2 * context + 0.797 * structure
+
+    return loss
+
+
+def structural_robust(pictures: Tensor, known: Tensor, limits: losses.Limits) -> Loss:
+    """Q (8) without the cut-offs: L1 scaled to a whole picture's, SSIM over windows' known pixels, both weighted by W."""
+    weight = losses.patch_weights(known) * known
+    share = weight * (known[0].numel() / weight.sum(dim=(1, 2, 3), keepdim=True))
+    ssim = losses.Ssim(pictures, known, weight)
+
+    def loss(generated: Tensor, logits: Tensor) -> Tensor:
+        l1 = losses.l1_distance(share * pictures, share * generated)
+        context = losses.context(l1, limits, cut=False)
+        structure = losses.structural(ssim(generated), limits, cut=False)
+        return 0.003 * losses.realism(logits) + 0.2 * context + 0.797 * structure
+
+    return loss
+
+
+def dip(pictures: Tensor, known: Tensor) -> Loss:
+    """Yeh et al. 2017, (3)-(5): |W' * (G(z) - y)|_1 + 0.003 log(1 - D(G(z)))."""
+    weight = losses.hole_share(known) * known
+
+    def loss(generated: Tensor, logits: Tensor) -> Tensor:
+        return losses.l1_distance(weight * generated, weight * pictures) + 0.003 * losses.realism(logits)
+
+    return loss
+
+
+@dataclass(frozen=True)
+class Found:
+    """pictures: G of the best z, (N, 3, 64, 64). loss: its loss, (N,). curve: the loss by iteration, (done, N)."""
+
+    pictures: Tensor
+    loss: Tensor
+    curve: Tensor
+
+
+def search(
+    prior: Prior,
+    objective: Objective,
+    pictures: Tensor,
+    known: Tensor,
+    *,
+    iterations: int,
+    seed: int = 0,
+    fast: bool = False,
+    starts: int = 1,
+    progress: Progress | None = None,
+) -> Found:
+    """Descend from ``starts`` latents to the z whose G(z) agrees best with each picture, with Adam.
+
+    pictures: float32 (N, 3, 64, 64) in [0, 1]; known: float32 (N, 1, 64, 64), 1 on known pixels. Every picture starts
+    from the same z, so that it gets the same answer alone and among others. When ``progress`` raises ``Cancelled``,
+    the best so far is returned.
+    """
+    count = len(pictures)
+    z = _first_guess(prior, objective, pictures, known, starts, seed) if fast else _same_start(prior, count, starts, seed)
+    loss_of = objective(pictures.repeat_interleave(starts, 0), known.repeat_interleave(starts, 0))
+    z.requires_grad_()
+    optimizer = torch.optim.Adam([z], lr=RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, iterations), eta_min=RATE / 50)
+    best, best_z, curve, stopped = torch.full((len(z),), torch.inf, device=z.device), z.detach().clone(), [], False
+    try:
+        for step in range(iterations):
+            generated = prior.generator(z)
+            loss = loss_of(generated, prior.discriminator(generated))
+            _keep_better(best, best_z, loss.detach(), z.detach())
+            curve.append(loss.detach().view(count, starts).amin(dim=1))
+            if progress is not None:
+                show = step % PREVIEW_EVERY == 0
+                progress(step, iterations, generated[0].detach().cpu().numpy() if show else None)
+            optimizer.zero_grad(set_to_none=True)
+            loss.sum().backward()
+            optimizer.step()
+            schedule.step()
+            with torch.no_grad():
+                z.clamp_(-REACH, REACH)
+    except Cancelled:
+        stopped = True
+    winner = best.view(count, starts).argmin(dim=1) + starts * torch.arange(count, device=z.device)
+    with torch.no_grad():
+        generated = prior.generator(best_z[winner])
+    if progress is not None and not stopped:
+        progress(iterations, iterations, generated[0].cpu().numpy())
+    return Found(generated, best[winner], torch.stack(curve))
+
+
+def _same_start(prior: Prior, count: int, starts: int, seed: int) -> Tensor:
+    return prior.latents(starts, seed).repeat(count, 1)
+
+
+@torch.no_grad()
+def _first_guess(
+    prior: Prior, objective: Objective, pictures: Tensor, known: Tensor, starts: int, seed: int
+) -> Tensor:
+    """For each picture the ``starts`` best of GUESSES samples, judged by the objective itself."""
+    z = prior.latents(GUESSES, seed)
+    generated = torch.cat([prior.generator(part) for part in z.split(GUESS_BATCH)])
+    logits = torch.cat([prior.discriminator(part) for part in generated.split(GUESS_BATCH)])
+    chosen = []
+    for picture, its_known in zip(pictures, known, strict=True):
+        loss_of = objective(picture[None], its_known[None])
+        loss = torch.cat([loss_of(*part) for part in zip(generated.split(GUESS_BATCH), logits.split(GUESS_BATCH), strict=True)])
+        chosen.append(z[loss.topk(starts, largest=False).indices])
+    return torch.cat(chosen)
+
+
+def _keep_better(best: Tensor, best_z: Tensor, loss: Tensor, z: Tensor) -> None:
+    better = loss < best
+    best[better] = loss[better]
+    best_z[better] = z[better]
+
+
+def _folded(layers: nn.Sequential) -> nn.Sequential:
+    """The same layers with each batch norm folded into the convolution before it (exact in eval mode)."""
+    folded: list[nn.Module] = []
+    for layer in layers:
+        if isinstance(layer, nn.BatchNorm2d):
+            transposed = isinstance(folded[-1], nn.ConvTranspose2d)
+            folded[-1] = fuse_conv_bn_eval(folded[-1], layer, transpose=transposed)  # type: ignore[type-var]
+        else:
+            folded.append(layer)
+    return nn.Sequential(*folded).requires_grad_(False)

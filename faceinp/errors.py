@@ -1,0 +1,57 @@
+"""The errors a caller can meet. Each says what is wrong and what to do.
+
+FaceinpError (exit code 1)
+├── PhotoError (2)        the photo cannot be read
+├── MaskError (3)         the mask cannot be used
+├── NoFaceError (4)       no face where one is needed
+├── EngineError (5)       no such engine, or it cannot run here
+│   └── MissingPackageError   an extra is not installed
+├── WeightsError (6)      weights are missing, damaged, or not to be fetched
+├── DataError (7)         training or measuring data is missing or malformed
+└── Cancelled (130)       the caller stopped the work
+"""
+
+
+class FaceinpError(Exception):
+    """Base of every error raised on purpose; ``exit_code`` is what the shell command returns."""
+
+    exit_code = 1
+
+
+class PhotoError(FaceinpError):
+    exit_code = 2
+
+
+class MaskError(FaceinpError):
+    exit_code = 3
+
+
+class NoFaceError(FaceinpError):
+    exit_code = 4
+
+
+class EngineError(FaceinpError):
+    exit_code = 5
+
+
+class MissingPackageError(EngineError):
+    """``package`` is not installed; ``extra`` of faceinp brings it."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"The package {package} is not installed. Run: pip install 'faceinp[{extra}]'")
+        self.package = package
+        self.extra = extra
+
+
+class WeightsError(FaceinpError):
+    exit_code = 6
+
+
+class DataError(FaceinpError):
+    exit_code = 7
+
+
+class Cancelled(FaceinpError):
+    """Raised by a ``progress`` callable to stop the work; engines that can, return the best so far."""
+
+    exit_code = 130

@@ -1,0 +1,162 @@
+"""How far the generator's faces are from photographs: the Frechet distance between features of both.
+
+The floor is the distance between two halves of the photographs themselves, sets of the same size: even perfect
+samples would measure about that. Distances of other feature networks or set sizes are not comparable.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+from torch.nn import functional
+
+from faceinp import weights as shipped
+from faceinp.errors import DataError, WeightsError
+from faceinp.evaluate import quick
+from faceinp.metrics import frechet_distance
+from faceinp.nets.dcgan import SIZE, Generator
+from faceinp.nets.squeezenet import SIDE, SqueezeNet
+from faceinp.train import data as shards
+
+BATCH = 50
+
+
+@dataclass(frozen=True)
+class Distances:
+    """samples, floor: Frechet distances of the generator's faces, and of photographs, to other photographs.
+
+    pictures: members of each set compared. features: what saw them.
+    """
+
+    samples: float
+    floor: float
+    pictures: int
+    features: str
+    generator: str
+    seed: int
+    machine: str
+    date: str
+    version: str
+
+
+def run(
+    data: str | Sequence[str],
+    weights: str | Path,
+    out: str | Path,
+    *,
+    generator: str | Path | None = None,
+    samples: int = 5000,
+    seed: int = 0,
+    side: int = SIDE,
+    device: str = "cpu",
+    say: Callable[[str], None] = print,
+) -> Distances:
+    """Compare ``samples`` faces of the generator with as many photographs, and these with as many others.
+
+    data: shards of training pictures, see ``train.data.load``; with fewer than 2 x ``samples`` pictures the sets have
+    half of what there is. weights: SqueezeNet 1.0 as safetensors. generator: packed DCGAN weights (default: the
+    package's). side: what pictures are resized to; smaller is faster, and another measure. Writes ``frechet.json`` and
+    ``frechet.md`` into the folder ``out``.
+    Raises DataError or WeightsError when a file is missing or not what it should be.
+    """
+    network = load_squeezenet(weights).to(device)
+    source = Path(generator) if generator else shipped.path("dcgan")
+    faces = load_generator(source).to(device)
+    photographs = shards.load(data, SIZE).pictures
+    count = min(samples, len(photographs) // 2)
+    if count < 2:
+        raise DataError(f"A distance needs four pictures at least; {data} holds {len(photographs)}. Name more shards.")
+    drawn = torch.from_numpy(np.random.default_rng((seed, 0)).permutation(len(photographs))[: 2 * count])
+    seen = features(photographs[drawn], network, side, say)
+    made = features(_samples(faces, count, seed), network, side, say)
+    row = Distances(
+        samples=frechet_distance(made, seen[:count]),
+        floor=frechet_distance(seen[count:], seen[:count]),
+        pictures=count,
+        features=f"SqueezeNet 1.0, last fire, averaged over positions, pictures resized to {side}",
+        generator=source.name,
+        seed=seed,
+        machine=quick.machine(),
+        date=quick.today(),
+        version=quick.version(),
+    )
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "frechet.json").write_text(json.dumps(asdict(row)) + "\n")
+    (folder / "frechet.md").write_text(_markdown(row))
+    say(_markdown(row))
+    return row
+
+
+@torch.no_grad()
+def features(
+    pictures: Tensor, network: SqueezeNet, side: int = SIDE, say: Callable[[str], None] = lambda line: None
+) -> NDArray[np.float32]:
+    """pictures: uint8 (N, 3, S, S), or float in [0, 1] -> float32 (N, 512), one vector a picture."""
+    device = network.conv1.weight.device
+    seen = []
+    for start in range(0, len(pictures), BATCH):
+        batch = pictures[start : start + BATCH].to(device)
+        batch = batch / 255 if batch.dtype == torch.uint8 else batch
+        batch = functional.interpolate(batch, (side, side), mode="bilinear", antialias=True)
+        seen.append(network.features(batch).mean(dim=(2, 3)).cpu().numpy())
+        if (start // BATCH + 1) % 20 == 0:
+            say(f"features: {start + len(batch):,} of {len(pictures):,}")
+    return np.concatenate(seen)
+
+
+def load_squeezenet(path: str | Path) -> SqueezeNet:
+    """SqueezeNet 1.0 from a safetensors file of any float type, in eval mode."""
+    network = SqueezeNet()
+    _, tensors = _read(path)
+    try:
+        network.load_state_dict({name: value.float() for name, value in tensors.items()})
+    except RuntimeError as error:
+        raise WeightsError(
+            f"{path} holds no SqueezeNet 1.0. Its layers are called conv1, fire2.squeeze and so on."
+        ) from error
+    return network.eval()
+
+
+def load_generator(path: str | Path) -> Generator:
+    """The generator of packed DCGAN weights (``faceinp weights pack``), in eval mode."""
+    metadata, tensors = _read(path)
+    state = {name.removeprefix("generator/"): v for name, v in tensors.items() if name.startswith("generator/")}
+    if metadata.get("network") != "dcgan" or not state:
+        raise WeightsError(f"{path} holds no packed DCGAN. `faceinp weights pack` makes it from a run.")
+    network = Generator(**json.loads(metadata["config"]))
+    network.load_state_dict(
+        {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+    )
+    return network.eval()
+
+
+@torch.no_grad()
+def _samples(generator: Generator, count: int, seed: int) -> Tensor:
+    """uint8, as the photographs: (count, 3, 64, 64)."""
+    z = torch.from_numpy(np.random.default_rng((seed, 1)).standard_normal((count, generator.latent), dtype=np.float32))
+    device = next(generator.parameters()).device
+    return torch.cat([(255 * generator(part.to(device))).round().byte().cpu() for part in z.split(BATCH)])
+
+
+def _read(path: str | Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    try:
+        with safe_open(path, "pt") as file:
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{path} cannot be read as safetensors ({error}). Give another file.") from error
+
+
+def _markdown(row: Distances) -> str:
+    return (
+        f"| compared with {row.pictures:,} photographs | Frechet distance |\n|---|---|\n"
+        f"| {row.pictures:,} samples of {row.generator} | {row.samples:.2f} |\n"
+        f"| {row.pictures:,} other photographs (the floor) | {row.floor:.2f} |\n\n"
+        f"Features: {row.features}. Seed {row.seed}. faceinp {row.version}, {row.date}, {row.machine}.\n"
+    )

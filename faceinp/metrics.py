@@ -1,0 +1,146 @@
+"""How good a filled picture is: PSNR, SSIM, the Frechet distance between sets, and intervals for averages.
+
+Pictures come in either of the package's forms: uint8 (H, W, 3), or float (3, H, W) in [0, 1]. Both are compared in
+[0, 1] and in double precision; a comparison may mix them.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from faceinp.errors import DataError
+
+SSIM_SIGMA = 1.5
+SSIM_WINDOW = 11
+RESAMPLES = 2000
+
+
+def psnr(a: ArrayLike, b: ArrayLike, where: NDArray[np.bool_] | None = None) -> float:
+    """Peak signal-to-noise ratio in dB, -10 log10 of the mean squared difference over pixels and channels.
+
+    where: bool (H, W), the pixels that count (default: all). Equal pictures give ``inf``.
+    Raises DataError when the shapes differ or nothing is to be compared.
+    """
+    first, second = _pair(a, b)
+    square = ((first - second) ** 2)[:, _where(where, first)]
+    error = square.mean()
+    return float(-10 * np.log10(error)) if error > 0 else float("inf")
+
+
+def ssim(a: ArrayLike, b: ArrayLike, where: NDArray[np.bool_] | None = None) -> float:
+    """Mean structural similarity of Wang et al. 2004; 1 for equal pictures.
+
+    Window 11 x 11, Gaussian, sigma 1.5; c1 = .01^2, c2 = .03^2; the mean over the three channels.
+    where: bool (H, W), mean over the map's values at these pixels, whose windows see their surroundings, too.
+    Without it the mean is over the windows that lie within the picture, as Wang's own.
+    Raises DataError when the shapes differ, a side is under 11 pixels, or nothing is to be compared.
+    """
+    return mean_ssim(ssim_map(a, b), where)
+
+
+def ssim_map(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+    """Structural similarity around each pixel, (H, W), mean over channels; pictures are mirrored at the edge."""
+    from skimage.metrics import structural_similarity
+
+    first, second = _pair(a, b)
+    if min(first.shape[1:]) < SSIM_WINDOW:
+        raise DataError(f"SSIM needs pictures of {SSIM_WINDOW} pixels a side at least; these have {first.shape[1:]}.")
+    _, similarity = structural_similarity(
+        first,
+        second,
+        data_range=1.0,
+        channel_axis=0,
+        gaussian_weights=True,
+        sigma=SSIM_SIGMA,
+        use_sample_covariance=False,
+        full=True,
+    )
+    return np.asarray(similarity.mean(axis=0))
+
+
+def mean_ssim(similarity: NDArray[np.float64], where: NDArray[np.bool_] | None = None) -> float:
+    """As ``ssim``, from a map that ``ssim_map`` made."""
+    if where is None:
+        rim = SSIM_WINDOW // 2
+        return float(similarity[rim:-rim, rim:-rim].mean())
+    return float(similarity[_where(where, similarity)].mean())
+
+
+def frechet_distance(a: ArrayLike, b: ArrayLike) -> float:
+    """Frechet distance between normal distributions fitted to two sets of features, (N, D) and (M, D).
+
+    |mean_a - mean_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)), C the covariance (Dowson and Landau 1982; with a network's
+    features, Heusel et al. 2017). The last trace is the sum of the singular values of C_a^(1/2) C_b^(1/2), which
+    needs no root of a matrix that is not symmetric and stays real when there are fewer pictures than features.
+    Raises DataError unless both sets are finite, have the same D and two members.
+    """
+    first, second = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1] or min(len(first), len(second)) < 2:
+        raise DataError(
+            f"Features are (N, D) and (M, D), N and M at least 2; these are {first.shape} and {second.shape}."
+        )
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        raise DataError("Features hold NaN or infinite numbers. Look at the pictures they were made from.")
+    shift = first.mean(axis=0) - second.mean(axis=0)
+    covariances = [np.atleast_2d(np.cov(features, rowvar=False)) for features in (first, second)]
+    overlap = np.linalg.svd(_root(covariances[0]) @ _root(covariances[1]), compute_uv=False).sum()
+    return max(0.0, float(shift @ shift + np.trace(covariances[0]) + np.trace(covariances[1]) - 2 * overlap))
+
+
+def interval(values: ArrayLike, groups: Any = None, level: float = 0.95, seed: int = 0) -> tuple[float, float]:
+    """Bootstrap interval of the mean of ``values``: whole groups are drawn again, with replacement.
+
+    values: (N,). groups: N labels, the people on the pictures: pictures of one person are not independent, so people
+    are drawn, not pictures (default: each value on its own). Returns (low, high), the percentile interval of
+    2,000 draws; NaN, NaN where there are fewer than two groups or a value is not finite.
+    """
+    numbers = np.asarray(values, np.float64)
+    labels = np.arange(len(numbers)) if groups is None else np.asarray(groups)
+    if numbers.ndim != 1 or labels.shape != numbers.shape:
+        raise DataError(f"Values and groups are (N,); these are {numbers.shape} and {labels.shape}.")
+    names, members = np.unique(labels, return_inverse=True)
+    if len(names) < 2 or not np.isfinite(numbers).all():
+        return float("nan"), float("nan")
+    sums, counts = np.bincount(members, numbers), np.bincount(members)
+    drawn = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES)
+    means = (drawn @ sums) / (drawn @ counts)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _pair(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    first, second = _unit(a), _unit(b)
+    if first.shape != second.shape:
+        raise DataError(
+            f"Only pictures of one size can be compared; these are {first.shape[1:]} and {second.shape[1:]}."
+        )
+    return first, second
+
+
+def _unit(picture: ArrayLike) -> NDArray[np.float64]:
+    """Either form -> float64 (3, H, W) in [0, 1]."""
+    array = np.asarray(picture)
+    if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 3:
+        return array.transpose(2, 0, 1) / 255.0
+    if np.issubdtype(array.dtype, np.floating) and array.ndim == 3 and array.shape[0] == 3:
+        return array.astype(np.float64)
+    raise DataError(f"Pictures are uint8 (H, W, 3) or float (3, H, W); this is {array.dtype} {array.shape}.")
+
+
+def _where(where: NDArray[np.bool_] | None, picture: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """The pixels that count."""
+    shape = picture.shape[-2:]
+    if where is None:
+        return np.ones(shape, bool)
+    if where.dtype != np.bool_ or where.shape != shape or not where.any():
+        raise DataError(
+            f"`where` is bool {shape}, True somewhere; this is {where.dtype} {where.shape}, {where.sum()} True."
+        )
+    return where
+
+
+def _root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The symmetric square root; rounding may leave eigenvalues a little under 0."""
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T)

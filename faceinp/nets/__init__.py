@@ -1,0 +1,1 @@
+"""Pure torch modules: no files, no globals, nothing of ours imported."""

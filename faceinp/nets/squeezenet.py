@@ -1,0 +1,67 @@
+"""SqueezeNet 1.0 (Iandola et al. 2016, arXiv 1602.07360, Table 1): features of everyday pictures.
+
+The layers' names are those of the usual safetensors file: ``conv1``, ``fire2.squeeze`` ... ``fire9.expand3x3``,
+``conv10``.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+MEAN = (123.0, 117.0, 104.0)  # of red, green and blue, in 0..255
+SIDE = 224  # the pictures it was trained on
+FIRES = {  # number: (channels in, squeezed, out of each expansion)
+    2: (96, 16, 64),
+    3: (128, 16, 64),
+    4: (128, 32, 128),
+    5: (256, 32, 128),
+    6: (256, 48, 192),
+    7: (384, 48, 192),
+    8: (384, 64, 256),
+    9: (512, 64, 256),
+}
+POOL_AFTER = (4, 8)
+
+
+class Fire(nn.Module):
+    """(N, channels, h, w) -> (N, 2 * expanded, h, w)."""
+
+    def __init__(self, channels: int, squeezed: int, expanded: int) -> None:
+        super().__init__()
+        self.squeeze = nn.Conv2d(channels, squeezed, 1)
+        self.expand1x1 = nn.Conv2d(squeezed, expanded, 1)
+        self.expand3x3 = nn.Conv2d(squeezed, expanded, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.relu(self.squeeze(x))
+        return torch.relu(torch.cat([self.expand1x1(x), self.expand3x3(x)], dim=1))
+
+
+class SqueezeNet(nn.Module):
+    """Pictures (N, 3, H, W) in [0, 1] -> scores of ImageNet's 1,000 classes, before the softmax."""
+
+    mean: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.conv1 = nn.Conv2d(3, 96, 7, stride=2)
+        for number, widths in FIRES.items():
+            self.add_module(f"fire{number}", Fire(*widths))
+        self.conv10 = nn.Conv2d(512, 1000, 1)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return torch.relu(self.conv10(self.features(pictures))).mean(dim=(2, 3))
+
+    def features(self, pictures: Tensor) -> Tensor:
+        """The last fire's output, (N, 512, h, w); h and w are about H / 16 and W / 16."""
+        x = _pool(torch.relu(self.conv1(255 * pictures - self.mean)))
+        for number in FIRES:
+            x = self.get_submodule(f"fire{number}")(x)
+            if number in POOL_AFTER:
+                x = _pool(x)
+        return x
+
+
+def _pool(x: Tensor) -> Tensor:
+    return functional.max_pool2d(x, 3, stride=2, ceil_mode=True)

@@ -1,0 +1,227 @@
+"""The road: a photo and a mask become a filled photo. The shell, the page, the tables and callers all walk it.
+
+photo.read -> masks.read -> faces.align -> engine.fill -> faces.paste -> blend -> Result
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faceinp import blend, faces, masks
+from faceinp import photo as photos
+from faceinp.engines.base import Engine, Progress, load_engine
+from faceinp.errors import Cancelled, FaceinpError, MaskError, PhotoError
+from faceinp.faces import Crop, Face
+from faceinp.masks import Mask
+from faceinp.photo import Photo
+
+BLENDINGS: dict[str, Callable[..., NDArray[np.uint8]]] = {"poisson": blend.poisson, "composite": blend.composite}
+# Outside of the face crop a hole is continued from its surroundings, at this side at most: Telea's cost grows
+# with the hole, and what it makes of a wide hole is smooth anyway.
+SURROUNDINGS_SIDE = 1024
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A filled photo and how it came about.
+
+    image: uint8 (H, W, 3), the photo's own size; known pixels are the photo's, to the bit. mask: bool (H, W), True =
+    hole. crop: what the engine was given. generated: float32 (S, S, 3) in [0, 1], what it made, before blending.
+    face: None for a photo that was aligned already. timings: seconds by step. notes: whatever a person should know,
+    every fall-back among it. changed_pixels: known pixels that differ from the photo's (0, always).
+    """
+
+    image: NDArray[np.uint8]
+    mask: NDArray[np.bool_]
+    photo: Photo
+    crop: Crop
+    generated: NDArray[np.float32]
+    face: Face | None
+    engine: str
+    runtime: str
+    seed: int
+    timings: dict[str, float]
+    notes: tuple[str, ...]
+    known_pixels: int
+    changed_pixels: int
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the picture in the format of ``path``'s suffix, with the photo's alpha, ICC profile and depth."""
+        photos.write(path, self.photo, self.image, self.mask)
+
+
+def fill(
+    photo: Any,
+    mask: Any,
+    *,
+    engine: str | Engine = "structural",
+    seed: int = 0,
+    aligned: bool = False,
+    face: int | None = None,
+    box: tuple[float, float, float, float] | None = None,
+    mask_hole: str = "auto",
+    blending: str = "poisson",
+    progress: Progress | None = None,
+    **options: Any,
+) -> Result:
+    """Fill the hole that ``mask`` shows in the face on ``photo``.
+
+    photo, mask: path, bytes, PIL.Image or array, see ``photo.read`` and ``masks.read``. engine: a name of
+    ``list_engines()``, made with ``options``, or one from ``load_engine``. aligned: the photo is a square face crop
+    already. face: which of several faces, 1 being the largest; else the one under the mask. box: (x, y, w, h) around
+    the face, in pixels, where none is found. mask_hole: "white", "black" or "auto". blending: "poisson" or "composite".
+    progress: called now and then; when it raises ``Cancelled``, latent engines give their best so far, others stop.
+
+    Raises PhotoError, MaskError, NoFaceError, EngineError, WeightsError or Cancelled.
+    """
+    if blending not in BLENDINGS:
+        raise FaceinpError(f"There is no blending {blending!r}. Choose one of: {', '.join(BLENDINGS)}.")
+    if isinstance(engine, Engine):
+        if options:
+            raise FaceinpError(f"Options {sorted(options)} came with a ready engine. Give them to load_engine instead.")
+    else:
+        engine = load_engine(engine, **options)
+    timings: dict[str, float] = {}
+    with _timed(timings, "read"):
+        photo = photos.read(photo)
+        mask = masks.read(mask, photo, hole=mask_hole)
+    with _timed(timings, "align"):
+        found, crop = _cut(photo, mask, engine, aligned, face, box)
+    watch = _Watch(progress)
+    with _timed(timings, "fill"):
+        generated = engine.fill(crop.pixels.transpose(2, 0, 1)[None].astype(np.float32) / 255, crop.hole[None, None], seed=seed, progress=watch)
+        generated = np.ascontiguousarray(generated[0].transpose(1, 2, 0))
+    with _timed(timings, "blend"):
+        image, outside = _put_back(photo, mask.hole, crop, generated, BLENDINGS[blending])
+    known, changed = _count_changed(photo.pixels, image, mask.hole)
+    notes = [mask.about, *mask.warnings, *_notes(found, watch)]
+    if outside:
+        notes.append(f"{outside:,} hole pixels lie outside of the face crop: they were continued from their surroundings (telea).")
+    return Result(
+        image, mask.hole, photo, crop, generated, found, engine.name, engine.runtime, seed, timings, tuple(notes), known, changed
+    )
+
+
+def _cut(
+    photo: Photo,
+    mask: Mask,
+    engine: Engine,
+    aligned: bool,
+    index: int | None,
+    box: tuple[float, float, float, float] | None,
+) -> tuple[Face | None, Crop]:
+    """The face and its crop, at a side that suits the photo and the engine."""
+    if aligned:
+        if photo.height != photo.width:
+            raise PhotoError(f"An aligned crop is square; this photo has {photo.width} x {photo.height} pixels. Leave out --aligned (aligned=True).")
+        face, quad = None, faces.corners(photo.width)
+    else:
+        face = faces.face_from_box(photo.pixels, box) if box else faces.choose(faces.find_faces(photo.pixels, mask.hole), mask.hole, index)
+        quad = faces.quad(face)
+    native = round(float(np.hypot(*(quad[3] - quad[0]))))
+    side = int(np.clip(native, engine.size, engine.largest))
+    crop = faces.align(photo.pixels, mask.hole, quad, side)
+    if not crop.hole.any():
+        raise MaskError("The hole does not touch the face. Draw over the face, or choose another face with --face (face=).")
+    if crop.hole.all():
+        raise MaskError("The hole covers the whole face: an engine needs known pixels to go by. Draw a smaller one.")
+    return face, crop
+
+
+def _put_back(
+    photo: Photo, hole: NDArray[np.bool_], crop: Crop, generated: NDArray[np.float32], blending: Callable[..., NDArray[np.uint8]]
+) -> tuple[NDArray[np.uint8], int]:
+    """The photo with its hole filled, and how many hole pixels the crop did not reach."""
+    rows, columns = _around(hole)
+    pixels, hole = photo.pixels[rows, columns], hole[rows, columns]
+    painted, inside, (top, left) = _onto(generated, crop, rows, columns)
+    reached = np.zeros_like(hole)
+    reached[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
+    outside = int((hole & ~reached).sum())
+    frame = _surroundings(pixels, hole) if outside else np.zeros((*hole.shape, 3), np.float32)
+    window = frame[top : top + inside.shape[0], left : left + inside.shape[1]]
+    window[inside] = painted[inside]
+    if photo.grey:
+        frame[:] = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)[..., None]
+    image = photo.pixels.copy()
+    image[rows, columns] = blending(pixels, frame, hole)
+    return image, outside
+
+
+def _onto(
+    generated: NDArray[np.float32], crop: Crop, rows: slice, columns: slice
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], tuple[int, int]]:
+    """The generated crop in the photo's frame, cut to ``rows`` and ``columns``; where it is; its corner in them."""
+    painted, inside, (r, c) = faces.paste(generated, crop.quad, (rows.stop, columns.stop))
+    top, left = max(r.start, rows.start), max(c.start, columns.start)
+    cut = np.s_[max(0, top - r.start) :, max(0, left - c.start) :]
+    return painted[cut], inside[cut], (top - rows.start, left - columns.start)
+
+
+def _surroundings(pixels: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Telea's fill of ``hole``, float32 in [0, 1], made on a copy of at most SURROUNDINGS_SIDE pixels."""
+    height, width = hole.shape
+    scale = min(1.0, SURROUNDINGS_SIDE / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    covered = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+    filled = cv2.inpaint(small, covered.astype(np.uint8), 3, cv2.INPAINT_TELEA)
+    return cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32) / 255
+
+
+def _around(hole: NDArray[np.bool_], margin: int = 8) -> tuple[slice, slice]:
+    """The hole's bounding box, grown by ``margin`` for the blending's boundary."""
+    rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
+    return (
+        slice(max(0, rows[0] - margin), min(hole.shape[0], rows[-1] + 1 + margin)),
+        slice(max(0, columns[0] - margin), min(hole.shape[1], columns[-1] + 1 + margin)),
+    )
+
+
+def _count_changed(before: NDArray[np.uint8], after: NDArray[np.uint8], hole: NDArray[np.bool_]) -> tuple[int, int]:
+    """Known pixels, and those of them that differ; by bands, to spare memory on large photos."""
+    changed = 0
+    for top in range(0, len(hole), 256):
+        band = slice(top, top + 256)
+        changed += int(((before[band] != after[band]).any(axis=2) & ~hole[band]).sum())
+    return hole.size - int(np.count_nonzero(hole)), changed
+
+
+def _notes(face: Face | None, watch: "_Watch") -> Iterator[str]:
+    if face is not None and abs(face.yaw) > faces.TURNED_TOO_FAR:
+        yield f"The face is turned by about {abs(face.yaw):.0f} degrees; engines know frontal faces best."
+    if watch.stopped:
+        yield f"Stopped at {watch.done} of {watch.total}: this is the best so far."
+
+
+class _Watch:
+    """Passes progress on and remembers whether the caller stopped the work."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.progress = progress
+        self.done = self.total = 0
+        self.stopped = False
+
+    def __call__(self, done: int, total: int, preview: NDArray[np.float32] | None = None) -> None:
+        self.done, self.total = done, total
+        if self.progress is None:
+            return
+        try:
+            self.progress(done, total, preview)
+        except Cancelled:
+            self.stopped = True
+            raise
+
+
+@contextmanager
+def _timed(timings: dict[str, float], name: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    timings[name] = time.perf_counter() - started

@@ -1,0 +1,77 @@
+"""Training of the DCGAN: formula (1) of the first paper, with the non-saturating generator loss."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from faceinp.nets.dcgan import SIZE, Discriminator, Generator
+from faceinp.train import data, loop
+
+
+@dataclass(frozen=True)
+class DcganRun(loop.Run):
+    """Radford's settings; see ``loop.Run`` for the rest."""
+
+    latent: int = field(default=100, metadata={"help": "size of z"})
+    width: int = field(default=64, metadata={"help": "channels at full resolution (ngf = ndf)"})
+    rate: float = field(default=2e-4, metadata={"help": "learning rate of both networks"})
+
+
+class DcganTask:
+    name = "dcgan"
+    averaged = ("generator",)
+
+    def __init__(self, config: DcganRun, faces: data.Faces) -> None:
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.faces = faces
+        self.networks: dict[str, nn.Module] = {
+            "generator": Generator(config.latent, config.width),
+            "discriminator": Discriminator(config.width),
+        }
+        self.optimizers: dict[str, torch.optim.Optimizer] = {
+            name: torch.optim.Adam(network.parameters(), lr=config.rate, betas=(0.5, 0.999))
+            for name, network in self.networks.items()
+        }
+
+    def step(self, step: int, rank: int, context: loop.Context) -> dict[str, Tensor]:
+        generator, discriminator = self.networks["generator"], self.networks["discriminator"]
+        config = self.config
+        real = self.faces.batch(config.batch, seed=config.seed, step=step, rank=rank).to(context.device)
+        z = latents(config.batch, config.latent, (config.seed, step, rank, 1)).to(context.device)
+        with context.autocast():
+            generated = generator(z)
+            on_real, on_generated = discriminator(real), discriminator(generated.detach())
+            loss_d = functional.softplus(-on_real.float()).mean() + functional.softplus(on_generated.float()).mean()
+        context.update(loss_d, self.optimizers["discriminator"])
+        discriminator.requires_grad_(False)
+        with context.autocast():
+            loss_g = functional.softplus(-discriminator(generated).float()).mean()
+        context.update(loss_g, self.optimizers["generator"])
+        discriminator.requires_grad_(True)
+        return {
+            "discriminator": loss_d,
+            "generator": loss_g,
+            "real_as_real": (on_real > 0).float().mean(),
+            "generated_as_real": (on_generated > 0).float().mean(),
+        }
+
+    @torch.no_grad()
+    def preview(self, averages: dict[str, nn.Module]) -> Tensor:
+        """64 samples of the averaged generator, always of the same z."""
+        generator = averages["generator"]
+        z = latents(64, self.config.latent, (self.config.seed, 2))
+        return loop.grid(generator(z.to(next(generator.parameters()).device)))
+
+
+def latents(count: int, latent: int, seed: int | tuple[int, ...]) -> Tensor:
+    """z of shape (count, latent) from N(0, 1)."""
+    return torch.from_numpy(np.random.default_rng(seed).standard_normal((count, latent), dtype=np.float32))
+
+
+def train(config: DcganRun) -> None:
+    faces, _ = data.load(config.data, SIZE).split()
+    loop.train(DcganTask(config, faces), config)

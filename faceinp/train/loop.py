@@ -1,0 +1,277 @@
+"""The one training loop: precision, averages, checkpoints, log, preview, many GPUs.
+
+A network's own file (``dcgan.py`` ...) says what a step is; everything else about a run is here. All
+randomness of a step comes from (seed, step, rank), so a run that was killed continues as if it had not been.
+"""
+
+import copy
+import dataclasses
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from PIL import Image
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from faceinp.errors import DataError, WeightsError
+from faceinp.weights import read_tensors, under
+
+CHECKPOINT = "checkpoint.safetensors"
+LOG = "log.jsonl"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What every training has in common; a network's configuration adds its own fields. Fields are the shell's flags."""
+
+    data: tuple[str, ...] = field(default=(), metadata={"help": "shards: paths, globs or URLs of WebDataset tars"})
+    out: str = field(default="", metadata={"help": "folder of the run: checkpoint, log, previews"})
+    steps: int = field(default=30_000, metadata={"help": "train up to this step"})
+    minutes: float = field(default=0.0, metadata={"help": "stop after this many minutes (0: no limit)"})
+    batch: int = field(default=128, metadata={"help": "pictures a step and process"})
+    seed: int = field(default=0, metadata={"help": "all randomness of the run comes from it"})
+    precision: str = field(default="auto", metadata={"help": "fp32, bf16, or auto: time both and take the faster"})
+    threads: int = field(default=0, metadata={"help": "CPU threads (0: one a core)"})
+    average: float = field(default=0.999, metadata={"help": "decay of the exponential moving average of weights"})
+    log_every: int = field(default=20, metadata={"help": "steps between log lines"})
+    save_every: int = field(default=250, metadata={"help": "steps between checkpoints"})
+    preview_every: int = field(default=500, metadata={"help": "steps between preview pictures"})
+    init: str = field(default="", metadata={"help": "start from these weights (safetensors), with fresh optimisers"})
+    resume: bool = field(default=False, metadata={"help": "go on from the checkpoint in --out"})
+
+
+class Task(Protocol):
+    """One network's training."""
+
+    name: str
+    networks: dict[str, nn.Module]
+    optimizers: dict[str, torch.optim.Optimizer]
+    averaged: tuple[str, ...]  # the networks whose moving average is kept
+
+    def step(self, step: int, rank: int, context: "Context") -> dict[str, Tensor]:
+        """One update of every network; returns the terms to log (0-d tensors)."""
+
+    def preview(self, averages: dict[str, nn.Module]) -> Tensor:
+        """A picture (3, H, W) in [0, 1] that shows how far the training is."""
+
+
+@dataclass
+class Context:
+    """What a step needs of the loop: where to compute, how exactly, and how to back-propagate."""
+
+    accelerator: Accelerator
+    precision: str = "fp32"
+
+    @property
+    def device(self) -> torch.device:
+        return self.accelerator.device
+
+    def autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16")
+
+    def update(self, loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        self.accelerator.backward(loss)
+        optimizer.step()
+
+
+def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
+    """Run ``task`` to ``config.steps`` and return the checkpoint's path.
+
+    Stops early, with a checkpoint, at ``config.minutes`` and on SIGTERM or Ctrl-C.
+    Raises DataError when ``config.out`` already holds a run and ``resume`` is off.
+    """
+    folder = Path(config.out)
+    checkpoint = folder / CHECKPOINT
+    if checkpoint.exists() and not config.resume:
+        raise DataError(f"{folder} already holds a run. Add --resume to go on with it, or choose another --out.")
+    folder.mkdir(parents=True, exist_ok=True)
+    if config.threads:
+        torch.set_num_threads(config.threads)
+
+    accelerator = Accelerator()
+    context = Context(accelerator)
+    if config.init:
+        load_networks(task, config.init)
+    averages = {name: copy.deepcopy(task.networks[name]).eval().to(accelerator.device) for name in task.averaged}
+    for name, network in task.networks.items():
+        task.networks[name] = accelerator.prepare(network)
+    for name, optimizer in task.optimizers.items():
+        task.optimizers[name] = accelerator.prepare(optimizer)
+    step = restore(task, averages, checkpoint, accelerator) if checkpoint.exists() else 0
+    context.precision = _choose_precision(task, context, config.precision, say)
+    chief = accelerator.is_main_process
+    if chief:
+        say(f"{task.name}: step {step} of {config.steps}, {context.device}, {context.precision}, batch {config.batch}")
+
+    started, stop = time.monotonic(), _StopFlag()
+    with (folder / LOG).open("a") as log:
+        since, since_step = time.monotonic(), step
+        while step < config.steps:
+            terms = task.step(step, accelerator.process_index, context)
+            step += 1
+            for name, average in averages.items():
+                _average(average, accelerator.unwrap_model(task.networks[name]), min(config.average, step / (step + 10)))
+            out_of_time = config.minutes > 0 and time.monotonic() - started > 60 * config.minutes
+            last = step == config.steps or out_of_time or stop.raised
+            if chief and (step % config.log_every == 0 or last):
+                now = time.monotonic()
+                rate = config.batch * accelerator.num_processes * (step - since_step) / (now - since)
+                since, since_step = now, step
+                line = {"step": step, "pictures_per_second": round(rate, 1)}
+                line |= {name: round(float(value.detach()), 5) for name, value in terms.items()}
+                print(json.dumps(line), file=log, flush=True)
+            if chief and (step % config.preview_every == 0 or last):
+                _save_preview(task.preview(averages), folder / "previews" / f"{step:07d}.png")
+                plot_log(folder / LOG, folder / "curves.png")
+            if chief and (step % config.save_every == 0 or last):
+                save(task, averages, config, step, checkpoint, accelerator)
+            if last:
+                break
+    accelerator.end_training()
+    if chief:
+        say(f"{task.name}: stopped at step {step}; {checkpoint}")
+    return checkpoint
+
+
+# ---- checkpoints: one safetensors file, written beside the old one and moved over it ----
+
+
+def save(
+    task: Task, averages: dict[str, nn.Module], config: Run, step: int, path: Path, accelerator: Accelerator
+) -> None:
+    tensors: dict[str, Tensor] = {}
+    for name, network in task.networks.items():
+        tensors |= {f"{name}/{k}": v for k, v in accelerator.unwrap_model(network).state_dict().items()}
+    for name, average in averages.items():
+        tensors |= {f"{name}.average/{k}": v for k, v in average.state_dict().items()}
+    for name, optimizer in task.optimizers.items():
+        for index, state in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{name}/{index}/{k}": torch.as_tensor(v) for k, v in state.items()}
+    metadata = {"task": task.name, "step": str(step), "config": json.dumps(dataclasses.asdict(config))}
+    partial = path.with_suffix(".partial")
+    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, partial, metadata)
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def restore(task: Task, averages: dict[str, nn.Module], path: Path, accelerator: Accelerator) -> int:
+    """Load everything ``save`` wrote into ``task`` and ``averages``; returns the step."""
+    metadata, tensors = read_tensors(path)
+    if metadata.get("task") != task.name:
+        raise WeightsError(f"{path} holds a run of {metadata.get('task')!r}, not of {task.name!r}. Choose another --out.")
+    for name, network in task.networks.items():
+        accelerator.unwrap_model(network).load_state_dict(under(tensors, f"{name}/"))
+    for name, average in averages.items():
+        average.load_state_dict(under(tensors, f"{name}.average/"))
+    for name, optimizer in task.optimizers.items():
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in under(tensors, f"optimizer.{name}/").items():
+            index, term = key.split("/")
+            state.setdefault(int(index), {})[term] = value
+        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    return int(metadata["step"])
+
+
+def load_networks(task: Task, path: str) -> None:
+    """Start from shipped weights: every network of the task, optimisers fresh."""
+    _, tensors = read_tensors(path)
+    for name, network in task.networks.items():
+        state = under(tensors, f"{name}/")
+        if not state:
+            raise WeightsError(f"{path} holds no {name!r}. --init needs all of: {', '.join(task.networks)}.")
+        network.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in state.items()})
+
+
+# ---- parts of the loop ----
+
+
+class _StopFlag:
+    """Raised by SIGTERM and Ctrl-C, so that a run ends between two steps with a checkpoint."""
+
+    def __init__(self) -> None:
+        self.raised = False
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, self._raise)
+
+    def _raise(self, *_: Any) -> None:
+        self.raised = True
+
+
+@torch.no_grad()
+def _average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Exponential moving average of parameters and of batch-norm statistics."""
+    current = network.state_dict()
+    for name, value in average.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(current[name], 1 - decay)
+        else:
+            value.copy_(current[name])
+
+
+def _choose_precision(task: Task, context: Context, wanted: str, say: Callable[[str], None]) -> str:
+    """Time three steps in fp32 and in bf16 and return the faster, leaving the task as it was.
+
+    Without bf16 instructions a CPU emulates them, many times slower than fp32.
+    """
+    if wanted != "auto":
+        return wanted
+    unwrap = context.accelerator.unwrap_model
+    before = {name: copy.deepcopy(unwrap(network).state_dict()) for name, network in task.networks.items()}
+    optimizers = {name: copy.deepcopy(optimizer.state_dict()) for name, optimizer in task.optimizers.items()}
+    seconds = {}
+    for precision in ("fp32", "bf16"):
+        context.precision = precision
+        task.step(0, context.accelerator.process_index, context)
+        started = time.perf_counter()
+        for _ in range(3):
+            float(next(iter(task.step(0, context.accelerator.process_index, context).values())))
+        seconds[precision] = (time.perf_counter() - started) / 3
+    for name, state in before.items():
+        unwrap(task.networks[name]).load_state_dict(state)
+    for name, state in optimizers.items():
+        task.optimizers[name].load_state_dict(state)
+    say("seconds a step: " + ", ".join(f"{name} {value:.3f}" for name, value in seconds.items()))
+    return min(seconds, key=lambda name: seconds[name])
+
+
+def _save_preview(picture: Tensor, path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    pixels = (picture.detach().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    Image.fromarray(pixels).save(path)
+
+
+def grid(pictures: Tensor, columns: int = 8) -> Tensor:
+    """Pictures (N, 3, S, S) side by side: (3, rows * S, columns * S)."""
+    rows = [torch.cat(list(pictures[i : i + columns]), dim=2) for i in range(0, len(pictures), columns)]
+    return torch.cat(rows, dim=1)
+
+
+def plot_log(log: Path, out: Path) -> None:
+    """One curve for each logged term, smoothed over 2 % of the run."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    terms = [name for name in lines[-1] if name not in ("step", "pictures_per_second")]
+    figure, axes = pyplot.subplots(figsize=(9, 5))
+    window = max(1, len(lines) // 50)
+    for name in terms:
+        values = np.convolve([line.get(name, np.nan) for line in lines], np.ones(window) / window, mode="valid")
+        axes.plot([line["step"] for line in lines[window - 1 :]], values, label=name)
+    axes.set_xlabel("step")
+    axes.legend()
+    figure.savefig(out, dpi=100, bbox_inches="tight")
+    pyplot.close(figure)

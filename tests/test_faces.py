@@ -1,0 +1,274 @@
+"""Faces: found where they are, cut like FFHQ, put back where they were."""
+
+from threading import Thread
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage import data
+
+from faceinp import faces
+from faceinp.errors import NoFaceError, PhotoError
+
+ASTRONAUT = data.astronaut()
+EYES, NOSE = (210, 119), (219, 136)  # between the eyes, tip of the nose: x, y, by hand
+POINTS = np.array([[40, 50], [80, 48], [61, 70], [45, 92], [77, 91]], np.float64)
+
+
+def nothing(pixels=ASTRONAUT):
+    return np.zeros(pixels.shape[:2], bool)
+
+
+def face_at(points):
+    return faces.Face((0, 0, 1, 1), np.asarray(points, np.float32), 1.0, 0.0)
+
+
+def smooth(height, width):
+    """A smooth picture that is different everywhere, uint8."""
+    y, x = np.mgrid[:height, :width]
+    waves = [np.sin(x / 31 + y / 47), np.cos(x / 53 - y / 37), np.sin((x + y) / 67)]
+    return np.rint(127 + 120 * np.stack(waves, axis=2)).astype(np.uint8)
+
+
+def turned_square(centre, side, degrees):
+    half = side / 2 * np.array([[-1, -1], [-1, 1], [1, 1], [1, -1]])
+    turn = np.radians(degrees)
+    return half @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]) + centre
+
+
+@pytest.fixture(scope="module")
+def astronaut():
+    return faces.find_faces(ASTRONAUT)
+
+
+def test_the_astronaut_has_one_face(astronaut):
+    (face,) = astronaut
+    x, y, w, h = face.box
+    assert x < EYES[0] < x + w and y < EYES[1] < y + h
+    assert 60 < w < 120 and 80 < h < 150
+    assert np.linalg.norm(face.points[:2].mean(axis=0) - EYES) < 8
+    assert np.linalg.norm(face.points[2] - NOSE) < 10
+    assert face.points[0, 0] < face.points[1, 0] and face.points[3, 0] < face.points[4, 0]
+    assert face.confidence > 0.9 and abs(face.yaw) < faces.TURNED_TOO_FAR
+
+
+def test_points_are_in_pixels_of_a_large_photo(astronaut):
+    (large,) = faces.find_faces(cv2.resize(ASTRONAUT, (2560, 2048), interpolation=cv2.INTER_CUBIC))
+    assert large.points == pytest.approx(astronaut[0].points * [5, 4], abs=25)
+
+
+def test_a_face_whose_eyes_are_covered_is_found_by_closing_the_hole(astronaut):
+    hole = nothing()
+    hole[100:165, 165:255] = True
+    painted = np.where(hole[..., None], np.uint8(255), ASTRONAUT)
+    assert not faces.find_faces(painted)
+    (face,) = faces.find_faces(painted, hole)
+    shift = faces.quad(face) - faces.quad(astronaut[0])
+    assert np.linalg.norm(shift, axis=1).mean() < 60  # the crop's side is about 220
+
+
+def test_of_two_the_one_under_the_mask_is_chosen():
+    small = cv2.resize(ASTRONAUT, (384, 384), interpolation=cv2.INTER_AREA)
+    pair = np.hstack([np.pad(small, ((0, 128), (0, 0), (0, 0))), ASTRONAUT])
+    found = faces.find_faces(pair)
+    assert len(found) == 2
+    assert found[0].box[0] > 384 > found[1].box[0]  # largest first
+    hole = nothing(pair)
+    hole[80:120, 140:180] = True
+    assert faces.choose(found, hole) is found[1]
+    hole = nothing(pair)
+    hole[:60, 120:200] = True  # hair: outside of the box, inside of the crop
+    assert faces.choose(found, hole) is found[1]
+    assert faces.choose(found, nothing(pair)) is found[0]
+    assert faces.choose(found, np.ones_like(hole)) is found[0]
+    assert faces.choose(found, hole, index=1) is found[0]
+    assert faces.choose(found, hole, index=2) is found[1]
+    for index in (0, 3, -1):
+        with pytest.raises(NoFaceError, match="2 faces"):
+            faces.choose(found, hole, index=index)
+
+
+def test_no_face_says_what_to_do():
+    assert faces.find_faces(np.full((200, 300, 3), 90, np.uint8)) == ()
+    with pytest.raises(NoFaceError, match=r"--box.*--aligned"):
+        faces.choose((), nothing())
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (15, 15), (30, 2000), (21, 21)])
+def test_pictures_too_small_for_a_face_have_none(shape):
+    pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    assert faces.find_faces(pixels, np.ones(shape, bool)) == ()
+
+
+def test_a_face_at_the_border_is_found_and_its_box_ends_there():
+    (face,) = faces.find_faces(ASTRONAUT[95:, 190:].copy())
+    x, y, w, h = face.box
+    assert x >= 0 and y >= 0 and w > 30 and h > 50
+
+
+def test_grey_levels_without_colour_axis_are_refused():
+    with pytest.raises(PhotoError, match="uint8"):
+        faces.find_faces(ASTRONAUT[..., 0])
+
+
+def test_several_threads_find_the_same(astronaut):
+    found = {}
+    threads = [Thread(target=lambda i=i: found.update({i: faces.find_faces(ASTRONAUT)})) for i in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [found[i][0].box for i in range(3)] == [astronaut[0].box] * 3
+
+
+def test_a_box_finds_the_points_in_it(astronaut):
+    face = faces.face_from_box(ASTRONAUT, (160, 60, 100, 130))
+    assert face.confidence > 0.9
+    assert face.points == pytest.approx(astronaut[0].points, abs=8)
+
+
+def test_a_box_without_a_face_gets_an_upright_one():
+    face = faces.face_from_box(np.full((300, 300, 3), 90, np.uint8), (100, 100, 73.5, 100))
+    assert face.confidence == 0 and face.box == (100, 100, 73.5, 100)
+    assert face.points[:, 0].mean() == pytest.approx(136.75, abs=1)
+    corners = faces.quad(face)
+    assert corners[0, 1] == pytest.approx(corners[3, 1], abs=1e-3)
+    assert corners[0, 0] < 100 and corners[2, 0] > 173.5  # a crop is larger than a box
+
+
+def test_the_typical_face_of_a_found_box_has_nearly_the_crop_of_the_points(astronaut):
+    assumed = faces.Face(astronaut[0].box, None, 0.0, 0.0)
+    shift = faces.quad(assumed) - faces.quad(astronaut[0])
+    assert np.linalg.norm(shift.mean(axis=0)) < 15  # the crop's side is about 220
+
+
+@pytest.mark.parametrize("box", [(600, 10, 50, 50), (10, 10, 0, 50), (-60, 0, 50, 50), (0, 0, float("nan"), 9)])
+def test_impossible_boxes_are_refused(box):
+    with pytest.raises(NoFaceError, match="512 x 512 pixels. Give left, top, width, height"):
+        faces.face_from_box(ASTRONAUT, box)
+
+
+@settings(deadline=None)
+@given(
+    st.floats(-180, 180),
+    st.floats(0.2, 20),
+    st.tuples(st.floats(-500, 500), st.floats(-500, 500)),
+)
+def test_the_crop_turns_grows_and_moves_with_the_face(degrees, scale, shift):
+    turn = np.radians(degrees)
+    matrix = scale * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    expected = faces.quad(face_at(POINTS)) @ matrix + shift
+    assert faces.quad(face_at(POINTS @ matrix + shift)) == pytest.approx(expected, abs=0.02)
+
+
+def test_the_crop_is_a_square_in_the_order_that_is_promised():
+    corners = faces.quad(face_at(POINTS))
+    edges = np.roll(corners, -1, axis=0) - corners
+    assert np.linalg.norm(edges, axis=1) == pytest.approx(np.full(4, np.linalg.norm(edges[0])))
+    assert edges[0] @ edges[1] == pytest.approx(0, abs=1e-6)
+    assert edges[0, 1] > 0 and edges[1, 0] > 0  # from the top left down, then to the right
+
+
+def test_ffhq_proportions():
+    """An upright face: side 4 x the eyes' distance (or 3.6 x eyes to mouth), centre a tenth of the way to the mouth."""
+    for gap, drop, side in ((40, 30, 4 * 40 * 0.98), (30, 60, None)):
+        points = [[50, 40], [50 + gap, 40], [50 + gap / 2, 60], [52, 40 + drop], [48 + gap, 40 + drop]]
+        corners = faces.quad(face_at(points))
+        to_mouth = drop - 0.026 * gap
+        assert corners[3, 0] - corners[0, 0] == pytest.approx(side or 3.6 * to_mouth, rel=1e-4)
+        centre = [50 + gap / 2, 40 + 0.026 * gap + 0.1 * to_mouth]
+        assert corners.mean(axis=0) == pytest.approx(centre, abs=1e-3)
+
+
+def test_yaw_has_the_nose_s_side_as_its_sign():
+    def yaw(shift):
+        return faces._yaw(np.float32([[40, 50], [80, 50], [60 + shift, 70], [45, 90], [75, 90]]))
+
+    assert yaw(0) == pytest.approx(0, abs=1e-4)
+    assert yaw(8) == pytest.approx(-yaw(-8)) and 20 < yaw(8) < 35
+    assert yaw(20) > faces.TURNED_TOO_FAR
+
+
+def test_a_whole_picture_of_the_right_size_is_copied_to_the_bit():
+    hole = np.random.default_rng(0).random((512, 512)) < 0.3
+    crop = faces.whole(ASTRONAUT, hole, 512)
+    assert np.array_equal(crop.pixels, ASTRONAUT) and np.array_equal(crop.hole, hole) and crop.size == 512
+    frame, inside, region = faces.paste(crop.pixels, crop.quad, ASTRONAUT.shape)
+    assert np.array_equal(np.rint(frame * 255), ASTRONAUT[region]) and inside.all() and frame.shape == (512, 512, 3)
+
+
+def test_a_whole_picture_is_averaged_over_areas():
+    crop = faces.whole(ASTRONAUT, nothing(), 128)
+    expected = ASTRONAUT.reshape(128, 4, 128, 4, 3).mean(axis=(1, 3))
+    assert np.abs(crop.pixels - expected).max() <= 1.5
+
+
+def test_only_squares_can_be_whole():
+    with pytest.raises(PhotoError, match="512 x 300"):
+        faces.whole(ASTRONAUT[:300], nothing()[:300], 128)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.floats(60, 420), st.floats(-180, 180), st.sampled_from([64, 128, 256]))
+def test_what_is_cut_and_pasted_is_what_was_there(side, degrees, size):
+    picture = smooth(400, 500)
+    corners = turned_square((240, 210), side, degrees)
+    crop = faces.align(picture, np.zeros((400, 500), bool), corners, size)
+    frame, inside, region = faces.paste(crop.pixels, crop.quad, picture.shape)
+    assert inside.sum() == pytest.approx(side**2, rel=0.03) or side > 260  # larger ones reach beyond the picture
+    # A pixel of a coarse crop is a mean over a few pixels: not exactly the value in its middle.
+    error = np.abs(frame * 255 - picture[region])[inside]
+    assert error.mean() < 1.5 and error.max() < 14
+
+
+def test_paste_can_be_held_to_the_hole():
+    crop = faces.align(ASTRONAUT, nothing(), turned_square((210, 130), 220, 12), 128)
+    hole = nothing()
+    hole[110:140, 180:250] = True
+    frame, inside, region = faces.paste(crop.pixels, crop.quad, hole.shape)
+    near, near_inside, near_region = faces.paste(crop.pixels, crop.quad, hole.shape, hole)
+    assert near_region == np.s_[109:141, 179:251] and near.shape == (32, 72, 3)
+    full = np.zeros((512, 512, 3))
+    full[region] = frame
+    assert near == pytest.approx(full[near_region], abs=0.02) and near_inside.all()
+
+
+def test_fine_structure_does_not_turn_into_false_structure():
+    y, x = np.mgrid[:1500, :1500]
+    stripes = np.where(((x + y) % 3 == 0)[..., None], np.uint8(255), np.uint8(0)).repeat(3, axis=2)
+    for side in (200, 400, 900, 1400):
+        crop = faces.align(stripes, nothing(stripes), turned_square((750, 750), side, 7), 64)
+        assert np.abs(crop.pixels.astype(float) - 85).max() < 45
+    generated = stripes[:256, :256]
+    frame, inside, _ = faces.paste(generated, turned_square((100, 100), 40, 7), (200, 200))
+    assert np.abs(frame[inside] - 1 / 3).max() < 0.2
+
+
+def test_beyond_the_photo_it_is_mirrored():
+    crop = faces.align(ASTRONAUT, nothing(), [[-64, 0], [-64, 128], [64, 128], [64, 0]], 128)
+    assert np.array_equal(crop.pixels[:, 64:], ASTRONAUT[:128, :64])
+    assert np.array_equal(crop.pixels[:, 1:64], ASTRONAUT[:128, 63:0:-1])
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.floats(20, 500),
+    st.floats(-180, 180),
+    st.sampled_from([32, 64, 128]),
+    st.integers(0, 399),
+    st.integers(0, 499),
+)
+def test_a_hole_pixel_never_reaches_a_known_crop_pixel(side, degrees, size, y, x):
+    """Whatever stands in the hole, the known part of the crop is the same."""
+    picture = smooth(400, 500)
+    hole = np.zeros((400, 500), bool)
+    hole[y : y + 3, x : x + 2] = True
+    corners = turned_square((300, 150), side, degrees)
+    black, white = (
+        faces.align(np.where(hole[..., None], np.uint8(v), picture), hole, corners, size) for v in (0, 255)
+    )
+    assert np.array_equal(black.hole, white.hole)
+    assert np.array_equal(black.pixels[~black.hole], white.pixels[~white.hole])
+    assert black.hole.sum() <= (6 * size / side + 5) ** 2 * 4  # and the hole does not swallow the crop

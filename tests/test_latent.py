@@ -1,0 +1,126 @@
+"""The latent engines on the shipped DCGAN, with few iterations."""
+
+import numpy as np
+import pytest
+import torch
+
+import faceinp
+from faceinp import losses, weights
+from faceinp.engines import search
+from faceinp.nets.dcgan import Discriminator, Generator
+
+
+@pytest.fixture(scope="module")
+def prior():
+    return search.Prior.load()
+
+
+@pytest.fixture(scope="module")
+def faces(prior):
+    """Eight samples of the generator itself: faces of nobody, which it can reach."""
+    return prior.generator(prior.latents(8, seed=77)).numpy()
+
+
+@pytest.fixture(scope="module")
+def holes():
+    return np.random.default_rng(0).random((8, 1, 64, 64)) < 0.5
+
+
+def error(filled, faces):
+    return ((filled - faces) ** 2).mean(axis=(1, 2, 3))
+
+
+def test_folded_networks_are_the_trained_ones(prior):
+    _, tensors = weights.read_tensors(weights.path("dcgan"))
+    z = prior.latents(4, seed=1)
+    generator, discriminator = Generator().eval(), Discriminator().eval()
+    generator.load_state_dict(weights.under(tensors, "generator/"))
+    discriminator.load_state_dict(weights.under(tensors, "discriminator/"))
+    with torch.no_grad():
+        assert torch.allclose(prior.generator(z), generator(z), atol=1e-5)
+        assert torch.allclose(prior.discriminator(generator(z)), discriminator(generator(z)), atol=1e-3)
+
+
+@pytest.mark.parametrize(("name", "options"), [("structural", {}), ("structural", {"fast": True}), ("dip", {})])
+def test_the_search_comes_closer_to_the_face(faces, holes, name, options):
+    engine = faceinp.load_engine(name, iterations=1, **options)
+    at_first = error(engine.fill(faces[:2], holes[:2]), faces[:2])
+    engine = faceinp.load_engine(name, iterations=60, **options)
+    assert (error(engine.fill(faces[:2], holes[:2]), faces[:2]) < 0.6 * at_first).all()
+
+
+@pytest.mark.parametrize("name", ["structural", "dip"])
+def test_a_picture_gets_the_same_answer_alone_and_among_eight(faces, holes, name):
+    engine = faceinp.load_engine(name, iterations=40)
+    together = engine.fill(faces, holes, seed=3)
+    alone = engine.fill(faces[5:6], holes[5:6], seed=3)
+    assert np.abs(together[5] - alone[0]).max() <= 1e-4
+
+
+def test_the_seed_decides(faces, holes):
+    engine = faceinp.load_engine("structural", iterations=5)
+    one = engine.fill(faces[:1], holes[:1], seed=1)
+    assert np.array_equal(one, engine.fill(faces[:1], holes[:1], seed=1))
+    assert not np.array_equal(one, engine.fill(faces[:1], holes[:1], seed=2))
+
+
+@pytest.mark.parametrize("name", ["structural", "dip"])
+def test_what_lies_under_the_hole_is_not_looked_at(faces, holes, name):
+    engine = faceinp.load_engine(name, iterations=5)
+    spoiled = np.where(holes, 1 - faces, faces)
+    assert np.array_equal(engine.fill(faces[:2], holes[:2]), engine.fill(spoiled[:2], holes[:2]))
+
+
+def test_stopping_gives_the_best_so_far_and_says_where(faces, holes):
+    def stop_at_ten(done, total, preview=None):
+        assert total == 1000
+        if done == 10:
+            raise faceinp.Cancelled("Enough.")
+
+    engine = faceinp.load_engine("structural")
+    stopped = engine.fill(faces[:1], holes[:1], progress=stop_at_ten)
+    ten = search.search(
+        engine.prior, engine._objective(), torch.from_numpy(faces[:1]), torch.from_numpy(~holes[:1]).float(),
+        iterations=1000, progress=stop_at_ten,
+    )  # fmt: skip
+    assert len(ten.curve) == 11
+    assert ten.loss == ten.curve.min()
+    assert np.array_equal(stopped, ten.pictures.numpy())
+
+
+def test_previews_are_pictures(faces, holes):
+    seen = []
+    engine = faceinp.load_engine("structural", iterations=30)
+    engine.fill(faces[:1], holes[:1], progress=lambda done, total, preview=None: seen.append((done, total, preview)))
+    assert [done for done, _, _ in seen] == list(range(31))
+    pictures = [preview for _, _, preview in seen if preview is not None]
+    assert len(pictures) >= 2
+    assert all(p.shape == (3, 64, 64) and 0 <= p.min() and p.max() <= 1 for p in pictures)
+
+
+def test_more_starts_are_never_worse(prior, faces, holes):
+    engine = faceinp.load_engine("structural")
+    known = torch.from_numpy(~holes[:2]).float()
+    settings = {"iterations": 20, "seed": 5}
+    one = search.search(prior, engine._objective(), torch.from_numpy(faces[:2]), known, **settings)
+    three = search.search(prior, engine._objective(), torch.from_numpy(faces[:2]), known, starts=3, **settings)
+    assert (three.loss <= one.loss + 1e-6).all()
+
+
+def test_beyond_its_limits_faithful_stands_still_where_robust_moves(faces, holes):
+    """Formulas (5) and (6) as printed are cut off: there only the discriminator has a gradient."""
+    limits = losses.Limits(ssim_min=0.99, ssim_max=0.999, l1_min=0.1, l1_max=0.2)
+    known = torch.from_numpy(~holes[:1]).float()
+    gradients = {}
+    for name, objective in (("faithful", search.structural_faithful), ("robust", search.structural_robust)):
+        generated = torch.from_numpy(faces[1:2]).requires_grad_()
+        objective(torch.from_numpy(faces[:1]), known, limits)(generated, torch.zeros(1)).sum().backward()
+        gradients[name] = float(generated.grad.abs().max())
+    assert gradients["faithful"] == 0
+    assert gradients["robust"] > 0
+
+
+@pytest.mark.parametrize("options", [{"mode": "other"}, {"iterations": -1}, {"starts": 0}, {"nonsense": 1}])
+def test_wrong_options_are_named(options):
+    with pytest.raises(faceinp.EngineError, match=next(iter(options))):
+        faceinp.load_engine("structural", **options)

@@ -1,0 +1,92 @@
+"""The first paper's formulas, each against an independent way to compute it."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage.metrics import structural_similarity
+
+from faceinp import losses
+
+LIMITS = losses.Limits(ssim_min=0.1, ssim_max=0.8, l1_min=700.0, l1_max=4900.0)
+
+
+def pictures(seed: int, count: int = 2, size: int = 64) -> torch.Tensor:
+    """Smooth noise: something with structure at several scales."""
+    rng = np.random.default_rng(seed)
+    coarse = torch.from_numpy(rng.random((count, 3, 8, 8), dtype=np.float32))
+    smooth = torch.nn.functional.interpolate(coarse, size, mode="bicubic").clamp(0, 1)
+    return (0.8 * smooth + 0.2 * torch.from_numpy(rng.random((count, 3, size, size), dtype=np.float32))).float()
+
+
+def test_ssim_is_wangs_as_scikit_image_computes_it():
+    a, b = pictures(0), pictures(1)
+    ours = losses.Ssim(a)(b)
+    for n in range(2):
+        _, full = structural_similarity(
+            a[n].numpy(), b[n].numpy(), channel_axis=0, data_range=1.0, gaussian_weights=True, sigma=1.5,
+            use_sample_covariance=False, full=True,
+        )  # fmt: skip
+        assert float(ours[n]) == pytest.approx(full[:, 5:-5, 5:-5].mean(), abs=1e-5)
+
+
+def test_ssim_of_known_pixels_does_not_see_the_hole():
+    target, generated = pictures(2), pictures(3)
+    known = torch.ones(2, 1, 64, 64)
+    known[:, :, 20:44, 10:50] = 0
+    ssim = losses.Ssim(target, known, losses.patch_weights(known))
+    elsewhere = torch.where(known.bool(), generated, 1 - generated)
+    assert torch.equal(ssim(generated), ssim(elsewhere))
+    assert not torch.equal(losses.Ssim(target)(generated), losses.Ssim(target)(elsewhere))
+
+
+@given(seed=st.integers(0, 1000), share=st.floats(0.05, 0.95))
+@settings(max_examples=20, deadline=None)
+def test_ssim_of_known_pixels_is_one_for_the_same_picture_and_less_for_another(seed, share):
+    target = pictures(seed, 1)
+    known = torch.from_numpy((np.random.default_rng(seed).random((1, 1, 64, 64)) >= share).astype(np.float32))
+    ssim = losses.Ssim(target, known, losses.patch_weights(known))
+    assert float(ssim(target)) == pytest.approx(1.0, abs=1e-4)
+    assert float(ssim(pictures(seed + 1, 1))) < 0.99
+
+
+@pytest.mark.parametrize(("ssim", "expected"), [(0.05, 1.0), (0.1, 1.0), (0.45, 0.5), (0.8, 0.0), (0.9, 0.0)])
+def test_structural_loss_is_formula_5(ssim, expected):
+    assert float(losses.structural(torch.tensor(ssim), LIMITS)) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(("l1", "expected"), [(0.0, 0.0), (700.0, 0.0), (2800.0, 0.5), (4900.0, 1.0), (9000.0, 1.0)])
+def test_context_loss_is_formula_6(l1, expected):
+    assert float(losses.context(torch.tensor(l1), LIMITS)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_without_the_cut_the_lines_go_on_and_keep_their_slope():
+    beyond = torch.tensor([0.95], requires_grad=True)
+    losses.structural(beyond, LIMITS, cut=True).sum().backward()
+    assert beyond.grad.item() == 0
+    beyond.grad = None
+    losses.structural(beyond, LIMITS, cut=False).sum().backward()
+    assert beyond.grad.item() == pytest.approx(-1 / 0.7)
+    assert float(losses.context(torch.tensor(0.0), LIMITS, cut=False)) == pytest.approx(-700 / 4200)
+
+
+def test_patch_weights_are_formula_7():
+    known = torch.ones(1, 1, 32, 32)
+    known[0, 0, 10:14, 10:14] = 0
+    weights = losses.patch_weights(known)
+    by_hand = torch.ones(32, 32)
+    for y in range(32):
+        for x in range(32):
+            patch = (1 - known[0, 0])[max(0, y - 3) : y + 4, max(0, x - 3) : x + 4]
+            by_hand[y, x] = 1 + 2 * patch.sum() / 49
+    assert torch.allclose(weights[0, 0], by_hand)
+    assert weights[0, 0, 25, 25] == 1
+
+
+def test_realism_stays_finite_for_a_certain_discriminator():
+    logits = torch.tensor([-200.0, 0.0, 200.0], requires_grad=True)
+    loss = losses.realism(logits)
+    assert torch.allclose(loss, torch.tensor([0.0, -0.6931472, -200.0]), atol=1e-6)
+    loss.sum().backward()
+    assert torch.isfinite(logits.grad).all()

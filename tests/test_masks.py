@@ -1,0 +1,338 @@
+"""Whatever a user painted the hole with, the hole is what was painted."""
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+
+from faceinp import masks
+from faceinp import photo as photo_
+from faceinp.errors import MaskError
+
+SIDE = 256
+PHOTO = photo_.read(np.zeros((SIDE, SIDE, 3), np.uint8))
+
+
+def painted(*, antialiased: bool = False) -> np.ndarray:
+    """uint8 (SIDE, SIDE): a blob and two strokes, 255 where painted."""
+    line = cv2.LINE_AA if antialiased else cv2.LINE_8
+    layer = np.zeros((SIDE, SIDE), np.uint8)
+    cv2.circle(layer, (100, 120), 40, 255, -1, line)
+    cv2.line(layer, (150, 60), (220, 90), 255, 11, line)
+    cv2.line(layer, (160, 200), (230, 190), 255, 7, line)
+    return layer
+
+
+LAYER = painted()
+HOLE = LAYER > 0
+
+
+def saved(array: np.ndarray, format: str = "PNG", **options) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def strokes(layer: np.ndarray, paint: tuple, background: tuple) -> np.ndarray:
+    """RGB: ``paint`` mixed over ``background`` as ``layer`` says."""
+    share = layer[..., None] / 255
+    return np.round(share * np.array(paint) + (1 - share) * np.array(background)).astype(np.uint8)
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    return (one & other).sum() / (one | other).sum()
+
+
+def test_a_mask_is_read_from_anything(tmp_path: Path) -> None:
+    path = tmp_path / "mask.png"
+    path.write_bytes(saved(LAYER))
+    rgb = np.dstack([LAYER] * 3)
+    opaque = np.dstack([rgb, np.full_like(LAYER, 255)])
+    one_bit = Image.fromarray(LAYER).convert("1")
+    for source in (path, str(path), path.read_bytes(), io.BytesIO(path.read_bytes()), Image.open(path), one_bit):
+        assert np.array_equal(masks.read(source, PHOTO).hole, HOLE)
+    for array in (HOLE, HOLE[..., None], LAYER, LAYER[..., None], LAYER // 255, rgb, opaque):
+        mask = masks.read(array, PHOTO)
+        assert mask.hole.dtype == np.bool_
+        assert np.array_equal(mask.hole, HOLE)
+        assert mask.share == HOLE.mean() and mask.warnings == ()
+    again = masks.read(masks.read(LAYER, PHOTO), PHOTO)
+    assert np.array_equal(again.hole, HOLE) and again.about == "white is the hole (guessed)"
+
+
+def test_the_guess_is_right_both_ways_and_stated() -> None:
+    white, black = masks.read(LAYER, PHOTO), masks.read(255 - LAYER, PHOTO)
+    assert np.array_equal(white.hole, HOLE) and np.array_equal(black.hole, HOLE)
+    assert white.about == "white is the hole (guessed)"
+    assert black.about == "black is the hole (guessed)"
+    assert masks.read(LAYER, PHOTO, hole="white").about == "white is the hole (as told)"
+
+
+def test_the_flag_beats_the_guess() -> None:
+    assert np.array_equal(masks.read(LAYER, PHOTO, hole="black").hole, ~HOLE)
+    assert np.array_equal(masks.read(255 - LAYER, PHOTO, hole="white").hole, ~HOLE)
+    with pytest.raises(MaskError, match="white or black"):
+        masks.read(LAYER, PHOTO, hole="red")  # type: ignore[arg-type]
+
+
+def test_where_both_tones_touch_the_border_alike_the_smaller_is_the_hole() -> None:
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    mask[:, : SIDE // 2] = 255
+    mask[100:150, 30:80] = 0  # now the white half is the smaller one
+    assert np.array_equal(masks.read(mask, PHOTO).hole, mask > 0)
+    assert np.array_equal(masks.read(255 - mask, PHOTO).hole, mask > 0)
+
+
+@settings(max_examples=80, deadline=None)
+@given(hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=24)), st.booleans())
+def test_a_mask_and_its_inverse_with_the_matching_flag_say_the_same(hole: np.ndarray, colour: bool) -> None:
+    assume(hole.any() and not hole.all())
+    photo = photo_.read(np.zeros(hole.shape, np.uint8))
+    tones = hole.astype(np.uint8) * 255
+    file = np.dstack([tones] * 3) if colour else tones
+    for source, flag in ((saved(file), "white"), (saved(255 - file), "black")):
+        assert np.array_equal(masks.read(source, photo, hole=flag).hole, hole)
+    assert np.array_equal(masks.read(hole, photo).hole, hole)
+    assert np.array_equal(masks.read(hole, photo, hole="black").hole, hole)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**31), st.floats(1, 9))
+def test_soft_masks_keep_this_rule(seed: int, sigma: float) -> None:
+    rng = np.random.default_rng(seed)
+    layer = np.zeros((96, 96), np.uint8)
+    cv2.circle(layer, tuple(map(int, rng.integers(30, 66, 2))), 24, 255, -1)
+    soft = cv2.GaussianBlur(layer, (0, 0), sigma)
+    photo = photo_.read(np.zeros((96, 96), np.uint8))
+    white, black = masks.read(soft, photo, hole="white"), masks.read(255 - soft, photo, hole="black")
+    assert np.array_equal(white.hole, black.hole)
+    assert white.hole[soft > 0.6 * soft.max()].all() and not white.hole[soft < 0.4 * soft.max()].any()
+
+
+@pytest.mark.parametrize("paint", [(255, 255, 255), (0, 0, 0), (255, 0, 0)])
+def test_what_is_painted_on_a_transparent_layer_is_the_hole(paint: tuple) -> None:
+    layer = np.dstack([strokes(LAYER, paint, (0, 0, 0)), LAYER])
+    for source in (layer, saved(layer), saved(layer, "WEBP", lossless=True), Image.fromarray(layer)):
+        for hole in ("auto", "white", "black"):
+            mask = masks.read(source, PHOTO, hole=hole)
+            assert np.array_equal(mask.hole, HOLE)
+            assert "layer" in mask.about
+    soft = np.dstack([layer[..., :3], cv2.GaussianBlur(LAYER, (0, 0), 3)])
+    assert np.array_equal(masks.read(soft, PHOTO).hole, soft[..., 3] > 127)
+    faint = np.dstack([layer[..., :3], LAYER // 3])
+    assert np.array_equal(masks.read(faint, PHOTO).hole, HOLE)
+
+
+GROUNDS = {"white": (255, 255, 255), "black": (0, 0, 0), "plain": (40, 90, 160)}
+
+
+@pytest.mark.parametrize("ground", GROUNDS)
+@pytest.mark.parametrize("paint", [(255, 0, 0), (0, 200, 0), (255, 210, 200), (250, 240, 0), (255, 0, 200)])
+def test_coloured_strokes_are_the_hole(ground: str, paint: tuple) -> None:
+    sharp = strokes(LAYER, paint, GROUNDS[ground])
+    mask = masks.read(saved(sharp), PHOTO)
+    assert np.array_equal(mask.hole, HOLE)
+    assert mask.about == f"coloured strokes on a {ground} background are the hole"
+    edges = painted(antialiased=True)
+    soft = masks.read(saved(strokes(edges, paint, GROUNDS[ground])), PHOTO)
+    assert overlap(soft.hole, edges >= 128) > 0.99
+
+
+def test_strokes_of_several_colours_are_one_hole() -> None:
+    picture = strokes(LAYER, (255, 0, 0), (255, 255, 255))
+    picture[:, 140:][HOLE[:, 140:]] = (0, 0, 255)
+    picture[:, :90][HOLE[:, :90]] = (20, 20, 20)
+    assert np.array_equal(masks.read(picture, PHOTO).hole, HOLE)
+
+
+def test_a_flag_can_turn_strokes_round() -> None:
+    picture = strokes(LAYER, (200, 0, 0), (255, 255, 255))
+    assert np.array_equal(masks.read(picture, PHOTO, hole="black").hole, HOLE)
+    assert np.array_equal(masks.read(picture, PHOTO, hole="white").hole, ~HOLE)
+    assert np.array_equal(masks.read(255 - picture, PHOTO, hole="white").hole, HOLE)
+
+
+def test_a_large_painted_part_is_still_the_painted_part() -> None:
+    picture = np.full((SIDE, SIDE, 3), 255, np.uint8)
+    picture[:, :160] = (255, 0, 0)
+    mask = masks.read(picture, PHOTO)
+    assert np.array_equal(mask.hole, picture[..., 1] == 0)
+    assert "covers 62%" in mask.warnings[0]
+
+
+def test_a_single_pixel_counts_even_in_a_large_mask() -> None:
+    photo = photo_.read(np.zeros((1500, 1500), np.uint8))
+    for paint in ((255, 0, 0), (0, 0, 0)):
+        picture = np.full((1500, 1500, 3), 255, np.uint8)
+        picture[701, 333] = paint
+        assert np.argwhere(masks.read(picture, photo).hole).tolist() == [[701, 333]]
+
+
+@pytest.mark.parametrize("quality", [25, 50, 90])
+@pytest.mark.parametrize("look", ["white", "black", "red", "two"])
+def test_jpeg_leaves_no_speckle(quality: int, look: str) -> None:
+    picture = {
+        "white": strokes(LAYER, (255, 255, 255), (0, 0, 0)),
+        "black": strokes(LAYER, (0, 0, 0), (255, 255, 255)),
+        "red": strokes(LAYER, (255, 0, 0), (255, 255, 255)),
+        "two": strokes(LAYER, (255, 0, 0), (255, 255, 255)),
+    }[look]
+    if look == "two":
+        picture[:, 140:][HOLE[:, 140:]] = (0, 160, 60)
+    found = masks.read(saved(picture, "JPEG", quality=quality), PHOTO).hole
+    edge = cv2.morphologyEx(LAYER, cv2.MORPH_GRADIENT, np.ones((5, 5))) > 0
+    assert np.array_equal(found[~edge], HOLE[~edge])
+    assert overlap(found, HOLE) > 0.95
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_another_size_is_scaled_and_said(factor: int) -> None:
+    box = np.zeros((60, 84), np.uint8)
+    box[12:36, 24:60] = 255
+    larger = np.kron(box, np.ones((factor, factor), np.uint8))
+    for mask, target in ((box, larger), (larger, box)):
+        for source in (mask, mask > 0):
+            read = masks.read(source, photo_.read(target))
+            assert np.array_equal(read.hole, target > 0)
+            sizes = f"scaled from {mask.shape[1]} x {mask.shape[0]} to {target.shape[1]} x {target.shape[0]}"
+            assert sizes in read.about and read.warnings == ()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(40, 400), st.integers(40, 400))
+def test_scaling_keeps_place_and_share(height: int, width: int) -> None:
+    mask = masks.read(LAYER, photo_.read(np.zeros((height, width), np.uint8)))
+    assert mask.hole.shape == (height, width)
+    assert abs(mask.share - HOLE.mean()) < 0.02
+    expected = np.argwhere(HOLE).mean(axis=0) / SIDE
+    assert np.allclose(np.argwhere(mask.hole).mean(axis=0) / (height, width), expected, atol=0.02)
+    assert bool(mask.warnings) == (abs(width / height - 1) > 0.02)
+
+
+def test_exif_turns_a_mask_as_it_turns_a_photo() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    mask = masks.read(saved(LAYER, exif=exif), PHOTO)
+    assert np.array_equal(mask.hole, np.rot90(HOLE, -1))
+
+
+def test_a_large_hole_is_warned_of() -> None:
+    small, large = np.zeros((100, 100), np.uint8), np.zeros((100, 100), np.uint8)
+    small[11:89, 12:88] = 255  # 59 %
+    large[10:90, 11:89] = 255  # 62 %
+    photo = photo_.read(small)
+    assert masks.read(small, photo).warnings == ()
+    assert "62%" in masks.read(large, photo).warnings[0] and "wrong way" in masks.read(large, photo).warnings[0]
+    assert "wrong way" not in masks.read(large, photo, hole="white").warnings[0]
+
+
+@pytest.mark.parametrize("value", [0, 1, 3, 90, 255])
+def test_a_mask_of_one_tone_is_refused(value: int) -> None:
+    flat = np.full((SIDE, SIDE), value, np.uint8)
+    for hole in ("auto", "white", "black"):
+        with pytest.raises(MaskError):
+            masks.read(flat, PHOTO, hole=hole)
+    with pytest.raises(MaskError):
+        masks.read(saved(flat, "JPEG"), PHOTO)
+
+
+def test_empty_and_full_masks_are_refused() -> None:
+    empty_layer = np.zeros((SIDE, SIDE, 4), np.uint8)
+    with pytest.raises(MaskError, match="empty layer"):
+        masks.read(empty_layer, PHOTO)
+    with pytest.raises(MaskError, match="no hole"):
+        masks.read(np.zeros((SIDE, SIDE), bool), PHOTO)
+    with pytest.raises(MaskError, match="everything"):
+        masks.read(np.ones((SIDE, SIDE), bool), PHOTO)
+    thin = np.zeros((2048, 2048), bool)
+    thin[5, 5] = True
+    with pytest.raises(MaskError, match="scaled"):
+        masks.read(thin, PHOTO)
+
+
+FACE = skimage.data.astronaut()
+DISC = cv2.circle(np.zeros((512, 512), np.uint8), (220, 120), 120, 255, -1) > 0
+PHOTOS = {
+    "colour": FACE,
+    "grey": cv2.cvtColor(FACE, cv2.COLOR_RGB2GRAY),
+    "camera": skimage.data.camera(),
+    "moon": skimage.data.moon(),
+    "cut out on white": np.where(DISC[..., None], FACE, 255),
+    "cut out on black": np.where(DISC[..., None], FACE, 0),
+    "grey cut out": np.where(DISC, FACE[..., 1], 255),
+    "with a white hole": np.where(DISC[..., None], 255, FACE),
+    "with red strokes": np.where(DISC[..., None], (255, 0, 0), FACE),
+    "ramp": np.tile(np.arange(256, dtype=np.uint8), (256, 1)),
+}
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+@pytest.mark.parametrize("format", ["PNG", "JPEG"])
+def test_a_hole_is_never_read_out_of_a_photo(name: str, format: str) -> None:
+    picture = PHOTOS[name].astype(np.uint8)
+    for hole in ("auto", "white", "black"):
+        with pytest.raises(MaskError, match="two tones"):
+            masks.read(saved(picture, format), photo_.read(picture), hole=hole)
+
+
+@pytest.mark.parametrize("sigma", [1, 4, 12, 30])
+def test_soft_masks_are_not_taken_for_photos(sigma: float) -> None:
+    for layer in (LAYER, 255 - LAYER, np.dstack([255 - LAYER] * 2 + [np.full_like(LAYER, 255)])):
+        soft = cv2.GaussianBlur(layer, (0, 0), sigma)
+        assert masks.read(saved(soft, "JPEG", quality=80), PHOTO).hole.any()
+
+
+def test_what_cannot_be_read_is_a_mask_error(tmp_path: Path) -> None:
+    cut = tmp_path / "cut.png"
+    cut.write_bytes(saved(FACE)[:5000])
+    for source in (tmp_path / "none.png", tmp_path, cut, b"", b"text", None, 3):
+        with pytest.raises(MaskError, match="mask cannot be used"):
+            masks.read(source, PHOTO)
+    for array in (
+        HOLE.astype(float),
+        np.zeros((2, 2, 2), bool),
+        np.zeros((0, 4), bool),
+        np.zeros(4, bool),
+        LAYER[None],
+    ):
+        with pytest.raises(MaskError):
+            masks.read(array, PHOTO)
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.floats(0, 1), st.integers(0, 2**31))
+def test_random_pixels_are_as_many_as_said(height: int, width: int, share: float, seed: int) -> None:
+    hole = masks.random_pixels((height, width), share, seed)
+    assert hole.shape == (height, width) and hole.sum() == round(share * height * width)
+    assert np.array_equal(hole, masks.random_pixels((height, width), share, seed))
+
+
+def test_random_pixels_are_strewn_and_survive_a_file() -> None:
+    hole = masks.random_pixels((SIDE, SIDE), 0.3, seed=1)
+    assert not np.array_equal(hole, masks.random_pixels((SIDE, SIDE), 0.3, seed=2))
+    assert np.allclose(hole.reshape(4, 64, 4, 64).mean(axis=(1, 3)), 0.3, atol=0.04)
+    assert np.array_equal(masks.read(saved(hole.astype(np.uint8) * 255), PHOTO).hole, hole)
+    with pytest.raises(MaskError):
+        masks.random_pixels((4, 4), 1.2, 0)
+
+
+def test_centre_and_halves() -> None:
+    centre = masks.centre((8, 12))
+    assert centre.mean() == 0.25 and centre[2:6, 3:9].all()
+    for side, rows, columns in (
+        ("left", slice(None), slice(0, 6)),
+        ("right", slice(None), slice(6, 12)),
+        ("top", slice(0, 4), slice(None)),
+        ("bottom", slice(4, 8), slice(None)),
+    ):
+        half = masks.half((8, 12), side)
+        assert half.mean() == 0.5 and half[rows, columns].all()
+    assert masks.half((5, 5), "right").sum() == masks.half((5, 5), "bottom").sum() == 10
+    with pytest.raises(MaskError, match="left, right"):
+        masks.half((8, 8), "middle")  # type: ignore[arg-type]

@@ -1,0 +1,171 @@
+"""The training loop on tiny shards: what it writes, and that nothing is lost when it is killed."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from faceinp import weights
+from faceinp.errors import DataError, WeightsError
+from faceinp.nets.dcgan import Generator
+from faceinp.train import data, dcgan, loop, pack
+
+
+@pytest.fixture(scope="module")
+def shard(tmp_path_factory):
+    """40 drawn faces of 32 x 32, two of each person."""
+    path = tmp_path_factory.mktemp("shards") / "drawn-train-00.tar"
+    rng = np.random.default_rng(0)
+    with tarfile.open(path, "w") as tar:
+        for n in range(40):
+            pixels = np.full((32, 32, 3), rng.integers(0, 255, 3), np.uint8)
+            pixels[8:24, 10:22] = rng.integers(0, 255, 3)
+            encoded = io.BytesIO()
+            Image.fromarray(pixels).save(encoded, "webp", lossless=True)
+            about = {"points": [[n, 1]] * 68, "size": 32, "identity": n // 2, "source": "drawn", "native": 32}
+            for suffix, content in (("webp", encoded.getvalue()), ("json", json.dumps(about).encode())):
+                entry = tarfile.TarInfo(f"{n:05d}.{suffix}")
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
+    return path
+
+
+def config(shard, out, **changes):
+    settings = {"steps": 6, "batch": 4, "width": 8, "precision": "fp32", "threads": 1, "save_every": 2}
+    return dcgan.DcganRun(data=(str(shard),), out=str(out), **{**settings, **changes})
+
+
+def test_a_run_leaves_checkpoint_log_curves_and_previews(shard, tmp_path):
+    dcgan.train(config(shard, tmp_path / "run", log_every=2, preview_every=3))
+    metadata, tensors = weights.read_tensors(tmp_path / "run" / loop.CHECKPOINT)
+    assert metadata["step"] == "6"
+    assert json.loads(metadata["config"])["width"] == 8
+    assert any(name.startswith("generator.average/") for name in tensors)
+    lines = [json.loads(line) for line in (tmp_path / "run" / loop.LOG).read_text().splitlines()]
+    assert [line["step"] for line in lines] == [2, 4, 6]
+    assert {"generator", "discriminator", "pictures_per_second"} <= lines[0].keys()
+    assert Image.open(tmp_path / "run" / "previews" / "0000006.png").size == (512, 512)
+    assert (tmp_path / "run" / "curves.png").stat().st_size > 1000
+
+
+def test_a_resumed_run_ends_where_an_uninterrupted_one_does(shard, tmp_path):
+    dcgan.train(config(shard, tmp_path / "whole"))
+    dcgan.train(config(shard, tmp_path / "parts", steps=4))
+    dcgan.train(config(shard, tmp_path / "parts", resume=True))
+    _, whole = weights.read_tensors(tmp_path / "whole" / loop.CHECKPOINT)
+    _, parts = weights.read_tensors(tmp_path / "parts" / loop.CHECKPOINT)
+    assert whole.keys() == parts.keys()
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_a_run_is_not_written_over_by_accident(shard, tmp_path):
+    dcgan.train(config(shard, tmp_path, steps=1))
+    with pytest.raises(DataError, match="--resume"):
+        dcgan.train(config(shard, tmp_path))
+
+
+@pytest.mark.slow
+def test_kill_9_loses_only_the_steps_since_the_last_checkpoint(shard, tmp_path):
+    script = (
+        "from faceinp.train import dcgan\n"
+        f"dcgan.train(dcgan.DcganRun(data=({str(shard)!r},), out={str(tmp_path)!r}, steps=100000, batch=2, width=8,"
+        " precision='fp32', threads=1, save_every=1, log_every=1000, preview_every=100000, resume=True))\n"
+    )
+    checkpoint, steps = tmp_path / loop.CHECKPOINT, []
+    for _ in range(3):
+        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+        process = subprocess.Popen([sys.executable, "-c", script], env={**os.environ, "OMP_NUM_THREADS": "1"})
+        deadline = time.monotonic() + 120
+        while not (checkpoint.exists() and checkpoint.stat().st_mtime_ns > before):
+            assert process.poll() is None, "the training ended by itself"
+            assert time.monotonic() < deadline, "no checkpoint in two minutes"
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)  # at a moment nobody chose: often in the middle of a write
+        process.wait()
+        metadata, _ = weights.read_tensors(checkpoint)
+        steps.append(int(metadata["step"]))
+    assert steps == sorted(set(steps)), "every run went on from the one before"
+
+
+def test_shipped_weights_are_a_start_for_a_new_run(shard, tmp_path):
+    dcgan.train(config(shard, tmp_path / "first", steps=2))
+    packed = pack.pack(tmp_path / "first", tmp_path / "weights" / "dcgan.safetensors", batches=1)
+    task = dcgan.DcganTask(config(shard, ""), data.load(str(shard), 64))
+    loop.load_networks(task, str(packed))
+    _, shipped = weights.read_tensors(packed)
+    for name, value in task.networks["generator"].state_dict().items():
+        assert torch.equal(value.float(), shipped[f"generator/{name}"].float())
+    dcgan.train(config(shard, tmp_path / "second", steps=1, init=str(packed)))
+
+
+def test_packed_weights_are_half_precision_with_statistics_of_their_own(shard, tmp_path):
+    dcgan.train(config(shard, tmp_path / "run", steps=2))
+    packed = pack.pack(tmp_path / "run", tmp_path / "weights" / "dcgan.safetensors", batches=4)
+    metadata, tensors = weights.read_tensors(packed)
+    assert {value.dtype for value in tensors.values() if value.is_floating_point()} == {torch.float16}
+    generator = Generator(**json.loads(metadata["config"]))
+    generator.load_state_dict(weights.under(tensors, "generator/"))
+    first = generator.layers[0](dcgan.latents(512, 100, 9)[:, :, None, None])
+    assert torch.allclose(first.var(dim=(0, 2, 3)), generator.layers[1].running_var, rtol=0.2)
+
+
+def test_packing_something_else_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"checkpoint\.safetensors"):
+        pack.pack(tmp_path, tmp_path / "out.safetensors")
+
+
+def test_damaged_weights_are_named(tmp_path):
+    file = tmp_path / "broken.safetensors"
+    file.write_bytes(b"\x08\x00\x00\x00\x00\x00\x00\x00notjson!")
+    with pytest.raises(WeightsError, match=r"broken\.safetensors"):
+        weights.read_tensors(file)
+
+
+def test_the_held_back_slice_keeps_persons_whole_and_depends_on_names_alone(shard):
+    faces = data.load(str(shard), 32)
+    train, held = faces.split()
+    assert len(train) + len(held) == 40
+    assert not set(train.identities) & set(held.identities)
+    shares = np.mean([data.is_held_back(f"person {n}") for n in range(20_000)])
+    assert shares == pytest.approx(data.HELD_BACK_SHARE, abs=0.005)
+
+
+def test_loaded_faces_are_the_shards(shard):
+    faces = data.load(str(shard), 64, limit=5)
+    assert faces.pictures.shape == (5, 3, 64, 64)
+    assert faces.pictures.dtype == torch.uint8
+    assert faces.keys[3] == "00003"
+    assert torch.allclose(faces.points[3], torch.tensor([[3 / 32, 1 / 32]] * 68))
+    with pytest.raises(DataError, match="No shard matches"):
+        data.load(str(shard) + ".nowhere", 64)
+
+
+def test_batches_come_from_seed_step_and_rank_alone(shard):
+    faces = data.load(str(shard), 32)
+    a = faces.batch(8, seed=1, step=5)
+    assert torch.equal(a, faces.batch(8, seed=1, step=5))
+    assert not torch.equal(a, faces.batch(8, seed=1, step=6))
+    assert not torch.equal(a, faces.batch(8, seed=1, step=5, rank=1))
+
+
+def test_auto_precision_leaves_the_networks_as_they_were(shard, tmp_path):
+    said = []
+    faces = data.load(str(shard), 64)
+    settings = config(shard, tmp_path / "auto", steps=2, precision="auto")
+    loop.train(dcgan.DcganTask(settings, faces), settings, said.append)
+    assert "fp32" in said[0] and "bf16" in said[0]
+    chosen = "bf16" if ", bf16," in said[1] else "fp32"
+    settings = config(shard, tmp_path / "told", steps=2, precision=chosen)
+    loop.train(dcgan.DcganTask(settings, faces), settings, said.append)
+    _, auto = weights.read_tensors(tmp_path / "auto" / loop.CHECKPOINT)
+    _, told = weights.read_tensors(tmp_path / "told" / loop.CHECKPOINT)
+    assert all(torch.equal(auto[name], told[name]) for name in auto)
