@@ -2,6 +2,8 @@
 
 import argparse
 import os
+import signal
+import sys
 import tempfile
 
 
@@ -14,6 +16,7 @@ def main() -> None:
     # People's photos go into a folder of this server's own, which goes when the server does.
     with tempfile.TemporaryDirectory(prefix="faceinp-demo-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # else the folder would outlive the server
         from demo import app  # imports gradio, which reads the variable above
 
         app.serve(given.host, given.port, given.auth)

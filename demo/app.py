@@ -1,6 +1,7 @@
 """The wires of the page: what happens when something on it is touched."""
 
 import os
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -16,7 +17,7 @@ from demo import views
 from demo.editor import Original, read_editor
 from faceinp.photo import read as read_photo
 
-WORKING_SIDE = 1600  # pixels, of the copy that is painted on; the photo itself never passes through the editor
+WORKING_SIDE = 1024  # pixels, of the copy painted on: the editor sends it whole after every stroke, the photo never
 COMPARED_SIDE = 1280  # pixels, of the two pictures that are compared
 UPLOAD = "64mb"
 KEPT = 3600  # seconds for which uploads and results stay
@@ -46,7 +47,7 @@ def build() -> gr.Blocks:
     with gr.Blocks(title=views.TITLE, analytics_enabled=False, delete_cache=(KEPT // 6, KEPT)) as blocks:
         page = views.lay_out()
         original = gr.State()
-        written = gr.State()  # the file of the newest result, until Gradio has taken its copy
+        newest = gr.State()  # the file of the newest result; it goes when the next one comes
 
         def begin(request: gr.Request) -> tuple[Any, ...]:
             wanted.begin(request)
@@ -58,6 +59,7 @@ def build() -> gr.Blocks:
             engine: str,
             aligned: bool,
             seed: int,
+            older: Path | None,
             request: gr.Request,
             bar: gr.Progress = gr.Progress(),  # noqa: B008 (how Gradio asks for one)
         ) -> dict[Any, Any]:
@@ -72,33 +74,34 @@ def build() -> gr.Blocks:
                 if not hole.any():
                     return {page.message: views.say(views.NO_STROKE)}
                 started = time.perf_counter()
-                result = faceinp.fill(photo, hole, engine=engine, seed=int(seed), aligned=aligned, progress=progress)
+                filled = faceinp.fill(photo, hole, engine=engine, seed=int(seed), aligned=aligned, progress=progress)
                 seconds = time.perf_counter() - started
-                file = Path(tempfile.mkdtemp(prefix="faceinp-")) / f"{photo.stem}-filled.png"
-                result.save(file)
+                file = Path(tempfile.mkdtemp(dir=page.download.GRADIO_CACHE)) / f"{photo.stem}-filled.png"
+                filled.save(file)
             except faceinp.FaceinpError as error:
-                return {page.message: views.say(_for_people(error, original.path), error=not isinstance(error, faceinp.Cancelled))}
-            pair = (_shrunk(result.photo.pixels, COMPARED_SIDE), _shrunk(result.image, COMPARED_SIDE))
+                stopped = isinstance(error, faceinp.Cancelled)
+                return {page.message: views.say(_for_people(error, original.path), error=not stopped)}
+            if older:
+                shutil.rmtree(older.parent, ignore_errors=True)
+            pair = (_shrunk(filled.photo.pixels, COMPARED_SIDE), _shrunk(filled.image, COMPARED_SIDE))
             return {
                 page.compare: pair,
-                page.facts: views.state_facts(result, seconds),
+                page.facts: views.state_facts(filled, seconds),
                 page.download: gr.update(value=file, visible=True),
                 page.message: "",
-                written: file,
+                newest: file,
             }
 
-        def end(file: Path | None, request: gr.Request) -> tuple[Any, ...]:
+        def end(request: gr.Request) -> tuple[Any, ...]:
             wanted.stop(request)
-            if file:
-                file.unlink(missing_ok=True)
-                file.parent.rmdir()
-            return gr.update(interactive=True), gr.update(interactive=False), None
+            return gr.update(interactive=True), gr.update(interactive=False)
 
+        result = [page.compare, page.facts, page.download]
         private: Any = {"api_visibility": "private"}
         page.photo.change(
             load,
             page.photo,
-            [original, page.photo, page.editor, page.fill, page.another, page.message, page.compare, page.facts, page.download],
+            [original, page.photo, page.editor, page.fill, page.another, page.message, *result],
             show_progress_on=[page.photo, page.editor],
             **private,
         )
@@ -110,14 +113,12 @@ def build() -> gr.Blocks:
             begin, None, [page.fill, page.cancel, page.message], queue=False, show_progress="hidden", **private
         ).then(
             run,
-            [page.editor, original, page.engine, page.aligned, page.seed],
-            [page.compare, page.facts, page.download, page.message, written],
+            [page.editor, original, page.engine, page.aligned, page.seed, newest],
+            [*result, page.message, newest],
             show_progress_on=page.compare,
             scroll_to_output=True,
             **private,
-        ).then(
-            end, written, [page.fill, page.cancel, written], queue=False, show_progress="hidden", **private
-        )
+        ).then(end, None, [page.fill, page.cancel], queue=False, show_progress="hidden", **private)
         page.cancel.click(wanted.stop, queue=False, show_progress="hidden", **private)
         blocks.unload(wanted.stop)
     blocks.queue(default_concurrency_limit=1, max_size=QUEUED)
@@ -155,6 +156,8 @@ def editors_copy(original: Original | None) -> NDArray[np.uint8] | None:
 
 def _for_people(error: faceinp.FaceinpError, file: str | Path) -> str:
     """What an error says, without the folder in which this server keeps the file."""
+    if isinstance(error, faceinp.NoFaceError):
+        return views.NO_FACE
     return str(error).replace(f"{Path(file).parent}{os.sep}", "")
 
 

@@ -56,5 +56,6 @@ def _covered(layer: NDArray[np.uint8], height: int, width: int) -> NDArray[np.bo
         raise MaskError("What is painted has another shape than the photo. Load the photo again and do not crop it.")
     if alpha.shape != (height, width):
         shrinks = alpha.shape[0] > height
-        alpha = cv2.resize(alpha, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        scaled = cv2.resize(alpha, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        return np.asarray(scaled > COVERED)
     return alpha > COVERED

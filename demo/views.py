@@ -8,18 +8,22 @@ import gradio as gr
 import faceinp
 
 TITLE = "Fill a part of a face"
-LEAD = "Load a photo, paint over what should be replaced, and press Fill. Everything you did not paint stays as it is, to the bit."
+LEAD = "Load a photo, paint over what should be replaced, and press Fill. The rest stays as it is, to the bit."
 LIMITS = (
     "A filled face is a likeness a network thought up, not the person: never use it to identify or to deceive anyone. "
     "The weights are for research only."
 )
 NO_PHOTO = "Load a photo first."
 NO_STROKE = "Paint over the part that should be replaced, then press Fill."
+NO_FACE = (
+    "No face was found in the photo. If it is nothing but an aligned face, switch on “Already aligned”; "
+    "else take another photo."
+)
 FILLING = "Filling. Cancel stops it."
 STOPPED = "Stopped. Nothing was changed."
 FILE_TYPES = [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"]
 BRUSH = "#e5484d"
-SIDE = 460  # pixels, of the editor and the result
+SIDE = 440  # pixels, of the editor and the result
 
 CSS = """
 .gradio-container { max-width: 1240px !important; width: 100% !important; margin: 0 auto !important; }
@@ -28,12 +32,15 @@ footer { display: none !important; }
 #head h1 { font-size: 1.7rem; font-weight: 650; letter-spacing: -0.02em; margin: 0 0 4px; }
 #head p { font-size: 1rem; color: var(--body-text-color-subdued); margin: 0; }
 #limits p { font-size: .82rem; color: var(--body-text-color-subdued); margin: 0; }
-#board { display: grid; grid-template: "paint compare" auto "settings facts" 1fr / minmax(0, 1fr) minmax(0, 1fr); gap: 16px; }
-#paint { grid-area: paint; } #settings { grid-area: settings; } #result { grid-area: compare; } #known { grid-area: facts; }
+#board { display: grid; gap: 16px;
+  grid-template: "paint compare" auto "settings facts" 1fr / minmax(0, 1fr) minmax(0, 1fr); }
+#paint { grid-area: paint; } #settings { grid-area: settings; }
+#result { grid-area: compare; } #known { grid-area: facts; }
 #unready p { font-size: .84rem; color: var(--body-text-color-subdued); }
 #message .html-container, #facts .html-container { padding: 0 !important; }
 #fill, #cancel, #another { white-space: nowrap; }
-#compare .empty::after { content: "The filled photo appears here"; margin-left: 10px; color: var(--body-text-color-subdued); }
+#compare .empty::after { content: "The filled photo appears here"; margin-left: 10px;
+  color: var(--body-text-color-subdued); }
 #facts { min-height: 0 !important; }
 #facts .known { display: flex; gap: 10px; align-items: center; font-size: 1.05rem; font-weight: 600; }
 #facts .known::before { content: "✓"; flex: none; width: 24px; height: 24px; border-radius: 50%; display: grid;
@@ -134,11 +141,18 @@ def lay_out() -> Page:
             if len(ready) < len(engines):
                 with gr.Accordion(f"Not ready on this machine: {len(engines) - len(ready)}", open=False):
                     gr.Markdown(
-                        "\n\n".join(f"**{engine.name}** {engine.missing}" for engine in engines if not engine.ready), elem_id="unready"
+                        "\n\n".join(f"**{engine.name}** {engine.missing}" for engine in engines if not engine.ready),
+                        elem_id="unready",
                     )
         with gr.Column(elem_id="result"):
             compare = gr.ImageSlider(
-                label="Before and after", format="png", buttons=["fullscreen"], height=SIDE, max_height=SIDE, interactive=False, elem_id="compare"
+                label="Before and after",
+                format="png",
+                buttons=["fullscreen"],
+                height=SIDE,
+                max_height=SIDE,
+                interactive=False,
+                elem_id="compare",
             )
         with gr.Column(elem_id="known"):
             facts = gr.HTML(padding=False, elem_id="facts")
@@ -156,7 +170,8 @@ def say(text: str, error: bool = False) -> str:
     """A message as HTML; empty for no text."""
     if not text:
         return ""
-    return f'<div class="message{" error" if error else ""}" role="{"alert" if error else "status"}">{escape(text)}</div>'
+    kind, role = ("message error", "alert") if error else ("message", "status")
+    return f'<div class="{kind}" role="{role}">{escape(text)}</div>'
 
 
 def state_facts(result: "faceinp.Result", seconds: float) -> str:

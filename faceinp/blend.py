@@ -82,9 +82,7 @@ def _correction(pixels: NDArray[np.uint8] | Floats, frame: Floats, hole: NDArray
     return right_side
 
 
-def _assemble(
-    pixels: NDArray[np.uint8] | Floats, frame: Floats, hole: NDArray[np.bool_]
-) -> tuple["_Grid", Floats]:
+def _assemble(pixels: NDArray[np.uint8] | Floats, frame: Floats, hole: NDArray[np.bool_]) -> tuple["_Grid", Floats]:
     """The finest grid, whose matrix is the left side of the equation, and the known part of the right, (n, 3)."""
     from scipy.sparse import csr_array
 

@@ -197,7 +197,7 @@ def _stroke_colours(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
     """The colours of strokes, how far each pixel is on the way to one, and the share of painted pixels on no way."""
     pixels = sample.astype(np.float32)
-    tones = np.zeros(len(pixels), np.float32)
+    tones: NDArray[Any] = np.zeros(len(pixels), np.float32)
     left = np.abs(pixels - background).max(axis=1) > _NEAR
     painted = max(1, int(left.sum()))
     colours: list[NDArray[np.float32]] = []

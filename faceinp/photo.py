@@ -416,8 +416,8 @@ def _lossy_family(picture: NDArray[Any], kind: str, icc: bytes | None) -> bytes:
     if kind == "jpeg":
         image.save(buffer, "JPEG", quality=95, subsampling=0, icc_profile=icc)
     else:
-        # exact: colours under transparent pixels are known pixels, too.
-        image.save(buffer, "WEBP", lossless=True, exact=True, method=0, icc_profile=icc)
+        # exact: colours under transparent pixels are known pixels, too. Here quality is effort, which only costs time.
+        image.save(buffer, "WEBP", lossless=True, exact=True, method=0, quality=0, icc_profile=icc)
     return buffer.getvalue()
 
 

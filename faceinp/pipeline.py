@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from faceinp import blend, faces, masks
 from faceinp import photo as photos
 from faceinp.engines.base import Engine, Progress, load_engine
-from faceinp.errors import Cancelled, FaceinpError, MaskError, PhotoError
+from faceinp.errors import Cancelled, FaceinpError, MaskError
 from faceinp.faces import Crop, Face
-from faceinp.masks import Mask
+from faceinp.masks import Mask, Polarity
 from faceinp.photo import Photo
 
 BLENDINGS: dict[str, Callable[..., NDArray[np.uint8]]] = {"poisson": blend.poisson, "composite": blend.composite}
@@ -66,7 +66,7 @@ def fill(
     aligned: bool = False,
     face: int | None = None,
     box: tuple[float, float, float, float] | None = None,
-    mask_hole: str = "auto",
+    mask_hole: Polarity = "auto",
     blending: str = "poisson",
     progress: Progress | None = None,
     **options: Any,
@@ -96,16 +96,29 @@ def fill(
         found, crop = _cut(photo, mask, engine, aligned, face, box)
     watch = _Watch(progress)
     with _timed(timings, "fill"):
-        generated = engine.fill(crop.pixels.transpose(2, 0, 1)[None].astype(np.float32) / 255, crop.hole[None, None], seed=seed, progress=watch)
-        generated = np.ascontiguousarray(generated[0].transpose(1, 2, 0))
+        crops = crop.pixels.transpose(2, 0, 1)[None].astype(np.float32) / 255
+        filled = engine.fill(crops, crop.hole[None, None], seed=seed, progress=watch)
+        generated = np.ascontiguousarray(filled[0].transpose(1, 2, 0))
     with _timed(timings, "blend"):
         image, outside = _put_back(photo, mask.hole, crop, generated, BLENDINGS[blending])
     known, changed = _count_changed(photo.pixels, image, mask.hole)
     notes = [mask.about, *mask.warnings, *_notes(found, watch)]
     if outside:
-        notes.append(f"{outside:,} hole pixels lie outside of the face crop: they were continued from their surroundings (telea).")
+        notes.append(f"{outside:,} hole pixels lie outside of the face: they were continued from their surroundings.")
     return Result(
-        image, mask.hole, photo, crop, generated, found, engine.name, engine.runtime, seed, timings, tuple(notes), known, changed
+        image=image,
+        mask=mask.hole,
+        photo=photo,
+        crop=crop,
+        generated=generated,
+        face=found,
+        engine=engine.name,
+        runtime=engine.runtime,
+        seed=seed,
+        timings=timings,
+        notes=tuple(notes),
+        known_pixels=known,
+        changed_pixels=changed,
     )
 
 
@@ -119,50 +132,48 @@ def _cut(
 ) -> tuple[Face | None, Crop]:
     """The face and its crop, at a side that suits the photo and the engine."""
     if aligned:
-        if photo.height != photo.width:
-            raise PhotoError(f"An aligned crop is square; this photo has {photo.width} x {photo.height} pixels. Leave out --aligned (aligned=True).")
-        face, quad = None, faces.corners(photo.width)
+        found, native = None, float(photo.width)
+        crop = faces.whole(photo.pixels, mask.hole, _side(engine, native))
     else:
-        face = faces.face_from_box(photo.pixels, box) if box else faces.choose(faces.find_faces(photo.pixels, mask.hole), mask.hole, index)
-        quad = faces.quad(face)
-    native = round(float(np.hypot(*(quad[3] - quad[0]))))
-    side = int(np.clip(native, engine.size, engine.largest))
-    crop = faces.align(photo.pixels, mask.hole, quad, side)
+        if box is None:
+            found = faces.choose(faces.find_faces(photo.pixels, mask.hole), mask.hole, index)
+        else:
+            found = faces.face_from_box(photo.pixels, box, mask.hole)
+        quad = faces.quad(found)
+        native = float(np.hypot(*(quad[3] - quad[0])))
+        crop = faces.align(photo.pixels, mask.hole, quad, _side(engine, native))
     if not crop.hole.any():
-        raise MaskError("The hole does not touch the face. Draw over the face, or choose another face with --face (face=).")
+        raise MaskError("The hole does not touch the face. Draw over it, or choose another one with --face (face=).")
     if crop.hole.all():
         raise MaskError("The hole covers the whole face: an engine needs known pixels to go by. Draw a smaller one.")
-    return face, crop
+    return found, crop
+
+
+def _side(engine: Engine, native: float) -> int:
+    """The crop's side: as large as the face is in the photo, within what the engine can do."""
+    return int(np.clip(round(native), engine.size, engine.largest))
 
 
 def _put_back(
-    photo: Photo, hole: NDArray[np.bool_], crop: Crop, generated: NDArray[np.float32], blending: Callable[..., NDArray[np.uint8]]
+    photo: Photo,
+    hole: NDArray[np.bool_],
+    crop: Crop,
+    generated: NDArray[np.float32],
+    blending: Callable[..., NDArray[np.uint8]],
 ) -> tuple[NDArray[np.uint8], int]:
     """The photo with its hole filled, and how many hole pixels the crop did not reach."""
     rows, columns = _around(hole)
+    painted, inside, (r, c) = faces.paste(generated, crop.quad, hole.shape, hole)
     pixels, hole = photo.pixels[rows, columns], hole[rows, columns]
-    painted, inside, (top, left) = _onto(generated, crop, rows, columns)
-    reached = np.zeros_like(hole)
-    reached[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
-    outside = int((hole & ~reached).sum())
+    window = np.s_[r.start - rows.start : r.stop - rows.start, c.start - columns.start : c.stop - columns.start]
+    outside = int(np.count_nonzero(hole) - np.count_nonzero(hole[window] & inside))
     frame = _surroundings(pixels, hole) if outside else np.zeros((*hole.shape, 3), np.float32)
-    window = frame[top : top + inside.shape[0], left : left + inside.shape[1]]
-    window[inside] = painted[inside]
+    frame[window][inside] = painted[inside]
     if photo.grey:
         frame[:] = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)[..., None]
     image = photo.pixels.copy()
     image[rows, columns] = blending(pixels, frame, hole)
     return image, outside
-
-
-def _onto(
-    generated: NDArray[np.float32], crop: Crop, rows: slice, columns: slice
-) -> tuple[NDArray[np.float32], NDArray[np.bool_], tuple[int, int]]:
-    """The generated crop in the photo's frame, cut to ``rows`` and ``columns``; where it is; its corner in them."""
-    painted, inside, (r, c) = faces.paste(generated, crop.quad, (rows.stop, columns.stop))
-    top, left = max(r.start, rows.start), max(c.start, columns.start)
-    cut = np.s_[max(0, top - r.start) :, max(0, left - c.start) :]
-    return painted[cut], inside[cut], (top - rows.start, left - columns.start)
 
 
 def _surroundings(pixels: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -173,15 +184,15 @@ def _surroundings(pixels: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     covered = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
     filled = cv2.inpaint(small, covered.astype(np.uint8), 3, cv2.INPAINT_TELEA)
-    return cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32) / 255
+    return np.asarray(cv2.resize(filled, (width, height)), np.float32) / np.float32(255)
 
 
-def _around(hole: NDArray[np.bool_], margin: int = 8) -> tuple[slice, slice]:
-    """The hole's bounding box, grown by ``margin`` for the blending's boundary."""
+def _around(hole: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """The hole's bounding box and one more pixel on every side: all that blending looks at."""
     rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
     return (
-        slice(max(0, rows[0] - margin), min(hole.shape[0], rows[-1] + 1 + margin)),
-        slice(max(0, columns[0] - margin), min(hole.shape[1], columns[-1] + 1 + margin)),
+        slice(max(0, rows[0] - 1), min(hole.shape[0], rows[-1] + 2)),
+        slice(max(0, columns[0] - 1), min(hole.shape[1], columns[-1] + 2)),
     )
 
 

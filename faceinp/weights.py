@@ -32,8 +32,18 @@ class Weights:
 CATALOGUE = {
     w.name: w
     for w in (
-        Weights("dcgan", "dcgan.safetensors", "DCGAN at 64 x 64, generator (averaged) and discriminator", "research use only"),
-        Weights("dcgan-limits", "dcgan-limits.json", "Measured limits of the first paper's losses on that generator", "Apache-2.0"),
+        Weights(
+            "dcgan",
+            "dcgan.safetensors",
+            "DCGAN at 64 x 64, generator (averaged) and discriminator",
+            "research use only",
+        ),
+        Weights(
+            "dcgan-limits",
+            "dcgan-limits.json",
+            "Measured limits of the first paper's losses on that generator",
+            "Apache-2.0",
+        ),
     )
 }
 
@@ -50,7 +60,9 @@ def path(name: str) -> Path:
     """The file of the weights called ``name``; raises WeightsError when it is not there."""
     file = folder() / CATALOGUE[name].file
     if not file.is_file():
-        raise WeightsError(f"The weights {name!r} are not at {file}. Clone the repository whole, or set FACEINP_WEIGHTS.")
+        raise WeightsError(
+            f"The weights {name!r} are not at {file}. Clone the repository whole, or set FACEINP_WEIGHTS."
+        )
     return file
 
 
@@ -71,7 +83,9 @@ def read_tensors(file: str | Path) -> tuple[dict[str, str], dict[str, "Tensor"]]
         with safe_open(file, "pt") as opened:
             return opened.metadata() or {}, {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise WeightsError(f"{file} cannot be read as safetensors ({error}). Fetch it again, or give another.") from error
+        raise WeightsError(
+            f"{file} cannot be read as safetensors ({error}). Fetch it again, or give another."
+        ) from error
 
 
 def under(tensors: dict[str, "Tensor"], prefix: str) -> dict[str, "Tensor"]:

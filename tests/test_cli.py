@@ -91,7 +91,7 @@ def test_quiet_prints_nothing(photo: Path, mask: Path, tmp_path: Path, capsys: p
         ({"photo": "missing.png"}, 2),
         ({"photo": "text.png"}, 2),
         ({"mask": "missing.png"}, 3),
-        ({"out": "nowhere/out.png"}, 2),
+        ({"out": "nowhere/out.png", "mask": "missing.png"}, 2),  # seen before anything is read
         ({"more": ("--engine", "magic")}, 5),
         ({"more": ("--set", "magic=3")}, 5),
         ({"more": ("--fast",)}, 5),
@@ -131,10 +131,15 @@ def test_a_command_that_makes_no_sense_is_refused(argv: list[str], capsys: pytes
     assert capsys.readouterr().err.startswith("usage: faceinp")
 
 
-def test_engines_lists_all_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+def test_engines_lists_all_and_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FACEINP_WEIGHTS", str(tmp_path))  # an empty folder
+    engines = faceinp.list_engines()
+    assert {engine.ready for engine in engines} == {True, False}
     assert main(["engines"]) == 0
     said = capsys.readouterr().out
-    for engine in faceinp.list_engines():
+    for engine in engines:
         (line,) = (line for line in said.splitlines() if line.split()[0] == engine.name and "is not ready:" not in line)
         assert line.split()[1] == ("ready" if engine.ready else "no") and line.endswith(engine.about)
         assert (f"{engine.name} is not ready: {engine.missing}" in said) is not engine.ready

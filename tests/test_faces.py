@@ -5,6 +5,7 @@ from threading import Thread
 import cv2
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data
@@ -13,7 +14,7 @@ from faceinp import faces
 from faceinp.errors import NoFaceError, PhotoError
 
 ASTRONAUT = data.astronaut()
-EYES, NOSE = (210, 119), (219, 136)  # between the eyes, tip of the nose: x, y, by hand
+EYES, NOSE = (225, 102), (225, 128)  # between the eyes, tip of the nose: x, y, by hand
 POINTS = np.array([[40, 50], [80, 48], [61, 70], [45, 92], [77, 91]], np.float64)
 
 
@@ -48,8 +49,8 @@ def test_the_astronaut_has_one_face(astronaut):
     x, y, w, h = face.box
     assert x < EYES[0] < x + w and y < EYES[1] < y + h
     assert 60 < w < 120 and 80 < h < 150
-    assert np.linalg.norm(face.points[:2].mean(axis=0) - EYES) < 8
-    assert np.linalg.norm(face.points[2] - NOSE) < 10
+    assert np.linalg.norm(face.points[:2].mean(axis=0) - EYES) < 4
+    assert np.linalg.norm(face.points[2] - NOSE) < 4
     assert face.points[0, 0] < face.points[1, 0] and face.points[3, 0] < face.points[4, 0]
     assert face.confidence > 0.9 and abs(face.yaw) < faces.TURNED_TOO_FAR
 
@@ -57,16 +58,17 @@ def test_the_astronaut_has_one_face(astronaut):
 def test_points_are_in_pixels_of_a_large_photo(astronaut):
     (large,) = faces.find_faces(cv2.resize(ASTRONAUT, (2560, 2048), interpolation=cv2.INTER_CUBIC))
     assert large.points == pytest.approx(astronaut[0].points * [5, 4], abs=25)
+    assert large.box == pytest.approx(np.array(astronaut[0].box) * [5, 4, 5, 4], abs=60)
 
 
 def test_a_face_whose_eyes_are_covered_is_found_by_closing_the_hole(astronaut):
     hole = nothing()
-    hole[100:165, 165:255] = True
+    hole[85:132, 190:262] = True
     painted = np.where(hole[..., None], np.uint8(255), ASTRONAUT)
     assert not faces.find_faces(painted)
     (face,) = faces.find_faces(painted, hole)
     shift = faces.quad(face) - faces.quad(astronaut[0])
-    assert np.linalg.norm(shift, axis=1).mean() < 60  # the crop's side is about 220
+    assert np.linalg.norm(shift, axis=1).mean() < 25  # the crop's side is 164
 
 
 def test_of_two_the_one_under_the_mask_is_chosen():
@@ -79,7 +81,7 @@ def test_of_two_the_one_under_the_mask_is_chosen():
     hole[80:120, 140:180] = True
     assert faces.choose(found, hole) is found[1]
     hole = nothing(pair)
-    hole[:60, 120:200] = True  # hair: outside of the box, inside of the crop
+    hole[:40, 120:200] = True  # hair: outside of the box, inside of the crop
     assert faces.choose(found, hole) is found[1]
     assert faces.choose(found, nothing(pair)) is found[0]
     assert faces.choose(found, np.ones_like(hole)) is found[0]
@@ -113,7 +115,8 @@ def test_grey_levels_without_colour_axis_are_refused():
         faces.find_faces(ASTRONAUT[..., 0])
 
 
-def test_several_threads_find_the_same(astronaut):
+def test_several_threads_share_one_detector(astronaut):
+    faces._detector.cache_clear()
     found = {}
     threads = [Thread(target=lambda i=i: found.update({i: faces.find_faces(ASTRONAUT)})) for i in range(3)]
     for thread in threads:
@@ -121,6 +124,16 @@ def test_several_threads_find_the_same(astronaut):
     for thread in threads:
         thread.join()
     assert [found[i][0].box for i in range(3)] == [astronaut[0].box] * 3
+    assert faces._detector.cache_info().misses == 1
+
+
+def test_searching_leaves_torch_its_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    faces.find_faces(ASTRONAUT)
+    after = torch.get_num_threads()
+    torch.set_num_threads(before)
+    assert after == 2
 
 
 def test_a_box_finds_the_points_in_it(astronaut):
@@ -132,7 +145,7 @@ def test_a_box_finds_the_points_in_it(astronaut):
 def test_a_box_without_a_face_gets_an_upright_one():
     face = faces.face_from_box(np.full((300, 300, 3), 90, np.uint8), (100, 100, 73.5, 100))
     assert face.confidence == 0 and face.box == (100, 100, 73.5, 100)
-    assert face.points[:, 0].mean() == pytest.approx(136.75, abs=1)
+    assert face.points[2] == pytest.approx([136.75, 161], abs=1)
     corners = faces.quad(face)
     assert corners[0, 1] == pytest.approx(corners[3, 1], abs=1e-3)
     assert corners[0, 0] < 100 and corners[2, 0] > 173.5  # a crop is larger than a box
@@ -141,7 +154,7 @@ def test_a_box_without_a_face_gets_an_upright_one():
 def test_the_typical_face_of_a_found_box_has_nearly_the_crop_of_the_points(astronaut):
     assumed = faces.Face(astronaut[0].box, None, 0.0, 0.0)
     shift = faces.quad(assumed) - faces.quad(astronaut[0])
-    assert np.linalg.norm(shift.mean(axis=0)) < 15  # the crop's side is about 220
+    assert np.linalg.norm(shift.mean(axis=0)) < 15  # the crop's side is 164
 
 
 @pytest.mark.parametrize("box", [(600, 10, 50, 50), (10, 10, 0, 50), (-60, 0, 50, 50), (0, 0, float("nan"), 9)])
@@ -211,16 +224,16 @@ def test_only_squares_can_be_whole():
 
 
 @settings(deadline=None, max_examples=25)
-@given(st.floats(60, 420), st.floats(-180, 180), st.sampled_from([64, 128, 256]))
+@given(st.floats(60, 260), st.floats(-180, 180), st.sampled_from([64, 128, 256]))
 def test_what_is_cut_and_pasted_is_what_was_there(side, degrees, size):
     picture = smooth(400, 500)
     corners = turned_square((240, 210), side, degrees)
     crop = faces.align(picture, np.zeros((400, 500), bool), corners, size)
     frame, inside, region = faces.paste(crop.pixels, crop.quad, picture.shape)
-    assert inside.sum() == pytest.approx(side**2, rel=0.03) or side > 260  # larger ones reach beyond the picture
+    assert inside.sum() == pytest.approx(side**2, rel=0.03)
     # A pixel of a coarse crop is a mean over a few pixels: not exactly the value in its middle.
     error = np.abs(frame * 255 - picture[region])[inside]
-    assert error.mean() < 1.5 and error.max() < 14
+    assert error.mean() < 1 and error.max() < 12
 
 
 def test_paste_can_be_held_to_the_hole():
@@ -247,9 +260,9 @@ def test_fine_structure_does_not_turn_into_false_structure():
 
 
 def test_beyond_the_photo_it_is_mirrored():
-    crop = faces.align(ASTRONAUT, nothing(), [[-64, 0], [-64, 128], [64, 128], [64, 0]], 128)
-    assert np.array_equal(crop.pixels[:, 64:], ASTRONAUT[:128, :64])
-    assert np.array_equal(crop.pixels[:, 1:64], ASTRONAUT[:128, 63:0:-1])
+    crop = faces.align(ASTRONAUT, nothing(), [[-96, 0], [-96, 128], [32, 128], [32, 0]], 128)
+    assert np.array_equal(crop.pixels[:, 96:], ASTRONAUT[:128, :32])
+    assert np.array_equal(crop.pixels[:, 1:96], ASTRONAUT[:128, 95:0:-1])
 
 
 @settings(deadline=None, max_examples=40)
@@ -257,18 +270,16 @@ def test_beyond_the_photo_it_is_mirrored():
     st.floats(20, 500),
     st.floats(-180, 180),
     st.sampled_from([32, 64, 128]),
-    st.integers(0, 399),
-    st.integers(0, 499),
+    st.integers(-30, 30),
+    st.integers(-30, 30),
 )
 def test_a_hole_pixel_never_reaches_a_known_crop_pixel(side, degrees, size, y, x):
     """Whatever stands in the hole, the known part of the crop is the same."""
     picture = smooth(400, 500)
     hole = np.zeros((400, 500), bool)
-    hole[y : y + 3, x : x + 2] = True
+    hole[150 + y : 153 + y, 300 + x : 302 + x] = True
     corners = turned_square((300, 150), side, degrees)
-    black, white = (
-        faces.align(np.where(hole[..., None], np.uint8(v), picture), hole, corners, size) for v in (0, 255)
-    )
+    black, white = (faces.align(np.where(hole[..., None], np.uint8(v), picture), hole, corners, size) for v in (0, 255))
     assert np.array_equal(black.hole, white.hole)
     assert np.array_equal(black.pixels[~black.hole], white.pixels[~white.hole])
     assert black.hole.sum() <= (6 * size / side + 5) ** 2 * 4  # and the hole does not swallow the crop

@@ -99,7 +99,7 @@ class Engine(ABC):
             raise EngineError(f"Masks are bool (N, 1, S, S), True = hole; these are {masks.dtype} {masks.shape}.")
         side = crops.shape[-1]
         if side > self.largest or (self.size == self.largest and side != self.size):
-            raise EngineError(f"{self.name} works at {self.size} x {self.size} pixels (at most {self.largest}); this crop has {side}.")
+            raise EngineError(f"{self.name} works at {self.size} pixels a side, {self.largest} at most, not at {side}.")
         known = crops[~np.broadcast_to(masks, crops.shape)]
         if known.size and not (known.min() >= 0 and known.max() <= 1):
             raise EngineError("Crops are in [0, 1]. Divide 8-bit pictures by 255.")

@@ -16,9 +16,10 @@ from faceinp.errors import Cancelled
 from faceinp.nets.dcgan import Discriminator, Generator
 
 PREVIEW_EVERY = 25
-GUESSES, GUESS_BATCH = 512, 64  # samples among which a fast search looks for its start
-RATE = 0.05
-REACH = 3.0  # z stays within the prior's range, three standard deviations (Yeh et al. clip likewise)
+REALISM = 0.003  # weight of L_d in both papers
+GUESSES, GUESS_BATCH = 256, 64  # samples among which a fast search looks for its start
+LAZY = 8  # iterations of a fast search between two looks of the discriminator
+RATE = 0.1
 
 
 @dataclass(frozen=True)
@@ -58,58 +59,55 @@ def load_limits(file: Path | None = None) -> losses.Limits:
     return losses.Limits(**json.loads((file or weights.path("dcgan-limits")).read_text())["limits"])
 
 
-# The known picture (N, 3, 64, 64) and M (N, 1, 64, 64) make an objective: G(z) and D's logits to a loss (N,).
-Loss = Callable[[Tensor, Tensor], Tensor]
-Objective = Callable[[Tensor, Tensor], Loss]
+# The known picture (N, 3, 64, 64) and M (N, 1, 64, 64) make an objective: how far G(z) is from it, (N,).
+Distance = Callable[[Tensor], Tensor]
+Objective = Callable[[Tensor, Tensor], Distance]
 
 
-def structural_faithful(pictures: Tensor, known: Tensor, limits: losses.Limits) -> Loss:
+def structural_faithful(pictures: Tensor, known: Tensor, limits: losses.Limits) -> Distance:
     """Q (8) as printed: W*M*I against W*M*G(z), cut off at the limits of whole pictures."""
     weight = losses.patch_weights(known) * known
     target = weight * pictures
-    ssim = losses.Ssim(target)
 
-    def loss(generated: Tensor, logits: Tensor) -> Tensor:
+    def distance(generated: Tensor) -> Tensor:
         masked = weight * generated
         context = losses.context(losses.l1_distance(target, masked), limits)
-        structure = losses.structural(ssim(masked), limits)
-        return 0.003 * losses.realism(logits) + 0.2 * context + 0.797 * structure
+        structure = losses.structural(losses.ssim(target, masked), limits)
+        return 0.2 * context + 0.797 * structure
 
-    return loss
+    return distance
 
 
-def structural_robust(pictures: Tensor, known: Tensor, limits: losses.Limits) -> Loss:
-    """Q (8) without the cut-offs: L1 scaled to a whole picture's, SSIM over windows' known pixels, both weighted by W."""
+def structural_robust(pictures: Tensor, known: Tensor, limits: losses.Limits) -> Distance:
+    """Q (8) without the cut-offs, on known pixels alone, weighted by W: L1 scaled to a whole picture's, and SSIM."""
     weight = losses.patch_weights(known) * known
     share = weight * (known[0].numel() / weight.sum(dim=(1, 2, 3), keepdim=True))
-    ssim = losses.Ssim(pictures, known, weight)
 
-    def loss(generated: Tensor, logits: Tensor) -> Tensor:
-        l1 = losses.l1_distance(share * pictures, share * generated)
-        context = losses.context(l1, limits, cut=False)
-        structure = losses.structural(ssim(generated), limits, cut=False)
-        return 0.003 * losses.realism(logits) + 0.2 * context + 0.797 * structure
+    def distance(generated: Tensor) -> Tensor:
+        context = losses.context(losses.l1_distance(share * pictures, share * generated), limits, cut=False)
+        structure = losses.structural(losses.ssim(pictures, generated, weight), limits, cut=False)
+        return 0.2 * context + 0.797 * structure
 
-    return loss
+    return distance
 
 
-def dip(pictures: Tensor, known: Tensor) -> Loss:
-    """Yeh et al. 2017, (3)-(5): |W' * (G(z) - y)|_1 + 0.003 log(1 - D(G(z)))."""
+def dip(pictures: Tensor, known: Tensor) -> Distance:
+    """Yeh et al. 2017, (3): |W' * (G(z) - y)|_1."""
     weight = losses.hole_share(known) * known
 
-    def loss(generated: Tensor, logits: Tensor) -> Tensor:
-        return losses.l1_distance(weight * generated, weight * pictures) + 0.003 * losses.realism(logits)
+    def distance(generated: Tensor) -> Tensor:
+        return losses.l1_distance(weight * generated, weight * pictures)
 
-    return loss
+    return distance
 
 
 @dataclass(frozen=True)
 class Found:
-    """pictures: G of the best z, (N, 3, 64, 64). loss: its loss, (N,). curve: the loss by iteration, (done, N)."""
+    """pictures: G of the best z, (N, 3, 64, 64). loss: its loss, (N,). curve: (step, loss (N,)) where taken."""
 
     pictures: Tensor
     loss: Tensor
-    curve: Tensor
+    curve: tuple[tuple[int, Tensor], ...]
 
 
 def search(
@@ -126,32 +124,42 @@ def search(
 ) -> Found:
     """Descend from ``starts`` latents to the z whose G(z) agrees best with each picture, with Adam.
 
-    pictures: float32 (N, 3, 64, 64) in [0, 1]; known: float32 (N, 1, 64, 64), 1 on known pixels. Every picture starts
-    from the same z, so that it gets the same answer alone and among others. When ``progress`` raises ``Cancelled``,
-    the best so far is returned.
+    pictures: float32 (N, 3, 64, 64) in [0, 1]; known: float32 (N, 1, 64, 64), 1 on known pixels. The loss is the
+    objective's distance plus 0.003 L_d, both papers' weight. Every picture starts from the same z, so that it gets
+    the same answer alone and among others. fast: start from the best of GUESSES samples, and ask the discriminator,
+    half of an iteration's work, in one of LAZY iterations, with LAZY times its weight (as Karras et al. 2020
+    regularise). When ``progress`` raises ``Cancelled``, the best so far is returned.
     """
-    count = len(pictures)
-    z = _first_guess(prior, objective, pictures, known, starts, seed) if fast else _same_start(prior, count, starts, seed)
-    loss_of = objective(pictures.repeat_interleave(starts, 0), known.repeat_interleave(starts, 0))
+    count, every = len(pictures), LAZY if fast else 1
+    z = (
+        _first_guess(prior, objective, pictures, known, starts, seed)
+        if fast
+        else _same_start(prior, count, starts, seed)
+    )
+    distance = objective(pictures.repeat_interleave(starts, 0), known.repeat_interleave(starts, 0))
     z.requires_grad_()
     optimizer = torch.optim.Adam([z], lr=RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, iterations), eta_min=RATE / 50)
-    best, best_z, curve, stopped = torch.full((len(z),), torch.inf, device=z.device), z.detach().clone(), [], False
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, iterations, eta_min=RATE / 50)
+    best, best_z = torch.full((len(z),), torch.inf, device=z.device), z.detach().clone()
+    curve: list[tuple[int, Tensor]] = []
+    stopped = False
     try:
         for step in range(iterations):
             generated = prior.generator(z)
-            loss = loss_of(generated, prior.discriminator(generated))
-            _keep_better(best, best_z, loss.detach(), z.detach())
-            curve.append(loss.detach().view(count, starts).amin(dim=1))
+            descend = loss = distance(generated)
+            if step % every == 0 or step == iterations - 1:
+                realism = REALISM * losses.realism(prior.discriminator(generated))
+                descend, loss = loss + every * realism, (loss + realism).detach()
+                _keep_better(best, best_z, loss, z.detach())
+                curve.append((step, loss.view(count, starts).amin(dim=1)))
             if progress is not None:
                 show = step % PREVIEW_EVERY == 0
                 progress(step, iterations, generated[0].detach().cpu().numpy() if show else None)
             optimizer.zero_grad(set_to_none=True)
-            loss.sum().backward()
+            descend.sum().backward()
             optimizer.step()
             schedule.step()
-            with torch.no_grad():
-                z.clamp_(-REACH, REACH)
+            _stay_in_reach(z)
     except Cancelled:
         stopped = True
     winner = best.view(count, starts).argmin(dim=1) + starts * torch.arange(count, device=z.device)
@@ -159,7 +167,7 @@ def search(
         generated = prior.generator(best_z[winner])
     if progress is not None and not stopped:
         progress(iterations, iterations, generated[0].cpu().numpy())
-    return Found(generated, best[winner], torch.stack(curve))
+    return Found(generated, best[winner], tuple(curve))
 
 
 def _same_start(prior: Prior, count: int, starts: int, seed: int) -> Tensor:
@@ -167,18 +175,15 @@ def _same_start(prior: Prior, count: int, starts: int, seed: int) -> Tensor:
 
 
 @torch.no_grad()
-def _first_guess(
-    prior: Prior, objective: Objective, pictures: Tensor, known: Tensor, starts: int, seed: int
-) -> Tensor:
+def _first_guess(prior: Prior, objective: Objective, pictures: Tensor, known: Tensor, starts: int, seed: int) -> Tensor:
     """For each picture the ``starts`` best of GUESSES samples, judged by the objective itself."""
     z = prior.latents(GUESSES, seed)
     generated = torch.cat([prior.generator(part) for part in z.split(GUESS_BATCH)])
-    logits = torch.cat([prior.discriminator(part) for part in generated.split(GUESS_BATCH)])
     chosen = []
-    for picture, its_known in zip(pictures, known, strict=True):
-        loss_of = objective(picture[None], its_known[None])
-        loss = torch.cat([loss_of(*part) for part in zip(generated.split(GUESS_BATCH), logits.split(GUESS_BATCH), strict=True)])
-        chosen.append(z[loss.topk(starts, largest=False).indices])
+    for picture, its_known in zip(pictures[:, None], known[:, None], strict=True):
+        distance = objective(picture, its_known)
+        away = torch.cat([distance(part) for part in generated.split(GUESS_BATCH)])
+        chosen.append(z[away.topk(starts, largest=False).indices])
     return torch.cat(chosen)
 
 
@@ -186,6 +191,12 @@ def _keep_better(best: Tensor, best_z: Tensor, loss: Tensor, z: Tensor) -> None:
     better = loss < best
     best[better] = loss[better]
     best_z[better] = z[better]
+
+
+@torch.no_grad()
+def _stay_in_reach(z: Tensor) -> None:
+    """Back into the ball where the prior's samples lie, |z|^2 <= its mean; Yeh et al. clip z likewise."""
+    z.mul_((z.shape[1] ** 0.5 / z.norm(dim=1, keepdim=True)).clamp_max(1))
 
 
 def _folded(layers: nn.Sequential) -> nn.Sequential:

@@ -65,7 +65,7 @@ class Faces:
         )
 
     def batch(self, size: int, *, seed: int, step: int, rank: int = 0, flip: bool = True) -> Tensor:
-        """float32 (size, 3, S, S) in [0, 1], drawn by (seed, step, rank) alone: a resumed run sees what it would have."""
+        """float32 (size, 3, S, S) in [0, 1], drawn by (seed, step, rank) alone, so that a resumed run sees the same."""
         rng = np.random.default_rng((seed, step, rank))
         chosen = torch.from_numpy(rng.integers(len(self), size=size))
         pictures = self.pictures[chosen].float() / 255
@@ -94,14 +94,18 @@ def load(patterns: str | Sequence[str], size: int, *, limit: int | None = None) 
             shrink = picture.shape[0] > size
             picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_CUBIC)
         pictures.append(picture)
-        points.append(np.float32(about["points"]) * scale if about.get("points") else np.full((68, 2), np.nan, np.float32))
+        points.append(
+            np.float32(about["points"]) * scale if about.get("points") else np.full((68, 2), np.nan, np.float32)
+        )
         identity = about.get("identity")
         identities.append(None if identity is None else f"{about.get('source', '')}/{identity}")
         keys.append(sample["key"])
         if limit is not None and len(keys) >= limit:
             break
     if not keys:
-        raise DataError(f"No picture in {patterns}. Shards hold KEY.webp beside KEY.json; `faceinp data build` makes them.")
+        raise DataError(
+            f"No picture in {patterns}. Shards hold KEY.webp beside KEY.json; `faceinp data build` makes them."
+        )
     stacked = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
     return Faces(stacked, torch.from_numpy(np.stack(points)), tuple(identities), tuple(keys))
 

@@ -22,7 +22,7 @@ class DcganRun(loop.Run):
 
 class DcganTask:
     name = "dcgan"
-    averaged = ("generator",)
+    averaged: tuple[str, ...] = ("generator",)
 
     def __init__(self, config: DcganRun, faces: data.Faces) -> None:
         torch.manual_seed(config.seed)

@@ -34,7 +34,9 @@ def measure(config: LimitsRun) -> losses.Limits:
     """
     _, held_back = data.load(config.data, SIZE).split()
     if len(held_back) < config.pictures:
-        raise DataError(f"The shards hold back {len(held_back)} pictures, {config.pictures} are needed. Give more shards.")
+        raise DataError(
+            f"The shards hold back {len(held_back)} pictures, {config.pictures} are needed. Give more shards."
+        )
     chosen = np.random.default_rng(config.seed).choice(len(held_back), config.pictures, replace=False)
     pictures = held_back.pictures[torch.from_numpy(chosen)].float() / 255
     prior = Prior.load(Path(config.weights) if config.weights else None)
@@ -67,11 +69,10 @@ def distances(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """SSIM and |.|_1 of ``samples`` pairs: each sample meets one picture, all pictures equally often."""
     ssim, l1 = [], []
-    compare = losses.Ssim(pictures)
     z = prior.latents(samples, seed)
     for part in z[: samples - samples % len(pictures)].split(len(pictures)):
         generated = prior.generator(part)
-        ssim.append(compare(generated))
+        ssim.append(losses.ssim(pictures, generated))
         l1.append(losses.l1_distance(pictures, generated))
     return torch.cat(ssim).double().cpu().numpy(), torch.cat(l1).double().cpu().numpy()
 

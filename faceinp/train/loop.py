@@ -31,7 +31,7 @@ LOG = "log.jsonl"
 
 @dataclass(frozen=True)
 class Run:
-    """What every training has in common; a network's configuration adds its own fields. Fields are the shell's flags."""
+    """What every training has in common; a network adds its own fields. Fields are the shell's flags."""
 
     data: tuple[str, ...] = field(default=(), metadata={"help": "shards: paths, globs or URLs of WebDataset tars"})
     out: str = field(default="", metadata={"help": "folder of the run: checkpoint, log, previews"})
@@ -120,7 +120,9 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
             terms = task.step(step, accelerator.process_index, context)
             step += 1
             for name, average in averages.items():
-                _average(average, accelerator.unwrap_model(task.networks[name]), min(config.average, step / (step + 10)))
+                _average(
+                    average, accelerator.unwrap_model(task.networks[name]), min(config.average, step / (step + 10))
+                )
             out_of_time = config.minutes > 0 and time.monotonic() - started > 60 * config.minutes
             last = step == config.steps or out_of_time or stop.raised
             if chief and (step % config.log_every == 0 or last):
@@ -169,7 +171,9 @@ def restore(task: Task, averages: dict[str, nn.Module], path: Path, accelerator:
     """Load everything ``save`` wrote into ``task`` and ``averages``; returns the step."""
     metadata, tensors = read_tensors(path)
     if metadata.get("task") != task.name:
-        raise WeightsError(f"{path} holds a run of {metadata.get('task')!r}, not of {task.name!r}. Choose another --out.")
+        raise WeightsError(
+            f"{path} holds a run of {metadata.get('task')!r}, not of {task.name!r}. Choose another --out."
+        )
     for name, network in task.networks.items():
         accelerator.unwrap_model(network).load_state_dict(under(tensors, f"{name}/"))
     for name, average in averages.items():
@@ -190,7 +194,9 @@ def load_networks(task: Task, path: str) -> None:
         state = under(tensors, f"{name}/")
         if not state:
             raise WeightsError(f"{path} holds no {name!r}. --init needs all of: {', '.join(task.networks)}.")
-        network.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in state.items()})
+        network.load_state_dict(
+            {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+        )
 
 
 # ---- parts of the loop ----

@@ -48,7 +48,10 @@ def pack(run: str | Path, out: str | Path, batches: int = STATISTICS_BATCHES) ->
 
 @torch.no_grad()
 def measure_statistics(generator: nn.Module, latent: int, batches: int) -> None:
-    """Set batch-norm means and variances to those of ``batches`` times 128 samples: a moving average of weights has none of its own."""
+    """Set batch-norm means and variances to those of ``batches`` times 128 samples.
+
+    A moving average of weights has no statistics of its own.
+    """
     norms = [module for module in generator.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
         norm.reset_running_stats()
