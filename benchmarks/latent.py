@@ -38,17 +38,14 @@ def holes(count: int) -> torch.Tensor:
     return torch.from_numpy(np.stack(made))[:, None]
 
 
-def median_seconds(work: Callable[[], object], repeats: int) -> float:
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return float(np.median(times))
+def seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
 
 
-def time_search(iterations: int = 100, repeats: int = 5) -> None:
-    """Searches of ``iterations`` steps and as many bare forward and backward passes, in turn; medians."""
+def time_search(iterations: int = 1000, repeats: int = 3) -> None:
+    """Bare forward and backward passes of both networks, whole searches and fast ones, in turn; medians."""
     prior, limits = search.Prior.load(), search.load_limits()
     objective = partial(search.structural_robust, limits=limits)
     for count in (1, 8):
@@ -65,18 +62,17 @@ def time_search(iterations: int = 100, repeats: int = 5) -> None:
             search.search(prior, objective, pictures, known, iterations=iterations)
 
         def fast(pictures: torch.Tensor = pictures, known: torch.Tensor = known) -> None:
-            iterations_of_fast = latent.FAST_ITERATIONS * iterations // latent.ITERATIONS
-            search.search(prior, objective, pictures, known, iterations=iterations_of_fast, fast=True)
+            share = latent.FAST_ITERATIONS / latent.ITERATIONS
+            search.search(prior, objective, pictures, known, iterations=round(share * iterations), fast=True)
 
-        bare()
-        pairs = [(median_seconds(bare, 1), median_seconds(whole, 1)) for _ in range(repeats)]
-        ratio = float(np.median([b / a for a, b in pairs]))
-        alone, searched = (float(np.median(column)) for column in zip(*pairs, strict=True))
-        per = 1000 / iterations
+        rounds = np.array([[seconds(work) for work in (bare, whole, fast)] for _ in range(repeats)])
+        alone, searched, quick = np.median(rounds, axis=0)
         print(
-            f"{count} picture(s), 1000 iterations: networks alone {alone * per:.1f} s, search {searched * per:.1f} s,"
-            f" ratio {ratio:.3f}; fast iterations {median_seconds(fast, 3) * per:.1f} s with its first guess {per:.0f} times"
+            f"{count} picture(s), {iterations} iterations: networks alone {alone:.1f} s, search {searched:.1f} s",
+            end="",
         )
+        print(f" ({np.median(rounds[:, 1] / rounds[:, 0]):.3f} times), fast {quick:.1f} s", end="")
+        print(f" ({np.median(rounds[:, 2] / rounds[:, 1]):.3f} of the search)")
 
 
 @torch.no_grad()
@@ -102,18 +98,18 @@ def compare_fast(shards: list[str], count: int, out: str) -> None:
     ):
         started = time.perf_counter()
         found = search.search(prior, objective, pictures, known, iterations=iterations, fast=is_fast)
-        seconds = time.perf_counter() - started
-        measured[name] = (found.loss, seconds)
+        taken = time.perf_counter() - started
+        measured[name] = (found.loss, taken)
         steps = np.array([step for step, _ in found.curve])
         curve = torch.stack([loss for _, loss in found.curve]).mean(dim=1)
-        axes.plot(steps / iterations * seconds, curve.cummin(dim=0).values, label=f"{name}: {iterations} iterations")
+        axes.plot(steps / iterations * taken, curve.cummin(dim=0).values, label=f"{name}: {iterations} iterations")
         by_kind = ", ".join(f"{kind} {found.loss[n::4].mean():.4f}" for n, kind in enumerate(KINDS))
-        print(f"{name}: {seconds:.1f} s, loss {found.loss.mean():.4f} ({by_kind}), raw {_psnr(found.pictures, pictures):.2f} dB")
+        print(f"{name}: {taken:.1f} s, loss {found.loss.mean():.4f} ({by_kind})", end="")
+        print(f", raw {_psnr(found.pictures, pictures):.2f} dB")
     (whole, whole_seconds), (fast, fast_seconds) = measured["whole"], measured["fast"]
-    print(
-        f"fast / whole: time {fast_seconds / whole_seconds:.3f}, loss {float((fast - whole).mean()):+.4f}"
-        f" +- {1.96 * float((fast - whole).std()) / count**0.5:.4f} (95 %), better on {int((fast <= whole).sum())} of {count}"
-    )
+    more, margin = float((fast - whole).mean()), 1.96 * float((fast - whole).std()) / count**0.5
+    print(f"fast: {fast_seconds / whole_seconds:.3f} of the time, loss {more:+.4f} +- {margin:.4f} (95 %)", end="")
+    print(f", no worse on {int((fast <= whole).sum())} of {count}")
     axes.set_xlabel(f"seconds for {count} pictures")
     axes.set_ylabel("mean of the best loss so far")
     axes.legend()
@@ -124,10 +120,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["time", "fast"])
     parser.add_argument("--data", nargs="+", default=[])
+    parser.add_argument("--iterations", type=int, default=latent.ITERATIONS, help="of time")
     parser.add_argument("--pictures", type=int, default=32)
     parser.add_argument("-o", "--out", default="docs/pictures/fast.png")
     given = parser.parse_args()
     if given.what == "time":
-        time_search()
+        time_search(given.iterations)
     else:
         compare_fast(given.data, given.pictures, given.out)

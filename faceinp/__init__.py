@@ -12,13 +12,14 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_PUBLIC = {
+_PUBLIC = {  # name: module, or module:attribute where it has another name there
     "fill": "faceinp.pipeline",
     "Result": "faceinp.pipeline",
     "load_engine": "faceinp.engines.base",
     "list_engines": "faceinp.engines.base",
     "Engine": "faceinp.engines.base",
     "Photo": "faceinp.photo",
+    "read_photo": "faceinp.photo:read",
     "Mask": "faceinp.masks",
     "Face": "faceinp.faces",
     "find_faces": "faceinp.faces",
@@ -38,7 +39,8 @@ __all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'faceinp' has no attribute {name!r}")
-    return getattr(importlib.import_module(_PUBLIC[name]), name)
+    module, _, attribute = _PUBLIC[name].partition(":")
+    return getattr(importlib.import_module(module), attribute or name)
 
 
 def __dir__() -> list[str]:

@@ -150,6 +150,9 @@ def test_strokes_of_several_colours_are_one_hole() -> None:
     picture[:, 140:][HOLE[:, 140:]] = (0, 0, 255)
     picture[:, :90][HOLE[:, :90]] = (20, 20, 20)
     assert np.array_equal(masks.read(picture, PHOTO).hole, HOLE)
+    opposite = strokes(LAYER, (255, 0, 0), (128, 128, 128))
+    opposite[:, 140:][HOLE[:, 140:]] = (0, 255, 255)
+    assert np.array_equal(masks.read(opposite, PHOTO).hole, HOLE)
 
 
 def test_a_flag_can_turn_strokes_round() -> None:
@@ -241,6 +244,9 @@ def test_a_mask_of_one_tone_is_refused(value: int) -> None:
             masks.read(flat, PHOTO, hole=hole)
     with pytest.raises(MaskError):
         masks.read(saved(flat, "JPEG"), PHOTO)
+    noisy = np.clip(flat + np.random.default_rng(0).normal(0, 3, flat.shape), 0, 255).astype(np.uint8)
+    with pytest.raises(MaskError, match="all over"):
+        masks.read(noisy, PHOTO)
 
 
 def test_empty_and_full_masks_are_refused() -> None:
@@ -317,14 +323,17 @@ def test_random_pixels_are_strewn_and_survive_a_file() -> None:
     hole = masks.random_pixels((SIDE, SIDE), 0.3, seed=1)
     assert not np.array_equal(hole, masks.random_pixels((SIDE, SIDE), 0.3, seed=2))
     assert np.allclose(hole.reshape(4, 64, 4, 64).mean(axis=(1, 3)), 0.3, atol=0.04)
-    assert np.array_equal(masks.read(saved(hole.astype(np.uint8) * 255), PHOTO).hole, hole)
+    for side in (SIDE, 1400):  # a large one too: it must not be averaged into greys on the way
+        hole = masks.random_pixels((side, side), 0.3, seed=1)
+        photo = photo_.read(np.zeros((side, side), np.uint8))
+        assert np.array_equal(masks.read(saved(hole.astype(np.uint8) * 255), photo).hole, hole)
     with pytest.raises(MaskError):
         masks.random_pixels((4, 4), 1.2, 0)
 
 
 def test_centre_and_halves() -> None:
-    centre = masks.centre((8, 12))
-    assert centre.mean() == 0.25 and centre[2:6, 3:9].all()
+    centre = masks.centre((16, 12))
+    assert centre.mean() == 0.25 and centre[4:12, 3:9].all()
     for side, rows, columns in (
         ("left", slice(None), slice(0, 6)),
         ("right", slice(None), slice(6, 12)),

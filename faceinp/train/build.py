@@ -107,12 +107,12 @@ def _cut(
         pixels = photos.read(one.path).pixels
     except PhotoError as error:
         count["unreadable"] += 1
-        say(f"left out {one.path}: {error}")
+        say(f"left out: {error}")
         return
     found = faces.find_faces(pixels) if one.five is None else (_face(one.five),)
     if not found:
         count["faceless"] += 1
-        say(f"left out {one.path}: no face was found")
+        say(f"left out: no face was found in {one.path}")
     for number, face in enumerate(found[:1] if largest_only else found):
         quad = faces.quad(face)
         native = round(float(np.hypot(*(quad[3] - quad[0]))))

@@ -26,16 +26,23 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def load(page: Any, file: Path) -> None:
     page.set_input_files("#photo input[type=file]", file)
     page.wait_for_selector("#fill:not([disabled])")
-    page.wait_for_function("document.querySelector('#editor canvas')?.clientHeight > 0")
-    page.wait_for_timeout(3000)  # the editor fades the photo in, and says nothing when it has
+    page.wait_for_selector("#editor canvas")
+    seen, settled = -1, False
+    while not settled:  # the editor moves the photo into place, and says nothing when it has
+        page.wait_for_timeout(1500)
+        settled, seen = seen == zoom(page) != 100, zoom(page)
+
+
+def zoom(page: Any) -> int:
+    """Percent, as the editor writes it: below 100 once a photo of 512 pixels has been fitted in."""
+    shown = re.search(r"(\d+)%", page.locator("#editor").inner_text())
+    return int(shown[1]) if shown else 100
 
 
 def paint(page: Any, size: int, x: int, y: int, length: int) -> None:
     """One stroke with the mouse from (x, y) of a square photo to the right, in the photo's pixels."""
     box = page.locator("#editor").bounding_box()
-    zoom = re.search(r"(\d+)%", page.locator("#editor").inner_text())
-    assert zoom
-    scale = int(zoom[1]) / 100
+    scale = zoom(page) / 100
     left = box["x"] + box["width"] / 2 + (x - size / 2) * scale
     top = box["y"] + box["height"] / 2 + (y - size / 2) * scale
     page.mouse.move(left, top)
