@@ -50,9 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fill(args: argparse.Namespace) -> None:
-    from faceinp import photo
+    from faceinp import saving
 
-    photo.output_format(args.out)  # a slip in the output's name shows before the work, not after
+    saving.output_format(args.out)  # a slip in the output's name shows before the work, not after
     options = dict(args.set or ())
     options |= {"fast": True} if args.fast else {}
     options |= {name: given for name in ("iterations", "mode") if (given := getattr(args, name)) is not None}

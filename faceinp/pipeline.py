@@ -1,6 +1,6 @@
 """The road: a photo and a mask become a filled photo. The shell, the page, the tables and callers all walk it.
 
-photo.read -> masks.read -> faces.align -> engine.fill -> faces.paste -> blend -> Result
+photo.read -> masks.read -> faces.align -> engine.fill -> faces.paste -> blend -> Result -> saving.write
 """
 
 import time
@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import blend, faces, masks
+from faceinp import blend, faces, masks, saving
 from faceinp import photo as photos
 from faceinp.engines.base import Engine, Progress, load_engine
 from faceinp.errors import Cancelled, FaceinpError, MaskError
@@ -54,7 +54,7 @@ class Result:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the picture in the format of ``path``'s suffix, with the photo's alpha, ICC profile and depth."""
-        photos.write(path, self.photo, self.image, self.mask)
+        saving.write(path, self.photo, self.image, self.mask)
 
 
 def fill(

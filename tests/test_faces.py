@@ -159,7 +159,7 @@ def test_the_typical_face_of_a_found_box_has_nearly_the_crop_of_the_points(astro
 
 @pytest.mark.parametrize("box", [(600, 10, 50, 50), (10, 10, 0, 50), (-60, 0, 50, 50), (0, 0, float("nan"), 9)])
 def test_impossible_boxes_are_refused(box):
-    with pytest.raises(NoFaceError, match="512 x 512 pixels. Give left, top, width, height"):
+    with pytest.raises(NoFaceError, match=r"512 x 512 pixels\. Give left, top, width, height"):
         faces.face_from_box(ASTRONAUT, box)
 
 
@@ -240,7 +240,7 @@ def test_paste_can_be_held_to_the_hole():
     crop = faces.align(ASTRONAUT, nothing(), turned_square((210, 130), 220, 12), 128)
     hole = nothing()
     hole[110:140, 180:250] = True
-    frame, inside, region = faces.paste(crop.pixels, crop.quad, hole.shape)
+    frame, _, region = faces.paste(crop.pixels, crop.quad, hole.shape)
     near, near_inside, near_region = faces.paste(crop.pixels, crop.quad, hole.shape, hole)
     assert near_region == np.s_[109:141, 179:251] and near.shape == (32, 72, 3)
     full = np.zeros((512, 512, 3))

@@ -70,9 +70,7 @@ class Engine(ABC):
     needs: ClassVar[Needs] = Needs()
     runtime: str = "cpu"
 
-    def fill(
-        self, crops: Any, masks: Any, *, seed: int = 0, progress: Progress | None = None
-    ) -> NDArray[np.float32]:
+    def fill(self, crops: Any, masks: Any, *, seed: int = 0, progress: Progress | None = None) -> NDArray[np.float32]:
         """Generate whole pictures whose known part resembles the crops'.
 
         crops: float32 (N, 3, S, S) in [0, 1], RGB, NumPy or torch. masks: bool (N, 1, S, S), True = hole.

@@ -46,6 +46,8 @@ def paint(page: Any, size: int, x: int, y: int, length: int) -> None:
     left = box["x"] + box["width"] / 2 + (x - size / 2) * scale
     top = box["y"] + box["height"] / 2 + (y - size / 2) * scale
     page.mouse.move(left, top)
+    page.wait_for_timeout(1000)  # an idle editor measures a stroke's first point by its last frame: let it draw one
+    page.mouse.move(left, top + 1)
     page.mouse.down()
     for step in range(11):
         page.mouse.move(left + length * scale * step / 10, top)
