@@ -173,3 +173,11 @@ def test_wrong_requests_are_named(folder: Path, tmp_path: Path) -> None:
         quick.run(str(tmp_path), tmp_path, ["telea"], say=lambda line: None)
     with pytest.raises(DataError):
         quick.run([str(tmp_path / "none-*.tar")], tmp_path, say=lambda line: None)
+
+
+def test_an_engine_may_come_with_options(folder: Path, tmp_path: Path) -> None:
+    variants = ["structural+iterations=2", "structural+iterations=2+mode=faithful"]
+    rows = quick.run(str(folder), tmp_path, variants, pictures=2, say=lambda line: None)
+    assert list(dict.fromkeys(row.engine for row in rows)) == variants
+    robust, faithful = rows[0].metrics["raw_psnr"].mean, rows[len(quick.MASKS)].metrics["raw_psnr"].mean
+    assert robust != faithful

@@ -11,7 +11,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -76,6 +76,7 @@ def run(
 ) -> list[Row]:
     """Measure ``engines`` (default: all that are ready) on the first ``pictures`` faces of ``data``.
 
+    engines: names, each with options of its own after plus signs: "structural+fast+mode=faithful".
     data: shards, see ``train.data.load``; a folder stands for its ``celeba-val-*.tar``. Writes ``quick.jsonl``, one
     row a line, and ``quick.md``, the tables, into the folder ``out``, and says both.
     Raises DataError when there are no pictures, EngineError for an unknown engine.
@@ -90,9 +91,9 @@ def run(
     folder.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
     with (folder / "quick.jsonl").open("w") as lines:
-        for engine in ready:
+        for name, engine in ready.items():
             for mask in MASKS:
-                rows.append(measure(engine, mask, photos, people, seed))
+                rows.append(replace(measure(engine, mask, photos, people, seed), engine=name))
                 line = json.dumps(asdict(rows[-1]))
                 lines.write(line + "\n")
                 lines.flush()
@@ -211,14 +212,24 @@ def _patterns(data: str | Sequence[str]) -> list[str]:
     return [str(Path(pattern) / "celeba-val-*.tar") if Path(pattern).is_dir() else str(pattern) for pattern in given]
 
 
-def _choose(names: Sequence[str] | None) -> tuple[list[Engine], dict[str, str]]:
+def _options(variant: str) -> tuple[str, dict[str, bool | int | str]]:
+    """The engine's name and options in "name+option+option=value"."""
+    name, *given = variant.split("+")
+    options: dict[str, bool | int | str] = {}
+    for key, _, value in (option.partition("=") for option in given):
+        options[key] = int(value) if value.isdigit() else value or True
+    return name, options
+
+
+def _choose(variants: Sequence[str] | None) -> tuple[dict[str, Engine], dict[str, str]]:
     """Engines that run here at 64 x 64, and why the others do not."""
     kinds, missing = available(), {status.name: status.missing for status in list_engines()}
-    if unknown := [name for name in names or () if name not in kinds]:
+    if unknown := [name for name, _ in map(_options, variants or ()) if name not in kinds]:
         raise EngineError(f"There is no engine {unknown[0]!r}. Choose among: {', '.join(kinds)}.")
-    ready: list[Engine] = []
+    ready: dict[str, Engine] = {}
     skipped: dict[str, str] = {}
-    for name in names or kinds:
+    for variant in variants or kinds:
+        name, options = _options(variant)
         kind = kinds[name]
         if missing[name]:
             skipped[name] = missing[name]
@@ -226,9 +237,9 @@ def _choose(names: Sequence[str] | None) -> tuple[list[Engine], dict[str, str]]:
             skipped[name] = f"It works at {kind.size} x {kind.size} pixels, not at {SIZE} x {SIZE}."
         else:
             try:
-                ready.append(load_engine(name))
+                ready[variant] = load_engine(name, **options)
             except FaceinpError as error:
-                skipped[name] = str(error)
+                skipped[variant] = str(error)
     return ready, skipped
 
 
