@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 import faceinp
 from demo import views
 from demo.editor import Original, read_editor
-from faceinp.photo import read as read_photo
 
 WORKING_SIDE = 1024  # pixels, of the copy painted on: the editor sends it whole after every stroke, the photo never
 COMPARED_SIDE = 1280  # pixels, of the two pictures that are compared
@@ -130,7 +129,7 @@ def load(file: str | None) -> tuple[Any, ...]:
     original, message = None, views.say(views.NO_PHOTO)
     if file:
         try:
-            photo = read_photo(file)
+            photo = faceinp.read_photo(file)
         except faceinp.FaceinpError as error:
             message = views.say(_for_people(error, file), error=True)
         else:
@@ -151,7 +150,7 @@ def load(file: str | None) -> tuple[Any, ...]:
 
 def editors_copy(original: Original | None) -> NDArray[np.uint8] | None:
     """The copy of a photo that is painted on."""
-    return _shrunk(read_photo(original.path).pixels, WORKING_SIDE) if original else None
+    return _shrunk(faceinp.read_photo(original.path).pixels, WORKING_SIDE) if original else None
 
 
 def _for_people(error: faceinp.FaceinpError, file: str | Path) -> str:
