@@ -103,8 +103,8 @@ def test_on_a_phone_nothing_scrolls_sideways_and_fill_is_in_reach(open_page: Cal
     load(page, photo)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     # Gradio cuts off what is too wide, so that no scroll bar tells of it.
-    right = "Math.max(...[...document.querySelectorAll('#board > *, main button')].map(e => e.getBoundingClientRect().right))"
-    assert page.evaluate(right) <= 390
+    edges = "[...document.querySelectorAll('#board > *, main button')].map(e => e.getBoundingClientRect().right)"
+    assert max(page.evaluate(edges)) <= 390
     button = page.locator("#fill")
     button.scroll_into_view_if_needed()
     box = button.bounding_box()
