@@ -32,7 +32,10 @@ _SAMPLE = 640  # pixels on the longer side are enough to tell a mask from a phot
 
 @dataclass(frozen=True, eq=False)
 class Mask:
-    """hole: bool (H, W), True = hole, of the photo's size. about: how it was read, one clause. warnings: sentences."""
+    """hole: bool (H, W), True = hole, of the photo's size.
+
+    about: how it was read, one clause; empty where nothing had to be decided. warnings: sentences.
+    """
 
     hole: Bools
     about: str
@@ -57,23 +60,25 @@ def read(source: Any, photo: Photo, *, hole: Polarity = "auto") -> Mask:
         raise MaskError(f"hole={hole!r} is unknown. Choose auto, white or black.")
     warnings: list[str] = []
     if isinstance(source, Mask):
-        found, about = source.hole, source.about
+        found, read_as = source.hole, [source.about] if source.about else []
         warnings += source.warnings
     elif isinstance(source, np.ndarray) and source.dtype == np.bool_:
-        found, about = _from_bool(source), "True is the hole"
+        found, read_as = _from_bool(source), []
     else:
-        found, about = _from_picture(source, hole)
+        found, how = _from_picture(source, hole)
+        read_as = [how]
     size = (photo.height, photo.width)
     if found.shape != size:
-        about += f", scaled from {found.shape[1]} x {found.shape[0]} to {photo.width} x {photo.height}"
+        read_as.append(f"scaled from {found.shape[1]} x {found.shape[0]} to {photo.width} x {photo.height}")
         if abs(found.shape[1] * photo.height / (found.shape[0] * photo.width) - 1) > 0.02:
             warnings.append("The mask's proportions are not the photo's, so it was stretched; see that it still fits.")
         found = _scaled(found, size)
-    share = float(found.mean())
+    share, about = float(found.mean()), ", ".join(read_as)
+    as_read = f" ({about})" if about else ""
     if not found.any():
-        raise MaskError(f"The mask marks no hole ({about}). {_ADVICE}")
+        raise MaskError(f"The mask marks no hole{as_read}. {_ADVICE}")
     if found.all():
-        raise MaskError(f"The mask marks everything as hole ({about}). Leave something of the photo, or say hole=...")
+        raise MaskError(f"The mask marks everything as hole{as_read}. Leave something of the photo, or say hole=...")
     if share > LARGEST_SHARE and not isinstance(source, Mask):
         remedy = " If that is the wrong way round, say which tone is the hole." if "guessed" in about else ""
         warnings.append(f"The hole covers {share:.0%} of the photo.{remedy}")

@@ -102,7 +102,7 @@ def fill(
     with _timed(timings, "blend"):
         image, outside = _put_back(photo, mask.hole, crop, generated, BLENDINGS[blending])
     known, changed = _count_changed(photo.pixels, image, mask.hole)
-    notes = [mask.about, *mask.warnings, *_notes(found, watch)]
+    notes = [note for note in (mask.about, *mask.warnings, *_notes(found, watch)) if note]
     if outside:
         notes.append(f"{outside:,} hole pixels lie outside of the face: they were continued from their surroundings.")
     return Result(
@@ -201,7 +201,8 @@ def _count_changed(before: NDArray[np.uint8], after: NDArray[np.uint8], hole: ND
     changed = 0
     for top in range(0, len(hole), 256):
         band = slice(top, top + 256)
-        changed += int(((before[band] != after[band]).any(axis=2) & ~hole[band]).sum())
+        if not np.array_equal(before[band], after[band]):
+            changed += int(((before[band] != after[band]).any(axis=2) & ~hole[band]).sum())
     return hole.size - int(np.count_nonzero(hole)), changed
 
 
