@@ -117,9 +117,13 @@ def register(engine: type[Engine]) -> type[Engine]:
 
 def available() -> dict[str, type[Engine]]:
     """Every engine by name, the recommended one first."""
-    for family in FAMILIES:
-        importlib.import_module(f"faceinp.engines.{family}")
-    return dict(_registry)
+    modules = [importlib.import_module(f"faceinp.engines.{family}").__name__ for family in FAMILIES]
+    return dict(sorted(_registry.items(), key=lambda item: _place(item[1].__module__, modules)))
+
+
+def _place(module: str, modules: list[str]) -> int:
+    """Families in their order, whatever was imported first; engines of elsewhere last."""
+    return modules.index(module) if module in modules else len(modules)
 
 
 def list_engines() -> list[Status]:

@@ -241,7 +241,8 @@ def _choose_precision(task: Task, context: Context, wanted: str, say: Callable[[
         task.step(0, context.accelerator.process_index, context)
         started = time.perf_counter()
         for _ in range(3):
-            float(next(iter(task.step(0, context.accelerator.process_index, context).values())))
+            terms = task.step(0, context.accelerator.process_index, context)
+            float(next(iter(terms.values())).detach())  # waits for a GPU to finish
         seconds[precision] = (time.perf_counter() - started) / 3
     for name, state in before.items():
         unwrap(task.networks[name]).load_state_dict(state)
