@@ -135,7 +135,7 @@ def _from_picture(source: Any, hole: Polarity) -> tuple[Bools, str]:
         layer = photo_.read(source)
     except PhotoError as error:
         raise MaskError(f"The mask cannot be used: {error}") from error
-    pixels, alpha = layer.pixels, layer.alpha
+    pixels, alpha = layer.pixels[..., :1] if layer.grey else layer.pixels, layer.alpha
     if alpha is not None:
         low, high = int(alpha.min()), int(alpha.max())
         if high < _SPREAD:
@@ -144,6 +144,8 @@ def _from_picture(source: Any, hole: Polarity) -> tuple[Bools, str]:
             return alpha > (low + high) // 2, "the painted part of the layer is the hole"
     if pixels.max() == 1 and layer.source_format != "JPEG":
         pixels = np.where(pixels > 0, np.uint8(255), np.uint8(0))  # a picture of the numbers 0 and 1
+    if layer.grey:
+        return _from_tones(np.ascontiguousarray(pixels[..., 0]), hole)
     if _chroma(pixels).max() > _COLOURED:
         return _from_strokes(pixels, hole)
     return _from_tones(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False), hole)
