@@ -156,6 +156,7 @@ def _frechet(args: argparse.Namespace) -> None:
         out=args.out,
         generator=args.generator,
         samples=args.samples,
+        side=args.side,
         seed=args.seed,
     )
 
@@ -274,6 +275,7 @@ def _add_evaluate(commands: Any) -> None:
     )
     frechet.add_argument("--generator", type=Path, help="packed DCGAN weights (default: the package's)")
     frechet.add_argument("--samples", type=int, default=5000, help="faces on either side")
+    frechet.add_argument("--side", type=int, default=224, help="pictures are resized to it; smaller is faster")
     for name, parser in (("quick", quick), ("frechet", frechet)):
         parser.add_argument("--data", nargs="+", required=True, help="shards: paths or globs of WebDataset tars")
         parser.add_argument("-o", "--out", type=Path, default=Path("runs") / name, help="folder of the tables")
