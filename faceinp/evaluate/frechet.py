@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from torch.nn import functional
 
@@ -114,7 +113,7 @@ def features(
 def load_squeezenet(path: str | Path) -> SqueezeNet:
     """SqueezeNet 1.0 from a safetensors file of any float type, in eval mode."""
     network = SqueezeNet()
-    _, tensors = _read(path)
+    _, tensors = shipped.read_tensors(path)
     try:
         network.load_state_dict({name: value.float() for name, value in tensors.items()})
     except RuntimeError as error:
@@ -126,7 +125,7 @@ def load_squeezenet(path: str | Path) -> SqueezeNet:
 
 def load_generator(path: str | Path) -> Generator:
     """The generator of packed DCGAN weights (``faceinp weights pack``), in eval mode."""
-    metadata, tensors = _read(path)
+    metadata, tensors = shipped.read_tensors(path)
     state = {name.removeprefix("generator/"): v for name, v in tensors.items() if name.startswith("generator/")}
     if metadata.get("network") != "dcgan" or not state:
         raise WeightsError(f"{path} holds no packed DCGAN. `faceinp weights pack` makes it from a run.")
@@ -143,14 +142,6 @@ def _samples(generator: Generator, count: int, seed: int) -> Tensor:
     z = torch.from_numpy(np.random.default_rng((seed, 1)).standard_normal((count, generator.latent), dtype=np.float32))
     device = next(generator.parameters()).device
     return torch.cat([(255 * generator(part.to(device))).round().byte().cpu() for part in z.split(BATCH)])
-
-
-def _read(path: str | Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    try:
-        with safe_open(path, "pt") as file:
-            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(f"{path} cannot be read as safetensors ({error}). Give another file.") from error
 
 
 def _markdown(row: Distances) -> str:
