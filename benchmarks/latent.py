@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from faceinp import masks
+from faceinp import presets
 from faceinp.engines import latent, search
 from faceinp.train import data
 
@@ -29,10 +29,10 @@ def holes(count: int) -> torch.Tensor:
     for n in range(count):
         made.append(
             (
-                masks.random_pixels(shape, 0.4, n),
-                masks.random_pixels(shape, 0.8, n),
-                masks.centre(shape),
-                masks.half(shape, "left"),
+                presets.random_pixels(shape, 0.4, n),
+                presets.random_pixels(shape, 0.8, n),
+                presets.centre(shape),
+                presets.half(shape, "left"),
             )[n % 4]
         )
     return torch.from_numpy(np.stack(made))[:, None]

@@ -11,6 +11,7 @@ import skimage.data
 from PIL import Image
 
 import faceinp
+from faceinp import faces, presets, worn
 from faceinp.engines import search
 from faceinp.train import loop
 
@@ -32,6 +33,37 @@ def fill() -> None:
     Image.fromarray(np.concatenate([picture[window] for picture in shown], axis=1)).save(PICTURES / "fill.png")
 
 
+def masks() -> None:
+    """Every preset over the portrait, its holes in red, and what is worn, drawn."""
+    photo = skimage.data.astronaut()
+    size = 256
+    face = faces.find_faces(photo)[0]
+    crop = faces.align(photo, np.zeros(photo.shape[:2], bool), faces.quad(face), size)
+    left, top = crop.quad[0]
+    corners = np.column_stack([crop.quad[3] - crop.quad[0], crop.quad[1] - crop.quad[0]]) / size
+    points = presets.average_points(size, (face.points - (left, top)) @ np.linalg.inv(corners).T)
+    cells = []
+    for number, name in enumerate(presets.NAMES):
+        picture = crop.pixels.copy()
+        hole = presets.make(name, (size, size), points=points, seed=number)
+        picture[hole] = 0.35 * picture[hole] + 0.65 * np.array([220, 40, 40])
+        cells.append((name, picture))
+    for seed in (1, 8):
+        cells.append(("worn", worn.wear_protective_mask(crop.pixels, points, seed=seed)[0]))
+    cells.append(("worn", worn.wear_glasses(crop.pixels, points, seed=1, lenses="clear")[0]))
+    cells.append(("worn", worn.wear_glasses(crop.pixels, points, seed=2, lenses="dark")[0]))
+    side, label, columns = 112, 16, 8
+    rows = -(-len(cells) // columns)
+    sheet = np.full((rows * (side + label), columns * side, 3), 255, np.uint8)
+    for number, (name, picture) in enumerate(cells):
+        y, x = number // columns * (side + label), number % columns * side
+        sheet[y + label : y + label + side, x : x + side] = cv2.resize(
+            picture, (side, side), interpolation=cv2.INTER_AREA
+        )
+        cv2.putText(sheet, name, (x + 2, y + 12), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (0, 0, 0), 1, cv2.LINE_AA)
+    Image.fromarray(sheet).quantize(256, Image.Quantize.MAXCOVERAGE).save(PICTURES / "masks.png", optimize=True)
+
+
 def samples() -> None:
     """64 faces of the shipped generator."""
     prior = search.Prior.load()
@@ -42,4 +74,5 @@ def samples() -> None:
 if __name__ == "__main__":
     PICTURES.mkdir(exist_ok=True)
     fill()
+    masks()
     samples()

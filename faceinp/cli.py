@@ -20,8 +20,12 @@ from faceinp.errors import FaceinpError, MissingPackageError, WeightsError
 TRAININGS = {
     "dcgan": ("faceinp.train.dcgan", "DcganRun", "train", "train the DCGAN, the prior of both latent engines"),
     "dcgan-limits": ("faceinp.train.limits", "LimitsRun", "measure", "measure the limits of the losses on that DCGAN"),
+    "embedding": ("faceinp.train.embedding", "EmbeddingRun", "train", "train the bundled judge of identity"),
+    "landmarks": ("faceinp.train.landmarks", "LandmarksRun", "train", "train the predictor of 68 landmarks"),
+    "completion": ("faceinp.train.completion", "CompletionRun", "train", "train the landmark-guided completion"),
 }
-EXTRAS = {"train": "train", "data": "train", "evaluate": "eval"}  # which extra brings what a command imports
+# Which extra brings what a command imports.
+EXTRAS = {"train": "train", "data": "train", "evaluate": "eval", "identity": "eval"}
 REQUIRED = ("data", "out")  # fields of a training's configuration that have no useful default
 
 
@@ -56,9 +60,15 @@ def _fill(args: argparse.Namespace) -> None:
     options = dict(args.set or ())
     options |= {"fast": True} if args.fast else {}
     options |= {name: given for name in ("iterations", "mode") if (given := getattr(args, name)) is not None}
+    photo, mask = args.photo, args.mask
+    if args.preset is not None:
+        from faceinp import presets
+
+        photo = faceinp.read_photo(args.photo)
+        mask = presets.for_photo(args.preset, photo, aligned=args.aligned, face=args.face, box=args.box, seed=args.seed)
     result = faceinp.fill(
-        args.photo,
-        args.mask,
+        photo,
+        mask,
         engine=faceinp.load_engine(args.engine, **options),
         seed=args.seed,
         aligned=args.aligned,
@@ -91,6 +101,14 @@ def _engines(args: argparse.Namespace) -> None:
     for engine in engines:
         if not engine.ready:
             print(f"{engine.name} is not ready: {engine.missing}")
+
+
+def _masks(_: argparse.Namespace) -> None:
+    from faceinp import presets
+
+    width = max(map(len, presets.NAMES))
+    for name, about in presets.ABOUT.items():
+        print(f"{name.ljust(width)}  {about}")
 
 
 def _train(args: argparse.Namespace) -> None:
@@ -141,6 +159,40 @@ def _build(args: argparse.Namespace) -> None:
     )
 
 
+def _identity(args: argparse.Namespace) -> None:
+    from faceinp import identity
+
+    first, second = args.photos
+    rate = args.false_match_rate
+    verdict = identity.compare(first, second, _judge(args), aligned=args.aligned, false_match_rate=rate)
+    for note in verdict.notes:
+        _say(f"note: {note}")
+    print(verdict)
+
+
+def _calibrate(args: argparse.Namespace) -> None:
+    from faceinp.evaluate import calibration
+
+    calibration.run(_judge(args), args.data, args.out, args.check, args.strangers)
+
+
+def _judge(args: argparse.Namespace) -> Any:
+    from faceinp import identity
+
+    return identity.load(
+        args.judge,
+        sidecar=args.sidecar,
+        calibration=getattr(args, "calibration", None),
+        progress=_Bar("fetching weights"),
+    )
+
+
+def _evaluate_identity(args: argparse.Namespace) -> None:
+    from faceinp.evaluate import identity
+
+    identity.run(args.data, args.out, args.judges, args.onnx, args.sidecar, seed=args.seed)
+
+
 def _quick(args: argparse.Namespace) -> None:
     from faceinp.evaluate import quick
 
@@ -161,6 +213,12 @@ def _frechet(args: argparse.Namespace) -> None:
     )
 
 
+def _landmarks(args: argparse.Namespace) -> None:
+    from faceinp.evaluate import landmarks
+
+    landmarks.run(data=args.data, out=args.out, weights=args.weights, pictures=args.pictures)
+
+
 # ---- what the shell takes ----
 
 
@@ -170,6 +228,8 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_fill(_command(commands, "fill", _fill, "fill the hole in a face"))
     _command(commands, "engines", _engines, "which engines there are, and whether they run here")
+    _add_identity(commands, calibrate=argv[:2] == ["identity", "calibrate"])
+    _command(commands, "masks", _masks, "which ready-made holes there are")
     _add_train(_group(commands, "train", "train a network"), wanted="".join(argv[1:2]))
     _add_weights(_group(commands, "weights", "pack and check trained weights"))
     _add_data(_group(commands, "data", "make training data"))
@@ -179,7 +239,9 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 
 def _add_fill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photo", type=Path, help="the photo")
-    parser.add_argument("--mask", type=Path, required=True, help="black and white picture that shows the hole")
+    hole = parser.add_mutually_exclusive_group(required=True)
+    hole.add_argument("--mask", type=Path, help="black and white picture that shows the hole")
+    hole.add_argument("--preset", metavar="NAME", help="a ready-made hole on the face: one of `faceinp masks`")
     parser.add_argument(
         "-o", "--out", type=Path, required=True, help="where the filled photo goes; its suffix is its format"
     )
@@ -206,6 +268,33 @@ def _add_fill(parser: argparse.ArgumentParser) -> None:
         "--set", type=_setting, action="append", metavar="KEY=VALUE", help="any other option of the engine (repeatable)"
     )
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def _add_identity(commands: Any, *, calibrate: bool) -> None:
+    """Two photos, or the word ``calibrate``: argparse cannot tell a subcommand from a photo's name."""
+    about = "whether two photos show one person: a likeness score, not evidence of identity"
+    if calibrate:
+        group = _group(commands, "identity", about)
+        parser = _command(group, "calibrate", _calibrate, "measure what a judge's distances mean")
+        parser.add_argument(
+            "--data", nargs="+", required=True, help="training shards with people: those held back are measured"
+        )
+        parser.add_argument("--check", nargs="+", help="shards of other people, to try the thresholds on")
+        parser.add_argument("--strangers", nargs="+", help="shards whose every picture is taken for another person's")
+        parser.add_argument(
+            "-o", "--out", type=Path, required=True, metavar="FILE", help="the JSON to write; a plot goes beside it"
+        )
+    else:
+        parser = _command(commands, "identity", _identity, about)
+        parser.epilog = "`faceinp identity calibrate --help` tells how a judge is calibrated."
+        parser.add_argument("photos", type=Path, nargs=2, metavar="PHOTO", help="the largest face of each is compared")
+        parser.add_argument("--aligned", action="store_true", help="both photos are square, aligned face crops already")
+        parser.add_argument(
+            "--false-match-rate", type=float, default=0.01, help="how many strangers may pass: 0.001, 0.01 or 0.1"
+        )
+        parser.add_argument("--calibration", type=Path, help="a file of `faceinp identity calibrate`")
+    parser.add_argument("--judge", default="auto", help="auto, facenet, bundled, dlib, or the path of an ONNX file")
+    parser.add_argument("--sidecar", type=Path, help="an ONNX file's sidecar, or its folder (default: beside the file)")
 
 
 def _add_train(trainings: Any, *, wanted: str) -> None:
@@ -243,7 +332,7 @@ def _add_fields(parser: argparse.ArgumentParser, config: Any) -> None:
 
 def _add_weights(commands: Any) -> None:
     pack = _command(commands, "pack", _pack, "make weights to ship from a training run")
-    pack.add_argument("run_folder", type=Path, metavar="RUN", help="the --out folder of `faceinp train dcgan`")
+    pack.add_argument("run_folder", type=Path, metavar="RUN", help="the --out folder of `faceinp train`")
     pack.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="the safetensors file to write")
     _command(commands, "verify", _verify, "compare every file of weights with its recorded checksum")
 
@@ -276,10 +365,18 @@ def _add_evaluate(commands: Any) -> None:
     frechet.add_argument("--generator", type=Path, help="packed DCGAN weights (default: the package's)")
     frechet.add_argument("--samples", type=int, default=5000, help="faces on either side")
     frechet.add_argument("--side", type=int, default=224, help="pictures are resized to it; smaller is faster")
-    for name, parser in (("quick", quick), ("frechet", frechet)):
+    landmarks = _command(commands, "landmarks", _landmarks, "error of the 68 landmarks, half of the face hidden or not")
+    landmarks.add_argument("--weights", type=Path, help="packed weights of the predictor (default: the package's)")
+    landmarks.add_argument("--pictures", type=int, help="how many (default: all)")
+    identity = _command(commands, "identity", _evaluate_identity, "how well judges tell people apart")
+    identity.add_argument("--judges", type=_names, metavar="A,B", help="default: bundled and dlib, where they run")
+    identity.add_argument("--onnx", type=Path, nargs="+", default=[], metavar="FILE", help="other face networks, too")
+    identity.add_argument("--sidecar", type=Path, help="folder of the ONNX files' sidecars (default: beside each)")
+    for parser in (quick, frechet, identity):
+        parser.add_argument("--seed", type=int, default=0, help="all randomness comes from it")
+    for name, parser in (("quick", quick), ("frechet", frechet), ("landmarks", landmarks), ("identity", identity)):
         parser.add_argument("--data", nargs="+", required=True, help="shards: paths or globs of WebDataset tars")
         parser.add_argument("-o", "--out", type=Path, default=Path("runs") / name, help="folder of the tables")
-        parser.add_argument("--seed", type=int, default=0, help="all randomness comes from it")
 
 
 def _command(commands: Any, name: str, run: Any, about: str) -> argparse.ArgumentParser:

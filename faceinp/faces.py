@@ -172,6 +172,17 @@ def whole(pixels: Pixels, hole: Hole, size: int) -> Crop:
     return align(pixels, hole, _corners(width), size)
 
 
+def to_crop(points: NDArray[np.floating[Any]], quad: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Photo pixels (K, 2) -> shares of the side of the crop that ``quad`` cuts out, (K, 2)."""
+    axes = np.stack([quad[3] - quad[0], quad[1] - quad[0]])
+    return np.asarray((points - quad[0]) @ np.linalg.inv(axes), np.float32)
+
+
+def to_photo(points: NDArray[np.floating[Any]], quad: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Shares of a crop's side (K, 2) -> photo pixels (K, 2)."""
+    return np.asarray(quad[0] + points @ np.stack([quad[3] - quad[0], quad[1] - quad[0]]), np.float32)
+
+
 def paste(
     generated: NDArray[Any], quad: NDArray[np.floating[Any]], shape: tuple[int, ...], hole: Hole | None = None
 ) -> tuple[NDArray[np.float32], Hole, tuple[slice, slice]]:

@@ -1,8 +1,9 @@
-"""Formulas of the papers, one function each. Q is the first paper (Qiang et al. 2019, ``docs/papers.md``).
+"""Formulas of the papers, one function each. Q is the first (Qiang et al. 2019), L the second (``docs/papers.md``).
 
 Pictures are float (N, 3, H, W) in [0, 1]. ``known`` is the papers' M: (N, 1, H, W), 1 on known pixels, 0 in the hole.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -76,3 +77,55 @@ def ssim(a: Tensor, b: Tensor, weights: Tensor | None = None) -> Tensor:
     luminance = (2 * mean_a * mean_b + C1) / (mean_a**2 + mean_b**2 + C1)
     structure = (2 * covariance + C2) / (variance_a + variance_b + C2)
     return (luminance * structure).mean(dim=(1, 2, 3))
+
+
+# ---- the second paper, L. ``hole`` is its M: (N, 1, H, W), 1 in the hole, 0 on known pixels. ----
+
+
+def reconstruction(generated: Tensor, pictures: Tensor, hole: Tensor) -> Tensor:
+    """L (2), with LaFIn's L1 in place of the square, which blurs more: mean |I - G| over the hole, (N,)."""
+    size = hole.sum(dim=(1, 2, 3)).clamp(min=1)
+    return ((generated - pictures).abs() * hole).sum(dim=(1, 2, 3)) / (3 * size)
+
+
+def perceptual(features: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
+    """L (3): the mean distance |a - b| of feature maps (N, C, h, w), mean over layers; a scalar."""
+    return torch.stack([(a - b).abs().mean() for a, b in zip(features, targets, strict=True)]).mean()
+
+
+def style(features: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
+    """Gatys et al. 2016, as LaFIn uses it: mean |a - b| of Gram matrices, mean over layers; a scalar."""
+    return torch.stack([(gram(a) - gram(b)).abs().mean() for a, b in zip(features, targets, strict=True)]).mean()
+
+
+def gram(features: Tensor) -> Tensor:
+    """(N, C, h, w) -> (N, C, C): products of channels, divided by C * h * w."""
+    flat = features.flatten(2)
+    return flat @ flat.transpose(1, 2) / (flat.shape[1] * flat.shape[2])
+
+
+def identity(embeddings: Tensor, targets: Tensor) -> Tensor:
+    """L (4): the mean |f(G) - f(I)|_1 of unit vectors (N, D); a scalar."""
+    return (embeddings - targets).abs().sum(dim=1).mean()
+
+
+def matching(features: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
+    """Feature matching (Wang et al. 2018, arXiv 1711.11585, 3) on the discriminator's maps; a scalar."""
+    return perceptual(features, targets)
+
+
+def variation(composite: Tensor, hole: Tensor) -> Tensor:
+    """Total variation, mean |difference of neighbours| where either lies in the hole; a scalar."""
+    across = (composite[..., 1:] - composite[..., :-1]).abs() * torch.maximum(hole[..., 1:], hole[..., :-1])
+    down = (composite[..., 1:, :] - composite[..., :-1, :]).abs() * torch.maximum(hole[..., 1:, :], hole[..., :-1, :])
+    return (across.sum() + down.sum()) / (3 * hole.sum().clamp(min=1))
+
+
+def adversarial(logits: Tensor) -> Tensor:
+    """L (5) for the generator, non-saturating: mean softplus(-D); a scalar."""
+    return functional.softplus(-logits).mean()
+
+
+def discrimination(real: Tensor, generated: Tensor) -> Tensor:
+    """L (5) for the discriminator, from logits on real and on generated pictures; a scalar."""
+    return functional.softplus(-real).mean() + functional.softplus(generated).mean()

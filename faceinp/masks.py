@@ -1,4 +1,4 @@
-"""Masks: what a user painted, as a bool array whose True is the hole; and masks for measuring.
+"""Masks: what a user painted, as a bool array whose True is the hole.
 
 Half of the field says white is the hole, half says black is. Here a bool array and a layer with transparency speak for
 themselves, colours on a plain background too, and of two bare tones the guess is stated in ``Mask.about``. Everywhere
@@ -17,7 +17,6 @@ from faceinp.errors import MaskError, PhotoError
 from faceinp.photo import Photo
 
 Polarity = Literal["auto", "white", "black"]
-Side = Literal["left", "right", "top", "bottom"]
 Bools = NDArray[np.bool_]
 
 LARGEST_SHARE = 0.6  # past this a warning: either the polarity is wrong, or little is left to go by
@@ -83,41 +82,6 @@ def read(source: Any, photo: Photo, *, hole: Polarity = "auto") -> Mask:
         remedy = " If that is the wrong way round, say which tone is the hole." if "guessed" in about else ""
         warnings.append(f"The hole covers {share:.0%} of the photo.{remedy}")
     return Mask(found, about, tuple(warnings))
-
-
-def random_pixels(shape: tuple[int, int], share: float, seed: int) -> Bools:
-    """bool (H, W) with exactly round(share * H * W) pixels of hole, strewn evenly; share in [0, 1]."""
-    if not 0 <= share <= 1:
-        raise MaskError(f"The share {share} is not in [0, 1]. Give a part of the picture, such as 0.5.")
-    count = shape[0] * shape[1]
-    hole = np.zeros(count, np.bool_)
-    hole[np.random.default_rng(seed).choice(count, round(share * count), replace=False)] = True
-    return hole.reshape(shape)
-
-
-def centre(shape: tuple[int, int]) -> Bools:
-    """bool (H, W): the middle half of the height by the middle half of the width, a quarter of the picture."""
-    height, width = shape
-    hole = np.zeros(shape, np.bool_)
-    hole[height // 4 : height // 4 + height // 2, width // 4 : width // 4 + width // 2] = True
-    return hole
-
-
-def half(shape: tuple[int, int], side: Side) -> Bools:
-    """bool (H, W): the half on that side as one sees the picture; the middle row or column of an odd size is known."""
-    height, width = shape[0] // 2, shape[1] // 2
-    hole = np.zeros(shape, np.bool_)
-    if side not in get_args(Side):
-        raise MaskError(f"There is no side {side!r}. Choose one of: {', '.join(get_args(Side))}.")
-    if side == "left":
-        hole[:, :width] = True
-    elif side == "right":
-        hole[:, shape[1] - width :] = True
-    elif side == "top":
-        hole[:height] = True
-    else:
-        hole[shape[0] - height :] = True
-    return hole
 
 
 def _from_bool(array: NDArray[Any]) -> Bools:

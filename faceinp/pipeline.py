@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from faceinp import blend, faces, masks, saving
 from faceinp import photo as photos
-from faceinp.engines.base import Engine, Progress, load_engine
-from faceinp.errors import Cancelled, FaceinpError, MaskError
+from faceinp.engines.base import Engine, GuidedEngine, Progress, load_engine
+from faceinp.errors import Cancelled, EngineError, FaceinpError, MaskError
 from faceinp.faces import Crop, Face
 from faceinp.masks import Mask, Polarity
 from faceinp.photo import Photo
@@ -34,6 +34,7 @@ class Result:
 
     image: uint8 (H, W, 3), the photo's own size; known pixels are the photo's, to the bit. mask: bool (H, W), True =
     hole. crop: what the engine was given. generated: float32 (S, S, 3) in [0, 1], what it made, before blending.
+    landmarks: float32 (68, 2), x and y in photo pixels, that led the engine; None for engines that use none.
     face: None for a photo that was aligned already. timings: seconds by step. notes: whatever a person should know,
     every fall-back among it. changed_pixels: known pixels that differ from the photo's (0, always).
     """
@@ -43,6 +44,7 @@ class Result:
     photo: Photo
     crop: Crop
     generated: NDArray[np.float32]
+    landmarks: NDArray[np.float32] | None
     face: Face | None
     engine: str
     runtime: str
@@ -68,6 +70,7 @@ def fill(
     box: tuple[float, float, float, float] | None = None,
     mask_hole: Polarity = "auto",
     blending: str = "poisson",
+    landmarks: Any = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> Result:
@@ -77,7 +80,9 @@ def fill(
     ``list_engines()``, made with ``options``, or one from ``load_engine``. aligned: the photo is a square face crop
     already. face: which of several faces, 1 being the largest; else the one under the mask. box: (x, y, w, h) around
     the face, in pixels, where none is found. mask_hole: "white", "black" or "auto". blending: "poisson" or "composite".
-    progress: called now and then; when it raises ``Cancelled``, latent engines give their best so far, others stop.
+    landmarks: (68, 2) in photo pixels, in dlib's order, for an engine that is led by them; ``Result.landmarks`` of an
+    earlier fill, moved, changes expression and pose. progress: called now and then; when it raises
+    ``Cancelled``, latent engines give their best so far, others stop.
 
     Raises PhotoError, MaskError, NoFaceError, EngineError, WeightsError or Cancelled.
     """
@@ -96,9 +101,7 @@ def fill(
         found, crop = _cut(photo, mask, engine, aligned, face, box)
     watch = _Watch(progress)
     with _timed(timings, "fill"):
-        crops = crop.pixels.transpose(2, 0, 1)[None].astype(np.float32) / 255
-        filled = engine.fill(crops, crop.hole[None, None], seed=seed, progress=watch)
-        generated = np.ascontiguousarray(filled[0].transpose(1, 2, 0))
+        generated, landmarks = _generate(engine, crop, landmarks, seed, watch)
     with _timed(timings, "blend"):
         image, outside = _put_back(photo, mask.hole, crop, generated, BLENDINGS[blending])
     known, changed = _count_changed(photo.pixels, image, mask.hole)
@@ -111,6 +114,7 @@ def fill(
         photo=photo,
         crop=crop,
         generated=generated,
+        landmarks=landmarks,
         face=found,
         engine=engine.name,
         runtime=engine.runtime,
@@ -152,6 +156,32 @@ def _cut(
 def _side(engine: Engine, native: float) -> int:
     """The crop's side: as large as the face is in the photo, within what the engine can do."""
     return int(np.clip(round(native), engine.size, engine.largest))
+
+
+def _generate(
+    engine: Engine, crop: Crop, landmarks: Any, seed: int, progress: Progress
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """The engine's picture (S, S, 3) of the crop, and the landmarks that led it, in photo pixels."""
+    pictures, masks = crop.pixels.transpose(2, 0, 1)[None].astype(np.float32) / 255, crop.hole[None, None]
+    if not isinstance(engine, GuidedEngine):
+        if landmarks is not None:
+            raise EngineError(f"The engine {engine.name} is not led by landmarks. Leave them out, or use landmark.")
+        filled = engine.fill(pictures, masks, seed=seed, progress=progress)
+    else:
+        if landmarks is None:
+            points = engine.landmarks(pictures, masks)
+        else:
+            points = faces.to_crop(_photo_points(landmarks), crop.quad)[None]
+        filled = engine.fill(pictures, masks, seed=seed, progress=progress, landmarks=points)
+        landmarks = faces.to_photo(points[0], crop.quad)
+    return np.ascontiguousarray(filled[0].transpose(1, 2, 0)), landmarks
+
+
+def _photo_points(landmarks: Any) -> NDArray[np.float32]:
+    points = np.asarray(landmarks, np.float32)
+    if points.shape != (68, 2) or not np.isfinite(points).all():
+        raise EngineError(f"Landmarks are 68 points (x, y) in photo pixels, (68, 2); these are {points.shape}.")
+    return points
 
 
 def _put_back(

@@ -1,15 +1,20 @@
 """Which weights there are, where their files lie, and whether a file is what it should be.
 
 Weights of the package lie in ``weights/`` of a checkout, or are installed with the package as
-``faceinp/_weights``; FACEINP_WEIGHTS names another folder.
+``faceinp/_weights``; FACEINP_WEIGHTS names another folder. Weights of others are fetched when first used, into
+``~/.cache/faceinp`` or FACEINP_CACHE; FACEINP_WEIGHTS_URL names another place to fetch them from.
 """
 
 import hashlib
+import http.client
 import json
 import os
+import tempfile
+import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from faceinp.errors import WeightsError
 
@@ -44,6 +49,56 @@ CATALOGUE = {
             "Measured limits of the first paper's losses on that generator",
             "Apache-2.0",
         ),
+        Weights(
+            "embedding",
+            "embedding.safetensors",
+            "The bundled judge: a face becomes a unit vector",
+            "research use only",
+        ),
+        Weights(
+            "completion",
+            "completion.safetensors",
+            "Landmark-guided completion at 256 x 256, generator (averaged) and discriminator",
+            "research use only",
+        ),
+        Weights(
+            "landmarks",
+            "landmarks.safetensors",
+            "Predictor of 68 landmarks on faces with holes",
+            "research use only",
+        ),
+        Weights("embedding", "embedding.safetensors", "The bundled judge of identity", "research use only"),
+        Weights("embedding-calibration", "embedding.json", "What that judge's distances mean", "Apache-2.0"),
+        Weights("dlib-calibration", "dlib.json", "What the distances of dlib's network mean", "Apache-2.0"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Remote:
+    """One file of somebody else's weights: ``file`` below the address ``base``, ``size`` in bytes."""
+
+    name: str
+    file: str
+    base: str
+    size: int
+    sha256: str
+    about: str
+    licence: str
+
+
+REMOTE = {
+    w.name: w
+    for w in (
+        Remote(
+            "facenet",
+            "20180402-114759-vggface2.pt",
+            "https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9",
+            111_898_327,
+            "281cebca8662831adb987a874bdcb36e73f5b1c6dc5ee5878f305e985625d99b",
+            "FaceNet: InceptionResnetV1 trained on VGGFace2",
+            "MIT",
+        ),
     )
 }
 
@@ -75,6 +130,45 @@ def missing(name: str) -> str:
     return ""
 
 
+def cache() -> Path:
+    """The folder of fetched weights."""
+    return Path(os.environ.get("FACEINP_CACHE") or Path.home() / ".cache" / "faceinp")
+
+
+def fetch(name: str, progress: Callable[[int, int], Any] | None = None) -> Path:
+    """The file of somebody else's weights called ``name``, fetched unless the cache holds it.
+
+    Its checksum is compared before each use; a file that is not the right one is not kept. progress(done, total):
+    bytes. Raises WeightsError when there is no way to get it.
+    """
+    wanted = REMOTE[name]
+    file = cache() / wanted.file
+    if file.is_file() and sha256(file) == wanted.sha256:
+        return file
+    address = f"{(os.environ.get('FACEINP_WEIGHTS_URL') or wanted.base).rstrip('/')}/{wanted.file}"
+    try:
+        cache().mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache()) as scratch:
+            part = Path(scratch) / wanted.file
+            with urllib.request.urlopen(address, timeout=20) as answer, part.open("wb") as written:
+                while (done := written.tell()) <= wanted.size and (chunk := answer.read(1 << 20)):
+                    written.write(chunk)
+                    if progress:
+                        progress(min(done + len(chunk), wanted.size), wanted.size)
+            if sha256(part) != wanted.sha256:
+                raise WeightsError(
+                    f"What came from {address} is not {wanted.about}: its checksum is another. Nothing was kept. Try "
+                    "again later, or name another place in FACEINP_WEIGHTS_URL."
+                )
+            part.replace(file)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise WeightsError(
+            f"The weights {name!r} are not in {cache()} and cannot be fetched from {address} ({error}). Connect to a "
+            f"network, or put {wanted.file} there by hand."
+        ) from error
+    return file
+
+
 def read_tensors(file: str | Path) -> tuple[dict[str, str], dict[str, "Tensor"]]:
     """Metadata and CPU tensors of a safetensors file; raises WeightsError when it is missing or damaged."""
     from safetensors import SafetensorError, safe_open
@@ -91,6 +185,17 @@ def read_tensors(file: str | Path) -> tuple[dict[str, str], dict[str, "Tensor"]]
 def under(tensors: dict[str, "Tensor"], prefix: str) -> dict[str, "Tensor"]:
     """The tensors whose names begin with ``prefix``, without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def packed(file: str | Path) -> tuple[dict[str, Any], dict[str, "Tensor"]]:
+    """What `faceinp weights pack` wrote: the settings the network is rebuilt from, and its tensors in fp32."""
+    metadata, tensors = read_tensors(file)
+    return json.loads(metadata.get("config", "{}")), floats(tensors)
+
+
+def floats(tensors: dict[str, "Tensor"]) -> dict[str, "Tensor"]:
+    """Shipped weights are fp16; networks compute in fp32."""
+    return {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
 
 
 def sha256(file: Path) -> str:

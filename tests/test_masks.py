@@ -310,38 +310,3 @@ def test_what_cannot_be_read_is_a_mask_error(tmp_path: Path) -> None:
     ):
         with pytest.raises(MaskError):
             masks.read(array, PHOTO)
-
-
-@given(st.integers(1, 40), st.integers(1, 40), st.floats(0, 1), st.integers(0, 2**31))
-def test_random_pixels_are_as_many_as_said(height: int, width: int, share: float, seed: int) -> None:
-    hole = masks.random_pixels((height, width), share, seed)
-    assert hole.shape == (height, width) and hole.sum() == round(share * height * width)
-    assert np.array_equal(hole, masks.random_pixels((height, width), share, seed))
-
-
-def test_random_pixels_are_strewn_and_survive_a_file() -> None:
-    hole = masks.random_pixels((SIDE, SIDE), 0.3, seed=1)
-    assert not np.array_equal(hole, masks.random_pixels((SIDE, SIDE), 0.3, seed=2))
-    assert np.allclose(hole.reshape(4, 64, 4, 64).mean(axis=(1, 3)), 0.3, atol=0.04)
-    for side in (SIDE, 1400):  # a large one too: it must not be averaged into greys on the way
-        hole = masks.random_pixels((side, side), 0.3, seed=1)
-        photo = photo_.read(np.zeros((side, side), np.uint8))
-        assert np.array_equal(masks.read(saved(hole.astype(np.uint8) * 255), photo).hole, hole)
-    with pytest.raises(MaskError):
-        masks.random_pixels((4, 4), 1.2, 0)
-
-
-def test_centre_and_halves() -> None:
-    centre = masks.centre((16, 12))
-    assert centre.mean() == 0.25 and centre[4:12, 3:9].all()
-    for side, rows, columns in (
-        ("left", slice(None), slice(0, 6)),
-        ("right", slice(None), slice(6, 12)),
-        ("top", slice(0, 4), slice(None)),
-        ("bottom", slice(4, 8), slice(None)),
-    ):
-        half = masks.half((8, 12), side)
-        assert half.mean() == 0.5 and half[rows, columns].all()
-    assert masks.half((5, 5), "right").sum() == masks.half((5, 5), "bottom").sum() == 10
-    with pytest.raises(MaskError, match="left, right"):
-        masks.half((8, 8), "middle")  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ from faceinp import weights
 from faceinp.errors import EngineError, MissingPackageError
 
 # The files of this package that register engines, in the order in which engines are listed.
-FAMILIES = ("latent", "classical")
+FAMILIES = ("landmark", "latent", "classical")
 
 
 class Progress(Protocol):
@@ -79,7 +79,6 @@ class Engine(ABC):
         Raises EngineError when shapes, types or ranges are others, or a mask is all hole.
         """
         crops, masks = self._checked(crops, masks)
-        crops = np.where(masks, np.float32(0.5), crops)
         filled = self._fill(crops, masks, seed, progress or _silent)
         return np.clip(filled, 0, 1, dtype=np.float32)
 
@@ -103,7 +102,52 @@ class Engine(ABC):
             raise EngineError("Crops are in [0, 1]. Divide 8-bit pictures by 255.")
         if masks.reshape(len(masks), -1).all(axis=1).any():
             raise EngineError("A mask is all hole: an engine needs known pixels to go by.")
-        return crops, masks
+        return np.where(masks, np.float32(0.5), crops), masks
+
+
+class GuidedEngine(Engine):
+    """An engine that is led by the face's 68 landmarks, its own guess of them or the caller's."""
+
+    def fill(
+        self,
+        crops: Any,
+        masks: Any,
+        *,
+        seed: int = 0,
+        progress: Progress | None = None,
+        landmarks: Any = None,
+    ) -> NDArray[np.float32]:
+        """As ``Engine.fill``. landmarks: float (N, 68, 2), x and y in shares of the side; predicted where None.
+        Raises EngineError when they are of another shape or not finite.
+        """
+        crops, masks = self._checked(crops, masks)
+        points = self._predict(crops, masks) if landmarks is None else self._points(landmarks, len(crops))
+        return np.clip(self._complete(crops, masks, points, progress or _silent), 0, 1, dtype=np.float32)
+
+    def landmarks(self, crops: Any, masks: Any) -> NDArray[np.float32]:
+        """The engine's guess of the landmarks: crops and masks as for ``fill`` -> float32 (N, 68, 2)."""
+        return self._predict(*self._checked(crops, masks))
+
+    def _fill(
+        self, crops: NDArray[np.float32], masks: NDArray[np.bool_], seed: int, progress: Progress
+    ) -> NDArray[np.float32]:
+        return self._complete(crops, masks, self._predict(crops, masks), progress)
+
+    @abstractmethod
+    def _predict(self, crops: NDArray[np.float32], masks: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Landmarks (N, 68, 2) in shares of the side, of checked crops whose hole is grey."""
+
+    @abstractmethod
+    def _complete(
+        self, crops: NDArray[np.float32], masks: NDArray[np.bool_], points: NDArray[np.float32], progress: Progress
+    ) -> NDArray[np.float32]:
+        """Whole pictures, float32 (N, 3, S, S), of checked crops whose hole is grey."""
+
+    def _points(self, landmarks: Any, count: int) -> NDArray[np.float32]:
+        points = np.asarray(_numpy(landmarks), np.float32)
+        if points.shape != (count, 68, 2) or not np.isfinite(points).all():
+            raise EngineError(f"Landmarks are 68 points (x, y) a crop, ({count}, 68, 2); these are {points.shape}.")
+        return points
 
 
 _registry: dict[str, type[Engine]] = {}

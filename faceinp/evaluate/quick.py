@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import faceinp
-from faceinp import blend, masks, metrics
+from faceinp import blend, metrics, presets
 from faceinp.engines.base import Engine, available, list_engines, load_engine
 from faceinp.errors import EngineError, FaceinpError
 from faceinp.train import data as shards
@@ -108,11 +108,11 @@ def holes(mask: str, count: int) -> NDArray[np.bool_]:
     """The hole named ``mask`` (of MASKS) for ``count`` pictures, (count, 64, 64); a random one differs by picture."""
     shape = (SIZE, SIZE)
     if mask == "centre":
-        return np.repeat(masks.centre(shape)[None], count, axis=0)
+        return np.repeat(presets.centre(shape)[None], count, axis=0)
     if mask == "left half":
-        return np.repeat(masks.half(shape, "left")[None], count, axis=0)
+        return np.repeat(presets.half(shape, "left")[None], count, axis=0)
     share = SHARES[MASKS.index(mask)]
-    return np.stack([masks.random_pixels(shape, share, number) for number in range(count)])
+    return np.stack([presets.random_pixels(shape, share, number) for number in range(count)])
 
 
 def measure(engine: Engine, mask: str, photos: NDArray[np.uint8], people: Sequence[str], seed: int = 0) -> Row:

@@ -55,12 +55,15 @@ class SqueezeNet(nn.Module):
 
     def features(self, pictures: Tensor) -> Tensor:
         """The last fire's output, (N, 512, h, w); h and w are about H / 16 and W / 16."""
-        x = _pool(torch.relu(self.conv1(255 * pictures - self.mean)))
-        for number in FIRES:
-            x = self.get_submodule(f"fire{number}")(x)
-            if number in POOL_AFTER:
-                x = _pool(x)
-        return x
+        return self.layers(pictures, max(FIRES))[-1]
+
+    def layers(self, pictures: Tensor, deepest: int) -> list[Tensor]:
+        """Outputs of ``conv1`` and of each fire up to number ``deepest``, before any pooling."""
+        outputs = [torch.relu(self.conv1(255 * pictures - self.mean))]
+        for number in range(min(FIRES), deepest + 1):
+            x = _pool(outputs[-1]) if number - 1 in (1, *POOL_AFTER) else outputs[-1]
+            outputs.append(self.get_submodule(f"fire{number}")(x))
+        return outputs
 
 
 def _pool(x: Tensor) -> Tensor:

@@ -15,12 +15,14 @@ import cv2
 import numpy as np
 import torch
 import webdataset
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from faceinp.errors import DataError
 
 HELD_BACK_SHARE = 0.02
+BLOCK = 512
 PICTURE_EXTENSIONS = ("webp", "jpg", "jpeg", "png")
 
 
@@ -29,7 +31,7 @@ class Faces:
     """Aligned faces in memory.
 
     pictures: uint8 (N, 3, size, size), RGB. points: float32 (N, 68, 2), x and y as shares of the width,
-    NaN where a shard gives none. identities: the person's name, or None.
+    NaN where a shard gives none. identities: the person's name, or None; one name is one person in all shards.
     """
 
     pictures: Tensor
@@ -52,6 +54,15 @@ class Faces:
             tuple(self.identities[i] for i in indices),
             tuple(self.keys[i] for i in indices),
         )
+
+    def with_points(self) -> "Faces":
+        """Those that have all 68 points; raises DataError when none has."""
+        known = torch.nonzero(self.points.isfinite().all(dim=2).all(dim=1)).flatten().tolist()
+        if len(known) == len(self):
+            return self
+        if not known:
+            raise DataError("No face of these shards has 68 points. Give shards whose JSON holds `points`.")
+        return self.subset(known)
 
     def split(self) -> tuple["Faces", "Faces"]:
         """Training faces and a held-back slice (2 %): whole persons where the person is known.
@@ -85,7 +96,9 @@ def load(patterns: str | Sequence[str], size: int, *, limit: int | None = None) 
 
     Raises DataError when nothing matches or a shard holds no picture.
     """
-    pictures, points, identities, keys = [], [], [], []
+    pictures: list[Tensor] = []  # by blocks: many small arrays would leave the heap full of holes
+    block: list[NDArray[np.uint8]] = []
+    points, identities, keys = [], [], []
     for sample in records(patterns):
         picture = np.asarray(Image.open(io.BytesIO(sample["picture"])).convert("RGB"))
         about = sample["about"]
@@ -93,12 +106,15 @@ def load(patterns: str | Sequence[str], size: int, *, limit: int | None = None) 
         if picture.shape[:2] != (size, size):
             shrink = picture.shape[0] > size
             picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_CUBIC)
-        pictures.append(picture)
+        block.append(picture)
+        if len(block) == BLOCK:
+            pictures.append(_stacked(block))
+            block = []
         points.append(
             np.float32(about["points"]) * scale if about.get("points") else np.full((68, 2), np.nan, np.float32)
         )
         identity = about.get("identity")
-        identities.append(None if identity is None else f"{about.get('source', '')}/{identity}")
+        identities.append(None if identity is None else str(identity))
         keys.append(sample["key"])
         if limit is not None and len(keys) >= limit:
             break
@@ -106,8 +122,12 @@ def load(patterns: str | Sequence[str], size: int, *, limit: int | None = None) 
         raise DataError(
             f"No picture in {patterns}. Shards hold KEY.webp beside KEY.json; `faceinp data build` makes them."
         )
-    stacked = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
-    return Faces(stacked, torch.from_numpy(np.stack(points)), tuple(identities), tuple(keys))
+    pictures += [_stacked(block)] if block else []
+    return Faces(torch.cat(pictures), torch.from_numpy(np.stack(points)), tuple(identities), tuple(keys))
+
+
+def _stacked(block: list[NDArray[np.uint8]]) -> Tensor:
+    return torch.from_numpy(np.stack(block)).permute(0, 3, 1, 2).contiguous()
 
 
 def records(patterns: str | Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -66,6 +66,9 @@ class DcganTask:
         z = latents(64, self.config.latent, (self.config.seed, 2))
         return loop.grid(generator(z.to(next(generator.parameters()).device)))
 
+    def validate(self, averages: dict[str, nn.Module]) -> dict[str, float]:
+        return {}  # no held-back figure says how good samples look
+
 
 def latents(count: int, latent: int, seed: int | tuple[int, ...]) -> Tensor:
     """z of shape (count, latent) from N(0, 1)."""

@@ -7,6 +7,7 @@ randomness of a step comes from (seed, step, rank), so a run that was killed con
 import copy
 import dataclasses
 import json
+import math
 import os
 import signal
 import time
@@ -26,6 +27,7 @@ from faceinp.errors import DataError, WeightsError
 from faceinp.weights import read_tensors, under
 
 CHECKPOINT = "checkpoint.safetensors"
+BEST = "best.safetensors"  # the averages that measured best on held-back faces
 LOG = "log.jsonl"
 
 
@@ -62,6 +64,9 @@ class Task(Protocol):
 
     def preview(self, averages: dict[str, nn.Module]) -> Tensor:
         """A picture (3, H, W) in [0, 1] that shows how far the training is."""
+
+    def validate(self, averages: dict[str, nn.Module]) -> dict[str, float]:
+        """Figures on held-back faces, the first one (lower is better) chooses the averages kept in ``best``; or {}."""
 
 
 @dataclass
@@ -113,6 +118,7 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
     if chief:
         say(f"{task.name}: step {step} of {config.steps}, {context.device}, {context.precision}, batch {config.batch}")
 
+    best = float(read_tensors(folder / BEST)[0]["score"]) if step and (folder / BEST).exists() else float("inf")
     started, stop = time.monotonic(), _StopFlag()
     with (folder / LOG).open("a") as log:
         since, since_step = time.monotonic(), step
@@ -134,6 +140,13 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
                 print(json.dumps(line), file=log, flush=True)
             if chief and (step % config.preview_every == 0 or last):
                 _save_preview(task.preview(averages), folder / "previews" / f"{step:07d}.png")
+                if scores := task.validate(averages):
+                    line = {"step": step, **{name: round(value, 5) for name, value in scores.items()}}
+                    print(json.dumps(line), file=log, flush=True)
+                    score = next(iter(scores.values()))
+                    if score < best:
+                        best = score
+                        save_averages(task, averages, config, step, folder / BEST, score)
                 plot_log(folder / LOG, folder / "curves.png")
             if chief and (step % config.save_every == 0 or last):
                 save(task, averages, config, step, checkpoint, accelerator)
@@ -159,7 +172,16 @@ def save(
     for name, optimizer in task.optimizers.items():
         for index, state in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{name}/{index}/{k}": torch.as_tensor(v) for k, v in state.items()}
+    _write(tensors, {"task": task.name, "step": str(step), "config": json.dumps(dataclasses.asdict(config))}, path)
+
+
+def save_averages(task: Task, averages: dict[str, nn.Module], config: Run, step: int, path: Path, score: float) -> None:
+    tensors = {f"{name}.average/{k}": v for name, average in averages.items() for k, v in average.state_dict().items()}
     metadata = {"task": task.name, "step": str(step), "config": json.dumps(dataclasses.asdict(config))}
+    _write(tensors, metadata | {"score": str(score)}, path)
+
+
+def _write(tensors: dict[str, Tensor], metadata: dict[str, str], path: Path) -> None:
     partial = path.with_suffix(".partial")
     save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, partial, metadata)
     with partial.open("rb") as file:
@@ -258,6 +280,16 @@ def _save_preview(picture: Tensor, path: Path) -> None:
     Image.fromarray(pixels).save(path)
 
 
+def cosine(step: int, steps: int, warm_up: int = 200) -> float:
+    """Share of the highest learning rate at ``step``: a straight line up, then half a cosine down to a hundredth."""
+    return min((step + 1) / warm_up, max(0.01, 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))))
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
 def grid(pictures: Tensor, columns: int = 8) -> Tensor:
     """Pictures (N, 3, S, S) side by side: (3, rows * S, columns * S)."""
     rows = [torch.cat(list(pictures[i : i + columns]), dim=2) for i in range(0, len(pictures), columns)]
@@ -272,12 +304,13 @@ def plot_log(log: Path, out: Path) -> None:
     from matplotlib import pyplot
 
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    terms = [name for name in lines[-1] if name not in ("step", "pictures_per_second")]
+    terms = dict.fromkeys(name for line in lines for name in line if name not in ("step", "pictures_per_second"))
     figure, axes = pyplot.subplots(figsize=(9, 5))
-    window = max(1, len(lines) // 50)
     for name in terms:
-        values = np.convolve([line.get(name, np.nan) for line in lines], np.ones(window) / window, mode="valid")
-        axes.plot([line["step"] for line in lines[window - 1 :]], values, label=name)
+        told = [(line["step"], line[name]) for line in lines if name in line]
+        window = max(1, len(told) // 50)
+        values = np.convolve([value for _, value in told], np.ones(window) / window, mode="valid")
+        axes.plot([at for at, _ in told[window - 1 :]], values, label=name)
     axes.set_xlabel("step")
     axes.legend()
     figure.savefig(out, dpi=100, bbox_inches="tight")

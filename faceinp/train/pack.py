@@ -1,7 +1,10 @@
-"""From a run's checkpoint to shipped weights: half the bits, batch-norm statistics measured anew, a checksum."""
+"""From a run's checkpoint to shipped weights: the averaged networks, half the bits, a checksum."""
 
 import json
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -16,26 +19,28 @@ from faceinp.train.dcgan import latents
 STATISTICS_BATCHES, STATISTICS_BATCH = 100, 128
 
 
-def pack(run: str | Path, out: str | Path, batches: int = STATISTICS_BATCHES) -> Path:
-    """Write the averaged generator and the discriminator of the DCGAN run in folder ``run`` to ``out``, in fp16.
+def pack(run: str | Path, out: str | Path, **options: int) -> Path:
+    """Write the networks of the run in folder ``run`` that are worth keeping to ``out``, in fp16.
 
-    Raises DataError when the folder holds no such run.
+    Of a run that measures itself, the averages that measured best; else the last. options: those of the network's
+    function below. Raises DataError when the folder holds no run that is packed.
     """
-    checkpoint, out = Path(run) / loop.CHECKPOINT, Path(out)
+    checkpoint, best, out = Path(run) / loop.CHECKPOINT, Path(run) / loop.BEST, Path(out)
     if not checkpoint.is_file():
-        raise DataError(f"{run} holds no {loop.CHECKPOINT}. Give the --out folder of `faceinp train dcgan`.")
+        raise DataError(f"{run} holds no {loop.CHECKPOINT}. Give the --out folder of `faceinp train`.")
     metadata, tensors = weights.read_tensors(checkpoint)
-    if metadata.get("task") != "dcgan":
-        raise DataError(f"{checkpoint} holds a run of {metadata.get('task')!r}; only DCGAN runs are packed.")
+    network = metadata.get("task", "")
+    if network not in PACKERS:
+        raise DataError(f"{checkpoint} holds a run of {network!r}; those packed are of {', '.join(PACKERS)}.")
+    if best.is_file():
+        chosen, averages = weights.read_tensors(best)
+        tensors |= averages
+        metadata |= {"step": chosen["step"]}
     config = json.loads(metadata["config"])
-    generator = dcgan.Generator(config["latent"], config["width"])
-    generator.load_state_dict(weights.under(tensors, "generator.average/"))
-    measure_statistics(generator, config["latent"], batches)
-    packed = {f"generator/{name}": value for name, value in generator.state_dict().items()}
-    packed |= {f"discriminator/{name}": value for name, value in weights.under(tensors, "discriminator/").items()}
+    packed, kept = PACKERS[network](tensors, config, **options)
     about = {
-        "network": "dcgan",
-        "config": json.dumps({"latent": config["latent"], "width": config["width"]}),
+        "network": network,
+        "config": json.dumps({name: config[name] for name in kept}),
         "steps": metadata["step"],
         "batch": str(config["batch"]),
     }
@@ -44,6 +49,44 @@ def pack(run: str | Path, out: str | Path, batches: int = STATISTICS_BATCHES) ->
     out.chmod(0o644)  # safetensors writes for the owner alone
     weights.record(out)
     return out
+
+
+# ---- one function a network: tensors of the checkpoint and the run's settings -> tensors to ship, settings kept ----
+
+
+def _dcgan(
+    tensors: dict[str, Tensor], config: dict[str, Any], batches: int = STATISTICS_BATCHES
+) -> tuple[dict[str, Tensor], Sequence[str]]:
+    """The averaged generator, whose batch-norm statistics are measured anew, and the discriminator."""
+    generator = dcgan.Generator(config["latent"], config["width"])
+    generator.load_state_dict(weights.under(tensors, "generator.average/"))
+    measure_statistics(generator, config["latent"], batches)
+    packed = {f"generator/{name}": value for name, value in generator.state_dict().items()}
+    packed |= {f"discriminator/{name}": value for name, value in weights.under(tensors, "discriminator/").items()}
+    return packed, ("latent", "width")
+
+
+def _average(
+    tensors: dict[str, Tensor], config: dict[str, Any], *, network: str, kept: Sequence[str] = ()
+) -> tuple[dict[str, Tensor], Sequence[str]]:
+    """The moving average of ``network`` as it is; kept: settings it is rebuilt from."""
+    state = weights.under(tensors, f"{network}.average/")
+    return {f"{network}/{name}": value for name, value in state.items()}, kept
+
+
+def _completion(tensors: dict[str, Tensor], config: dict[str, Any]) -> tuple[dict[str, Tensor], Sequence[str]]:
+    """The averaged generator, and the discriminator for those who train on."""
+    packed, kept = _average(tensors, config, network="generator", kept=("network", "width", "landmarks", "identity"))
+    packed |= {f"discriminator/{name}": value for name, value in weights.under(tensors, "discriminator/").items()}
+    return packed, (*kept, "patch_width")
+
+
+PACKERS: dict[str, Callable[..., tuple[dict[str, Tensor], Sequence[str]]]] = {
+    "dcgan": _dcgan,
+    "landmarks": partial(_average, network="landmarks"),
+    "embedding": partial(_average, network="embedding"),
+    "completion": _completion,
+}
 
 
 @torch.no_grad()

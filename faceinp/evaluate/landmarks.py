@@ -1,0 +1,147 @@
+"""How far predicted landmarks lie from the shards' own, on whole faces and with half of the face hidden.
+
+Errors are the mean distance of the 68 points, in distances between the outer corners of the eyes as in 300-W (and
+between the middles of the eyes, which other papers take: figures about 1.4 times as large).
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from faceinp import metrics, presets
+from faceinp import weights as shipped
+from faceinp.errors import DataError, WeightsError
+from faceinp.evaluate import quick
+from faceinp.nets.landmarks import POINTS, SIZE, Landmarks
+from faceinp.train import data as shards
+
+HIDDEN = {"nothing": None, "left half of the face": 7, "right half of the face": 8}  # numbers of standard masks
+EYES = (range(36, 42), range(42, 48))
+OUTER_CORNERS = (36, 45)
+BATCH = 32
+FAILED = 0.1  # an error past it is counted as a face that was missed
+
+
+@dataclass(frozen=True)
+class Row:
+    """error: by outer eye corners, with its 95 % bootstrap interval over people. by_eyes: by the eyes' middles.
+
+    failed: share of faces whose error is past FAILED.
+    """
+
+    hidden: str
+    error: quick.Measure
+    by_eyes: float
+    failed: float
+    pictures: int
+    people: int
+    milliseconds_per_picture: float
+    machine: str
+    date: str
+    version: str
+
+
+def run(
+    data: str | Sequence[str],
+    out: str | Path,
+    *,
+    weights: str | Path | None = None,
+    pictures: int | None = None,
+    say: Callable[[str], None] = print,
+) -> list[Row]:
+    """Measure ``weights`` (packed; default: the package's) on the first ``pictures`` faces of ``data`` (default: all).
+
+    data: shards with 68 points, see ``train.data.load``. Writes ``landmarks.jsonl``, one row a line, and
+    ``landmarks.md`` into the folder ``out``. Raises DataError when no face has points, WeightsError for the weights.
+    """
+    network = load(weights)
+    faces = shards.load(data, SIZE, limit=pictures)
+    known = torch.nonzero(faces.points.isfinite().all(dim=2).all(dim=1)).flatten().tolist()
+    if not known:
+        raise DataError(f"No face in {data} has 68 points. Give shards whose JSON holds `points`.")
+    faces = faces.subset(known)
+    people = [identity or key for identity, key in zip(faces.identities, faces.keys, strict=True)]
+    truth = faces.points.double().numpy()
+    rows = []
+    for hidden, number in HIDDEN.items():
+        holes = [_hole(number, points) for points in truth]
+        started = time.perf_counter()
+        predicted = predict(network, faces.pictures, torch.from_numpy(np.stack(holes))[:, None])
+        seconds = time.perf_counter() - started
+        by_corners = errors(predicted, truth)
+        low, high = metrics.interval(by_corners.tolist(), people)
+        rows.append(
+            Row(
+                hidden=hidden,
+                error=quick.Measure(float(by_corners.mean()), low, high),
+                by_eyes=float(errors(predicted, truth, centres=True).mean()),
+                failed=float((by_corners > FAILED).mean()),
+                pictures=len(faces),
+                people=len(set(people)),
+                milliseconds_per_picture=1000 * seconds / len(faces),
+                machine=quick.machine(),
+                date=quick.today(),
+                version=quick.version(),
+            )
+        )
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "landmarks.jsonl").write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows))
+    (folder / "landmarks.md").write_text(_markdown(rows))
+    say(_markdown(rows))
+    return rows
+
+
+def load(weights: str | Path | None = None, side: int = SIZE) -> Landmarks:
+    """The predictor with packed ``weights`` (default: the package's), in eval mode."""
+    file = weights or shipped.path("landmarks")
+    metadata, tensors = shipped.read_tensors(file)
+    if metadata.get("network") != "landmarks":
+        raise WeightsError(f"{file} holds no packed landmark predictor. `faceinp weights pack` makes it from a run.")
+    network = Landmarks(side)
+    network.load_state_dict(shipped.under(tensors, "landmarks/"))
+    return network.eval()
+
+
+@torch.no_grad()
+def predict(network: Landmarks, pictures: Tensor, holes: Tensor) -> NDArray[np.float64]:
+    """pictures: uint8 (N, 3, S, S), holes: bool (N, 1, S, S) -> (N, 68, 2), shares of the side."""
+    parts = zip(pictures.split(BATCH), holes.split(BATCH), strict=True)
+    return torch.cat([network(picture.float() / 255, hole) for picture, hole in parts]).double().numpy()
+
+
+def errors(predicted: NDArray[np.float64], truth: NDArray[np.float64], *, centres: bool = False) -> NDArray[np.float64]:
+    """Mean distance of points (N, 68, 2) in distances between the outer eye corners, or the eyes' ``centres``: (N,)."""
+    one, other = (truth[:, eye].mean(axis=1) for eye in EYES) if centres else (truth[:, i] for i in OUTER_CORNERS)
+    return np.linalg.norm(predicted - truth, axis=2).mean(axis=1) / np.linalg.norm(one - other, axis=1)
+
+
+def _hole(number: int | None, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """The standard mask on a face whose ``points`` are shares of the side."""
+    if number is None:
+        return np.zeros((SIZE, SIZE), np.bool_)
+    return presets.standard(number, points * SIZE, SIZE)
+
+
+def _markdown(rows: Sequence[Row]) -> str:
+    lines = [
+        f"Mean error of {POINTS} landmarks in distances between the outer eye corners, with its 95 % bootstrap "
+        f"interval over people; {rows[0].pictures} faces of {rows[0].people} people. faceinp {rows[0].version}, "
+        f"{rows[0].date}, {rows[0].machine}.\n",
+        f"| hidden | error | by eyes' middles | faces past {FAILED:.0%} | ms a face |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        mean, low, high = (f"{100 * (value or 0):.2f}" for value in (row.error.mean, row.error.low, row.error.high))
+        lines.append(
+            f"| {row.hidden} | {mean} % ({low} to {high}) | {100 * row.by_eyes:.2f} % | {row.failed:.1%} "
+            f"| {row.milliseconds_per_picture:.1f} |"
+        )
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,205 @@
+"""Landmark-guided completion: a picture with a hole and its 68 points become a whole picture.
+
+``Small`` is ours: a U of bottleneck blocks whose cost is the same at every depth, for processors and browsers.
+``Large`` is the second paper's (L, ``docs/papers.md``; its parts are LaFIn's, Yang et al. 2019, with the attention of
+Zheng et al. 2019, arXiv 1903.04227): for GPUs. Both take the same inputs and give the same output, at any side that is
+a multiple of 16, and copy nothing: composites are the road's work.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+SIZE = 256
+# Points that belong together are drawn into one channel: jaw, brows, nose, eyes, mouth.
+GROUPS = ((0, 17), (17, 27), (27, 36), (36, 48), (48, 68))
+SPREAD = 0.012  # radius of a drawn point (standard deviation), in shares of the side
+INPUTS = 3 + 1 + len(GROUPS)
+
+
+def landmark_map(points: Tensor, side: int) -> Tensor:
+    """L's P: points (N, 68, 2), x and y in shares of the side -> float (N, 5, side, side) in [0, 1].
+
+    Each point is a Gaussian spot. Spots of one group are added by a matrix product, which exports and runs anywhere,
+    and cut at 1. Points that are not finite are left out.
+    """
+    there = points.isfinite().all(dim=2, keepdim=True)
+    points = torch.where(there, points, torch.full_like(points, -9.0))
+    centres = (torch.arange(side, device=points.device, dtype=points.dtype) + 0.5) / side
+    spots = torch.exp(-(((points[..., None] - centres) / SPREAD) ** 2) / 2)  # (N, 68, 2, side)
+    columns, rows = spots[:, :, 0], spots[:, :, 1].transpose(1, 2)
+    groups = [rows[..., start:end] @ columns[:, start:end] for start, end in GROUPS]
+    return torch.stack(groups, dim=1).clamp(max=1)
+
+
+class Small(nn.Module):
+    """Pictures (N, 3, S, S) in [0, 1], masks (N, 1, S, S), 1 in the hole, maps (N, 5, S, S) -> pictures in [0, 1].
+
+    ``width``: channels at half the side; they double at each halving, so every depth costs the same. ``depths``: blocks
+    of the encoder at S/2, S/4, S/8, S/16, of which the last stands between encoder and decoder.
+    """
+
+    def __init__(self, width: int = 32, depths: tuple[int, int, int, int] = (1, 2, 3, 6)) -> None:
+        super().__init__()
+        widths = [width * 2**level for level in range(len(depths))]
+        self.stem = nn.Conv2d(4 * INPUTS, width, 3, padding=1)
+        self.encoders = nn.ModuleList(
+            nn.Sequential(*(Bottleneck(w) for _ in range(depth)))
+            for w, depth in zip(widths[:-1], depths[:-1], strict=True)
+        )
+        self.downs = nn.ModuleList(nn.Conv2d(w, 2 * w, 2, 2) for w in widths[:-1])
+        self.middle = nn.Sequential(*_with_attention(widths[-1], depths[-1]))
+        self.ups = nn.ModuleList(nn.Conv2d(2 * w, 4 * w, 1) for w in reversed(widths[:-1]))
+        self.joins = nn.ModuleList(nn.Conv2d(2 * w + 1, w, 1) for w in reversed(widths[:-1]))
+        self.decoders = nn.ModuleList(
+            nn.Sequential(*(Bottleneck(w) for _ in range(max(2, depth))))
+            for w, depth in zip(reversed(widths[:-1]), reversed(depths[:-1]), strict=True)
+        )
+        self.last = nn.Sequential(nn.LeakyReLU(0.1), nn.Conv2d(width, 12, 3, padding=1))
+
+    def forward(self, pictures: Tensor, masks: Tensor, maps: Tensor) -> Tensor:
+        x = torch.cat([(2 * pictures - 1) * (1 - masks), 2 * masks - 1, maps], dim=1)
+        x = self.stem(functional.pixel_unshuffle(x, 2))
+        known = functional.avg_pool2d(1 - masks, 2)
+        skips = []
+        for encoder, down in zip(self.encoders, self.downs, strict=True):
+            x = encoder(x)
+            # Where the encoder saw a hole it has nothing of its own to hand over (LaFIn's gated skips).
+            skips.append(torch.cat([x * known, known], dim=1))
+            x, known = down(x), functional.avg_pool2d(known, 2)
+        x = self.middle(x)
+        for up, join, decoder in zip(self.ups, self.joins, self.decoders, strict=True):
+            x = functional.pixel_shuffle(up(x), 2)
+            x = decoder(join(torch.cat([x, skips.pop()], dim=1)))
+        return torch.sigmoid(functional.pixel_shuffle(self.last(x), 2))
+
+
+class Large(nn.Module):
+    """The second paper's generator; inputs and output as ``Small``'s. ``width``: channels at the full side.
+
+    Three encoder blocks (to S/4), seven dilated residual blocks, long-short-term attention, three decoder blocks with
+    skips that pass known pixels only.
+    """
+
+    def __init__(self, width: int = 64) -> None:
+        super().__init__()
+        widths = (width, 2 * width, 4 * width)
+        self.encoders = nn.ModuleList(
+            [
+                _normalised(nn.Conv2d(INPUTS, widths[0], 7, padding=3)),
+                _normalised(nn.Conv2d(widths[0], widths[1], 4, 2, 1)),
+                _normalised(nn.Conv2d(widths[1], widths[2], 4, 2, 1)),
+            ]
+        )
+        self.middle = nn.Sequential(*(DilatedResidual(widths[2]) for _ in range(7)))
+        self.attention = LongShortAttention(widths[2])
+        self.decoders = nn.ModuleList(
+            [
+                _normalised(nn.Conv2d(2 * widths[2] + 1, 4 * widths[1], 3, padding=1)),
+                _normalised(nn.Conv2d(2 * widths[1] + 1, 4 * widths[0], 3, padding=1)),
+                nn.Conv2d(2 * widths[0] + 1, 3, 7, padding=3),
+            ]
+        )
+
+    def forward(self, pictures: Tensor, masks: Tensor, maps: Tensor) -> Tensor:
+        x = torch.cat([(2 * pictures - 1) * (1 - masks), 2 * masks - 1, maps], dim=1)
+        known, skips = 1 - masks, []
+        for number, encoder in enumerate(self.encoders):
+            x = encoder(x)
+            known = functional.avg_pool2d(known, 2) if number else known
+            skips.append((x, known))
+        x = self.attention(self.middle(x), *skips[-1])
+        for number, decoder in enumerate(self.decoders):
+            skip, known = skips.pop()
+            x = decoder(torch.cat([x, skip * known, known], dim=1))
+            x = functional.pixel_shuffle(x, 2) if number < 2 else x
+        return torch.sigmoid(x)
+
+
+class DilatedResidual(nn.Module):
+    """(N, C, h, w) -> the same shape: a dilated and a plain 3 x 3, added."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.branch = nn.Sequential(
+            _normalised(nn.Conv2d(channels, channels, 3, padding=2, dilation=2)),
+            nn.Conv2d(channels, channels, 3, padding=1),
+            nn.InstanceNorm2d(channels, affine=True),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.branch(x)
+
+
+class LongShortAttention(nn.Module):
+    """Zheng et al. 2019, section 3.3: each position gathers from the decoder (short) and, by the same likeness, from
+    what the encoder knows (long). (N, C, h, w) three times, of which known has one channel -> (N, C, h, w).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.query = nn.Conv2d(channels, channels // 4, 1)
+        self.short = nn.Parameter(torch.zeros(1))
+        self.long = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor, encoded: Tensor, known: Tensor) -> Tensor:
+        query = self.query(x).flatten(2).transpose(1, 2)[:, None]
+        values = torch.cat([x, encoded * known], dim=1).flatten(2).transpose(1, 2)[:, None]
+        gathered = functional.scaled_dot_product_attention(query, query, values)
+        short, long = gathered[:, 0].transpose(1, 2).chunk(2, dim=1)
+        return x + self.short * short.view_as(x) + self.long * (1 - known) * long.view_as(x)
+
+
+def _normalised(convolution: nn.Conv2d) -> nn.Sequential:
+    return nn.Sequential(convolution, nn.InstanceNorm2d(convolution.out_channels, affine=True), nn.ReLU(inplace=True))
+
+
+class Bottleneck(nn.Module):
+    """(N, C, h, w) -> the same shape: normalise, 1 x 1 down to half, 3 x 3, 1 x 1 up, added at a learned strength."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        inner = channels // 2
+        self.branch = nn.Sequential(
+            nn.GroupNorm(1, channels),
+            nn.Conv2d(channels, inner, 1),
+            nn.LeakyReLU(0.1),
+            nn.Conv2d(inner, inner, 3, padding=1),
+            nn.LeakyReLU(0.1),
+            nn.Conv2d(inner, channels, 1),
+        )
+        self.strength = nn.Parameter(torch.full((1, channels, 1, 1), 0.3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.strength * self.branch(x)
+
+
+class Attention(nn.Module):
+    """(N, C, h, w) -> the same shape: every position looks at all others (heads of 32 channels), added."""
+
+    def __init__(self, channels: int, head: int = 32) -> None:
+        super().__init__()
+        self.heads, self.head = channels // head, head
+        self.norm = nn.GroupNorm(1, channels)
+        self.inputs = nn.Conv2d(channels, 3 * channels, 1)
+        self.output = nn.Conv2d(channels, channels, 1)
+        self.strength = nn.Parameter(torch.full((1, channels, 1, 1), 0.3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        split = self.inputs(self.norm(x)).unflatten(1, (3 * self.heads, self.head)).flatten(3).transpose(2, 3)
+        queries, keys, values = split.chunk(3, dim=1)  # (N, heads, positions, head) each
+        seen = functional.scaled_dot_product_attention(queries, keys, values)
+        return x + self.strength * self.output(seen.transpose(2, 3).flatten(1, 2).view_as(x))
+
+
+def _with_attention(channels: int, depth: int) -> list[nn.Module]:
+    """Blocks, with attention after every second one."""
+    layers: list[nn.Module] = []
+    for number in range(depth):
+        layers.append(Bottleneck(channels))
+        if number % 2:
+            layers.append(Attention(channels))
+    return layers
+
+
+NETWORKS: dict[str, type[Small] | type[Large]] = {"small": Small, "large": Large}

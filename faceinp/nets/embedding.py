@@ -1,0 +1,92 @@
+"""The bundled judge's network: an aligned face becomes a unit vector, near for one person, far for two.
+
+Of MobileFaceNet's size and tail (Chen et al. 2018, arXiv 1804.07573: a depthwise convolution over the whole last map
+in place of a mean), with plain bottleneck blocks in place of depthwise ones, which two cores run three times faster.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+SIZE = 112
+# Where the usual 112 x 112 template of five points lies in a crop aligned like FFHQ's: left, top, right, bottom in
+# shares of its side. Least squares, without rotation, between the template and the mean points of 30,654 crops.
+BOX = (0.1237, 0.1231, 0.8751, 0.8745)
+
+
+class Embedding(nn.Module):
+    """Faces (N, 3, 112, 112) in [0, 1], aligned to the 112 template -> unit vectors (N, embedding)."""
+
+    def __init__(
+        self,
+        widths: tuple[int, ...] = (64, 128, 192),
+        depths: tuple[int, ...] = (3, 5, 3),
+        features: int = 512,
+        embedding: int = 128,
+    ) -> None:
+        super().__init__()
+        stages: list[nn.Module] = [nn.PixelUnshuffle(4), *_convolution(48, widths[0], 1)]  # to 28 x 28
+        for number, (width, depth) in enumerate(zip(widths, depths, strict=True)):
+            if number:
+                stages += _convolution(widths[number - 1], width, 2, stride=2)
+            stages += [Bottleneck(width) for _ in range(depth)]
+        stages += [nn.Conv2d(widths[-1], features, 1, bias=False), nn.BatchNorm2d(features)]
+        self.stages = nn.Sequential(*stages)
+        side = SIZE // 4 // 2 ** (len(widths) - 1)
+        self.activation = nn.PReLU(features)
+        self.whole = nn.Conv2d(features, features, side, groups=features, bias=False)
+        self.norm = nn.BatchNorm2d(features)
+        self.last = nn.Linear(features, embedding)
+
+    def forward(self, faces: Tensor) -> Tensor:
+        features = self.stages(2 * faces - 1)  # the last map, (N, features, 7, 7)
+        vectors = self.last(self.norm(self.whole(self.activation(features))).flatten(1))
+        return functional.normalize(vectors, dim=1)
+
+
+class Bottleneck(nn.Module):
+    """(N, C, h, w) -> the same shape: 1 x 1 down to half, 3 x 3, 1 x 1 up, added."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        inner = channels // 2
+        self.branch = nn.Sequential(
+            *_convolution(channels, inner, 1),
+            *_convolution(inner, inner, 3, padding=1),
+            nn.Conv2d(inner, channels, 1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.branch(x)
+
+
+def _convolution(inside: int, outside: int, kernel: int, stride: int = 1, padding: int = 0) -> list[nn.Module]:
+    convolution = nn.Conv2d(inside, outside, kernel, stride, padding, bias=False)
+    return [convolution, nn.BatchNorm2d(outside), nn.PReLU(outside)]
+
+
+def resample(pictures: Tensor, box: tuple[float, float, float, float], size: tuple[int, int]) -> Tensor:
+    """Cut a box out of pictures and scale it: (N, C, S, S) -> (N, C, *size).
+
+    box: left, top, right, bottom in shares of the side; beyond the picture its border is repeated. size: (h, w).
+    A crop that is aligned needs no rotation, so this is one matrix product for rows and one for columns:
+    differentiable, free of aliasing (a triangle as wide as the step), and two MatMul in an exported graph.
+    """
+    left, top, right, bottom = box
+    rows = _weights(pictures.shape[-2], top, bottom, size[0]).to(pictures)
+    columns = _weights(pictures.shape[-1], left, right, size[1]).to(pictures)
+    return rows @ pictures @ columns.T
+
+
+def _weights(side: int, start: float, end: float, count: int) -> Tensor:
+    """(count, side): row i holds what sample i takes of each pixel; rows sum to 1."""
+    step = (end - start) * side / count
+    centres = start * side + (torch.arange(count) + 0.5) * step - 0.5
+    reach = max(step, 1.0)
+    margin = int(reach + max(0.0, -start, end - 1) * side) + 2
+    pixels = torch.arange(-margin, side + margin)
+    spread = (1 - (pixels[None] - centres[:, None]).abs() / reach).clamp(min=0)
+    weights = torch.zeros(count, side)
+    weights.index_add_(1, pixels.clamp(0, side - 1), spread)
+    return weights / weights.sum(dim=1, keepdim=True)

@@ -1,0 +1,101 @@
+"""68 landmarks of a face with a hole: the predictor of the landmark-guided paper, on MobileNetV2's blocks.
+
+Sandler et al. 2018 (arXiv 1801.04381) for the blocks. As in the paper, feature maps of three depths are reduced to a
+vector each, and one linear layer makes 136 numbers of them. It looks at 128 x 128 pixels: 45 million multiply-adds.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+SIZE = 256  # side of the crops
+SEEN = 128  # side of what the network looks at
+POINTS = 68
+# Where each point of a face is found in its mirror image: jaw, brows, nose, eyes, lips.
+MIRROR = (
+    *range(16, -1, -1),
+    *range(26, 16, -1),
+    *(27, 28, 29, 30, 35, 34, 33, 32, 31),
+    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
+    *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65),
+)
+# Channels in and out, stride and expansion of the inverted residuals; the side of each one's output stands behind.
+BLOCKS = (
+    (16, 24, 2, 3),  # 32
+    (24, 40, 2, 4),  # 16
+    (40, 40, 1, 4),
+    (40, 40, 1, 4),
+    (40, 80, 2, 6),  # 8
+    (80, 80, 1, 6),
+    (80, 80, 1, 6),
+    (80, 80, 1, 6),
+    (80, 128, 2, 6),  # 4
+    (128, 128, 1, 6),
+)
+# The blocks whose output the linear layer sees, with the side of that and the channels kept: 1,024 numbers each.
+TAPS = {3: (16, 4), 7: (8, 16), 9: (4, 64)}
+
+
+class InvertedResidual(nn.Module):
+    """(N, channels, h, w) -> (N, out, h / stride, w / stride): widen, filter each channel, narrow."""
+
+    def __init__(self, channels: int, out: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        wide = channels * expansion
+        self.adds = stride == 1 and channels == out
+        self.layers = nn.Sequential(
+            *(_convolution(channels, wide, 1) if expansion > 1 else ()),
+            *_convolution(wide, wide, 3, stride=stride, groups=wide),
+            nn.Conv2d(wide, out, 1, bias=False),
+            nn.BatchNorm2d(out),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layers(x) if self.adds else self.layers(x)
+
+
+class Landmarks(nn.Module):
+    """Pictures (N, 3, side, side) in [0, 1], masks (N, 1, side, side), True or 1 in the hole -> points (N, 68, 2).
+
+    Points are x and y as shares of the side, in dlib's order; where a face is cut by the crop's edge they may lie
+    outside [0, 1]. What lies under the hole is not looked at. side: a multiple of 128, settled when the network is
+    made, so that its graph is of fixed size; the weights are the same for every side.
+    """
+
+    def __init__(self, side: int = SIZE) -> None:
+        super().__init__()
+        self.reduction = side // SEEN
+        self.stem = nn.Sequential(*_convolution(4, 16, 3, stride=2))
+        self.blocks = nn.ModuleList(InvertedResidual(*block) for block in BLOCKS)
+        self.taps = nn.ModuleDict(
+            {str(block): nn.Sequential(*_convolution(BLOCKS[block][1], kept, 1)) for block, (_, kept) in TAPS.items()}
+        )
+        self.points = nn.Linear(sum(size * size * kept for size, kept in TAPS.values()), 2 * POINTS)
+
+    def start_from(self, points: Tensor) -> None:
+        """Let the untrained network answer ``points`` (68, 2) to every picture: the mean face."""
+        nn.init.normal_(self.points.weight, 0.0, 1e-2)
+        self.points.bias.data.copy_(points.flatten())
+
+    def forward(self, pictures: Tensor, masks: Tensor) -> Tensor:
+        hole = masks.to(pictures.dtype)
+        x = torch.cat([(2 * pictures - 1) * (1 - hole), hole], dim=1)  # the hole is grey
+        if self.reduction > 1:
+            x = functional.avg_pool2d(x, self.reduction)
+        x = self.stem(x)
+        vectors = []
+        for number, block in enumerate(self.blocks):
+            x = block(x)
+            if number in TAPS:
+                vectors.append(self.taps[str(number)](x).flatten(1))
+        # A step of Adam moves 3,072 weights alike: at full scale the points would leap at every step.
+        return self.points(0.1 * torch.cat(vectors, dim=1)).unflatten(1, (POINTS, 2))
+
+
+def _convolution(channels: int, out: int, kernel: int, *, stride: int = 1, groups: int = 1) -> tuple[nn.Module, ...]:
+    """A convolution of half padding with batch norm and ReLU6."""
+    return (
+        nn.Conv2d(channels, out, kernel, stride, kernel // 2, groups=groups, bias=False),
+        nn.BatchNorm2d(out),
+        nn.ReLU6(inplace=True),
+    )

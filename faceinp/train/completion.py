@@ -1,0 +1,214 @@
+"""Training of the landmark-guided completion: formulas (2) to (5) of the second paper (L), and feature matching.
+
+Reconstruction alone first (``--adversarial 0 --matching 0``), until it has settled; then ``--init`` from there with the
+losses that sharpen. A term whose weight is 0 costs nothing: its network is neither loaded nor run.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from faceinp import losses, weights
+from faceinp.errors import DataError
+from faceinp.nets import completion, embedding
+from faceinp.nets.landmarks import MIRROR
+from faceinp.nets.patchgan import PatchDiscriminator
+from faceinp.nets.squeezenet import SqueezeNet
+from faceinp.train import data, holes, loop
+
+DEEPEST, SHOWN, VALIDATED = 5, 8, 96  # SqueezeNet's last fire for the losses; held-back faces shown and measured
+
+
+@dataclass(frozen=True)
+class CompletionRun(loop.Run):
+    """Settings of the completion network; see ``loop.Run`` for the rest."""
+
+    network: str = field(default="small", metadata={"help": "small (processors, browsers) or large (the paper's)"})
+    width: int = field(default=32, metadata={"help": "channels at the first depth; the paper's network has 64"})
+    side: int = field(default=128, metadata={"help": "side of the pictures, a multiple of 16"})
+    rate: float = field(default=5e-4, metadata={"help": "highest learning rate of the generator (Adam, cosine)"})
+    rate_discriminator: float = field(default=2e-4, metadata={"help": "learning rate of the discriminator"})
+    patch_width: int = field(default=32, metadata={"help": "channels of the discriminator's first layer"})
+    hole: float = field(default=1.0, metadata={"help": "weight of the reconstruction in the hole"})
+    perceptual: float = field(default=0.0, metadata={"help": "weight of the perceptual loss (needs --features)"})
+    style: float = field(default=0.0, metadata={"help": "weight of the style loss (needs --features)"})
+    identity: float = field(default=0.0, metadata={"help": "weight of the identity loss (the bundled judge)"})
+    adversarial: float = field(default=0.0, metadata={"help": "weight of the adversarial loss"})
+    matching: float = field(default=0.0, metadata={"help": "weight of the discriminator's feature matching"})
+    variation: float = field(default=0.0, metadata={"help": "weight of the total variation"})
+    features: str = field(default="", metadata={"help": "SqueezeNet 1.0 on ImageNet as safetensors"})
+    jitter: float = field(default=0.006, metadata={"help": "noise on the landmarks, in shares of the side"})
+    landmarks: bool = field(default=True, metadata={"help": "give the landmarks to the network"})
+
+
+class CompletionTask:
+    name = "completion"
+    averaged: tuple[str, ...] = ("generator",)
+
+    def __init__(self, config: CompletionRun, faces: data.Faces, held_back: data.Faces) -> None:
+        torch.manual_seed(config.seed)
+        self.config, self.faces = config, faces
+        self.held_back = held_back.subset(range(min(VALIDATED, len(held_back))))
+        self.networks: dict[str, nn.Module] = {
+            "generator": completion.NETWORKS[config.network](config.width).to(memory_format=torch.channels_last),
+            "discriminator": PatchDiscriminator(config.patch_width).to(memory_format=torch.channels_last),
+        }
+        rates = {"generator": config.rate, "discriminator": config.rate_discriminator}
+        self.optimizers: dict[str, torch.optim.Optimizer] = {
+            name: torch.optim.Adam(network.parameters(), lr=rates[name], betas=(0.5, 0.99))
+            for name, network in self.networks.items()
+        }
+        self.seen = _frozen(_features(config.features)) if config.perceptual or config.style else None
+        self.judge = _frozen(_judge()) if config.identity else None
+
+    def step(self, step: int, rank: int, context: loop.Context) -> dict[str, Tensor]:
+        config, device = self.config, context.device
+        seed = (config.seed, step, rank)
+        pictures, points = drawn(self.faces, config.batch, seed, device)
+        hole = holes.draw(points, config.side, seed=seed).float()
+        maps = self._maps(_jittered(points, config.jitter, seed))
+        loop.set_rate(self.optimizers["generator"], config.rate * loop.cosine(step, config.steps))
+        generator, discriminator = self.networks["generator"], self.networks["discriminator"]
+        with context.autocast():
+            generated = generator(pictures, hole, maps).float()
+        composite = torch.where(hole > 0, generated, pictures)
+        terms: dict[str, Tensor] = {}
+        fooled = config.adversarial > 0 or config.matching > 0
+        if fooled:
+            with context.autocast():
+                on_real, _ = discriminator(pictures, hole, maps)
+                on_generated, _ = discriminator(composite.detach(), hole, maps)
+            terms["discriminator"] = losses.discrimination(on_real.float(), on_generated.float())
+            context.update(terms["discriminator"], self.optimizers["discriminator"])
+            discriminator.requires_grad_(False)
+        with context.autocast():
+            weighted = self._plain(generated, composite, pictures, hole)
+        if fooled:
+            with context.autocast():
+                logits, features = discriminator(composite, hole, maps)
+                with torch.no_grad():
+                    _, targets = discriminator(pictures, hole, maps)
+            weighted["adversarial"] = config.adversarial, losses.adversarial(logits.float())
+            weighted["matching"] = config.matching, losses.matching(features, targets)
+        loss = torch.stack([weight * value for weight, value in weighted.values()]).sum()
+        context.update(loss, self.optimizers["generator"])
+        discriminator.requires_grad_(True)
+        return {"loss": loss, **{name: value for name, (_, value) in weighted.items()}, **terms}
+
+    def _plain(
+        self, generated: Tensor, composite: Tensor, pictures: Tensor, hole: Tensor
+    ) -> dict[str, tuple[float, Tensor]]:
+        """The terms that need no opponent: name -> (weight, value)."""
+        config = self.config
+        terms = {"hole": (config.hole, losses.reconstruction(generated, pictures, hole).mean())}
+        if self.seen is not None:
+            seen = self.seen.to(pictures.device)
+            features = seen.layers(composite, DEEPEST)
+            with torch.no_grad():
+                targets = seen.layers(pictures, DEEPEST)
+            # Each layer has its own scale: as shares of the mean activation they count alike.
+            scales = [target.mean().clamp(min=1e-6) for target in targets]
+            features = [a / scale for a, scale in zip(features, scales, strict=True)]
+            targets = [b / scale for b, scale in zip(targets, scales, strict=True)]
+            terms["perceptual"] = config.perceptual, losses.perceptual(features, targets)
+            terms["style"] = config.style, losses.style(features, targets)
+        if self.judge is not None:
+            judge = self.judge.to(pictures.device)
+            vectors = judge(_faces(composite))
+            with torch.no_grad():
+                originals = judge(_faces(pictures))
+            terms["identity"] = config.identity, losses.identity(vectors.float(), originals.float())
+        if config.variation:
+            terms["variation"] = config.variation, losses.variation(composite, hole)
+        return terms
+
+    def _maps(self, points: Tensor) -> Tensor:
+        maps = completion.landmark_map(points, self.config.side)
+        return maps if self.config.landmarks else torch.zeros_like(maps)
+
+    @torch.no_grad()
+    def _fill(self, generator: nn.Module) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The held-back faces, always with the same holes: pictures, holes, maps, generated."""
+        device = next(generator.parameters()).device
+        pictures, points = self.held_back.pictures.to(device).float() / 255, self.held_back.points.to(device)
+        hole = holes.draw(points, self.config.side, seed=(self.config.seed, 5)).float()
+        maps = self._maps(points)
+        parts = zip(pictures.split(16), hole.split(16), maps.split(16), strict=True)
+        return pictures, hole, maps, torch.cat([generator(p, h, m) for p, h, m in parts])
+
+    def preview(self, averages: dict[str, nn.Module]) -> Tensor:
+        """Held-back faces by row: masked, landmarks, generated, result, truth."""
+        pictures, hole, maps, generated = (x[:SHOWN] for x in self._fill(averages["generator"]))
+        rows = [
+            torch.where(hole > 0, 0.5, pictures),
+            maps.amax(dim=1, keepdim=True).expand(-1, 3, -1, -1),
+            generated,
+            torch.where(hole > 0, generated, pictures),
+            pictures,
+        ]
+        return loop.grid(torch.cat(rows), columns=len(pictures))
+
+    @torch.no_grad()
+    def validate(self, averages: dict[str, nn.Module]) -> dict[str, float]:
+        """On held-back faces: the weighted sum of all terms that need no opponent, and the composite's PSNR in dB."""
+        pictures, hole, _, generated = self._fill(averages["generator"])
+        composite = torch.where(hole > 0, generated, pictures)
+        terms = self._plain(generated, composite, pictures, hole)
+        error = ((composite - pictures) ** 2).mean(dim=(1, 2, 3)).clamp(min=1e-10)
+        return {
+            "held_back": float(sum(weight * value for weight, value in terms.values())),
+            "held_back_psnr": float((-10 * torch.log10(error)).mean()),
+        }
+
+
+def drawn(faces: data.Faces, count: int, seed: tuple[int, ...], device: torch.device) -> tuple[Tensor, Tensor]:
+    """``count`` faces, half of them mirrored: float32 (count, 3, S, S) in [0, 1] and points (count, 68, 2)."""
+    rng = np.random.default_rng(seed)
+    chosen = torch.from_numpy(rng.integers(len(faces), size=count))
+    pictures, points = faces.pictures[chosen].to(device).float() / 255, faces.points[chosen].to(device)
+    mirrored = torch.from_numpy(rng.random(count) < 0.5).to(device)
+    over = points.new_tensor([1.0, 0.0])
+    turned = (over + points * points.new_tensor([-1.0, 1.0]))[:, list(MIRROR)]
+    return (
+        torch.where(mirrored[:, None, None, None], pictures.flip(-1), pictures),
+        torch.where(mirrored[:, None, None], turned, points),
+    )
+
+
+def _jittered(points: Tensor, jitter: float, seed: tuple[int, ...]) -> Tensor:
+    """Points a little off, all together and each alone: a predictor's are never exact."""
+    rng = np.random.default_rng((*seed, 6))
+    together, alone = rng.normal(0, jitter, (len(points), 1, 2)), rng.normal(0, jitter / 2, tuple(points.shape))
+    return points + torch.from_numpy(together + alone).to(points)
+
+
+def _faces(pictures: Tensor) -> Tensor:
+    return embedding.resample(pictures, embedding.BOX, (embedding.SIZE, embedding.SIZE))
+
+
+def _features(file: str) -> SqueezeNet:
+    if not file:
+        raise DataError("The perceptual and the style loss need --features: SqueezeNet 1.0 as safetensors.")
+    network = SqueezeNet()
+    network.load_state_dict({name: value.float() for name, value in weights.read_tensors(file)[1].items()})
+    return network
+
+
+def _judge() -> embedding.Embedding:
+    config, tensors = weights.packed(weights.path("embedding"))
+    network = embedding.Embedding(**config)
+    network.load_state_dict(weights.under(tensors, "embedding/"))
+    return network
+
+
+def _frozen(network: Any) -> Any:
+    return network.eval().requires_grad_(False)
+
+
+def train(config: CompletionRun) -> None:
+    """Raises DataError when no picture of the shards has its 68 points."""
+    faces = data.load(config.data, config.side)
+    loop.train(CompletionTask(config, *faces.with_points().split()), config)

@@ -1,0 +1,217 @@
+"""The landmark-guided network, its losses, its training and the engine on it, with small untrained networks."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import faceinp
+from faceinp import faces, losses, weights
+from faceinp.errors import EngineError, WeightsError
+from faceinp.nets import completion
+from faceinp.nets.landmarks import MIRROR, Landmarks
+from faceinp.nets.patchgan import PatchDiscriminator
+from faceinp.train import data, loop, pack
+from faceinp.train.completion import CompletionRun, CompletionTask, drawn
+
+WIDTHS = {"small": 8, "large": 4}
+
+
+@pytest.fixture
+def points():
+    return torch.from_numpy(np.random.default_rng(0).uniform(0.2, 0.8, (3, 68, 2)).astype(np.float32))
+
+
+@pytest.fixture
+def some_faces(points):
+    rng = np.random.default_rng(1)
+    pictures = torch.from_numpy(rng.integers(0, 256, (12, 3, 32, 32), dtype=np.uint8))
+    return data.Faces(pictures, points.repeat(4, 1, 1), (None,) * 12, tuple(f"face{n}" for n in range(12)))
+
+
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """A folder of weights: untrained, but not silent, networks."""
+    torch.manual_seed(0)
+    generator, predictor = completion.Small(8), Landmarks()
+    config = {"network": "small", "width": 8, "landmarks": True}
+    tensors = {f"generator/{k}": v.half() for k, v in generator.state_dict().items()}
+    save_file(tensors, tmp_path / "completion.safetensors", {"config": json.dumps(config)})
+    tensors = {f"landmarks/{k}": v.clone() for k, v in predictor.state_dict().items()}
+    save_file(tensors, tmp_path / "landmarks.safetensors", {"config": "{}"})
+    monkeypatch.setenv("FACEINP_WEIGHTS", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", sorted(completion.NETWORKS))
+def test_any_side_that_is_a_multiple_of_16(name, points):
+    network = completion.NETWORKS[name](WIDTHS[name]).eval()
+    for side in (32, 48):
+        pictures, masks = torch.rand(3, 3, side, side), (torch.rand(3, 1, side, side) < 0.3).float()
+        with torch.no_grad():
+            filled = network(pictures, masks, completion.landmark_map(points, side))
+        assert filled.shape == pictures.shape
+        assert 0 <= filled.min() <= filled.max() <= 1
+
+
+@pytest.mark.parametrize("name", sorted(completion.NETWORKS))
+def test_what_lies_under_the_hole_is_not_looked_at(name, points):
+    network = completion.NETWORKS[name](WIDTHS[name]).eval()
+    pictures, masks = torch.rand(3, 3, 32, 32), (torch.rand(3, 1, 32, 32) < 0.5).float()
+    maps = completion.landmark_map(points, 32)
+    other = torch.where(masks > 0, torch.rand_like(pictures), pictures)
+    with torch.no_grad():
+        assert torch.allclose(network(pictures, masks, maps), network(other, masks, maps), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", sorted(completion.NETWORKS))
+def test_every_weight_learns(kind, points):
+    network = completion.NETWORKS[kind](WIDTHS[kind])
+    for name, parameter in network.named_parameters():
+        if name.endswith(("short", "long")):
+            torch.nn.init.constant_(parameter, 0.1)  # they begin at 0, which hides what lies before them
+    pictures, masks = torch.rand(3, 3, 32, 32), (torch.rand(3, 1, 32, 32) < 0.5).float()
+    network(pictures, masks, completion.landmark_map(points, 32)).square().mean().backward()
+    # A bias before an instance norm, and a key's bias before a softmax, change nothing.
+    silent = {n for n, p in network.named_parameters() if p.grad is None or not p.grad.abs().max() > 0}
+    assert not {n for n in silent if not n.endswith("bias")}
+
+
+def test_landmark_maps_show_points_where_they_are(points):
+    maps = completion.landmark_map(points, 64)
+    assert maps.shape == (3, 5, 64, 64)
+    assert maps.max() <= 1
+    x, y = (points[0, 30] * 64).long().tolist()
+    assert maps[0, 2, y, x] > 0.4  # the nose's tip is drawn with the nose
+    alone = completion.landmark_map(torch.where(torch.arange(68)[None, :, None] == 30, points, torch.nan), 64)
+    assert alone[0, 2, y, x] > 0.4
+    assert alone[:, [0, 1, 3, 4]].max() == 0
+
+
+def test_the_discriminator_sees_patches_of_70_pixels():
+    network = PatchDiscriminator(4).eval()
+    picture = torch.rand(1, 3, 160, 160, requires_grad=True)
+    logits, features = network(picture, torch.zeros(1, 1, 160, 160), torch.zeros(1, 5, 160, 160))
+    logits[0, 0, 9, 9].backward()
+    rows = torch.nonzero(picture.grad.abs().sum(dim=(0, 1, 3))).flatten()
+    assert rows.max() - rows.min() + 1 == 70
+    assert len(features) == 4
+
+
+def test_losses_of_equal_pictures_are_nothing_and_of_different_ones_something():
+    torch.manual_seed(0)
+    pictures, hole = torch.rand(2, 3, 8, 8), torch.zeros(2, 1, 8, 8)
+    hole[:, :, 2:5, 2:5] = 1
+    other = pictures + 0.25 * hole
+    assert losses.reconstruction(pictures, pictures, hole).tolist() == [0, 0]
+    assert torch.allclose(losses.reconstruction(other, pictures, hole), torch.tensor(0.25))
+    elsewhere = pictures + (1 - hole)
+    assert losses.reconstruction(elsewhere, pictures, hole).tolist() == [0, 0]
+    for loss in (losses.perceptual, losses.style, losses.matching):
+        assert loss([pictures], [pictures]) == 0
+        assert loss([other], [pictures]) > 0
+    assert losses.variation(torch.ones_like(pictures), hole) == 0
+    assert losses.variation(pictures, hole) > 0
+
+
+def test_mirrored_faces_keep_their_points_on_the_face(some_faces):
+    """Each picture is dark but for the left outer eye corner, which is where its point says, mirrored or not."""
+    pictures = torch.zeros_like(some_faces.pictures)
+    for picture, (x, y) in zip(pictures, (some_faces.points[:, 36] * 32).long().tolist(), strict=True):
+        picture[:, y, x] = 255
+    marked = data.Faces(pictures, some_faces.points, some_faces.identities, some_faces.keys)
+    shown, points = drawn(marked, 64, (0, 1, 2), torch.device("cpu"))
+    corner, other = (points[:, n] * 32 for n in (36, MIRROR[36]))
+    hits = 0
+    for picture, a, b in zip(shown, corner, other, strict=True):
+        y, x = np.argwhere(picture[0].numpy() > 0)[0]
+        hits += int(
+            ((torch.tensor([x, y]) + 0.5 - a).abs().max() < 1) + ((torch.tensor([x, y]) + 0.5 - b).abs().max() < 1)
+        )
+    assert hits >= 64
+
+
+def test_a_run_learns_is_packed_and_fills(tmp_path, some_faces, shipped):
+    config = CompletionRun(
+        data=("-",), out=str(tmp_path / "run"), steps=12, batch=4, side=32, width=8, patch_width=4, adversarial=0.01,
+        matching=1.0, variation=0.01, precision="fp32", preview_every=12, rate=3e-3,
+    )  # fmt: skip
+    checkpoint = loop.train(CompletionTask(config, some_faces, some_faces), config, say=lambda _: None)
+    lines = [json.loads(line) for line in (tmp_path / "run" / loop.LOG).read_text().splitlines()]
+    assert {"loss", "hole", "adversarial", "matching", "variation", "discriminator"} <= set(lines[0])
+    assert lines[-1]["held_back"] > 0
+    assert checkpoint.is_file() and (tmp_path / "run" / loop.BEST).is_file()
+    assert list((tmp_path / "run" / "previews").iterdir())
+    file = pack.pack(tmp_path / "run", tmp_path / "packed.safetensors")
+    engine = faceinp.load_engine("landmark", file=file)
+    crops, masks = np.full((2, 3, 256, 256), 0.5, np.float32), np.zeros((2, 1, 256, 256), bool)
+    masks[:, :, 100:150, 100:150] = True
+    assert engine.fill(crops, masks).shape == crops.shape
+    task = CompletionTask(config, some_faces, some_faces)
+    loop.load_networks(task, str(file))  # --init takes what was packed, discriminator and all
+
+
+def test_a_weight_of_0_leaves_its_network_out(some_faces):
+    task = CompletionTask(CompletionRun(side=32, width=8, patch_width=4, batch=4), some_faces, some_faces)
+    terms = task.step(0, 0, loop.Context(_accelerator(), "fp32"))
+    assert set(terms) == {"loss", "hole"}
+
+
+def _accelerator():
+    from accelerate import Accelerator
+
+    return Accelerator(cpu=True)
+
+
+# ---- the engine ----
+
+
+def test_alone_and_in_a_batch_are_the_same(shipped):
+    engine = faceinp.load_engine("landmark")
+    rng = np.random.default_rng(0)
+    crops = rng.random((9, 3, 256, 256), dtype=np.float32)
+    masks = rng.random((9, 1, 256, 256)) < 0.3
+    seen = []
+    together = engine.fill(crops, masks, progress=lambda done, total, preview=None: seen.append((done, total)))
+    assert np.abs(together[8] - engine.fill(crops[8:], masks[8:])[0]).max() < 1e-4
+    assert seen == [(0, 9), (8, 9), (9, 9)]
+
+
+def test_landmarks_lead_the_result_and_are_reported(shipped):
+    photo = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
+    mask = np.zeros((300, 300), bool)
+    mask[120:200, 100:220] = True
+    first = faceinp.fill(photo, mask, engine="landmark", aligned=True, blending="composite")
+    assert first.landmarks.shape == (68, 2)
+    again = faceinp.fill(photo, mask, engine="landmark", aligned=True, blending="composite", landmarks=first.landmarks)
+    assert np.abs(again.landmarks - first.landmarks).max() < 0.01
+    assert np.abs(again.image.astype(int) - first.image).max() <= 1
+    points = np.random.default_rng(1).uniform(100, 200, (68, 2))
+    moved = faceinp.fill(photo, mask, engine="landmark", aligned=True, blending="composite", landmarks=points)
+    assert (moved.image != first.image).any()
+    assert np.abs(moved.landmarks - points).max() < 0.01
+    assert moved.changed_pixels == 0
+
+
+@pytest.mark.parametrize("landmarks", [np.zeros((5, 2)), np.full((68, 2), np.nan), np.zeros((1, 68, 2))])
+def test_landmarks_that_are_none_get_a_clear_error(shipped, landmarks):
+    photo, mask = np.zeros((256, 256, 3), np.uint8), np.zeros((256, 256), bool)
+    mask[100:150, 100:150] = True
+    with pytest.raises(EngineError, match="68 points"):
+        faceinp.fill(photo, mask, engine="landmark", aligned=True, landmarks=landmarks)
+    with pytest.raises(EngineError, match="not led by landmarks"):
+        faceinp.fill(photo, mask, engine="telea", aligned=True, landmarks=np.zeros((68, 2)))
+
+
+def test_weights_of_another_network_are_refused(shipped):
+    with pytest.raises(WeightsError, match="no completion network"):
+        faceinp.load_engine("landmark", file=weights.path("landmarks"))
+
+
+def test_points_go_to_the_crop_and_back():
+    quad = np.array([[10.0, 20], [5, 120], [105, 125], [110, 25]])
+    points = np.random.default_rng(0).uniform(0, 1, (68, 2))
+    assert np.abs(faces.to_crop(faces.to_photo(points, quad), quad) - points).max() < 1e-5
+    assert np.abs(faces.to_photo(np.array([[0, 0], [0, 1], [1, 1], [1, 0]]), quad) - quad).max() < 1e-4

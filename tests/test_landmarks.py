@@ -1,0 +1,248 @@
+"""The landmark predictor: what it looks at, that training moves points with their faces, from shards to the table."""
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors.torch import save_file
+
+from faceinp import presets, weights
+from faceinp.cli import main
+from faceinp.errors import DataError, WeightsError
+from faceinp.evaluate import landmarks as evaluate
+from faceinp.nets.landmarks import MIRROR, Landmarks
+from faceinp.train import data, landmarks, loop, pack
+
+pytest.importorskip("webdataset")
+
+
+FACE = presets.average_points(1)
+
+
+def drawn_face(points: NDArray[np.float64], side: int) -> NDArray[np.uint8]:
+    picture = np.full((side, side, 3), 90, np.uint8)
+    pixels = np.round(points * side).astype(np.int32)
+    cv2.fillPoly(picture, [cv2.convexHull(pixels)], (220, 180, 150))
+    for part, colour in ((range(36, 42), (20, 20, 60)), (range(42, 48), (20, 20, 60)), (range(48, 60), (180, 40, 40))):
+        cv2.fillPoly(picture, [pixels[list(part)]], colour)
+    return picture
+
+
+@pytest.fixture(scope="module")
+def shard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """60 drawn faces of 128 x 128, turned, scaled and moved; the last one has no points."""
+    path = tmp_path_factory.mktemp("shards") / "drawn-train-00.tar"
+    rng = np.random.default_rng(0)
+    with tarfile.open(path, "w") as tar:
+        for n in range(60):
+            turn, scale = rng.uniform(-0.2, 0.2), rng.uniform(0.8, 1.05)
+            matrix = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+            points = (FACE - 0.55) @ matrix.T + 0.55 + rng.uniform(-0.08, 0.08, 2)
+            encoded = io.BytesIO()
+            Image.fromarray(drawn_face(points, 128)).save(encoded, "webp", lossless=True)
+            about = {
+                "points": (points * 128).tolist() if n < 59 else None,
+                "size": 128,
+                "identity": n,
+                "source": "drawn",
+            }
+            for suffix, content in (("webp", encoded.getvalue()), ("json", json.dumps(about).encode())):
+                entry = tarfile.TarInfo(f"{n:05d}.{suffix}")
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
+    return path
+
+
+def config(shard: Path, out: Path, **changes: int | float | bool) -> landmarks.LandmarksRun:
+    settings = {"steps": 4, "batch": 8, "precision": "fp32", "threads": 1, "preview_every": 1000, **changes}
+    return landmarks.LandmarksRun(data=(str(shard),), out=str(out), **settings)
+
+
+@pytest.fixture
+def network() -> Landmarks:
+    torch.manual_seed(0)
+    return Landmarks(128).eval()
+
+
+@torch.no_grad()
+def test_both_sides_are_one_network(network: Landmarks) -> None:
+    small, hole = torch.rand(2, 3, 128, 128), torch.rand(2, 1, 128, 128) < 0.3
+    large = Landmarks(256).eval()
+    large.load_state_dict(network.state_dict())
+    points = network(small, hole)
+    assert points.shape == (2, 68, 2)
+    assert torch.allclose(
+        large(
+            small.repeat_interleave(2, 2).repeat_interleave(2, 3), hole.repeat_interleave(2, 2).repeat_interleave(2, 3)
+        ),
+        points,
+        atol=1e-5,
+    )
+
+
+@torch.no_grad()
+def test_what_lies_under_the_hole_is_not_looked_at_but_where_it_is_counts(network: Landmarks) -> None:
+    picture, hole = torch.rand(1, 3, 128, 128), torch.zeros(1, 1, 128, 128, dtype=torch.bool)
+    hole[..., 40:80, 30:90] = True
+    other = torch.where(hole, torch.rand_like(picture), picture)
+    assert torch.equal(network(picture, hole), network(other, hole))
+    assert torch.equal(network(picture, hole.float()), network(picture, hole))
+    grey = torch.where(hole, 0.5, picture)
+    assert not torch.allclose(network(grey, hole), network(grey, torch.zeros_like(hole)), atol=1e-5)
+
+
+@torch.no_grad()
+def test_an_untrained_network_answers_the_mean_face(network: Landmarks) -> None:
+    mean = torch.from_numpy(FACE).float()
+    network.start_from(mean)
+    assert torch.allclose(network(torch.rand(2, 3, 128, 128), torch.zeros(2, 1, 128, 128)), mean, atol=0.03)
+
+
+def test_a_mirrored_face_has_its_points_where_the_mirror_shows_them() -> None:
+    assert sorted(MIRROR) == list(range(68))
+    assert FACE[list(MIRROR)] == pytest.approx(FACE * (-1, 1) + (1, 0), abs=1e-9)  # the average face is symmetric
+
+
+def test_points_move_with_their_faces() -> None:
+    points = torch.from_numpy(FACE).float().repeat(16, 1, 1)
+    pictures = torch.zeros(16, 3, 128, 128)
+    for channel, number in enumerate((36, 45, 30)):  # a red spot at one eye, a green one at the other, blue at the nose
+        x, y = (points[0, number] * 128).long().tolist()
+        pictures[:, channel, y - 2 : y + 3, x - 2 : x + 3] = 1
+    moved, places = landmarks.move(pictures, points, np.random.default_rng(3))
+    grid = (torch.arange(128) + 0.5) / 128
+    mass = moved.sum(dim=(2, 3))
+    found = torch.stack([(moved.sum(2) * grid).sum(-1) / mass, (moved.sum(3) * grid).sum(-1) / mass], dim=-1)
+    mirrored = places[:, 36, 0] > found[:, 0, 0] + 0.1
+    mirrored |= places[:, 36, 0] < found[:, 0, 0] - 0.1
+    assert 2 < mirrored.sum() < 14
+    eyes = torch.where(mirrored[:, None, None], places[:, [45, 36]], places[:, [36, 45]])
+    assert (eyes - found[:, :2]).abs().max() < 0.01
+    assert (places[:, 30] - found[:, 2]).abs().max() < 0.01
+    assert (places[:, 36, 0] < places[:, 45, 0]).all()  # "left" is as seen, in a mirror too
+
+
+def test_the_error_is_in_distances_between_the_outer_eye_corners() -> None:
+    points = FACE[None]
+    between = points[0, 45, 0] - points[0, 36, 0]
+    shifted = points + np.array([0.1 * between, 0])
+    assert evaluate.errors(shifted, points) == pytest.approx(0.1)
+    assert landmarks.error(torch.from_numpy(shifted), torch.from_numpy(points)).item() == pytest.approx(0.1)
+    assert evaluate.errors(shifted, points, centres=True) == pytest.approx(
+        0.1 * between / (FACE[42:48, 0].mean() - FACE[36:42, 0].mean())
+    )
+
+
+def test_training_learns_and_goes_on_after_a_stop(shard: Path, tmp_path: Path) -> None:
+    steps = 60
+    settings = {"steps": steps, "log_every": 5, "preview_every": steps // 2, "rate": 4e-3}
+    landmarks.train(config(shard, tmp_path / "whole", **settings))
+    lines = [json.loads(line) for line in (tmp_path / "whole" / loop.LOG).read_text().splitlines()]
+    errors = [line["error"] for line in lines if "error" in line]
+    assert errors[-1] < 0.7 * errors[0]
+    assert len([line for line in lines if {"held_back", "held_back_masked"} <= line.keys()]) == 2
+    landmarks.train(config(shard, tmp_path / "parts", **settings, minutes=1e-9))
+    assert weights.read_tensors(tmp_path / "parts" / loop.CHECKPOINT)[0]["step"] == "1"
+    landmarks.train(config(shard, tmp_path / "parts", **settings, resume=True))
+    _, whole = weights.read_tensors(tmp_path / "whole" / loop.CHECKPOINT)
+    _, parts = weights.read_tensors(tmp_path / "parts" / loop.CHECKPOINT)
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_faces_without_points_are_not_trained_on(shard: Path, tmp_path: Path) -> None:
+    landmarks.train(config(shard, tmp_path / "run", steps=1, batch=64, average=0.0))
+    _, tensors = weights.read_tensors(tmp_path / "run" / loop.CHECKPOINT)
+    assert all(value.isfinite().all() for value in tensors.values())
+    pointless = tmp_path / "pointless.tar"
+    with tarfile.open(shard) as source, tarfile.open(pointless, "w") as tar:
+        for member in source.getmembers()[-2:]:
+            tar.addfile(member, source.extractfile(member))
+    for refuses in (
+        lambda: landmarks.train(config(pointless, tmp_path / "none")),
+        lambda: evaluate.run(str(pointless), tmp_path / "none", weights=_packed(tmp_path)),
+    ):
+        with pytest.raises(DataError, match="68 points"):
+            refuses()
+
+
+def _packed(folder: Path) -> Path:
+    """Packed weights of a network that answers the drawn face to everything."""
+    network = Landmarks()
+    torch.nn.init.zeros_(network.points.weight)
+    network.points.bias.data.copy_(torch.from_numpy(FACE).flatten())
+    state = {f"landmarks/{name}": value for name, value in network.state_dict().items()}
+    save_file(state, folder / "landmarks.safetensors", {"network": "landmarks", "config": "{}"})
+    return folder / "landmarks.safetensors"
+
+
+def test_a_run_is_packed_and_measured(
+    shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    landmarks.train(config(shard, tmp_path / "run", steps=3, preview_every=1, rate=100.0))  # soon worse, not better
+    out = tmp_path / "weights" / "landmarks.safetensors"
+    assert main(["weights", "pack", str(tmp_path / "run"), "-o", str(out)]) == 0
+    metadata, best = weights.read_tensors(tmp_path / "run" / loop.BEST)
+    about, packed = weights.read_tensors(out)
+    assert about["steps"] == metadata["step"] != "3"
+    average = weights.under(best, "landmarks.average/")
+    assert {name.removeprefix("landmarks/") for name in packed} == average.keys()
+    for name, value in average.items():
+        assert torch.equal(packed[f"landmarks/{name}"], value.half() if value.is_floating_point() else value)
+    monkeypatch.setenv("FACEINP_WEIGHTS", str(out.parent))
+    weights.verify("landmarks")
+    capsys.readouterr()
+    assert main(["evaluate", "landmarks", "--data", str(shard), "-o", str(tmp_path / "table"), "--pictures", "6"]) == 0
+    table = (tmp_path / "table" / "landmarks.md").read_text()
+    assert capsys.readouterr().out.strip() == table.strip()
+    rows = [json.loads(line) for line in (tmp_path / "table" / "landmarks.jsonl").read_text().splitlines()]
+    assert [row["hidden"] for row in rows] == list(evaluate.HIDDEN)
+    assert rows[0]["pictures"] == 6 and rows[0]["people"] == 6
+
+
+def test_the_table_is_that_of_the_points(shard: Path, tmp_path: Path) -> None:
+    rows = evaluate.run(str(shard), tmp_path, weights=_packed(tmp_path), say=lambda line: None)
+    faces = data.load(str(shard), 128).subset(range(59))  # the last face has no points
+    expected = landmarks.error(torch.from_numpy(FACE).float().expand(59, 68, 2), faces.points)
+    for row in rows:  # that network is blind: whatever is hidden, the error is the same
+        assert row.error.mean == pytest.approx(expected.mean().item(), rel=1e-4)
+        assert row.error.low < row.error.mean < row.error.high
+        assert row.failed == pytest.approx((expected > 0.1).float().mean().item())
+
+
+def test_the_predictor_sees_the_hole_that_the_table_names() -> None:
+    nothing, left, right = (evaluate._hole(number, FACE) for number in evaluate.HIDDEN.values())
+    assert not nothing.any() and not (left & right).any()
+    assert left[150, 90] and right[150, 166] and not left[20, 90]  # cheeks, as seen; the forehead is no part of a hull
+
+
+def test_weights_of_something_else_are_refused(tmp_path: Path) -> None:
+    save_file({"generator/x": torch.zeros(1)}, tmp_path / "dcgan.safetensors", {"network": "dcgan"})
+    with pytest.raises(WeightsError, match="landmark predictor"):
+        evaluate.load(tmp_path / "dcgan.safetensors")
+
+
+def test_runs_of_unknown_networks_are_not_packed(tmp_path: Path) -> None:
+    save_file({"x": torch.zeros(1)}, tmp_path / loop.CHECKPOINT, {"task": "else", "step": "1", "config": "{}"})
+    with pytest.raises(DataError, match=r"'else'.*landmarks"):
+        pack.pack(tmp_path, tmp_path / "out.safetensors")
+
+
+@torch.no_grad()
+def test_the_graph_can_be_exported_for_any_number_of_faces(network: Landmarks, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    example = torch.rand(2, 3, 128, 128), torch.rand(2, 1, 128, 128)
+    count = torch.export.Dim("count", min=1, max=64)
+    program = torch.onnx.export(network, example, dynamic_shapes=({0: count}, {0: count}), dynamo=True, verbose=False)
+    program.save(str(tmp_path / "landmarks.onnx"))
+    session = onnxruntime.InferenceSession(tmp_path / "landmarks.onnx", providers=["CPUExecutionProvider"])
+    pictures, holes = torch.rand(5, 3, 128, 128), (torch.rand(5, 1, 128, 128) < 0.3).float()
+    inputs = {given.name: value.numpy() for given, value in zip(session.get_inputs(), (pictures, holes), strict=True)}
+    assert np.allclose(session.run(None, inputs)[0], network(pictures, holes).numpy(), atol=1e-4)
