@@ -60,7 +60,7 @@ class Engine(ABC):
 
     name: as in ``load_engine(name)``. about: one line for people. size: the side it works at best.
     largest: the greatest side it accepts (equal to ``size`` where the network is built for one side).
-    runtime: what computes, for example "torch cpu fp32".
+    runtime: what computes, for example "torch cpu fp32". taught_by: names of judges that were in its network's loss.
     """
 
     name: ClassVar[str]
@@ -69,6 +69,7 @@ class Engine(ABC):
     largest: ClassVar[int]
     needs: ClassVar[Needs] = Needs()
     runtime: str = "cpu"
+    taught_by: tuple[str, ...] = ()
 
     def fill(self, crops: Any, masks: Any, *, seed: int = 0, progress: Progress | None = None) -> NDArray[np.float32]:
         """Generate whole pictures whose known part resembles the crops'.

@@ -39,6 +39,7 @@ class Landmark(GuidedEngine):
                 f"{file or 'completion'} holds no completion network. Give one that `faceinp weights pack` made."
             )
         self.generator = self._ready(completion.NETWORKS[config["network"]](config["width"]), tensors, "generator/")
+        self.taught_by = ("bundled",) if config.get("identity") else ()
         self.guided = bool(config.get("landmarks", True))
         _, tensors = weights.packed(weights.path("landmarks"))
         self.predictor = self._ready(landmarks.Landmarks(self.size), tensors, "landmarks/")

@@ -132,7 +132,7 @@ def measure(engine: Engine, mask: str, photos: NDArray[np.uint8], people: Sequen
     return Row(
         engine=engine.name,
         mask=mask,
-        metrics={name: _summary(column, people) for name, column in values.items()},
+        metrics={name: summary(column, people) for name, column in values.items()},
         pictures=len(photos),
         people=len(set(people)),
         seconds_per_picture=seconds,
@@ -212,7 +212,7 @@ def _patterns(data: str | Sequence[str]) -> list[str]:
     return [str(Path(pattern) / "celeba-val-*.tar") if Path(pattern).is_dir() else str(pattern) for pattern in given]
 
 
-def _options(variant: str) -> tuple[str, dict[str, bool | int | str]]:
+def named(variant: str) -> tuple[str, dict[str, bool | int | str]]:
     """The engine's name and options in "name+option+option=value"."""
     name, *given = variant.split("+")
     options: dict[str, bool | int | str] = {}
@@ -224,12 +224,12 @@ def _options(variant: str) -> tuple[str, dict[str, bool | int | str]]:
 def _choose(variants: Sequence[str] | None) -> tuple[dict[str, Engine], dict[str, str]]:
     """Engines that run here at 64 x 64, and why the others do not."""
     kinds, missing = available(), {status.name: status.missing for status in list_engines()}
-    if unknown := [name for name, _ in map(_options, variants or ()) if name not in kinds]:
+    if unknown := [name for name, _ in map(named, variants or ()) if name not in kinds]:
         raise EngineError(f"There is no engine {unknown[0]!r}. Choose among: {', '.join(kinds)}.")
     ready: dict[str, Engine] = {}
     skipped: dict[str, str] = {}
     for variant in variants or kinds:
-        name, options = _options(variant)
+        name, options = named(variant)
         kind = kinds[name]
         if missing[name]:
             skipped[name] = missing[name]
@@ -243,7 +243,8 @@ def _choose(variants: Sequence[str] | None) -> tuple[dict[str, Engine], dict[str
     return ready, skipped
 
 
-def _summary(values: Sequence[float], people: Sequence[str]) -> Measure:
+def summary(values: Sequence[float], people: Sequence[str]) -> Measure:
+    """Mean and 95 % interval; None where a number is not finite."""
     mean = float(np.mean(values))
     low, high = metrics.interval(values, people)
     return Measure(*(value if math.isfinite(value) else None for value in (mean, low, high)))
