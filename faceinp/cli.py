@@ -173,7 +173,7 @@ def _identity(args: argparse.Namespace) -> None:
 def _calibrate(args: argparse.Namespace) -> None:
     from faceinp.evaluate import calibration
 
-    calibration.run(_judge(args), args.data, args.out, args.check, args.strangers)
+    calibration.run(_judge(args), args.data, args.out, args.check, args.strangers, args.strangers_are)
 
 
 def _judge(args: argparse.Namespace) -> Any:
@@ -197,6 +197,23 @@ def _quick(args: argparse.Namespace) -> None:
     from faceinp.evaluate import quick
 
     quick.run(data=args.data, out=args.out, engines=args.engines, pictures=args.pictures, seed=args.seed)
+
+
+def _evaluate_masks(args: argparse.Namespace) -> None:
+    from faceinp import identity
+    from faceinp.evaluate import masks
+
+    judges = [identity.load(name) for name in args.judges]
+    judges += [identity.load(file, sidecar=args.sidecar) for file in args.onnx]
+    masks.run(
+        data=args.data,
+        out=args.out,
+        engines=args.engines or masks.ENGINES,
+        masks=args.masks or masks.MASKS,
+        judges=judges,
+        pictures=args.pictures,
+        seed=args.seed,
+    )
 
 
 def _frechet(args: argparse.Namespace) -> None:
@@ -281,6 +298,7 @@ def _add_identity(commands: Any, *, calibrate: bool) -> None:
         )
         parser.add_argument("--check", nargs="+", help="shards of other people, to try the thresholds on")
         parser.add_argument("--strangers", nargs="+", help="shards whose every picture is taken for another person's")
+        parser.add_argument("--strangers-are", default="", metavar="TEXT", help="what they are, in words for the user")
         parser.add_argument(
             "-o", "--out", type=Path, required=True, metavar="FILE", help="the JSON to write; a plot goes beside it"
         )
@@ -358,6 +376,11 @@ def _add_evaluate(commands: Any) -> None:
     quick = _command(commands, "quick", _quick, "every engine on the papers' masks, in minutes")
     quick.add_argument("--engines", type=_names, metavar="A,B", help="only these (default: all that are ready)")
     quick.add_argument("--pictures", type=int, default=100, help="how many")
+    masks = _command(commands, "masks", _evaluate_masks, "engines on the second paper's masks: picture and person")
+    masks.add_argument("--engines", type=_names, metavar="A,B", help="default: landmark and the fast classical ones")
+    masks.add_argument("--masks", type=_names, metavar="A,B", help="names of `faceinp masks` (default: the paper's)")
+    masks.add_argument("--pictures", type=int, default=200, help="how many")
+    masks.add_argument("--judges", type=_names, default=(), metavar="A,B", help="calibrated judges of identity")
     frechet = _command(commands, "frechet", _frechet, "Frechet distance between the generator's faces and real ones")
     frechet.add_argument(
         "--weights", type=Path, required=True, help="SqueezeNet 1.0 as safetensors: it sees the features"
@@ -370,11 +393,13 @@ def _add_evaluate(commands: Any) -> None:
     landmarks.add_argument("--pictures", type=int, help="how many (default: all)")
     identity = _command(commands, "identity", _evaluate_identity, "how well judges tell people apart")
     identity.add_argument("--judges", type=_names, metavar="A,B", help="default: bundled and dlib, where they run")
-    identity.add_argument("--onnx", type=Path, nargs="+", default=[], metavar="FILE", help="other face networks, too")
-    identity.add_argument("--sidecar", type=Path, help="folder of the ONNX files' sidecars (default: beside each)")
-    for parser in (quick, frechet, identity):
+    for parser in (masks, identity):
+        parser.add_argument("--onnx", type=Path, nargs="+", default=[], metavar="FILE", help="other face networks, too")
+        parser.add_argument("--sidecar", type=Path, help="folder of the ONNX files' sidecars (default: beside each)")
+    for parser in (quick, masks, frechet, identity):
         parser.add_argument("--seed", type=int, default=0, help="all randomness comes from it")
-    for name, parser in (("quick", quick), ("frechet", frechet), ("landmarks", landmarks), ("identity", identity)):
+    tables = {"quick": quick, "masks": masks, "frechet": frechet, "landmarks": landmarks, "identity": identity}
+    for name, parser in tables.items():
         parser.add_argument("--data", nargs="+", required=True, help="shards: paths or globs of WebDataset tars")
         parser.add_argument("-o", "--out", type=Path, default=Path("runs") / name, help="folder of the tables")
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import blend, faces, masks, saving
+from faceinp import __version__, blend, faces, masks, saving
 from faceinp import photo as photos
 from faceinp.engines.base import Engine, GuidedEngine, Progress, load_engine
 from faceinp.errors import Cancelled, EngineError, FaceinpError, MaskError
@@ -55,8 +55,12 @@ class Result:
     changed_pixels: int
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the picture in the format of ``path``'s suffix, with the photo's alpha, ICC profile and depth."""
-        saving.write(path, self.photo, self.image, self.mask)
+        """Write the picture in the format of ``path``'s suffix, with the photo's alpha, ICC profile and depth.
+
+        The file says what made it: engine, seed and version, as XMP and, in PNG, as text.
+        """
+        about = saving.Provenance(self.engine, self.runtime, self.seed, __version__)
+        saving.write(path, self.photo, self.image, self.mask, about)
 
 
 def fill(

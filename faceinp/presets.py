@@ -65,6 +65,11 @@ _EYE = ((0.328, 0.475), (0.359, 0.457), (0.395, 0.459), (0.427, 0.483), (0.392, 
 _LIP = ((0.390, 0.736), (0.429, 0.718), (0.470, 0.710))
 
 
+def listed() -> dict[str, str]:
+    """Every preset's name, and one line of what it covers."""
+    return dict(ABOUT)
+
+
 def make(name: str, shape: Shape, *, points: Points | None = None, seed: int = 0) -> Bools:
     """The preset ``name``, bool (H, W).
 

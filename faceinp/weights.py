@@ -67,7 +67,6 @@ CATALOGUE = {
             "Predictor of 68 landmarks on faces with holes",
             "research use only",
         ),
-        Weights("embedding", "embedding.safetensors", "The bundled judge of identity", "research use only"),
         Weights("embedding-calibration", "embedding.json", "What that judge's distances mean", "Apache-2.0"),
         Weights("dlib-calibration", "dlib.json", "What the distances of dlib's network mean", "Apache-2.0"),
     )

@@ -164,3 +164,12 @@ def test_a_run_learns_from_the_teacher(tmp_path, faces, teacher):
     assert {"distillation", "imitation", "recognition"} <= set(lines[-1])
     assert lines[-1]["distillation"] < 1.05
     assert list((tmp_path / "run" / "previews").iterdir())
+
+
+def test_a_face_and_its_mirror_image_are_one_to_the_judge():
+    torch.manual_seed(0)
+    network = embedding.Mirrored(embedding.Embedding().eval())
+    faces = torch.rand(2, 3, 112, 112)
+    with torch.no_grad():
+        assert torch.allclose(network(faces), network(faces.flip(-1)), atol=1e-5)
+        assert torch.allclose(network(faces).norm(dim=1), torch.ones(2), atol=1e-5)

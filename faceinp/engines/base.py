@@ -19,7 +19,7 @@ from faceinp import weights
 from faceinp.errors import EngineError, MissingPackageError
 
 # The files of this package that register engines, in the order in which engines are listed.
-FAMILIES = ("landmark", "latent", "classical")
+FAMILIES = ("landmark", "latent", "classical", "runtime")
 
 
 class Progress(Protocol):
@@ -70,6 +70,11 @@ class Engine(ABC):
     needs: ClassVar[Needs] = Needs()
     runtime: str = "cpu"
     taught_by: tuple[str, ...] = ()
+
+    @classmethod
+    def hindrance(cls) -> str:
+        """Why it cannot run on this machine, beyond packages and weights; empty when it can. Asked without torch."""
+        return ""
 
     def fill(self, crops: Any, masks: Any, *, seed: int = 0, progress: Progress | None = None) -> NDArray[np.float32]:
         """Generate whole pictures whose known part resembles the crops'.
@@ -200,7 +205,7 @@ def _missing(kind: type[Engine]) -> str:
     for package in kind.needs.packages:
         if importlib.util.find_spec(package) is None:
             return str(MissingPackageError(package, kind.needs.extra))
-    return next((reason for name in kind.needs.weights if (reason := weights.missing(name))), "")
+    return next((reason for name in kind.needs.weights if (reason := weights.missing(name))), "") or kind.hindrance()
 
 
 def _numpy(array: Any) -> NDArray[Any]:

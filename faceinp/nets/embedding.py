@@ -44,6 +44,17 @@ class Embedding(nn.Module):
         return functional.normalize(vectors, dim=1)
 
 
+class Mirrored(nn.Module):
+    """As ``Embedding``, from a face and its mirror image: twice the work, and the better judge of the two."""
+
+    def __init__(self, network: Embedding) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, faces: Tensor) -> Tensor:
+        return functional.normalize(self.network(faces) + self.network(faces.flip(-1)), dim=1)
+
+
 class Bottleneck(nn.Module):
     """(N, C, h, w) -> the same shape: 1 x 1 down to half, 3 x 3, 1 x 1 up, added."""
 

@@ -1,0 +1,117 @@
+"""From shards to what a judge's distances mean: ``faceinp identity calibrate``."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from faceinp import identity
+from faceinp.evaluate.pairs import Pairs, embed, pairs, portraits
+from faceinp.identity import calibration
+from faceinp.identity.calibration import Calibration, Check
+from faceinp.train.data import is_held_back
+
+Data = str | Sequence[str]
+
+
+def run(
+    judge: identity.Judge,
+    data: Data,
+    out: str | Path,
+    check: Data | None = None,
+    strangers: Data | None = None,
+    strangers_are: str = "",
+    say: Callable[[str], None] = print,
+) -> Calibration:
+    """Calibrate ``judge`` on the people of ``data`` whom every training holds back; write ``out`` and a plot beside it.
+
+    data: shards that networks are trained on, with identities. check: others with identities, that the thresholds are
+    tried on. strangers: shards without identities, every picture of which is taken for another person's, to try how
+    many strangers pass; strangers_are: what they are, in words for the user.
+    Raises DataError where a set has too few people.
+    """
+    held = portraits(data, keep=is_held_back)
+    found = pairs(embed(judge, held.pictures), held.people)
+    fitted = calibration.fit(
+        judge.name,
+        judge.fingerprint,
+        found.own,
+        found.other,
+        data=_names(data),
+        people=found.people,
+        pictures=len(held.people),
+    )
+    checks = []
+    for others, unknown, words in ((check, False, ""), (strangers, True, strangers_are)):
+        if others:
+            tried = portraits(others, strangers=unknown)
+            seen = pairs(embed(judge, tried.pictures), tried.people)
+            checks.append(calibration.check(fitted, words or _names(others), seen.own, seen.other))
+    fitted = replace(fitted, checks=tuple(checks))
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    fitted.write(out)
+    plot(found, fitted, out.with_suffix(".png"))
+    say(markdown(fitted))
+    return fitted
+
+
+def markdown(fitted: Calibration) -> str:
+    """A line for each threshold: what it lets through, here and on the data it was checked on."""
+    heads = ["distance up to", f"{fitted.data}: strangers / one person"]
+    heads += [f"{check.data}: strangers / one person" for check in fitted.checks]
+    lines = [
+        f"{fitted.judge}: {fitted.people} held-back people, {fitted.pictures} pictures, {fitted.genuine:,} pairs of "
+        f"one person, {fitted.impostor:,} of strangers. Probability of one person, even odds before: "
+        f"1 / (1 + exp({fitted.slope:.2f} (distance - {fitted.middle:.3f}))).\n",
+        f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|",
+    ]
+    for number in range(len(fitted.points) + 1):
+        row = [_point(fitted, number), *(_point(check, number) for check in fitted.checks)]
+        cells = [f"{row[0].threshold:.3f}"]
+        for point in row:
+            matched = "-" if point.true_match_rate is None else f"{point.true_match_rate:.1%}"
+            cells.append(f"{point.false_match_rate:.2%} / {matched}")
+        lines.append(f"| {' | '.join(cells)} |")
+    lines.append(f"\nThe last line is the second paper's threshold. What a judge says is {identity.CAVEAT}.\n")
+    return "\n".join(lines)
+
+
+def plot(found: Pairs, fitted: Calibration, file: Path) -> None:
+    """Left: histograms of both kinds of distances, thresholds and the probability. Right: the ROC."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    edges = np.linspace(0, 1.05 * float(found.distances.max()), 70)
+    left.hist(
+        found.other, edges, density=True, color="#c44e52", alpha=0.6, label=f"strangers, {fitted.impostor:,} pairs"
+    )
+    left.hist(found.own, edges, density=True, color="#4c72b0", alpha=0.6, label=f"one person, {fitted.genuine:,} pairs")
+    for point, style in zip(fitted.points, (":", "--", "-"), strict=True):
+        about = f"{point.false_match_rate:.1%} false matches: {point.threshold:.3f}"
+        left.axvline(point.threshold, color="black", linestyle=style, linewidth=1, label=about)
+    left.set(xlabel="Euclidean distance between unit vectors", ylabel="density", title=f"{fitted.judge}: distances")
+    chance = left.twinx()
+    chance.plot(edges, [fitted.probability(distance) for distance in edges], color="#55a868")
+    chance.set(ylim=(0, 1.02), ylabel="probability of one person (green)")
+    figure.legend(loc="outside lower left", ncols=3, fontsize=8)
+    other = np.sort(found.other)
+    share = np.searchsorted(np.sort(found.own), other) / len(found.own)
+    right.plot((np.arange(len(other)) + 1) / len(other), share, color="#4c72b0")
+    right.set(xscale="log", xlim=(1 / len(other), 1), ylim=(0, 1.02), title=f"{fitted.judge}: ROC")
+    right.set(xlabel="false match rate", ylabel="true match rate")
+    right.grid(alpha=0.3)
+    figure.savefig(file, dpi=90)
+
+
+def _point(measured: Calibration | Check, number: int) -> calibration.Point:
+    return (*measured.points, measured.half)[number]
+
+
+def _names(data: Data) -> str:
+    """What the shards are called, without folders and numbers: "celeba-train"."""
+    patterns = [data] if isinstance(data, str) else data
+    stems = (Path(pattern).name.removesuffix(".tar").rstrip("0123456789*?[]-") for pattern in patterns)
+    return ", ".join(dict.fromkeys(stem or "data" for stem in stems))

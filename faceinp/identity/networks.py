@@ -1,0 +1,207 @@
+"""The judges there are: our own, FaceNet, dlib's, and any ONNX file that comes with a sidecar."""
+
+import importlib.util
+import json
+from collections.abc import Callable
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from faceinp import weights
+from faceinp.errors import EngineError, FaceinpError, MissingPackageError, WeightsError
+from faceinp.identity.judges import Box, Judge, box_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Progress = Callable[[int, int], Any]
+
+
+class Bundled(Judge):
+    """MobileFaceNet's size, trained by ``faceinp train embedding``."""
+
+    about = "our own small network, comes with the package"
+    differentiable = True
+
+    def __init__(self, device: Any, calibration: Path | None, progress: Progress | None) -> None:
+        from faceinp.nets.embedding import BOX, SIZE, Embedding, Mirrored
+
+        file = weights.path("embedding")
+        metadata, tensors = weights.read_tensors(file)
+        network = Embedding(**json.loads(metadata.get("config", "{}")))
+        try:
+            network.load_state_dict(weights.floats(weights.under(tensors, "embedding/")))
+        except RuntimeError as error:
+            raise WeightsError(f"{file} holds no embedding network. `faceinp weights pack` makes it.") from error
+        super().__init__("bundled", (SIZE, SIZE), BOX, file, _places("embedding", calibration), device)
+        self.network = Mirrored(network).eval().requires_grad_(False).to(device)
+
+    def _embed(self, faces: "Tensor") -> "Tensor":
+        vectors: Tensor = self.network(faces)
+        return vectors
+
+
+class FaceNet(Judge):
+    """InceptionResnetV1 trained on VGGFace2 (Schroff et al. 2015 by way of facenet-pytorch); the second paper's."""
+
+    about = "InceptionResnetV1 trained on VGGFace2, fetched at first use (112 MB)"
+    differentiable = True
+    # The median box of MTCNN on 200 training crops, widened by facenet-pytorch's margin of 14 in 160, and stretched
+    # to a square as there.
+    framing: Box = (0.208, 0.150, 0.792, 0.951)
+
+    def __init__(self, device: Any, calibration: Path | None, progress: Progress | None) -> None:
+        import pickle
+
+        import torch
+        from facenet_pytorch import InceptionResnetV1
+
+        file = weights.fetch("facenet", progress)
+        network = InceptionResnetV1()
+        try:  # the file is a pickle; torch's restricted loader makes nothing but tensors and runs none of its code
+            state = torch.load(file, map_location="cpu", weights_only=True)
+            network.load_state_dict({name: value for name, value in state.items() if not name.startswith("logits.")})
+        except (RuntimeError, pickle.UnpicklingError, AttributeError) as error:
+            raise WeightsError(f"{file} holds no FaceNet. Remove it, so that it is fetched again.") from error
+        super().__init__("facenet", (160, 160), self.framing, file, _places("facenet", calibration), device)
+        self.network = network.eval().requires_grad_(False).to(device)
+
+    def _embed(self, faces: "Tensor") -> "Tensor":
+        vectors: Tensor = self.network((255 * faces - 127.5) / 128)
+        return vectors
+
+
+class Dlib(Judge):
+    """dlib's ResNet of 29 layers (King 2017); for judging only."""
+
+    about = "dlib's network; gives no gradients, so no loss can have used it"
+    # dlib's own chip of 150 x 150, padding .25, for the mean 68 points of the training crops.
+    framing: Box = (0.1594, 0.2602, 0.8482, 0.9490)
+
+    def __init__(self, device: Any, calibration: Path | None, progress: Progress | None) -> None:
+        for package in ("dlib", "face_recognition_models"):
+            if importlib.util.find_spec(package) is None:
+                raise MissingPackageError(package, "eval")
+        import dlib
+
+        # Importing face_recognition_models would need setuptools; only its files are wanted.
+        found = importlib.util.find_spec("face_recognition_models")
+        folder = Path(found.origin if found and found.origin else ".").parent
+        file = folder / "models" / "dlib_face_recognition_resnet_model_v1.dat"
+        if not file.is_file():
+            raise WeightsError(f"{file} is not there. Install the package face-recognition-models again.")
+        super().__init__("dlib", (150, 150), self.framing, file, _places("dlib", calibration), device)
+        self.network = dlib.face_recognition_model_v1(str(file))
+
+    def _embed(self, faces: "Tensor") -> "Tensor":
+        import torch
+
+        pixels = (255 * faces.clamp(0, 1)).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        vectors = self.network.compute_face_descriptor([np.ascontiguousarray(face) for face in pixels])
+        return torch.from_numpy(np.asarray(vectors, np.float32)).to(self.device)
+
+
+class Onnx(Judge):
+    """Any face network as an ONNX file; for judging only.
+
+    Its sidecar, ``FILE.json``, holds: size [h, w]; box [left, top, right, bottom], the part of a canonical crop it
+    looks at in shares of the side, or points, five [x, y] in pixels of its input (eyes, nose tip, mouth corners); mean
+    and std, three numbers each, and scale: the network gets (scale * picture - mean) / std, pictures in [0, 1], RGB;
+    kin, names of the networks it descends from (optional); about, one line (optional).
+    """
+
+    about = "an ONNX file"
+
+    def __init__(self, file: Path, device: Any, sidecar: Path | None, calibration: Path | None) -> None:
+        import onnxruntime
+
+        place = sidecar or file.with_suffix(".json")
+        place = place / f"{file.stem}.json" if place.is_dir() else place
+        try:
+            about = json.loads(place.read_text())
+            size = int(about["size"][0]), int(about["size"][1])
+            box = tuple(float(edge) for edge in about["box"]) if "box" in about else box_of(about["points"], size)
+            mean, std = (np.asarray(about[key], np.float32).reshape(3, 1, 1) for key in ("mean", "std"))
+            scale, kin = float(about["scale"]), frozenset(map(str, about.get("kin", ())))
+            left, top, right, bottom = box
+        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+            raise WeightsError(
+                f"{file} needs a sidecar {place} with size, box or points, mean, std and scale ({error!r}). "
+                "The docstring of faceinp.identity.networks.Onnx describes it."
+            ) from error
+        calibrations = [calibration] if calibration else [place.with_suffix(".calibration.json")]
+        super().__init__(file.stem, size, (left, top, right, bottom), file, calibrations, device)
+        self.kin |= kin
+        self.about = str(about.get("about", self.about))
+        self.mean, self.std, self.scale = mean, std, scale
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        try:
+            self.network = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's errors have no common base of their own
+            raise WeightsError(f"{file} cannot be read as ONNX ({error}). Export it again.") from error
+
+    def _embed(self, faces: "Tensor") -> "Tensor":
+        import torch
+
+        ready = (self.scale * faces.cpu().numpy() - self.mean) / self.std
+        given = self.network.get_inputs()[0]
+        try:
+            vectors = self.network.run(None, {given.name: np.ascontiguousarray(ready, np.float32)})[0]
+        except Exception as error:
+            raise EngineError(f"{self.weights} does not take {ready.shape}: {error}. Correct its sidecar.") from error
+        return torch.from_numpy(np.asarray(vectors, np.float32)).reshape(len(faces), -1).to(self.device)
+
+
+JUDGES: dict[str, type[Bundled] | type[FaceNet] | type[Dlib]] = {"facenet": FaceNet, "bundled": Bundled, "dlib": Dlib}
+
+
+def load(
+    name: str | PathLike[str] = "auto",
+    device: Any = "cpu",
+    *,
+    sidecar: str | PathLike[str] | None = None,
+    calibration: str | PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Judge:
+    """The judge called ``name``: "facenet", "bundled", "dlib", the path of an ONNX file, or "auto".
+
+    "auto" is FaceNet where it is calibrated here and its weights are cached or can be fetched, else bundled; the
+    judge's name and notes say which, and why. device: torch's. sidecar: of an ONNX file, or the folder that holds
+    ``FILE.json`` (default: beside it). calibration: a file of ``faceinp identity calibrate``. progress(done, total):
+    bytes of what is fetched.
+    Raises EngineError for an unknown name, MissingPackageError and WeightsError when the judge cannot run here.
+    """
+    name, chosen = fspath(name), Path(calibration) if calibration else None
+    if name == "auto":
+        return _auto(device, chosen, progress)
+    if name in JUDGES:
+        return JUDGES[name](device, chosen, progress)
+    if not name.endswith(".onnx"):
+        raise EngineError(f"There is no judge {name!r}. Choose auto, {', '.join(JUDGES)}, or the path of an ONNX file.")
+    if not Path(name).is_file():
+        raise WeightsError(f"There is no file {name}. Check the path.")
+    if importlib.util.find_spec("onnxruntime") is None:
+        raise MissingPackageError("onnxruntime", "eval")
+    return Onnx(Path(name), device, Path(sidecar) if sidecar else None, chosen)
+
+
+def _auto(device: Any, calibration: Path | None, progress: Progress | None) -> Judge:
+    """FaceNet is not fetched before it is calibrated: an uncalibrated judge cannot answer."""
+    if not any(place.is_file() for place in _places("facenet", calibration)):
+        reason = "FaceNet is not calibrated here; `faceinp identity calibrate --judge facenet` does it"
+    else:
+        try:
+            return FaceNet(device, calibration, progress)
+        except FaceinpError as error:
+            reason = str(error)
+    judge = Bundled(device, None, progress)
+    judge.notes = (f"The bundled judge looked. ({reason.rstrip('.')}.)",)
+    return judge
+
+
+def _places(name: str, chosen: Path | None) -> list[Path]:
+    """Where the calibration of a judge is looked for."""
+    return [chosen] if chosen else [weights.folder() / f"{name}.json", weights.cache() / f"{name}.json"]

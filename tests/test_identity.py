@@ -1,0 +1,428 @@
+"""Judges: what they take and give, whose kin they are, how their weights come, and what the shell says."""
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from skimage.data import astronaut
+
+import faceinp
+from faceinp import identity, weights
+from faceinp.cli import main
+from faceinp.errors import EngineError, NoFaceError, WeightsError
+from faceinp.identity import calibration
+from faceinp.identity.judges import POINTS, box_of
+from faceinp.nets.embedding import BOX, Embedding
+
+TEMPLATE = [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
+SIDECAR = {"size": [112, 112], "box": [0.1, 0.1, 0.9, 0.9], "mean": [0.5] * 3, "std": [0.5] * 3, "scale": 1}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of weights: an untrained embedding network and a calibration that fits it."""
+    folder = tmp_path_factory.mktemp("weights")
+    torch.manual_seed(0)
+    network = Embedding((16, 24), (1, 1), 32, 16)
+    config = {"widths": [16, 24], "depths": [1, 1], "features": 32, "embedding": 16}
+    tensors = {f"embedding/{name}": value.contiguous() for name, value in network.state_dict().items()}
+    save_file(tensors, folder / "embedding.safetensors", {"network": "embedding", "config": json.dumps(config)})
+    calibrated(folder / "embedding.safetensors").write(folder / "embedding.json")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def places(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACEINP_WEIGHTS", str(folder))
+    monkeypatch.setenv("FACEINP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("FACEINP_WEIGHTS_URL", (tmp_path / "nowhere").as_uri())
+
+
+@pytest.fixture
+def judge() -> identity.Judge:
+    return identity.load("bundled")
+
+
+def calibrated(file: Path, judge: str = "bundled") -> calibration.Calibration:
+    rng = np.random.default_rng(0)
+    genuine, impostor = rng.normal(0.8, 0.1, 200), rng.normal(1.3, 0.1, 4000)
+    return calibration.fit(judge, weights.sha256(file), genuine, impostor, data="drawn", people=9, pictures=99)
+
+
+def crops(count: int, side: int = 128) -> np.ndarray:
+    """Cuts of one portrait, float32 (count, 3, side, side)."""
+    cuts = [Image.fromarray(astronaut()).crop((140 + 4 * n, 30, 300 + 4 * n, 190)) for n in range(count)]
+    stacked = np.stack([np.asarray(cut.resize((side, side))) for cut in cuts])
+    return np.ascontiguousarray(stacked.transpose(0, 3, 1, 2)).astype(np.float32) / np.float32(255)
+
+
+@pytest.fixture(scope="module")
+def onnx_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network drawn by code: what it is given, area-averaged to 4 x 4, as a vector."""
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper
+
+    pool = helper.make_node("AveragePool", ["face"], ["pooled"], kernel_shape=[28, 28], strides=[28, 28])
+    flat = helper.make_node("Flatten", ["pooled"], ["vector"])
+    inputs = [helper.make_tensor_value_info("face", TensorProto.FLOAT, ["n", 3, 112, 112])]
+    outputs = [helper.make_tensor_value_info("vector", TensorProto.FLOAT, ["n", 48])]
+    graph = helper.make_graph([pool, flat], "pooling", inputs, outputs)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    file = tmp_path_factory.mktemp("onnx") / "pooling.onnx"
+    onnx.save(model, file)
+    return file
+
+
+# ---- vectors ----
+
+
+def test_vectors_are_of_unit_length_and_of_the_kind_that_was_given(judge: identity.Judge) -> None:
+    given = crops(3)
+    vectors = judge.embed(given)
+    assert isinstance(vectors, np.ndarray) and vectors.dtype == np.float32 and vectors.shape == (3, 16)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    tensors = judge.embed(torch.from_numpy(given))
+    assert isinstance(tensors, torch.Tensor) and not tensors.requires_grad
+    assert np.array_equal(tensors.numpy(), vectors)
+
+
+def test_a_batch_gives_what_its_faces_give_one_by_one(judge: identity.Judge) -> None:
+    given = crops(identity.judges.BATCH + 2, 64)
+    together = judge.embed(given)
+    alone = np.concatenate([judge.embed(face[None]) for face in given])
+    assert np.abs(together - alone).max() < 1e-5
+
+
+def test_gradients_reach_the_picture(judge: identity.Judge) -> None:
+    """Against finite differences, along the gradient and along what it says of half of the pixels."""
+    rng = np.random.default_rng(0)
+    picture = torch.from_numpy(crops(1, 64))
+    target = torch.from_numpy(rng.normal(size=16).astype(np.float32))
+
+    def score(at: torch.Tensor) -> torch.Tensor:
+        return (judge.embed(at) @ target).sum()
+
+    leaf = picture.clone().requires_grad_()
+    score(leaf).backward()
+    assert leaf.grad is not None and leaf.grad.abs().max() > 1e-4
+    whole = leaf.grad / leaf.grad.abs().mean()
+    for way in (whole, whole * torch.from_numpy(rng.random(picture.shape) < 0.5)):
+        slope = float((leaf.grad * way).sum())
+        difference = float(score(picture + 5e-4 * way) - score(picture - 5e-4 * way)) / 1e-3
+        assert slope == pytest.approx(difference, rel=0.02)
+
+
+def test_half_precision_agrees(judge: identity.Judge) -> None:
+    given = torch.from_numpy(crops(2))
+    exact = judge.embed(given)
+    with torch.autocast("cpu", torch.bfloat16):
+        coarse = judge.embed(given)
+    assert coarse.dtype == torch.float32
+    assert not torch.equal(coarse, exact) and (coarse * exact).sum(dim=1).min() > 0.99
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (np.zeros((3, 64, 64), np.float32), r"\(N, 3, S, S\)"),
+        (np.zeros((1, 64, 64, 3), np.float32), r"\(N, 3, S, S\)"),
+        (np.zeros((1, 3, 64, 48), np.float32), r"\(N, 3, S, S\)"),
+        (np.zeros((0, 3, 64, 64), np.float32), r"\(N, 3, S, S\)"),
+        (np.zeros((1, 3, 64, 64), np.uint8), "uint8"),
+        (np.full((1, 3, 64, 64), 255, np.float32), "Divide bytes by 255"),
+        (np.full((1, 3, 64, 64), np.nan, np.float32), "Crops are in"),
+    ],
+)
+def test_other_crops_are_refused(wrong: np.ndarray, said: str, judge: identity.Judge) -> None:
+    with pytest.raises(EngineError, match=said):
+        judge.embed(wrong)
+
+
+def test_distances_are_those_of_unit_vectors(judge: identity.Judge) -> None:
+    distance = judge.distance(np.array([1.0, 0]), torch.tensor([[0.6, 0.8]]))
+    assert distance.cosine == pytest.approx(0.6) and distance.euclidean == pytest.approx(np.sqrt(0.8))
+    for a, b in (([1, 0], [3, 4]), ([1, 0], [1, 0, 0]), (np.eye(2), np.eye(2))):
+        with pytest.raises(EngineError, match=r"unit vectors|one judge"):
+            judge.distance(np.asarray(a, float), np.asarray(b, float))
+
+
+# ---- alignment ----
+
+
+def test_a_template_is_met_by_a_box() -> None:
+    left, top, right, bottom = box_of(TEMPLATE, (112, 112))
+    placed = (np.array(POINTS) - [left, top]) / [right - left, bottom - top] * 112 - 0.5
+    assert np.abs(placed - TEMPLATE).max() < 2.1
+    assert np.abs(placed.mean(axis=0) - np.mean(TEMPLATE, axis=0)).max() < 1e-6
+    assert np.allclose((left, top, right, bottom), BOX, atol=0.005)  # half a pixel
+    narrow = box_of(np.array(TEMPLATE) - [8, 0], (112, 96))
+    assert narrow[1::2] == pytest.approx((top, bottom)) and narrow[0] == pytest.approx(left + 8 / 112 * (right - left))
+
+
+def test_an_onnx_file_sees_what_its_sidecar_says(onnx_file: Path, tmp_path: Path) -> None:
+    about = SIDECAR | {"box": [0.25, 0.5, 0.5, 0.75], "mean": [127.5] * 3, "std": [128] * 3, "scale": 255}
+    (tmp_path / "pooling.json").write_text(json.dumps(about | {"kin": ["teacher"]}))
+    judge = identity.load(onnx_file, sidecar=tmp_path)
+    assert (judge.name, judge.size, judge.kin) == ("pooling", (112, 112), {"pooling", "teacher"})
+    given = crops(2, 448)  # the box is 112 pixels wide: nothing is resampled
+    part = (255 * given[:, :, 224:336, 112:224] - 127.5) / 128
+    expected = part.reshape(2, 3, 4, 28, 4, 28).mean(axis=(3, 5)).reshape(2, 48)
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    assert np.abs(judge.embed(given) - expected).max() < 1e-5
+    with pytest.raises(EngineError, match="no gradients"):
+        judge.embed(torch.from_numpy(given).requires_grad_())
+    with pytest.raises(WeightsError, match=r"no calibration.*faceinp identity calibrate"):
+        judge.same_person(*judge.embed(given))
+
+
+@pytest.mark.parametrize("broken", [{"size": None}, {"box": [0, 1]}, {"mean": [1]}, {"scale": "much"}])
+def test_a_broken_sidecar_is_named(broken: dict, onnx_file: Path, tmp_path: Path) -> None:
+    sidecar = tmp_path / "side.json"
+    with pytest.raises(WeightsError, match=r"side\.json"):
+        identity.load(onnx_file, sidecar=sidecar)
+    sidecar.write_text(json.dumps(SIDECAR | broken))
+    with pytest.raises(WeightsError, match=r"side\.json"):
+        identity.load(onnx_file, sidecar=sidecar)
+
+
+def test_a_file_that_is_no_network_is_named(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    (tmp_path / "broken.onnx").write_bytes(b"nothing")
+    (tmp_path / "broken.json").write_text(json.dumps(SIDECAR))
+    with pytest.raises(WeightsError, match=r"broken\.onnx cannot be read"):
+        identity.load(tmp_path / "broken.onnx")
+
+
+def test_dlib_sees_a_person_again() -> None:
+    pytest.importorskip("dlib")
+    pytest.importorskip("onnxruntime")
+    judge = identity.load("dlib")
+    found = faceinp.find_faces(astronaut())[0]
+    from faceinp import faces
+
+    crop = faces.align(astronaut(), np.zeros((512, 512), bool), faces.quad(found), 256).pixels
+    upright = crop.transpose(2, 0, 1).astype(np.float32) / np.float32(255)
+    same, darker, noise = judge.embed(
+        np.stack([upright, 0.7 * upright, np.random.default_rng(0).random(upright.shape, np.float32)])
+    )
+    assert judge.distance(same, darker).euclidean < 0.3 < judge.distance(same, noise).euclidean
+    assert judge.kin == {"dlib"} and not judge.differentiable
+
+
+# ---- kin ----
+
+
+def test_no_judge_is_kin_of_a_loss(judge: identity.Judge, onnx_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "pooling.json").write_text(json.dumps(SIDECAR | {"kin": ["mobilefacenet-foamliu"]}))
+    teacher = identity.load(onnx_file, sidecar=tmp_path)
+    for one, losses in (
+        (judge, ["bundled"]),
+        (judge, ["style", "../some/mobilefacenet-foamliu.onnx"]),
+        (teacher, ["bundled"]),
+        (teacher, ["pooling"]),
+    ):
+        with pytest.raises(EngineError, match="descend"):
+            identity.independent(one, losses)
+    identity.independent(judge, ["facenet", "style"])
+    identity.independent(judge, [])
+
+
+# ---- verdicts ----
+
+
+def test_a_verdict_is_by_the_judges_own_calibration(judge: identity.Judge) -> None:
+    near, far = np.eye(16)[0], np.eye(16)[1]
+    same, different = judge.same_person(near, near), judge.same_person(near, far)
+    assert same.same and same.probability > 0.99 and same.distance.euclidean == 0
+    assert not different.same and different.probability < 0.01
+    assert same.judge == "bundled" and same.false_match_rate == pytest.approx(0.01, abs=0.0005)
+    assert judge.same_person(near, near, false_match_rate=0.1).threshold > same.threshold
+    for verdict in (same, different):
+        assert identity.CAVEAT in str(verdict)
+    with pytest.raises(EngineError, match=r"0\.001, 0\.01, 0\.1"):
+        judge.same_person(near, far, false_match_rate=0.05)
+
+
+def test_a_calibration_of_other_weights_is_refused(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.json"
+    replace(calibrated(folder / "embedding.safetensors"), fingerprint="0" * 64).write(other)
+    judge = identity.load("bundled", calibration=other)
+    with pytest.raises(WeightsError, match="other weights"):
+        judge.same_person(np.eye(16)[0], np.eye(16)[1])
+
+
+# ---- fetching ----
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A folder, and the address it is served at on this machine."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    handler = partial(_Quiet, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield folder, f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def serve(monkeypatch: pytest.MonkeyPatch, folder: Path, address: str, content: bytes) -> weights.Remote:
+    """Serve ``content`` as FaceNet's file; its checksum becomes the recorded one."""
+    remote = weights.REMOTE["facenet"]
+    file = folder / remote.file
+    file.write_bytes(content)
+    remote = replace(remote, sha256=weights.sha256(file), size=len(content))
+    monkeypatch.setitem(weights.REMOTE, "facenet", remote)
+    monkeypatch.setenv("FACEINP_WEIGHTS_URL", address)
+    return remote
+
+
+def test_weights_are_fetched_once(served: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, address = served
+    remote = serve(monkeypatch, folder, address, bytes(3_000_000))
+    steps: list[tuple[int, int]] = []
+    file = weights.fetch("facenet", lambda done, total: steps.append((done, total)))
+    assert file == weights.cache() / remote.file and file.read_bytes() == bytes(3_000_000)
+    assert steps[-1] == (3_000_000, 3_000_000) and steps == sorted(steps) and len(steps) > 1
+    (folder / remote.file).unlink()
+    assert weights.fetch("facenet") == file  # from the cache
+    file.write_bytes(b"damaged")
+    with pytest.raises(WeightsError, match="cannot be fetched"):
+        weights.fetch("facenet")
+    (folder / remote.file).write_bytes(bytes(3_000_000))
+    assert weights.sha256(weights.fetch("facenet")) == remote.sha256  # a damaged copy is replaced
+
+
+@pytest.mark.parametrize("content", [b"another file of this size", b"short", bytes(5_000_000)])
+def test_what_has_another_checksum_is_not_kept(
+    content: bytes, served: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, address = served
+    remote = serve(monkeypatch, folder, address, b"the file as it should be.")
+    (folder / remote.file).write_bytes(content)
+    with pytest.raises(WeightsError, match="checksum"):
+        weights.fetch("facenet")
+    assert list(weights.cache().iterdir()) == []
+
+
+def test_without_a_network_the_way_on_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACEINP_WEIGHTS_URL", "http://127.0.0.1:9")  # nobody listens there
+    with pytest.raises(WeightsError, match=r"cannot be fetched from http://127\.0\.0\.1:9/.*by hand"):
+        identity.load("facenet")
+
+
+def test_facenet_is_fetched_loaded_and_differentiable(
+    served: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The released file's layout, with random weights: a pickle of tensors, with the classes of its training."""
+    from facenet_pytorch import InceptionResnetV1
+
+    folder, address = served
+    torch.manual_seed(0)
+    network = InceptionResnetV1(classify=True, num_classes=7).eval()
+    torch.save(network.state_dict(), tmp_path / "state.pt")
+    serve(monkeypatch, folder, address, (tmp_path / "state.pt").read_bytes())
+    judge = identity.load("facenet")
+    given = torch.from_numpy(crops(2)).requires_grad_()
+    vectors = judge.embed(given)
+    vectors[:, 0].sum().backward()
+    assert vectors.shape == (2, 512) and given.grad is not None and given.grad.abs().sum() > 0
+    assert (judge.name, judge.size, judge.differentiable) == ("facenet", (160, 160), True)
+    assert not identity.load("auto").notes[0].startswith("FaceNet") and identity.load("auto").name == "bundled"
+    calibrated(judge.weights, "facenet").write(weights.cache() / "facenet.json")
+    chosen = identity.load("auto")  # cached and calibrated
+    assert (chosen.name, chosen.notes) == ("facenet", ())
+    assert chosen.same_person(*vectors.detach()).judge == "facenet"
+
+
+def test_a_pickle_with_code_is_not_run(
+    served: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Code:
+        def __reduce__(self) -> tuple:
+            return (Path.touch, (tmp_path / "ran",))
+
+    folder, address = served
+    torch.save({"conv2d_1a.conv.weight": Code()}, tmp_path / "state.pt")
+    serve(monkeypatch, folder, address, (tmp_path / "state.pt").read_bytes())
+    with pytest.raises(WeightsError, match="no FaceNet"):
+        identity.load("facenet")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_auto_says_when_the_bundled_judge_stands_in(judge: identity.Judge) -> None:
+    weights.cache().mkdir()
+    auto = identity.load()
+    assert auto.name == "bundled" and "not calibrated" in auto.notes[0]
+    calibrated(judge.weights, "facenet").write(weights.cache() / "facenet.json")
+    auto = identity.load()
+    assert auto.name == "bundled" and "cannot be fetched" in auto.notes[0]
+    assert auto.same_person(np.eye(16)[0], np.eye(16)[1]).notes == auto.notes
+
+
+def test_an_unknown_judge_and_missing_weights_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(EngineError, match=r"no judge 'magic'.*facenet, bundled, dlib"):
+        identity.load("magic")
+    with pytest.raises(WeightsError, match="no file"):
+        identity.load(tmp_path / "none.onnx")
+    save_file({"embedding/last.bias": torch.zeros(3)}, tmp_path / "embedding.safetensors")
+    monkeypatch.setenv("FACEINP_WEIGHTS", str(tmp_path))
+    with pytest.raises(WeightsError, match="no embedding network"):
+        identity.load("bundled")
+
+
+# ---- photos and the shell ----
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[str]:
+    Image.fromarray(astronaut()).save(tmp_path / "a.png")
+    Image.fromarray(astronaut()[:, ::-1]).save(tmp_path / "b.png")
+    return [str(tmp_path / "a.png"), str(tmp_path / "b.png")]
+
+
+def test_the_shell_compares_photos(photos: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["identity", photos[0], photos[0], "--judge", "bundled"]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("Probably one person, says bundled: probability 100.0%") and identity.CAVEAT in said.out
+    assert main(["identity", *photos, "--aligned", "--false-match-rate", "0.1"]) == 0
+    said = capsys.readouterr()
+    assert "note: The bundled judge looked. (FaceNet is not calibrated here" in said.err
+    assert "at 10.0% false matches" in said.out
+
+
+def test_comparing_finds_the_largest_face(judge: identity.Judge) -> None:
+    photo = astronaut()
+    alone = np.zeros((512, 900, 3), np.uint8)
+    alone[:, :512] = photo
+    small = np.zeros_like(alone)
+    small[:300, 600:900] = 0.6 * np.asarray(Image.fromarray(photo[:, ::-1]).resize((300, 300)))
+    both, first, second = (identity.compare(photo, other, judge).distance for other in (alone + small, alone, small))
+    assert both.euclidean == pytest.approx(first.euclidean, abs=1e-3) and second.euclidean > first.euclidean + 0.01
+    with pytest.raises(NoFaceError, match="second photo"):
+        identity.compare(photo, np.zeros((200, 200, 3), np.uint8), judge)
+
+
+def test_mistakes_have_their_exit_codes(photos: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["identity", *photos, "--judge", "magic"]) == 5
+    assert main(["identity", *photos, "--judge", "facenet"]) == 6
+    assert main(["identity", *photos, "--false-match-rate", "0.5", "--judge", "bundled"]) == 5
+    assert main(["identity", photos[0], "missing.png", "--judge", "bundled"]) == 2
+    assert all(line.startswith("faceinp: ") for line in capsys.readouterr().err.splitlines())
