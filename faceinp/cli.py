@@ -212,6 +212,7 @@ def _evaluate_masks(args: argparse.Namespace) -> None:
         masks=args.masks or masks.MASKS,
         judges=judges,
         pictures=args.pictures,
+        features=args.features,
         seed=args.seed,
     )
 
@@ -381,6 +382,9 @@ def _add_evaluate(commands: Any) -> None:
     masks.add_argument("--masks", type=_names, metavar="A,B", help="names of `faceinp masks` (default: the paper's)")
     masks.add_argument("--pictures", type=int, default=200, help="how many")
     masks.add_argument("--judges", type=_names, default=(), metavar="A,B", help="calibrated judges of identity")
+    masks.add_argument(
+        "--features", type=Path, help="SqueezeNet 1.0 as safetensors, for Frechet distances (default: none)"
+    )
     frechet = _command(commands, "frechet", _frechet, "Frechet distance between the generator's faces and real ones")
     frechet.add_argument(
         "--weights", type=Path, required=True, help="SqueezeNet 1.0 as safetensors: it sees the features"

@@ -135,8 +135,8 @@ def test_mirrored_faces_keep_their_points_on_the_face(some_faces):
 
 def test_a_run_learns_is_packed_and_fills(tmp_path, some_faces, shipped):
     config = CompletionRun(
-        data=("-",), out=str(tmp_path / "run"), steps=12, batch=4, side=32, width=8, patch_width=4, adversarial=0.01,
-        matching=1.0, variation=0.01, precision="fp32", preview_every=12, rate=3e-3,
+        data=("-",), out=str(tmp_path / "run"), steps=12, batch=4, side=32, width=8, patch_width=4, predicted=0,
+        adversarial=0.01, matching=1.0, variation=0.01, precision="fp32", preview_every=12, rate=3e-3,
     )  # fmt: skip
     checkpoint = loop.train(CompletionTask(config, some_faces, some_faces), config, say=lambda _: None)
     lines = [json.loads(line) for line in (tmp_path / "run" / loop.LOG).read_text().splitlines()]
@@ -154,7 +154,7 @@ def test_a_run_learns_is_packed_and_fills(tmp_path, some_faces, shipped):
 
 
 def test_a_weight_of_0_leaves_its_network_out(some_faces):
-    task = CompletionTask(CompletionRun(side=32, width=8, patch_width=4, batch=4), some_faces, some_faces)
+    task = CompletionTask(CompletionRun(side=32, width=8, patch_width=4, batch=4, predicted=0), some_faces, some_faces)
     terms = task.step(0, 0, loop.Context(_accelerator(), "fp32"))
     assert set(terms) == {"loss", "hole"}
 

@@ -6,12 +6,16 @@ import tarfile
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 
-from faceinp import identity, presets
-from faceinp.errors import EngineError
-from faceinp.evaluate import masks
+from faceinp import identity, metrics, presets
+from faceinp.errors import DataError, EngineError
+from faceinp.evaluate import frechet, masks
 from faceinp.identity import calibration
+from faceinp.nets.squeezenet import SqueezeNet
+from faceinp.train.data import load as data_of
 
 PEOPLE, PICTURES = 3, 6
 
@@ -56,7 +60,7 @@ def test_rows_say_how_near_the_picture_and_the_person(folder, tmp_path):
     said = []
     rows = masks.run(
         str(folder / "*.tar"), tmp_path / "out", ["telea", "mirror"], ["7", "centre"], [Colours(tmp_path)], 5,
-        said.append, seed=1,
+        say=said.append, seed=1,
     )  # fmt: skip
     assert [(row.engine, row.mask) for row in rows[1:]] == [
         ("telea", "7"), ("telea", "centre"), ("mirror", "7"), ("mirror", "centre"),
@@ -73,10 +77,24 @@ def test_rows_say_how_near_the_picture_and_the_person(folder, tmp_path):
     assert said[-1] == table
 
 
+def test_the_frechet_distance_is_to_the_pictures_that_are_not_measured(folder, tmp_path):
+    torch.manual_seed(0)
+    save_file(SqueezeNet().state_dict(), tmp_path / "features.safetensors")
+    data, out, features = str(folder / "*.tar"), tmp_path / "out", tmp_path / "features.safetensors"
+    rows = masks.run(data, out, ["telea"], ["random-60", "centre"], (), 3, features, lambda _: None)
+    faces = data_of(data, masks.SIZE).pictures[np.random.default_rng(0).permutation(PICTURES)]
+    seen = frechet.features(faces, frechet.load_squeezenet(features))
+    assert rows[0].frechet == pytest.approx(metrics.frechet_distance(seen[:3], seen[3:]))
+    assert rows[1].frechet != rows[0].frechet != rows[2].frechet
+    assert "Frechet distance" in (out / "masks.md").read_text()
+    with pytest.raises(DataError, match="lower --pictures"):
+        masks.run(data, out, ["telea"], ["centre"], (), 6, features, lambda _: None)
+
+
 def test_a_judge_that_taught_the_engine_is_refused(folder, tmp_path, monkeypatch):
     from faceinp.engines import classical
 
     judge = Colours(tmp_path)
     monkeypatch.setattr(classical.Telea, "taught_by", ("colours",), raising=False)
     with pytest.raises(EngineError, match="kin of colours"):
-        masks.run(str(folder / "*.tar"), tmp_path / "out", ["telea"], ["centre"], [judge], 2, lambda _: None)
+        masks.run(str(folder / "*.tar"), tmp_path / "out", ["telea"], ["centre"], [judge], 2, say=lambda _: None)

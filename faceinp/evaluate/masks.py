@@ -2,7 +2,9 @@
 
 Composite PSNR and SSIM over the whole picture, and the share of fills that a judge takes for the same person at 1 %
 false matches: against the same picture (the paper's Table 4), which a pasted ear can please, and against other pictures
-of the person (Table 5), the honest one. Masks are made from the shards' own landmarks; engines see none of those.
+of the person (Table 5), the honest one. With a feature network, the Frechet distance to other photographs, too: it
+tells sharp fills from blurs, which PSNR does not. Masks are made from the shards' own landmarks; engines see none of
+those.
 """
 
 import json
@@ -13,11 +15,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from faceinp import identity, metrics, presets
 from faceinp.engines.base import Engine, load_engine
-from faceinp.evaluate import quick
+from faceinp.errors import DataError
+from faceinp.evaluate import frechet, quick
 from faceinp.evaluate.quick import Measure, Say
 from faceinp.train import data as shards
 
@@ -37,7 +41,8 @@ class Row:
     """One engine on one mask; means with 95 % bootstrap intervals over people.
 
     hidden: mean share of the picture. psnr (dB), ssim: of the composite. same, other: share taken for the same person,
-    against the same picture and against the person's other pictures, by judge.
+    against the same picture and against the person's other pictures, by judge. frechet: distance of the fills' features
+    to those of the data's other pictures, untouched; None where it was not asked for.
     """
 
     engine: str
@@ -47,6 +52,7 @@ class Row:
     ssim: Measure
     same: dict[str, Measure]
     other: dict[str, Measure]
+    frechet: float | None
     pictures: int
     people: int
     seconds_per_picture: float
@@ -64,6 +70,7 @@ def run(
     masks: Sequence[str] = MASKS,
     judges: Sequence[identity.Judge] = (),
     pictures: int = 200,
+    features: str | Path | None = None,
     say: Say = print,
     *,
     seed: int = 0,
@@ -71,6 +78,7 @@ def run(
     """Measure ``engines`` on ``pictures`` faces of ``data``, drawn by ``seed``.
 
     masks: names of ``presets``. judges: calibrated ones; one that is kin of a network in an engine's loss is refused.
+    features: SqueezeNet 1.0 as safetensors, for Frechet distances; it needs more faces than ``pictures``.
     Writes ``masks.jsonl``, ``masks.md`` and, to look at, ``ENGINE.png`` into ``out``.
     Raises DataError for faces without landmarks, EngineError for kin, WeightsError for a judge without calibration.
     """
@@ -84,9 +92,10 @@ def run(
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     whole = [_People(judge, faces, people) for judge in judges]
+    others = _Others(features, faces, chosen) if features else None
     photos = np.ascontiguousarray(faces.pictures[chosen].permute(0, 2, 3, 1).numpy())
     names = [people[n] for n in chosen]
-    rows = [_untouched(whole, chosen, names, seed)] if whole else []
+    rows = [_untouched(whole, others, photos, chosen, names, seed)] if whole or others else []
     with (folder / "masks.jsonl").open("w") as lines:
         for name, engine in ready.items():
             sheet = []
@@ -111,6 +120,7 @@ def run(
                         **{key: quick.summary(values, names) for key, values in measured.items()},
                         same={judge: quick.summary(same, names) for judge, (same, _) in accepted.items()},
                         other={judge: _among(other, names) for judge, (_, other) in accepted.items()},
+                        frechet=others.distance(filled) if others else None,
                         pictures=len(chosen), people=len(set(names)), seconds_per_picture=seconds,
                         runtime=engine.runtime, seed=seed, machine=quick.machine(), date=quick.today(),
                         version=quick.version(),
@@ -153,6 +163,21 @@ class _People:
         )
 
 
+class _Others:
+    """The data's pictures that are not measured, as a feature network sees them."""
+
+    def __init__(self, network: str | Path, faces: shards.Faces, chosen: NDArray[np.intp]) -> None:
+        rest = np.setdiff1d(np.arange(len(faces)), chosen)
+        if len(rest) < 2:
+            raise DataError(f"A Frechet distance needs faces to compare with; lower --pictures under {len(faces) - 1}.")
+        self.network = frechet.load_squeezenet(network)
+        self.features = frechet.features(faces.pictures[rest], self.network)
+
+    def distance(self, pictures: NDArray[np.uint8]) -> float:
+        seen = frechet.features(torch.from_numpy(pictures).permute(0, 3, 1, 2), self.network)
+        return metrics.frechet_distance(seen, self.features)
+
+
 def _fill(engine: Engine, photos: NDArray[np.uint8], holes: NDArray[np.bool_], seed: int) -> NDArray[np.uint8]:
     """Composites, uint8 (N, 256, 256, 3), at the engine's own size."""
     side = min(SIZE, engine.largest)
@@ -170,7 +195,14 @@ def _fill(engine: Engine, photos: NDArray[np.uint8], holes: NDArray[np.bool_], s
     return filled
 
 
-def _untouched(whole: Sequence[_People], chosen: NDArray[np.intp], names: Sequence[str], seed: int) -> Row:
+def _untouched(
+    whole: Sequence[_People],
+    others: _Others | None,
+    photos: NDArray[np.uint8],
+    chosen: NDArray[np.intp],
+    names: Sequence[str],
+    seed: int,
+) -> Row:
     """The row that no engine can pass: the faces themselves."""
     nothing = Measure(None, None, None)
     other = {}
@@ -184,8 +216,8 @@ def _untouched(whole: Sequence[_People], chosen: NDArray[np.intp], names: Sequen
         )
     same = {one.judge.name: Measure(1.0, None, None) for one in whole}
     return Row(
-        UNTOUCHED, "", 0.0, nothing, nothing, same, other, len(chosen), len(set(names)), 0.0, "", seed, quick.machine(),
-        quick.today(), quick.version(),
+        UNTOUCHED, "", 0.0, nothing, nothing, same, other, others.distance(photos) if others else None, len(chosen),
+        len(set(names)), 0.0, "", seed, quick.machine(), quick.today(), quick.version(),
     )  # fmt: skip
 
 
@@ -219,6 +251,9 @@ def markdown(rows: Sequence[Row]) -> str:
             parts.append(f"## Same person, says {judge}, against {about}\n")
             cells = {n: _cell(getattr(r, column)[judge], "{:.0%}") for n, r in enumerate(rows)}
             parts.append(_table(rows, masks, cells))
+    if rows[-1].frechet is not None:
+        parts.append("## Frechet distance to other photographs (SqueezeNet features)\n")
+        parts.append(_table(rows, masks, {n: f"{r.frechet:,.0f}" for n, r in enumerate(rows)}))
     return "\n".join(parts)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from faceinp import losses, weights
 from faceinp.errors import DataError
 from faceinp.nets import completion, embedding
-from faceinp.nets.landmarks import MIRROR
+from faceinp.nets.landmarks import MIRROR, SEEN, Landmarks
 from faceinp.nets.patchgan import PatchDiscriminator
 from faceinp.nets.squeezenet import SqueezeNet
 from faceinp.train import data, holes, loop
@@ -41,6 +41,9 @@ class CompletionRun(loop.Run):
     variation: float = field(default=0.0, metadata={"help": "weight of the total variation"})
     features: str = field(default="", metadata={"help": "SqueezeNet 1.0 on ImageNet as safetensors"})
     jitter: float = field(default=0.006, metadata={"help": "noise on the landmarks, in shares of the side"})
+    predicted: float = field(
+        default=0.5, metadata={"help": "share of a batch that is led by the shipped predictor's landmarks"}
+    )
     landmarks: bool = field(default=True, metadata={"help": "give the landmarks to the network"})
 
 
@@ -63,13 +66,18 @@ class CompletionTask:
         }
         self.seen = _frozen(_features(config.features)) if config.perceptual or config.style else None
         self.judge = _frozen(_judge()) if config.identity else None
+        self.predictor = _frozen(_predictor(config.side)) if config.predicted else None
 
     def step(self, step: int, rank: int, context: loop.Context) -> dict[str, Tensor]:
         config, device = self.config, context.device
         seed = (config.seed, step, rank)
         pictures, points = drawn(self.faces, config.batch, seed, device)
         hole = holes.draw(points, config.side, seed=seed).float()
-        maps = self._maps(_jittered(points, config.jitter, seed))
+        points = _jittered(points, config.jitter, seed)
+        led = round(config.predicted * config.batch)
+        if self.predictor is not None and led:
+            points[:led] = _predicted(self.predictor, pictures[:led], hole[:led])
+        maps = self._maps(points)
         loop.set_rate(self.optimizers["generator"], config.rate * loop.cosine(step, config.steps))
         generator, discriminator = self.networks["generator"], self.networks["discriminator"]
         with context.autocast():
@@ -135,7 +143,7 @@ class CompletionTask:
         device = next(generator.parameters()).device
         pictures, points = self.held_back.pictures.to(device).float() / 255, self.held_back.points.to(device)
         hole = holes.draw(points, self.config.side, seed=(self.config.seed, 5)).float()
-        maps = self._maps(points)
+        maps = self._maps(points if self.predictor is None else _predicted(self.predictor, pictures, hole))
         parts = zip(pictures.split(16), hole.split(16), maps.split(16), strict=True)
         return pictures, hole, maps, torch.cat([generator(p, h, m) for p, h, m in parts])
 
@@ -185,6 +193,13 @@ def _jittered(points: Tensor, jitter: float, seed: tuple[int, ...]) -> Tensor:
     return points + torch.from_numpy(together + alone).to(points)
 
 
+@torch.no_grad()
+def _predicted(predictor: Landmarks, pictures: Tensor, hole: Tensor) -> Tensor:
+    """The landmarks that the engine goes by, guessed where the hole hides them: points (N, 68, 2)."""
+    points: Tensor = predictor.to(pictures.device)(pictures, hole)
+    return points
+
+
 def _faces(pictures: Tensor) -> Tensor:
     return embedding.resample(pictures, embedding.BOX, (embedding.SIZE, embedding.SIZE))
 
@@ -201,6 +216,14 @@ def _judge() -> embedding.Embedding:
     config, tensors = weights.packed(weights.path("embedding"))
     network = embedding.Embedding(**config)
     network.load_state_dict(weights.under(tensors, "embedding/"))
+    return network
+
+
+def _predictor(side: int) -> Landmarks:
+    if side % SEEN:
+        raise DataError(f"The landmark predictor looks at multiples of {SEEN} pixels. Set --predicted 0, or --side.")
+    network = Landmarks(side)
+    network.load_state_dict(weights.under(weights.packed(weights.path("landmarks"))[1], "landmarks/"))
     return network
 
 

@@ -106,7 +106,7 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
     accelerator = Accelerator()
     context = Context(accelerator)
     if config.init:
-        load_networks(task, config.init)
+        load_networks(task, config.init, say)
     averages = {name: copy.deepcopy(task.networks[name]).eval().to(accelerator.device) for name in task.averaged}
     for name, network in task.networks.items():
         task.networks[name] = accelerator.prepare(network)
@@ -209,13 +209,18 @@ def restore(task: Task, averages: dict[str, nn.Module], path: Path, accelerator:
     return int(metadata["step"])
 
 
-def load_networks(task: Task, path: str) -> None:
-    """Start from shipped weights: every network of the task, optimisers fresh."""
+def load_networks(task: Task, path: str, say: Callable[[str], None] = print) -> None:
+    """Start from shipped weights, optimisers fresh. What is never shipped (no average of it is kept) may be missing:
+    it starts anew, and that is said.
+    """
     _, tensors = read_tensors(path)
     for name, network in task.networks.items():
         state = under(tensors, f"{name}/")
         if not state:
-            raise WeightsError(f"{path} holds no {name!r}. --init needs all of: {', '.join(task.networks)}.")
+            if name in task.averaged:
+                raise WeightsError(f"{path} holds no {name!r}. --init needs: {', '.join(task.averaged)}.")
+            say(f"{path} holds no {name!r}: it starts anew")
+            continue
         network.load_state_dict(
             {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
         )
