@@ -8,11 +8,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 from torch.nn import functional
 
-from faceinp.errors import DataError
+from faceinp import weights
+from faceinp.errors import DataError, WeightsError
 from faceinp.nets import embedding
-from faceinp.train import data, loop
+from faceinp.train import data, loop, pack
 from faceinp.train import embedding as training
 
 EYES, MOUTH = (36, 48), (48, 68)
@@ -164,6 +166,16 @@ def test_a_run_learns_from_the_teacher(tmp_path, faces, teacher):
     assert {"distillation", "imitation", "recognition"} <= set(lines[-1])
     assert lines[-1]["distillation"] < 1.05
     assert list((tmp_path / "run" / "previews").iterdir())
+
+    packed, said = pack.pack(tmp_path / "run", tmp_path / "packed" / "embedding.safetensors"), []
+    again = training.EmbeddingTask(run, faces, lessons)
+    loop.load_networks(again, str(packed), said.append)  # the people's directions are not shipped: they start anew
+    assert len(said) == 1 and "'people'" in said[0]
+    shipped = weights.read_tensors(packed)[1]["embedding/last.weight"].float()
+    assert torch.equal(again.networks["embedding"].last.weight, shipped)
+    save_file({"people/directions": torch.zeros(4, 16)}, tmp_path / "none.safetensors")
+    with pytest.raises(WeightsError, match="'embedding'"):
+        loop.load_networks(again, str(tmp_path / "none.safetensors"))
 
 
 def test_a_face_and_its_mirror_image_are_one_to_the_judge():
