@@ -332,9 +332,8 @@ def _add_fields(parser: argparse.ArgumentParser, config: Any) -> None:
         about = field.metadata.get("help", "").replace("%", "%%")
         kind = kinds[field.name]
         if kind is bool:
-            parser.add_argument(
-                *flags, action=argparse.BooleanOptionalAction if field.default else "store_true", help=about
-            )
+            action = argparse.BooleanOptionalAction if field.default else "store_true"
+            parser.add_argument(*flags, action=action, default=field.default, help=about)
             continue
         required = field.name in REQUIRED and not field.default
         several = typing.get_origin(kind) is tuple

@@ -1,6 +1,7 @@
 """The shell command: what it writes, says and returns."""
 
 import dataclasses
+import importlib
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ from PIL import Image
 from skimage import data as pictures
 
 import faceinp
-from faceinp import weights
+from faceinp import cli, weights
 from faceinp.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -161,6 +162,18 @@ def test_a_training_has_a_flag_for_each_field(capsys: pytest.CaptureFixture[str]
     for field in dataclasses.fields(DcganRun):
         assert f"--{field.name.replace('_', '-')}" in said
         assert field.metadata["help"] in said
+
+
+@pytest.mark.parametrize("name", sorted(cli.TRAININGS))
+def test_a_training_without_flags_has_the_defaults_of_its_configuration(name: str) -> None:
+    module, kind, *_ = cli.TRAININGS[name]
+    config = getattr(importlib.import_module(module), kind)
+    needed = [f for f in dataclasses.fields(config) if f.name in cli.REQUIRED and not f.default]
+    argv = ["train", name, *(word for field in needed for word in (f"--{field.name}", "x"))]
+    args = vars(cli._parser(argv).parse_args(argv))
+    for field in dataclasses.fields(config):
+        if field not in needed:
+            assert args[field.name] == field.default and type(args[field.name]) is type(field.default), field.name
 
 
 def test_from_photos_to_a_training_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
