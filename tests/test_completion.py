@@ -14,7 +14,7 @@ from faceinp.nets import completion
 from faceinp.nets.landmarks import MIRROR, Landmarks
 from faceinp.nets.patchgan import PatchDiscriminator
 from faceinp.train import data, loop, pack
-from faceinp.train.completion import CompletionRun, CompletionTask, drawn
+from faceinp.train.completion import CompletionRun, CompletionTask, drawn, looked_at
 
 WIDTHS = {"small": 8, "large": 4}
 
@@ -151,6 +151,21 @@ def test_a_run_learns_is_packed_and_fills(tmp_path, some_faces, shipped):
     assert engine.fill(crops, masks).shape == crops.shape
     task = CompletionTask(config, some_faces, some_faces)
     loop.load_networks(task, str(file))  # --init takes what was packed, discriminator and all
+
+
+def test_the_discriminator_looks_at_the_hole_and_its_surroundings():
+    hole = torch.zeros(5, 1, 32, 32)
+    hole[0, :, 3:5, 28:30] = 1  # near a corner
+    hole[1, :, 14:18, 14:18] = 1
+    hole[2, :, ::7, ::5] = 1
+    hole[3] = 1  # and the last has none
+    places = torch.arange(32.0 * 32).view(1, 1, 32, 32).expand(5, -1, -1, -1)
+    seen = looked_at(hole, 16, (0, 1, 2))
+    for part, cut in zip(seen(hole)[:4], seen(places)[:4], strict=True):
+        assert part.any()
+        assert (cut[0, 0, 1:] - cut[0, 0, :-1] == 1).all() and (cut[0, 1:, 0] - cut[0, :-1, 0] == 32).all()
+    assert torch.equal(seen(places), looked_at(hole, 16, (0, 1, 2))(places))
+    assert torch.equal(looked_at(hole, 32, (0, 1, 3))(places), places)
 
 
 def test_a_weight_of_0_leaves_its_network_out(some_faces):

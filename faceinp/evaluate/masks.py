@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from faceinp import identity, metrics, presets
 from faceinp.engines.base import Engine, load_engine
@@ -134,7 +135,7 @@ def run(
                 say(f"{name}, mask {mask}: {rows[-1].psnr.mean:.2f} dB")
                 sheet.append(np.concatenate(list(filled[:SHOWN]), axis=1))
             small = cv2.resize(np.concatenate(sheet), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-            cv2.imwrite(str(folder / f"{name}.png"), small[..., ::-1])
+            Image.fromarray(small).save(folder / f"{name.replace('/', '-')}.png")  # an option may be a path
     table = markdown(rows)
     (folder / "masks.md").write_text(table)
     say(table)

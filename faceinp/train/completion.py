@@ -4,6 +4,7 @@ Reconstruction alone first (``--adversarial 0 --matching 0``), until it has sett
 losses that sharpen. A term whose weight is 0 costs nothing: its network is neither loaded nor run.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,9 @@ class CompletionRun(loop.Run):
     rate: float = field(default=5e-4, metadata={"help": "highest learning rate of the generator (Adam, cosine)"})
     rate_discriminator: float = field(default=2e-4, metadata={"help": "learning rate of the discriminator"})
     patch_width: int = field(default=32, metadata={"help": "channels of the discriminator's first layer"})
+    look: int = field(
+        default=0, metadata={"help": "side of the part around the hole that the discriminator looks at (0: everything)"}
+    )
     hole: float = field(default=1.0, metadata={"help": "weight of the reconstruction in the hole"})
     perceptual: float = field(default=0.0, metadata={"help": "weight of the perceptual loss (needs --features)"})
     style: float = field(default=0.0, metadata={"help": "weight of the style loss (needs --features)"})
@@ -86,9 +90,11 @@ class CompletionTask:
         terms: dict[str, Tensor] = {}
         fooled = config.adversarial > 0 or config.matching > 0
         if fooled:
+            part = looked_at(hole, config.look or config.side, seed)
+            real, generated_part, *rest = (part(x) for x in (pictures, composite, hole, maps))
             with context.autocast():
-                on_real, _ = discriminator(pictures, hole, maps)
-                on_generated, _ = discriminator(composite.detach(), hole, maps)
+                on_real, targets = discriminator(real, *rest)
+                on_generated, _ = discriminator(generated_part.detach(), *rest)
             terms["discriminator"] = losses.discrimination(on_real.float(), on_generated.float())
             context.update(terms["discriminator"], self.optimizers["discriminator"])
             discriminator.requires_grad_(False)
@@ -96,11 +102,9 @@ class CompletionTask:
             weighted = self._plain(generated, composite, pictures, hole)
         if fooled:
             with context.autocast():
-                logits, features = discriminator(composite, hole, maps)
-                with torch.no_grad():
-                    _, targets = discriminator(pictures, hole, maps)
+                logits, features = discriminator(generated_part, *rest)
             weighted["adversarial"] = config.adversarial, losses.adversarial(logits.float())
-            weighted["matching"] = config.matching, losses.matching(features, targets)
+            weighted["matching"] = config.matching, losses.matching(features, [target.detach() for target in targets])
         loss = torch.stack([weight * value for weight, value in weighted.values()]).sum()
         context.update(loss, self.optimizers["generator"])
         discriminator.requires_grad_(True)
@@ -183,6 +187,22 @@ def drawn(faces: data.Faces, count: int, seed: tuple[int, ...], device: torch.de
     return (
         torch.where(mirrored[:, None, None, None], pictures.flip(-1), pictures),
         torch.where(mirrored[:, None, None], turned, points),
+    )
+
+
+def looked_at(hole: Tensor, side: int, seed: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
+    """What cuts (N, C, S, S) to (N, C, side, side): each picture to a square around some pixel of its hole.
+
+    A discriminator of patches loses nothing by it: over many steps it sees every patch that holds a part of a hole.
+    """
+    rng = np.random.default_rng((*seed, 7))
+    whole, corners = hole.shape[-1], []
+    for one in hole[:, 0].cpu().numpy():
+        inside = np.flatnonzero(one)
+        middle = np.divmod(int(rng.choice(inside)) if inside.size else one.size // 2, whole)
+        corners.append([min(max(0, at - side // 2), whole - side) for at in middle])
+    return lambda x: torch.stack(
+        [one[:, top : top + side, left : left + side] for one, (top, left) in zip(x, corners, strict=True)]
     )
 
 
