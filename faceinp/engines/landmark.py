@@ -38,7 +38,9 @@ class Landmark(GuidedEngine):
             raise WeightsError(
                 f"{file or 'completion'} holds no completion network. Give one that `faceinp weights pack` made."
             )
-        self.generator = self._ready(completion.NETWORKS[config["network"]](config["width"]), tensors, "generator/")
+        self.mirror = bool(config.get("mirror"))
+        network = completion.NETWORKS[config["network"]](config["width"], self.mirror)
+        self.generator = self._ready(network, tensors, "generator/")
         self.taught_by = ("bundled",) if config.get("identity") else ()
         self.guided = bool(config.get("landmarks", True))
         _, tensors = weights.packed(weights.path("landmarks"))
@@ -65,7 +67,7 @@ class Landmark(GuidedEngine):
     ) -> NDArray[np.float32]:
         import torch
 
-        from faceinp.nets.completion import landmark_map
+        from faceinp.nets.completion import guides
 
         filled = np.empty_like(crops)
         for at in range(0, len(crops), BATCH):
@@ -74,8 +76,8 @@ class Landmark(GuidedEngine):
             pictures, holes, places = (
                 torch.from_numpy(np.ascontiguousarray(x[part])).to(self.device) for x in (crops, masks, points)
             )
-            maps = landmark_map(places, self.size)
-            maps = maps if self.guided else torch.zeros_like(maps)
-            filled[part] = self.generator(pictures, holes.float(), maps).cpu().numpy()
+            leading = guides(pictures, holes.float(), places, self.mirror)
+            leading = leading if self.guided else torch.zeros_like(leading)
+            filled[part] = self.generator(pictures, holes.float(), leading).cpu().numpy()
         progress(len(crops), len(crops))
         return filled

@@ -49,6 +49,7 @@ class CompletionRun(loop.Run):
         default=0.5, metadata={"help": "share of a batch that is led by the shipped predictor's landmarks"}
     )
     landmarks: bool = field(default=True, metadata={"help": "give the landmarks to the network"})
+    mirror: bool = field(default=False, metadata={"help": "give the face's other half to the network"})
 
 
 class CompletionTask:
@@ -59,8 +60,9 @@ class CompletionTask:
         torch.manual_seed(config.seed)
         self.config, self.faces = config, faces
         self.held_back = held_back.subset(range(min(VALIDATED, len(held_back))))
+        generator = completion.NETWORKS[config.network](config.width, config.mirror)
         self.networks: dict[str, nn.Module] = {
-            "generator": completion.NETWORKS[config.network](config.width).to(memory_format=torch.channels_last),
+            "generator": generator.to(memory_format=torch.channels_last),
             "discriminator": PatchDiscriminator(config.patch_width).to(memory_format=torch.channels_last),
         }
         rates = {"generator": config.rate, "discriminator": config.rate_discriminator}
@@ -81,16 +83,17 @@ class CompletionTask:
         led = round(config.predicted * config.batch)
         if self.predictor is not None and led:
             points[:led] = _predicted(self.predictor, pictures[:led], hole[:led])
-        maps = self._maps(points)
+        guides = self._guides(pictures, hole, points)
         loop.set_rate(self.optimizers["generator"], config.rate * loop.cosine(step, config.steps))
         generator, discriminator = self.networks["generator"], self.networks["discriminator"]
         with context.autocast():
-            generated = generator(pictures, hole, maps).float()
+            generated = generator(pictures, hole, guides).float()
         composite = torch.where(hole > 0, generated, pictures)
         terms: dict[str, Tensor] = {}
         fooled = config.adversarial > 0 or config.matching > 0
         if fooled:
-            part = looked_at(hole, config.look or config.side, seed)
+            part = looked_at(hole, min(config.look or config.side, config.side), seed)
+            maps = guides[:, : len(completion.GROUPS)]  # a mirrored half is the generator's to use, or not
             real, generated_part, *rest = (part(x) for x in (pictures, composite, hole, maps))
             with context.autocast():
                 on_real, targets = discriminator(real, *rest)
@@ -137,26 +140,28 @@ class CompletionTask:
             terms["variation"] = config.variation, losses.variation(composite, hole)
         return terms
 
-    def _maps(self, points: Tensor) -> Tensor:
-        maps = completion.landmark_map(points, self.config.side)
-        return maps if self.config.landmarks else torch.zeros_like(maps)
+    def _guides(self, pictures: Tensor, hole: Tensor, points: Tensor) -> Tensor:
+        guides = completion.guides(pictures, hole, points, self.config.mirror)
+        return guides if self.config.landmarks else torch.zeros_like(guides)
 
     @torch.no_grad()
     def _fill(self, generator: nn.Module) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The held-back faces, always with the same holes: pictures, holes, maps, generated."""
+        """The held-back faces, always with the same holes: pictures, holes, guides, generated."""
         device = next(generator.parameters()).device
         pictures, points = self.held_back.pictures.to(device).float() / 255, self.held_back.points.to(device)
         hole = holes.draw(points, self.config.side, seed=(self.config.seed, 5)).float()
-        maps = self._maps(points if self.predictor is None else _predicted(self.predictor, pictures, hole))
-        parts = zip(pictures.split(16), hole.split(16), maps.split(16), strict=True)
-        return pictures, hole, maps, torch.cat([generator(p, h, m) for p, h, m in parts])
+        points = points if self.predictor is None else _predicted(self.predictor, pictures, hole)
+        guides = self._guides(pictures, hole, points)
+        parts = zip(pictures.split(16), hole.split(16), guides.split(16), strict=True)
+        return pictures, hole, guides, torch.cat([generator(p, h, m) for p, h, m in parts])
 
     def preview(self, averages: dict[str, nn.Module]) -> Tensor:
-        """Held-back faces by row: masked, landmarks, generated, result, truth."""
-        pictures, hole, maps, generated = (x[:SHOWN] for x in self._fill(averages["generator"]))
+        """Held-back faces by row: masked, landmarks, the other half where it is given, generated, result, truth."""
+        pictures, hole, guides, generated = (x[:SHOWN] for x in self._fill(averages["generator"]))
         rows = [
             torch.where(hole > 0, 0.5, pictures),
-            maps.amax(dim=1, keepdim=True).expand(-1, 3, -1, -1),
+            guides[:, : len(completion.GROUPS)].amax(dim=1, keepdim=True).expand(-1, 3, -1, -1),
+            *([(guides[:, -4:-1] + 1) / 2] if self.config.mirror else []),
             generated,
             torch.where(hole > 0, generated, pictures),
             pictures,

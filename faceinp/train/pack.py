@@ -40,7 +40,7 @@ def pack(run: str | Path, out: str | Path, **options: int) -> Path:
     packed, kept = PACKERS[network](tensors, config, **options)
     about = {
         "network": network,
-        "config": json.dumps({name: config[name] for name in kept}),
+        "config": json.dumps({name: config[name] for name in kept if name in config}),
         "steps": metadata["step"],
         "batch": str(config["batch"]),
     }
@@ -76,7 +76,8 @@ def _average(
 
 def _completion(tensors: dict[str, Tensor], config: dict[str, Any]) -> tuple[dict[str, Tensor], Sequence[str]]:
     """The averaged generator, and the discriminator for those who train on."""
-    packed, kept = _average(tensors, config, network="generator", kept=("network", "width", "landmarks", "identity"))
+    settings = ("network", "width", "landmarks", "mirror", "identity")
+    packed, kept = _average(tensors, config, network="generator", kept=settings)
     packed |= {f"discriminator/{name}": value for name, value in weights.under(tensors, "discriminator/").items()}
     return packed, (*kept, "patch_width")
 
