@@ -4,9 +4,9 @@ A network is led by guides: maps of the landmarks and, where it was made for the
 (both papers name symmetry as what they lack).
 
 ``Small`` is ours: a U of bottleneck blocks whose cost is the same at every depth, for processors and browsers.
-``Large`` is the second paper's (L, ``docs/papers.md``; its parts are LaFIn's, Yang et al. 2019, with the attention of Zheng et
-al. 2019, arXiv 1903.04227): for GPUs. Both take the same inputs and give the same output, at any side that is a
-multiple of 16, and copy nothing: composites are the road's work.
+``Large`` is the second paper's (L, ``docs/papers.md``; its parts are LaFIn's, Yang et al. 2019, with the attention of
+Zheng et al. 2019, arXiv 1903.04227): for GPUs. Both take the same inputs and give the same output, at any side that is
+a multiple of 16, and copy nothing: composites are the road's work.
 """
 
 import torch
