@@ -88,6 +88,15 @@ def reconstruction(generated: Tensor, pictures: Tensor, hole: Tensor) -> Tensor:
     return ((generated - pictures).abs() * hole).sum(dim=(1, 2, 3)) / (3 * size)
 
 
+def as_shares(features: Sequence[Tensor], targets: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    """Both lists with each layer as shares of its targets' mean size: layers of any scale then count alike."""
+    scales = [target.abs().mean().clamp(min=1e-6) for target in targets]
+    return (
+        [a / scale for a, scale in zip(features, scales, strict=True)],
+        [b / scale for b, scale in zip(targets, scales, strict=True)],
+    )
+
+
 def perceptual(features: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
     """L (3): the mean distance |a - b| of feature maps (N, C, h, w), mean over layers; a scalar."""
     return torch.stack([(a - b).abs().mean() for a, b in zip(features, targets, strict=True)]).mean()

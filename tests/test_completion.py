@@ -13,6 +13,7 @@ import faceinp
 from faceinp import faces, losses, presets, weights
 from faceinp.errors import EngineError, WeightsError
 from faceinp.nets import completion
+from faceinp.nets.embedding import Embedding
 from faceinp.nets.landmarks import MIRROR, Landmarks
 from faceinp.nets.patchgan import PatchDiscriminator
 from faceinp.train import data, loop, pack
@@ -202,6 +203,7 @@ def test_a_run_learns_is_packed_and_fills(tmp_path, some_faces, shipped):
     assert list((tmp_path / "run" / "previews").iterdir())
     file = pack.pack(tmp_path / "run", tmp_path / "packed.safetensors")
     engine = faceinp.load_engine("landmark", file=file)
+    assert engine.taught_by == ()
     crops, masks = np.full((2, 3, 256, 256), 0.5, np.float32), np.zeros((2, 1, 256, 256), bool)
     masks[:, :, 100:150, 100:150] = True
     assert engine.fill(crops, masks).shape == crops.shape
@@ -222,6 +224,21 @@ def test_the_discriminator_looks_at_the_hole_and_its_surroundings():
         assert (cut[0, 0, 1:] - cut[0, 0, :-1] == 1).all() and (cut[0, 1:, 0] - cut[0, :-1, 0] == 32).all()
     assert torch.equal(seen(places), looked_at(hole, 16, (0, 1, 2))(places))
     assert torch.equal(looked_at(hole, 32, (0, 1, 3))(places), places)
+
+
+def test_a_judge_in_a_loss_is_told_by_the_engine(tmp_path, some_faces, shipped):
+    torch.manual_seed(0)
+    tensors = {f"embedding/{name}": value for name, value in Embedding().state_dict().items()}
+    save_file(tensors, shipped / "embedding.safetensors", {"config": "{}"})
+    config = CompletionRun(
+        out=str(tmp_path / "run"), steps=2, batch=4, side=32, width=8, patch_width=4, predicted=0, identity=0.1,
+        traits=0.1, precision="fp32", log_every=1,
+    )  # fmt: skip
+    loop.train(CompletionTask(config, some_faces, some_faces), config, say=lambda _: None)
+    first = json.loads((tmp_path / "run" / loop.LOG).read_text().splitlines()[0])
+    assert first["identity"] > 0 and first["traits"] > 0
+    engine = faceinp.load_engine("landmark", file=pack.pack(tmp_path / "run", tmp_path / "packed.safetensors"))
+    assert engine.taught_by == ("bundled",)
 
 
 def test_a_weight_of_0_leaves_its_network_out(some_faces):

@@ -41,7 +41,7 @@ class Landmark(GuidedEngine):
         self.mirror = bool(config.get("mirror"))
         network = completion.NETWORKS[config["network"]](config["width"], self.mirror)
         self.generator = self._ready(network, tensors, "generator/")
-        self.taught_by = ("bundled",) if config.get("identity") else ()
+        self.taught_by = tuple(config.get("taught_by", ()))
         self.guided = bool(config.get("landmarks", True))
         _, tensors = weights.packed(weights.path("landmarks"))
         self.predictor = self._ready(landmarks.Landmarks(self.size), tensors, "landmarks/")

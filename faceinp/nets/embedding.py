@@ -39,9 +39,21 @@ class Embedding(nn.Module):
         self.last = nn.Linear(features, embedding)
 
     def forward(self, faces: Tensor) -> Tensor:
-        features = self.stages(2 * faces - 1)  # the last map, (N, features, 7, 7)
-        vectors = self.last(self.norm(self.whole(self.activation(features))).flatten(1))
-        return functional.normalize(vectors, dim=1)
+        return self.vectors(self.stages(2 * faces - 1))
+
+    def layers(self, faces: Tensor) -> list[Tensor]:
+        """Outputs of every bottleneck block, (N, C, h, w) from 28 x 28 to 7 x 7, and of the last map."""
+        x, outputs = 2 * faces - 1, []
+        for module in self.stages:
+            x = module(x)
+            if isinstance(module, Bottleneck):
+                outputs.append(x)
+        return [*outputs, x]
+
+    def vectors(self, last_map: Tensor) -> Tensor:
+        """(N, features, 7, 7) -> unit vectors (N, embedding)."""
+        numbers = self.last(self.norm(self.whole(self.activation(last_map))).flatten(1))
+        return functional.normalize(numbers, dim=1)
 
 
 class Mirrored(nn.Module):

@@ -40,6 +40,7 @@ class CompletionRun(loop.Run):
     perceptual: float = field(default=0.0, metadata={"help": "weight of the perceptual loss (needs --features)"})
     style: float = field(default=0.0, metadata={"help": "weight of the style loss (needs --features)"})
     identity: float = field(default=0.0, metadata={"help": "weight of the identity loss (the bundled judge)"})
+    traits: float = field(default=0.0, metadata={"help": "weight of the perceptual loss on that judge's maps"})
     adversarial: float = field(default=0.0, metadata={"help": "weight of the adversarial loss"})
     matching: float = field(default=0.0, metadata={"help": "weight of the discriminator's feature matching"})
     variation: float = field(default=0.0, metadata={"help": "weight of the total variation"})
@@ -71,7 +72,7 @@ class CompletionTask:
             for name, network in self.networks.items()
         }
         self.seen = _frozen(_features(config.features)) if config.perceptual or config.style else None
-        self.judge = _frozen(_judge()) if config.identity else None
+        self.judge = _frozen(_judge()) if config.identity or config.traits else None
         self.predictor = _frozen(_predictor(config.side)) if config.predicted else None
 
     def step(self, step: int, rank: int, context: loop.Context) -> dict[str, Tensor]:
@@ -124,18 +125,17 @@ class CompletionTask:
             features = seen.layers(composite, DEEPEST)
             with torch.no_grad():
                 targets = seen.layers(pictures, DEEPEST)
-            # Each layer has its own scale: as shares of the mean activation they count alike.
-            scales = [target.mean().clamp(min=1e-6) for target in targets]
-            features = [a / scale for a, scale in zip(features, scales, strict=True)]
-            targets = [b / scale for b, scale in zip(targets, scales, strict=True)]
+            features, targets = losses.as_shares(features, targets)
             terms["perceptual"] = config.perceptual, losses.perceptual(features, targets)
             terms["style"] = config.style, losses.style(features, targets)
         if self.judge is not None:
             judge = self.judge.to(pictures.device)
-            vectors = judge(_faces(composite))
+            features = judge.layers(_faces(composite))
             with torch.no_grad():
-                originals = judge(_faces(pictures))
+                targets = judge.layers(_faces(pictures))
+            vectors, originals = judge.vectors(features[-1]), judge.vectors(targets[-1])
             terms["identity"] = config.identity, losses.identity(vectors.float(), originals.float())
+            terms["traits"] = config.traits, losses.perceptual(*losses.as_shares(features, targets))
         if config.variation:
             terms["variation"] = config.variation, losses.variation(composite, hole)
         return terms

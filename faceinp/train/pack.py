@@ -1,7 +1,7 @@
 """From a run's checkpoint to shipped weights: the averaged networks, half the bits, a checksum."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,10 +37,10 @@ def pack(run: str | Path, out: str | Path, **options: int) -> Path:
         tensors |= averages
         metadata |= {"step": chosen["step"]}
     config = json.loads(metadata["config"])
-    packed, kept = PACKERS[network](tensors, config, **options)
+    packed, settings = PACKERS[network](tensors, config, **options)
     about = {
         "network": network,
-        "config": json.dumps({name: config[name] for name in kept if name in config}),
+        "config": json.dumps(settings),
         "steps": metadata["step"],
         "batch": str(config["batch"]),
     }
@@ -51,38 +51,36 @@ def pack(run: str | Path, out: str | Path, **options: int) -> Path:
     return out
 
 
-# ---- one function a network: tensors of the checkpoint and the run's settings -> tensors to ship, settings kept ----
+# ---- one function a network: the checkpoint's tensors, the run's settings -> tensors to ship, settings to rebuild ----
+
+Packed = tuple[dict[str, Tensor], dict[str, Any]]
 
 
-def _dcgan(
-    tensors: dict[str, Tensor], config: dict[str, Any], batches: int = STATISTICS_BATCHES
-) -> tuple[dict[str, Tensor], Sequence[str]]:
+def _dcgan(tensors: dict[str, Tensor], config: dict[str, Any], batches: int = STATISTICS_BATCHES) -> Packed:
     """The averaged generator, whose batch-norm statistics are measured anew, and the discriminator."""
     generator = dcgan.Generator(config["latent"], config["width"])
     generator.load_state_dict(weights.under(tensors, "generator.average/"))
     measure_statistics(generator, config["latent"], batches)
     packed = {f"generator/{name}": value for name, value in generator.state_dict().items()}
     packed |= {f"discriminator/{name}": value for name, value in weights.under(tensors, "discriminator/").items()}
-    return packed, ("latent", "width")
+    return packed, {name: config[name] for name in ("latent", "width")}
 
 
-def _average(
-    tensors: dict[str, Tensor], config: dict[str, Any], *, network: str, kept: Sequence[str] = ()
-) -> tuple[dict[str, Tensor], Sequence[str]]:
-    """The moving average of ``network`` as it is; kept: settings it is rebuilt from."""
+def _average(tensors: dict[str, Tensor], config: dict[str, Any], *, network: str) -> Packed:
+    """The moving average of ``network`` as it is."""
     state = weights.under(tensors, f"{network}.average/")
-    return {f"{network}/{name}": value for name, value in state.items()}, kept
+    return {f"{network}/{name}": value for name, value in state.items()}, {}
 
 
-def _completion(tensors: dict[str, Tensor], config: dict[str, Any]) -> tuple[dict[str, Tensor], Sequence[str]]:
-    """The averaged generator, and the discriminator for those who train on."""
-    settings = ("network", "width", "landmarks", "mirror", "identity")
-    packed, kept = _average(tensors, config, network="generator", kept=settings)
+def _completion(tensors: dict[str, Tensor], config: dict[str, Any]) -> Packed:
+    """The averaged generator, and the discriminator for those who train on. taught_by: judges that were in a loss."""
+    packed, _ = _average(tensors, config, network="generator")
     packed |= {f"discriminator/{name}": value for name, value in weights.under(tensors, "discriminator/").items()}
-    return packed, (*kept, "patch_width")
+    settings = {name: config[name] for name in ("network", "width", "landmarks", "mirror", "patch_width")}
+    return packed, settings | {"taught_by": ["bundled"] if config["identity"] or config.get("traits") else []}
 
 
-PACKERS: dict[str, Callable[..., tuple[dict[str, Tensor], Sequence[str]]]] = {
+PACKERS: dict[str, Callable[..., Packed]] = {
     "dcgan": _dcgan,
     "landmarks": partial(_average, network="landmarks"),
     "embedding": partial(_average, network="embedding"),
