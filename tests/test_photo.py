@@ -151,12 +151,6 @@ def test_a_png_of_many_stripes_is_whole(depth: type) -> None:
         assert np.array_equal(deep_pixels(data), array.astype(np.uint16) * 257 + 3)
 
 
-def test_a_png_is_hardly_larger_than_pillows() -> None:
-    astronaut = skimage.data.astronaut()
-    ours = saving.encode(photo_.read(astronaut), astronaut, np.zeros((512, 512), bool), "png")
-    assert len(ours) < 1.15 * len(saved(Image.fromarray(astronaut), "PNG"))
-
-
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_turns_the_photo_once(format: str, orientation: int) -> None:
@@ -433,55 +427,6 @@ def test_places_without_a_photo_are_named(tmp_path: Path) -> None:
 def test_other_arrays_are_refused(array: np.ndarray) -> None:
     with pytest.raises(PhotoError):
         photo_.read(array)
-
-
-def test_writing_is_whole_or_not_at_all(tmp_path: Path) -> None:
-    photo = photo_.read(FACE)
-    target = tmp_path / "out.png"
-    target.write_bytes(b"before")
-    with pytest.raises(PhotoError, match="must be uint8"):
-        saving.write(target, photo, photo.pixels[:5], HOLE)
-    assert target.read_bytes() == b"before"
-    folder = tmp_path / "folder.png"
-    folder.mkdir()
-    with pytest.raises(PhotoError, match="folder"):
-        saving.write(folder, photo, photo.pixels, HOLE)
-    with pytest.raises(PhotoError, match=r"\.png.*\.webp.*\.jpg"):
-        saving.write(tmp_path / "out.gif", photo, photo.pixels, HOLE)
-    with pytest.raises(PhotoError, match="no folder"):
-        saving.write(tmp_path / "nowhere" / "out.png", photo, photo.pixels, HOLE)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["folder.png", "out.png"]
-    saving.write(target, photo, filled(photo), HOLE)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["folder.png", "out.png"]
-    assert np.array_equal(np.asarray(Image.open(target))[~HOLE], FACE[~HOLE])
-
-
-def test_a_failed_replacement_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(PhotoError, match="No space"):
-        saving.write(tmp_path / "out.png", photo_.read(FACE), FACE, HOLE)
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_link_is_written_through_and_permissions_are_ordinary(tmp_path: Path) -> None:
-    real, link, plain = tmp_path / "real.png", tmp_path / "link.png", tmp_path / "plain"
-    real.write_bytes(b"")
-    link.symlink_to(real)
-    plain.write_bytes(b"")
-    saving.write(link, photo_.read(FACE), FACE, HOLE)
-    assert link.is_symlink() and Image.open(real).size == (WIDTH, HEIGHT)
-    assert real.stat().st_mode == plain.stat().st_mode
-
-
-def test_what_a_format_cannot_hold_is_said() -> None:
-    long = photo_.read(np.zeros((1, 17_000), np.uint8))
-    with pytest.raises(PhotoError, match="Write PNG"):
-        saving.encode(long, long.pixels, np.zeros((1, 17_000), bool), "webp")
-    with pytest.raises(PhotoError, match="png, webp"):
-        saving.encode(long, long.pixels, np.zeros((1, 17_000), bool), "gif")
 
 
 def test_one_pixel_is_a_picture() -> None:

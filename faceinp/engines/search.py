@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -13,7 +12,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from faceinp import losses, weights
 from faceinp.engines.base import Progress
 from faceinp.errors import Cancelled
-from faceinp.nets.dcgan import Discriminator, Generator
+from faceinp.nets.dcgan import Discriminator, Generator, latents
 
 PREVIEW_EVERY = 25
 REALISM = 0.003  # weight of L_d in both papers
@@ -51,8 +50,7 @@ class Prior:
 
     def latents(self, count: int, seed: int) -> Tensor:
         """z of shape (count, latent) from N(0, 1), the same on every device."""
-        drawn = np.random.default_rng(seed).standard_normal((count, self.generator.latent), dtype=np.float32)
-        return torch.from_numpy(drawn).to(self.device)
+        return latents(count, self.generator.latent, seed).to(self.device)
 
 
 def load_limits(file: Path | None = None) -> losses.Limits:

@@ -19,7 +19,7 @@ from faceinp import weights as shipped
 from faceinp.errors import DataError, WeightsError
 from faceinp.evaluate import quick
 from faceinp.metrics import frechet_distance
-from faceinp.nets.dcgan import SIZE, Generator
+from faceinp.nets.dcgan import SIZE, Generator, latents
 from faceinp.nets.squeezenet import SIDE, SqueezeNet
 from faceinp.train import data as shards
 
@@ -139,7 +139,7 @@ def load_generator(path: str | Path) -> Generator:
 @torch.no_grad()
 def _samples(generator: Generator, count: int, seed: int) -> Tensor:
     """uint8, as the photographs: (count, 3, 64, 64)."""
-    z = torch.from_numpy(np.random.default_rng((seed, 1)).standard_normal((count, generator.latent), dtype=np.float32))
+    z = latents(count, generator.latent, (seed, 1))
     device = next(generator.parameters()).device
     return torch.cat([(255 * generator(part.to(device))).round().byte().cpu() for part in z.split(BATCH)])
 

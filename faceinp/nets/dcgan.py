@@ -3,6 +3,7 @@
 Pictures are in [0, 1] outside; the networks work in [-1, 1] and convert in their own first or last line.
 """
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -53,6 +54,11 @@ class Discriminator(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         return self.layers(2 * pictures - 1).flatten()
+
+
+def latents(count: int, latent: int, seed: int | tuple[int, ...]) -> Tensor:
+    """z of shape (count, latent) from N(0, 1): the same ones for a seed, whatever computes with them."""
+    return torch.from_numpy(np.random.default_rng(seed).standard_normal((count, latent), dtype=np.float32))
 
 
 def _initialise(module: nn.Module) -> None:

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceinp.nets.dcgan import SIZE, Discriminator, Generator
+from faceinp.nets.dcgan import SIZE, Discriminator, Generator, latents
 from faceinp.train import data, loop
 
 
@@ -68,11 +67,6 @@ class DcganTask:
 
     def validate(self, averages: dict[str, nn.Module]) -> dict[str, float]:
         return {}  # no held-back figure says how good samples look
-
-
-def latents(count: int, latent: int, seed: int | tuple[int, ...]) -> Tensor:
-    """z of shape (count, latent) from N(0, 1)."""
-    return torch.from_numpy(np.random.default_rng(seed).standard_normal((count, latent), dtype=np.float32))
 
 
 def train(config: DcganRun) -> None:

@@ -14,7 +14,6 @@ from faceinp import weights
 from faceinp.errors import DataError
 from faceinp.nets import dcgan
 from faceinp.train import loop
-from faceinp.train.dcgan import latents
 
 STATISTICS_BATCHES, STATISTICS_BATCH = 100, 128
 
@@ -100,7 +99,7 @@ def measure_statistics(generator: nn.Module, latent: int, batches: int) -> None:
         norm.momentum = None  # a plain average over all batches
     generator.train()
     for batch in range(batches):
-        generator(latents(STATISTICS_BATCH, latent, (3, batch)))
+        generator(dcgan.latents(STATISTICS_BATCH, latent, (3, batch)))
     generator.eval()
 
 
