@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from skimage.data import astronaut
 
-from faceinp import identity
+from faceinp import identity, weights
 from faceinp.cli import main
 from faceinp.errors import DataError, WeightsError
 from faceinp.identity import calibration
@@ -258,6 +258,7 @@ def test_calibrating_writes_the_file_its_judge_reads_and_a_plot(
     assert main([*argv, "-o", str(out)]) == 0
     said = capsys.readouterr().out
     made = calibration.Calibration.read(out)
+    assert json.loads((out.parent / weights.CHECKSUMS).read_text()) == {out.name: weights.sha256(out)}
     assert (made.judge, made.people, made.pictures, made.genuine, made.impostor) == ("bundled", 17, 51, 51, 1224)
     assert [(check.data, check.genuine) for check in made.checks] == [("drawn-val", 18), ("drawn faces", 0)]
     assert made.data == "drawn-train" and identity.CAVEAT in said and said.count("\n| ") == 5

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from faceinp import identity
+from faceinp import identity, weights
 from faceinp.evaluate.pairs import Pairs, embed, pairs, portraits
 from faceinp.identity import calibration
 from faceinp.identity.calibration import Calibration, Check
@@ -24,7 +24,7 @@ def run(
     strangers_are: str = "",
     say: Callable[[str], None] = print,
 ) -> Calibration:
-    """Calibrate ``judge`` on the people of ``data`` whom every training holds back; write ``out`` and a plot beside it.
+    """Calibrate ``judge`` on the people of ``data`` whom every training holds back; write ``out``, its checksum and a plot beside it.
 
     data: shards that networks are trained on, with identities. check: others with identities, that the thresholds are
     tried on. strangers: shards without identities, every picture of which is taken for another person's, to try how
@@ -52,6 +52,7 @@ def run(
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     fitted.write(out)
+    weights.record(out)
     plot(found, fitted, out.with_suffix(".png"))
     say(markdown(fitted))
     return fitted
