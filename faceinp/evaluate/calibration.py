@@ -24,7 +24,9 @@ def run(
     strangers_are: str = "",
     say: Callable[[str], None] = print,
 ) -> Calibration:
-    """Calibrate ``judge`` on the people of ``data`` whom every training holds back; write ``out``, its checksum and a plot beside it.
+    """Calibrate ``judge`` on the people of ``data`` whom every training holds back.
+
+    Writes ``out``, its checksum, and a plot beside it.
 
     data: shards that networks are trained on, with identities. check: others with identities, that the thresholds are
     tried on. strangers: shards without identities, every picture of which is taken for another person's, to try how
