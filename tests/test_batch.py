@@ -201,16 +201,18 @@ def test_on_a_cluster_a_killed_actor_loses_nothing(tmp_path: Path) -> None:
         (tmp_path / "in" / f"{number:03}.png").write_bytes(encoded(photo(number)))
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
-        killed = []
+        killed: list[int] = []
+
+        def is_actor(command: Path) -> bool:
+            return command.is_file() and b"ray::" in (text := command.read_bytes()) and b"_Actor" in text
 
         def kill_one() -> None:
-            while not list((tmp_path / "out" / "manifest").glob("*.jsonl")):
+            deadline = time.monotonic() + 120
+            while not list((tmp_path / "out" / "manifest").glob("*.jsonl")) and time.monotonic() < deadline:
                 time.sleep(0.05)
-            from ray.util.state import list_actors
-
-            alive = [actor for actor in list_actors() if actor.state == "ALIVE" and actor.pid]
-            os.kill(alive[0].pid, signal.SIGKILL)
-            killed.append(alive[0].pid)
+            actors = [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit() and is_actor(p / "cmdline")]
+            os.kill(actors[0], signal.SIGKILL)
+            killed.append(actors[0])
 
         killer = threading.Thread(target=kill_one)
         killer.start()

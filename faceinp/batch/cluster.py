@@ -1,5 +1,6 @@
 """The same workers as actors of Ray Data, on one machine or many."""
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -9,15 +10,16 @@ from faceinp.errors import DataError, MissingPackageError
 
 
 class _Actor:
-    """A worker as Ray Data calls it: a batch of parts in, a batch of their lines out."""
+    """A worker as Ray Data calls it: numbers of parts in, their lines as JSON out."""
 
-    def __init__(self, settings: Settings, done: Any) -> None:
+    def __init__(self, settings: Settings, shared: Any) -> None:
         import ray
 
-        self.worker, self.done = Worker(settings), ray.get(done)
+        self.worker = Worker(settings)
+        self.todo, self.done = ray.get(shared[0])  # in a list, else Ray would resolve it before it is here
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        return {"lines": [self.worker(part, self.done) for part in batch["item"]]}
+        return {"lines": [json.dumps(self.worker(self.todo[number], self.done)) for number in batch["id"]]}
 
 
 def on_ray(
@@ -33,15 +35,20 @@ def on_ray(
         raise MissingPackageError("ray", "ray") from error
     if not ray.is_initialized():
         try:
-            ray.init(address=address, log_to_driver=False, include_dashboard=False if address == "local" else None)
+            ray.init(address=address, log_to_driver=False)
         except (ConnectionError, ValueError) as error:
             raise DataError(
                 f"There is no Ray cluster at {address} ({error}). Start one, or use --ray local."
             ) from error
     ray.data.DataContext.get_current().enable_progress_bars = False
-    listed = ray.data.from_items(list(todo), override_num_blocks=None)
-    made = listed.repartition(max(1, listed.count())).map_batches(
-        _Actor, batch_size=1, fn_constructor_args=(settings, ray.put(done)), concurrency=workers, max_restarts=-1
+    parts = list(todo)
+    if not parts:
+        return
+    shared = ray.put((parts, done))
+    # One actor at least and no more than can be had: if actors took every core, nothing could feed them.
+    actors = ray.data.ActorPoolStrategy(min_size=1, max_size=workers)
+    made = ray.data.range(len(parts), override_num_blocks=len(parts)).map_batches(
+        _Actor, batch_size=1, fn_constructor_args=(settings, [shared]), compute=actors
     )
     for row in made.iter_rows():
-        yield row["lines"]
+        yield json.loads(row["lines"])
