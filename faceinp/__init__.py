@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 _PUBLIC = {  # name: module, or module:attribute where it has another name there
     "fill": "faceinp.pipeline",
+    "fill_many": "faceinp.pipeline",
     "Result": "faceinp.pipeline",
     "load_engine": "faceinp.engines.base",
     "list_engines": "faceinp.engines.base",

@@ -25,7 +25,7 @@ TRAININGS = {
     "completion": ("faceinp.train.completion", "CompletionRun", "train", "train the landmark-guided completion"),
 }
 # Which extra brings what a command imports.
-EXTRAS = {"train": "train", "data": "train", "evaluate": "eval", "identity": "eval"}
+EXTRAS = {"batch": "batch", "train": "train", "data": "train", "evaluate": "eval", "identity": "eval"}
 REQUIRED = ("data", "out")  # fields of a training's configuration that have no useful default
 
 
@@ -87,6 +87,28 @@ def _fill(args: argparse.Namespace) -> None:
         f"{args.out}: filled by {result.engine} ({result.runtime}) in {sum(result.timings.values()):.1f} s, "
         f"known pixels changed: {result.changed_pixels:,} of {result.known_pixels:,}"
     )
+
+
+def _batch(args: argparse.Namespace) -> None:
+    from faceinp.batch import run, worker
+
+    settings = worker.Settings(
+        out=args.out,
+        engine=args.engine,
+        options=dict(args.set or ()),
+        preset=args.preset or "",
+        from_alpha=args.mask_from_alpha,
+        seed=args.seed,
+        aligned=args.aligned,
+        blending=args.blend,
+        judge="" if args.judge == "none" else args.judge,
+        format=args.format,
+        threads=args.threads,
+    )
+    masks, workers = args.masks or "", args.workers
+    counted = run.run(args.source, settings, masks=masks, workers=workers, ray=args.ray, retry=args.retry)
+    if counted[worker.FAILED]:
+        _say(f"{counted[worker.FAILED]:,} photos failed; `{args.out}/manifest` says why")
 
 
 def _engines(args: argparse.Namespace) -> None:
@@ -245,6 +267,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"faceinp {faceinp.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_fill(_command(commands, "fill", _fill, "fill the hole in a face"))
+    _add_batch(_command(commands, "batch", _batch, "fill a folder of photos, or shards or tables of them"))
     _command(commands, "engines", _engines, "which engines there are, and whether they run here")
     _add_identity(commands, calibrate=argv[:2] == ["identity", "calibrate"])
     _command(commands, "masks", _masks, "which ready-made holes there are")
@@ -286,6 +309,26 @@ def _add_fill(parser: argparse.ArgumentParser) -> None:
         "--set", type=_setting, action="append", metavar="KEY=VALUE", help="any other option of the engine (repeatable)"
     )
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def _add_batch(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", metavar="IN", help="a folder, a .tar or a .parquet, here or a URL such as s3://...")
+    parser.add_argument("out", metavar="OUT", help="the folder for filled photos and their manifest, here or a URL")
+    hole = parser.add_mutually_exclusive_group()
+    hole.add_argument("--masks", metavar="DIR", help="masks of the photos' names (default: beside them in the shards)")
+    hole.add_argument("--preset", metavar="NAME", help="a ready-made hole on each face: one of `faceinp masks`")
+    hole.add_argument("--mask-from-alpha", action="store_true", help="the hole is where a photo is transparent")
+    parser.add_argument("--engine", default="landmark", help="one of `faceinp engines`")
+    parser.add_argument("--aligned", action="store_true", help="the photos are square, aligned face crops already")
+    parser.add_argument("--seed", type=int, default=0, help="all randomness comes from it")
+    parser.add_argument("--blend", choices=("poisson", "composite"), default="poisson", help="as in `faceinp fill`")
+    parser.add_argument("--judge", default="auto", help="who judges identity: auto, bundled, ..., or none")
+    parser.add_argument("--format", choices=("png", "webp", "tif", "jpg"), default="png", help="of the results")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes, or actors on Ray")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="of each worker (default: cores / workers)")
+    parser.add_argument("--ray", default="", metavar="ADDRESS", help="a Ray cluster: its address, auto, or local")
+    parser.add_argument("--retry", action="store_true", help="try photos again that failed before")
+    parser.add_argument("--set", type=_setting, action="append", metavar="KEY=VALUE", help="an option of the engine")
 
 
 def _add_identity(commands: Any, *, calibrate: bool) -> None:

@@ -4,7 +4,7 @@ photo.read -> masks.read -> faces.align -> engine.fill -> faces.paste -> blend -
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
@@ -90,26 +90,104 @@ def fill(
 
     Raises PhotoError, MaskError, NoFaceError, EngineError, WeightsError or Cancelled.
     """
+    engine = _engine(engine, blending, options)
+    prepared = _prepare(photo, mask, engine, aligned, face, box, mask_hole)
+    watch = _Watch(progress)
+    with _timed(prepared.timings, "fill"):
+        ((generated, landmarks),) = _generate(engine, [prepared.crop], landmarks, seed, watch)
+    return _finish(prepared, generated, landmarks, engine, seed, blending, watch)
+
+
+def fill_many(
+    jobs: Iterable[tuple[Any, Any]],
+    *,
+    engine: str | Engine = "structural",
+    seed: int = 0,
+    aligned: bool = False,
+    mask_hole: Polarity = "auto",
+    blending: str = "poisson",
+    **options: Any,
+) -> list[Result | FaceinpError]:
+    """Fill several photos as ``fill`` does, their faces through the engine together: one result for each job.
+
+    jobs: (photo, mask), each as for ``fill``; the other arguments are ``fill``'s, too. What one photo raises stands in
+    its place, and the others go on. timings["fill"] is a photo's share of its batch.
+    Raises what concerns all of them: EngineError, WeightsError, MissingPackageError.
+    """
+    engine = _engine(engine, blending, options)
+    done: list[Result | FaceinpError | None] = []
+    waiting: dict[int, list[tuple[int, _Prepared]]] = {}
+    for number, (photo, mask) in enumerate(jobs):
+        done.append(None)
+        try:
+            prepared = _prepare(photo, mask, engine, aligned, None, None, mask_hole)
+        except FaceinpError as error:
+            done[number] = error
+            continue
+        waiting.setdefault(prepared.crop.hole.shape[0], []).append((number, prepared))
+    for group in waiting.values():
+        started = time.perf_counter()
+        made = _generate(engine, [prepared.crop for _, prepared in group], None, seed, None)
+        share = (time.perf_counter() - started) / len(group)
+        for (number, prepared), (generated, landmarks) in zip(group, made, strict=True):
+            prepared.timings["fill"] = share
+            done[number] = _finish(prepared, generated, landmarks, engine, seed, blending, _Watch(None))
+    return [one for one in done if one is not None]
+
+
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    """A photo on its way, as far as the engine."""
+
+    photo: Photo
+    mask: Mask
+    face: Face | None
+    crop: Crop
+    timings: dict[str, float]
+
+
+def _engine(engine: str | Engine, blending: str, options: dict[str, Any]) -> Engine:
     if blending not in BLENDINGS:
         raise FaceinpError(f"There is no blending {blending!r}. Choose one of: {', '.join(BLENDINGS)}.")
-    if isinstance(engine, Engine):
-        if options:
-            raise FaceinpError(f"Options {sorted(options)} came with a ready engine. Give them to load_engine instead.")
-    else:
-        engine = load_engine(engine, **options)
+    if not isinstance(engine, Engine):
+        return load_engine(engine, **options)
+    if options:
+        raise FaceinpError(f"Options {sorted(options)} came with a ready engine. Give them to load_engine instead.")
+    return engine
+
+
+def _prepare(
+    photo: Any,
+    mask: Any,
+    engine: Engine,
+    aligned: bool,
+    face: int | None,
+    box: tuple[float, float, float, float] | None,
+    mask_hole: Polarity,
+) -> _Prepared:
     timings: dict[str, float] = {}
     with _timed(timings, "read"):
         photo = photos.read(photo)
         mask = masks.read(mask, photo, hole=mask_hole)
     with _timed(timings, "align"):
         found, crop = _cut(photo, mask, engine, aligned, face, box)
-    watch = _Watch(progress)
-    with _timed(timings, "fill"):
-        generated, landmarks = _generate(engine, crop, landmarks, seed, watch)
+    return _Prepared(photo, mask, found, crop, timings)
+
+
+def _finish(
+    prepared: _Prepared,
+    generated: NDArray[np.float32],
+    landmarks: NDArray[np.float32] | None,
+    engine: Engine,
+    seed: int,
+    blending: str,
+    watch: "_Watch",
+) -> Result:
+    photo, mask, crop, timings = prepared.photo, prepared.mask, prepared.crop, prepared.timings
     with _timed(timings, "blend"):
         image, outside = _put_back(photo, mask.hole, crop, generated, BLENDINGS[blending])
     known, changed = _count_changed(photo.pixels, image, mask.hole)
-    notes = [note for note in (mask.about, *mask.warnings, *_notes(found, watch)) if note]
+    notes = [note for note in (mask.about, *mask.warnings, *_notes(prepared.face, watch)) if note]
     if outside:
         notes.append(f"{outside:,} hole pixels lie outside of the face: they were continued from their surroundings.")
     return Result(
@@ -119,7 +197,7 @@ def fill(
         crop=crop,
         generated=generated,
         landmarks=landmarks,
-        face=found,
+        face=prepared.face,
         engine=engine.name,
         runtime=engine.runtime,
         seed=seed,
@@ -163,22 +241,28 @@ def _side(engine: Engine, native: float) -> int:
 
 
 def _generate(
-    engine: Engine, crop: Crop, landmarks: Any, seed: int, progress: Progress
-) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """The engine's picture (S, S, 3) of the crop, and the landmarks that led it, in photo pixels."""
-    pictures, masks = crop.pixels.transpose(2, 0, 1)[None].astype(np.float32) / 255, crop.hole[None, None]
+    engine: Engine, crops: Sequence[Crop], landmarks: Any, seed: int, progress: Progress | None
+) -> list[tuple[NDArray[np.float32], NDArray[np.float32] | None]]:
+    """For each of the crops, all of one side: the engine's picture (S, S, 3), and the landmarks that led it, in photo
+    pixels. landmarks: the caller's, for all of them.
+    """
+    pictures = np.stack([crop.pixels.transpose(2, 0, 1) for crop in crops]).astype(np.float32) / 255
+    holes = np.stack([crop.hole[None] for crop in crops])
+    led: list[NDArray[np.float32] | None] = [None] * len(crops)
     if not isinstance(engine, GuidedEngine):
         if landmarks is not None:
             raise EngineError(f"The engine {engine.name} is not led by landmarks. Leave them out, or use landmark.")
-        filled = engine.fill(pictures, masks, seed=seed, progress=progress)
+        filled = engine.fill(pictures, holes, seed=seed, progress=progress)
     else:
         if landmarks is None:
-            points = engine.landmarks(pictures, masks)
+            points = engine.landmarks(pictures, holes)
         else:
-            points = faces.to_crop(_photo_points(landmarks), crop.quad)[None]
-        filled = engine.fill(pictures, masks, seed=seed, progress=progress, landmarks=points)
-        landmarks = faces.to_photo(points[0], crop.quad)
-    return np.ascontiguousarray(filled[0].transpose(1, 2, 0)), landmarks
+            points = np.stack([faces.to_crop(_photo_points(landmarks), crop.quad) for crop in crops])
+        filled = engine.fill(pictures, holes, seed=seed, progress=progress, landmarks=points)
+        led = [faces.to_photo(place, crop.quad) for place, crop in zip(points, crops, strict=True)]
+    return [
+        (np.ascontiguousarray(picture.transpose(1, 2, 0)), place) for picture, place in zip(filled, led, strict=True)
+    ]
 
 
 def _photo_points(landmarks: Any) -> NDArray[np.float32]:

@@ -1,0 +1,102 @@
+"""``faceinp batch``: what is to do, who does it, and what is said while it is done."""
+
+import multiprocessing
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from typing import Any
+
+from faceinp.batch.sources import Part, Target, parts
+from faceinp.batch.worker import FAILED, FILLED, Settings, Worker
+from faceinp.errors import DataError
+
+AHEAD = 2  # parts that wait for each worker, so that none idles
+
+Lines = list[dict[str, Any]]
+
+
+def run(
+    source: str,
+    settings: Settings,
+    *,
+    masks: str = "",
+    workers: int = 1,
+    ray: str = "",
+    retry: bool = False,
+    say: Callable[[str], None] = print,
+) -> Counter[str]:
+    """Fill the photos of ``source``: a folder, a .tar or a .parquet, local or a URL of fsspec's.
+
+    masks: folder of masks of the photos' names. workers: processes on this machine, or actors. ray: a cluster's
+    address, "auto" for the one that is here, "local" for a new one of this machine alone. retry: try what failed
+    before, too. What the manifest in ``settings.out`` holds already is left alone. Returns how many photos were filled
+    and how many failed, now. Raises DataError when nothing is there or a worker died, and what concerns all photos.
+    """
+    before = {line["name"]: line["outcome"] for line in Target(settings.out).lines()}
+    done = frozenset(name for name, outcome in before.items() if outcome == FILLED or not retry)
+    if done:
+        say(f"{len(done):,} photos are done already; `{settings.out}/manifest` lists them")
+    settings = settings if settings.threads or ray else replace(settings, threads=max(1, _cores() // max(1, workers)))
+    todo = parts(source, masks, done)
+    if ray:
+        from faceinp.batch.cluster import on_ray
+
+        answers = on_ray(todo, settings, done, workers, ray)
+    elif workers > 1:
+        answers = _in_processes(todo, settings, done, workers)
+    else:
+        worker = Worker(settings)
+        answers = (worker(part, done) for part in todo)
+    counted: Counter[str] = Counter({FILLED: 0, FAILED: 0})
+    for lines in answers:
+        counted.update(line["outcome"] for line in lines)
+        for line in lines:
+            if line["outcome"] == FAILED:
+                say(f"{line['name']}: {line['error']}")
+        say(f"{counted[FILLED]:,} filled, {counted[FAILED]:,} failed")
+    return counted
+
+
+_worker: Worker  # of a process of the pool
+
+
+def _begin(settings: Settings) -> None:
+    global _worker  # noqa: PLW0603 - a process of the pool has no other place for what it loads once
+    _worker = Worker(settings)
+
+
+def _take(part: Part, done: frozenset[str]) -> Lines:
+    return _worker(part, done)
+
+
+def _in_processes(todo: Iterable[Part], settings: Settings, done: frozenset[str], workers: int) -> Iterator[Lines]:
+    """New processes, for torch's threads do not survive a fork."""
+    context = multiprocessing.get_context("spawn")
+    waiting: set[Future[Lines]] = set()
+    with ProcessPoolExecutor(workers, context, _begin, (settings,)) as pool:
+        try:
+            for part in todo:
+                waiting.add(pool.submit(_take, part, _of(part, done)))
+                if len(waiting) >= AHEAD * workers:
+                    finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    yield from (future.result() for future in finished)
+            while waiting:
+                finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in finished)
+        except BrokenProcessPool as error:
+            raise DataError(
+                "A worker died, perhaps for want of memory. What it finished is kept: run the same command again, "
+                "with fewer --workers."
+            ) from error
+
+
+def _of(part: Part, done: frozenset[str]) -> frozenset[str]:
+    """Files that are done are in no part; of shards and tables a worker needs to know."""
+    return frozenset() if part.names else done
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

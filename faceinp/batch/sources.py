@@ -1,0 +1,185 @@
+"""Where photos come from and go: a folder, tar shards, Parquet tables, local or behind any URL that fsspec knows.
+
+What there is to do is divided into parts: a few files, one shard, one row group. A part is small, can be sent to
+another process or machine, and is read there.
+"""
+
+import io
+import json
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from faceinp.errors import DataError
+
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+FILES = 16  # photos of a part that is made of files
+MASK = "mask"  # in a shard, KEY.mask.png is the mask of KEY.jpg
+
+
+@dataclass(frozen=True)
+class Item:
+    """One photo. name: its path within the source, or within its shard or table. photo, mask: encoded bytes.
+
+    problem: why it could not be fetched; empty where it could.
+    """
+
+    name: str
+    photo: bytes
+    mask: bytes | None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Photos that one worker takes at once.
+
+    source: URL of the folder, shard or table. names: of its photos, in order; empty: all there are. masks: where the
+    masks of ``names`` lie. row_group: of a Parquet table.
+    """
+
+    source: str
+    names: tuple[str, ...] = ()
+    masks: tuple[str | None, ...] = ()
+    row_group: int = 0
+
+    def items(self, done: frozenset[str]) -> Iterator[Item]:
+        """Its photos, read now, without those whose names are in ``done``."""
+        if self.source.endswith(".tar"):
+            yield from _from_shard(self.source, done)
+        elif self.source.endswith(".parquet"):
+            yield from _from_table(self.source, self.row_group, done)
+        else:
+            files, root = opened(self.source)
+            for name, mask in zip(self.names, self.masks, strict=True):
+                if name in done:
+                    continue
+                try:
+                    yield Item(name, files.cat_file(posixpath.join(root, name)), _content(mask) if mask else None)
+                except OSError as error:
+                    yield Item(name, b"", None, f"It cannot be read ({error}). See that it is there, and may be read.")
+
+
+def opened(url: str) -> tuple[Any, str]:
+    """fsspec's file system of ``url``, and the path in it. Raises DataError for a URL it does not know."""
+    import fsspec
+
+    try:
+        files, path = fsspec.core.url_to_fs(url)
+    except (ValueError, ImportError) as error:
+        raise DataError(f"{url} cannot be reached ({error}). Install what fsspec needs for it.") from error
+    return files, path.rstrip("/")
+
+
+def _content(url: str) -> bytes:
+    files, path = opened(url)
+    content: bytes = files.cat_file(path)
+    return content
+
+
+def parts(source: str, masks: str = "", done: frozenset[str] = frozenset()) -> Iterator[Part]:
+    """What there is to do in ``source``, a folder, a shard or a table, less the files whose names are in ``done``.
+
+    masks: folder with a mask for each photo, of the same path but for the suffix. Raises DataError when nothing is
+    there.
+    """
+    files, root = opened(source)
+    found = files.find(root) if files.isdir(root) else [root] if files.exists(root) else []
+    bundles = [path for path in found if path.endswith((".tar", ".parquet"))]
+    photos = [path for path in found if path.lower().endswith(PICTURES)]
+    if not bundles and not photos:
+        raise DataError(f"{source} holds no photos. Give a folder of photos, or of .tar or .parquet files.")
+    for path in bundles:
+        url = files.unstrip_protocol(path)
+        for group in range(_row_groups(url) if path.endswith(".parquet") else 1):
+            yield Part(url, row_group=group)
+    base = root if files.isdir(root) else posixpath.dirname(root)
+    names = [name for path in photos if (name := posixpath.relpath(path, base)) not in done]
+    there = _by_stem(masks) if masks else {}
+    for start in range(0, len(names), FILES):
+        chosen = tuple(names[start : start + FILES])
+        yield Part(files.unstrip_protocol(base), chosen, tuple(there.get(_stem(name)) for name in chosen))
+
+
+def _by_stem(folder: str) -> dict[str, str]:
+    files, root = opened(folder)
+    pictures = [path for path in files.find(root) if path.lower().endswith(PICTURES)]
+    return {_stem(posixpath.relpath(path, root)): files.unstrip_protocol(path) for path in pictures}
+
+
+def _stem(name: str) -> str:
+    return posixpath.splitext(name)[0]
+
+
+def _from_shard(url: str, done: frozenset[str]) -> Iterator[Item]:
+    """Samples as WebDataset has them: KEY.jpg and, where there is one, KEY.mask.png."""
+    from webdataset import tariterators
+
+    files, path = opened(url)
+    shard = _stem(posixpath.basename(path))
+    with files.open(path, "rb") as stream:
+        for sample in tariterators.group_by_keys(tariterators.tar_file_expander([{"url": url, "stream": stream}])):
+            photo = next((suffix for suffix in PICTURES if suffix[1:] in sample), None)
+            if photo is not None and (name := f"{shard}/{sample['__key__']}{photo}") not in done:
+                mask = next((sample[key] for suffix in PICTURES if (key := MASK + suffix) in sample), None)
+                yield Item(name, sample[photo[1:]], mask)
+
+
+def _row_groups(url: str) -> int:
+    from pyarrow import parquet
+
+    files, path = opened(url)
+    with files.open(path, "rb") as stream:
+        count: int = parquet.ParquetFile(stream).num_row_groups
+    return count
+
+
+def _from_table(url: str, group: int, done: frozenset[str]) -> Iterator[Item]:
+    """Rows with ``image``, and ``mask`` and ``name`` where there are such columns; images as bytes, or as {"bytes"}."""
+    from pyarrow import parquet
+
+    files, path = opened(url)
+    table = _stem(posixpath.basename(path))
+    with files.open(path, "rb") as stream:
+        rows = parquet.ParquetFile(stream).read_row_group(group).to_pylist()
+    for number, row in enumerate(rows):
+        if "image" not in row:
+            raise DataError(f"{url} has no column `image`. It has: {', '.join(row)}.")
+        name = f"{table}/{row.get('name') or f'{group:05}-{number:06}'}"
+        if name not in done:
+            yield Item(name, _bytes(row["image"]), _bytes(row["mask"]) if row.get("mask") else None)
+
+
+def _bytes(cell: Any) -> bytes:
+    return bytes(cell["bytes"] if isinstance(cell, dict) else cell)
+
+
+# ---- where results go ----
+
+
+@dataclass(frozen=True)
+class Target:
+    """A folder for results and their manifest; local, or behind a URL."""
+
+    url: str
+
+    def put(self, name: str, data: bytes) -> None:
+        """Write a file, whole or not at all, whenever the process is killed."""
+        files, root = opened(self.url)
+        path = posixpath.join(root, name)
+        if "file" not in (files.protocol if isinstance(files.protocol, tuple) else (files.protocol,)):
+            files.pipe_file(path, data)  # object stores show an object when all of it is there
+            return
+        part = f"{path}.part"
+        files.makedirs(posixpath.dirname(path), exist_ok=True)
+        files.pipe_file(part, data)
+        files.mv(part, path)
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """What the manifest says so far, oldest file first."""
+        files, root = opened(self.url)
+        folder = posixpath.join(root, "manifest")
+        for path in sorted(files.find(folder)) if files.isdir(folder) else ():
+            for line in io.BytesIO(files.cat_file(path)):
+                yield json.loads(line)

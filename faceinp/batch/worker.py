@@ -1,0 +1,155 @@
+"""What one worker does with a part: the road of ``faceinp.fill`` for each photo, several faces through the engine at
+once, and a line of the manifest for each, whatever becomes of it.
+"""
+
+import dataclasses
+import hashlib
+import json
+import posixpath
+import tarfile
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from faceinp import __version__, identity, likeness, masks, photo, presets, saving
+from faceinp.batch.sources import Item, Part, Target
+from faceinp.engines.base import Engine, load_engine
+from faceinp.errors import DataError, FaceinpError, MaskError, PhotoError
+from faceinp.masks import Mask
+from faceinp.photo import Photo
+from faceinp.pipeline import Result, fill_many
+
+TOGETHER = 8  # photos whose faces go through the engine at once, of
+PIXELS = 32_000_000  # this many pixels at most, but for a single photo
+CLEAR = 128  # an alpha under this is a hole
+FILLED, FAILED = "filled", "failed"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a folder is filled. Everything a worker needs to know; it is sent to others as it is.
+
+    out: URL of the folder for results. engine, options, seed, aligned, blending: as for ``faceinp.fill``. preset: a
+    name of ``list_presets``. from_alpha: the hole is where a photo is transparent. Without both, masks come with the
+    photos. judge: as for ``load_judge``; empty: nobody judges. format: of the results, a suffix. threads: of the
+    processor, for each worker; 0: all.
+    """
+
+    out: str
+    engine: str = "landmark"
+    options: dict[str, Any] = field(default_factory=dict)
+    preset: str = ""
+    from_alpha: bool = False
+    seed: int = 0
+    aligned: bool = False
+    blending: str = "poisson"
+    judge: str = "auto"
+    format: str = "png"
+    threads: int = 0
+
+
+class Worker:
+    """An engine and a judge, loaded once, that take part after part."""
+
+    def __init__(self, settings: Settings) -> None:
+        if settings.threads:
+            import cv2
+            import torch
+
+            torch.set_num_threads(settings.threads)
+            cv2.setNumThreads(settings.threads)
+        self.settings, self.target = settings, Target(settings.out)
+        self.engine: Engine = load_engine(settings.engine, **settings.options)
+        self.judge = identity.load(settings.judge) if settings.judge else None
+
+    def __call__(self, part: Part, done: frozenset[str] = frozenset()) -> list[dict[str, Any]]:
+        """Fill what the part holds and is not ``done``; returns the manifest's lines, which are written as well."""
+        lines: list[dict[str, Any]] = []
+        waiting: list[tuple[Item, Photo, Mask]] = []
+        try:
+            for item in part.items(done):
+                try:
+                    waiting.append((item, *self._opened(item)))
+                except FaceinpError as error:
+                    lines.append(_failed(item, error))
+                if len(waiting) >= TOGETHER or sum(ready.pixels.size // 3 for _, ready, _ in waiting) >= PIXELS:
+                    lines += self._filled(waiting)
+                    waiting = []
+        except (OSError, ValueError, tarfile.TarError, DataError) as error:  # of a damaged shard or table
+            lines.append({"name": part.source, "outcome": FAILED, "error": str(error), "kind": type(error).__name__})
+        lines += self._filled(waiting)
+        if lines:
+            content = "".join(json.dumps(line) + "\n" for line in lines)
+            self.target.put(f"manifest/{uuid.uuid4().hex}.jsonl", content.encode())
+        return lines
+
+    def _opened(self, item: Item) -> tuple[Photo, Mask]:
+        settings = self.settings
+        if item.problem:
+            raise PhotoError(item.problem)
+        opened = photo.read(item.photo)
+        if settings.preset:
+            return opened, presets.for_photo(settings.preset, opened, aligned=settings.aligned, seed=settings.seed)
+        if settings.from_alpha:
+            return _from_alpha(opened)
+        if item.mask is None:
+            raise MaskError("There is no mask for it. Put one of its name into --masks, or use --preset.")
+        return opened, masks.read(item.mask, opened)
+
+    def _filled(self, waiting: Sequence[tuple[Item, Photo, Mask]]) -> list[dict[str, Any]]:
+        settings = self.settings
+        try:
+            results = fill_many(
+                [(opened, mask) for _, opened, mask in waiting],
+                engine=self.engine,
+                seed=settings.seed,
+                aligned=settings.aligned,
+                blending=settings.blending,
+            )
+        except Exception as error:  # whatever it is, a few photos' trouble does not end a run over a million
+            return [_failed(item, error) for item, _, _ in waiting]
+        lines = []
+        for (item, _, _), result in zip(waiting, results, strict=True):
+            try:
+                lines.append(_failed(item, result) if isinstance(result, FaceinpError) else self._kept(item, result))
+            except FaceinpError as error:
+                lines.append(_failed(item, error))
+        return lines
+
+    def _kept(self, item: Item, result: Result) -> dict[str, Any]:
+        name = f"{posixpath.splitext(item.name)[0]}.{self.settings.format}"
+        about = saving.Provenance(result.engine, result.runtime, result.seed, __version__)
+        data = saving.encode(result.photo, result.image, result.mask, self.settings.format, about)
+        told = likeness.judge_fill(result, self.judge) if self.judge else None
+        self.target.put(name, data)
+        return _line(item, FILLED) | {
+            "result": name,
+            "result_sha256": hashlib.sha256(data).hexdigest(),
+            "engine": result.engine,
+            "runtime": result.runtime,
+            "seed": result.seed,
+            "seconds": {step: round(seconds, 4) for step, seconds in result.timings.items()},
+            "hidden": round(float(result.mask.mean()), 4),
+            "changed_pixels": result.changed_pixels,
+            "identity": dataclasses.asdict(told) if told else None,
+            "notes": list(result.notes),
+        }
+
+
+def _from_alpha(opened: Photo) -> tuple[Photo, Mask]:
+    """The photo without its transparency, and what was transparent: filled, it is that no longer."""
+    if opened.alpha is None or not (hole := opened.alpha < CLEAR).any():
+        raise MaskError("Nothing of it is transparent. Make its hole transparent, or use --masks or --preset.")
+    deep = opened.deep
+    if deep is not None:
+        deep = deep[..., 0] if opened.grey else deep[..., :3]
+    return dataclasses.replace(opened, alpha=None, deep=deep), Mask(hole, "read from the photo's transparency")
+
+
+def _failed(item: Item, error: Exception) -> dict[str, Any]:
+    return _line(item, FAILED) | {"error": str(error), "kind": type(error).__name__}
+
+
+def _line(item: Item, outcome: str) -> dict[str, Any]:
+    return {"name": item.name, "outcome": outcome, "photo_sha256": hashlib.sha256(item.photo).hexdigest()}

@@ -1,0 +1,231 @@
+"""Many photos: every source and target, what fails, going on after a stop, several workers, and a cluster."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+from faceinp.batch import sources, worker
+from faceinp.batch.run import run
+from faceinp.cli import main
+from faceinp.errors import DataError
+
+FACE = np.asarray(Image.fromarray(skimage.data.astronaut()).crop((145, 35, 305, 195)).resize((96, 96)))
+HOLE = np.zeros((96, 96), np.uint8)
+HOLE[40:60, 30:50] = 255
+
+
+def settings(out: object, **changed: object) -> worker.Settings:
+    given = {"engine": "telea", "judge": "", "aligned": True}
+    return worker.Settings(str(out), **(given | changed))
+
+
+def encoded(array: np.ndarray, format: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, format)
+    return buffer.getvalue()
+
+
+def photo(number: int) -> np.ndarray:
+    return np.roll(FACE, 3 * number, axis=1)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Photos in folders, one of them damaged and one without a mask, and their masks."""
+    for number in range(5):
+        file = tmp_path / "in" / ("a" if number % 2 else "b/c") / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(encoded(photo(number)))
+        mask = tmp_path / "masks" / file.relative_to(tmp_path / "in").with_suffix(".webp")
+        mask.parent.mkdir(parents=True, exist_ok=True)
+        mask.write_bytes(encoded(HOLE, "WEBP"))
+    (tmp_path / "in" / "a" / "damaged.jpg").write_bytes(encoded(FACE, "JPEG")[:300])
+    (tmp_path / "masks" / "a" / "damaged.png").write_bytes(encoded(HOLE))
+    (tmp_path / "in" / "alone.png").write_bytes(encoded(FACE))
+    (tmp_path / "in" / "notes.txt").write_text("no photo")
+    return tmp_path
+
+
+def manifest(out: object) -> dict[str, dict]:
+    return {line["name"]: line for line in sources.Target(str(out)).lines()}
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+def test_a_folder_is_filled_and_what_cannot_be_is_told(folder: Path) -> None:
+    counted = run(str(folder / "in"), settings(folder / "out", judge="bundled"), masks=str(folder / "masks"), say=quiet)
+    assert counted == {"filled": 5, "failed": 2}
+    lines = manifest(folder / "out")
+    assert lines["a/damaged.jpg"]["kind"] == "PhotoError" and "--preset" in lines["alone.png"]["error"]
+    for number in range(5):
+        name = f"{'a' if number % 2 else 'b/c'}/{number}.png"
+        line, result = lines[name], np.asarray(Image.open(folder / "out" / name))
+        assert np.array_equal(result[HOLE == 0], photo(number)[HOLE == 0])
+        assert (result[HOLE > 0] != photo(number)[HOLE > 0]).any()
+        assert line["outcome"] == "filled" and line["changed_pixels"] == 0 and line["engine"] == "telea"
+        assert 0 <= line["identity"]["original"]["probability"] <= 1 and line["seconds"]["fill"] >= 0
+    assert not list(folder.rglob("*.part"))
+
+
+def test_a_second_run_does_only_what_is_missing(folder: Path) -> None:
+    where = str(folder / "in"), settings(folder / "out")
+    masks = str(folder / "masks")
+    run(*where, masks=masks, say=quiet)
+    before = {file: file.stat().st_mtime_ns for file in (folder / "out").rglob("*.png")}
+    assert run(*where, masks=masks, say=quiet) == {"filled": 0, "failed": 0}
+    (folder / "in" / "new.png").write_bytes(encoded(photo(9)))
+    (folder / "masks" / "new.png").write_bytes(encoded(HOLE))
+    (folder / "masks" / "alone.png").write_bytes(encoded(HOLE))
+    assert run(*where, masks=masks, say=quiet) == {"filled": 1, "failed": 0}
+    assert run(*where, masks=masks, retry=True, say=quiet) == {"filled": 1, "failed": 1}  # alone.png has a mask now
+    assert all(file.stat().st_mtime_ns == then for file, then in before.items())
+
+
+def test_shards_and_tables_hold_photos_beside_their_masks(tmp_path: Path) -> None:
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    (tmp_path / "in").mkdir()
+    with tarfile.open(tmp_path / "in" / "x.tar", "w") as tar:
+        for name, content in (
+            ("one.png", encoded(photo(1))),
+            ("one.mask.png", encoded(HOLE)),
+            ("two.jpg", encoded(photo(2), "JPEG")),
+            ("two.json", b"{}"),
+            ("three.mask.png", encoded(HOLE)),
+            ("three.png", encoded(photo(3))),
+        ):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    columns = {"image": [encoded(photo(4)), encoded(photo(5))], "mask": [encoded(HOLE), None], "name": ["four", None]}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "in" / "y.parquet", row_group_size=1)
+    assert run(str(tmp_path / "in"), settings(tmp_path / "out"), say=quiet) == {"filled": 3, "failed": 2}
+    lines = manifest(tmp_path / "out")
+    assert {name for name, line in lines.items() if line["outcome"] == "filled"} == {
+        "x/one.png", "x/three.png", "y/four",
+    }  # fmt: skip
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / "y" / "four.png"))[0], photo(4)[0])
+    assert run(str(tmp_path / "in"), settings(tmp_path / "out"), say=quiet) == {"filled": 0, "failed": 0}
+    data = (tmp_path / "in" / "x.tar").read_bytes()
+    (tmp_path / "cut.tar").write_bytes(data[: len(data) // 2])
+    counted = run(str(tmp_path / "cut.tar"), settings(tmp_path / "cut"), say=quiet)
+    assert counted["failed"] == 1 and counted["filled"] >= 1  # what came before the damage is kept
+
+
+def test_other_places_are_urls(folder: Path) -> None:
+    memory = fsspec.filesystem("memory")
+    memory.put(str(folder / "in"), "/in", recursive=True)
+    memory.put(str(folder / "masks"), "/masks", recursive=True)
+    assert run("memory://in", settings("memory://out"), masks="memory://masks", say=quiet)["filled"] == 5
+    assert np.asarray(Image.open(io.BytesIO(memory.cat("/out/b/c/0.png")))).shape == FACE.shape
+    assert len(manifest("memory://out")) == 7
+    with pytest.raises(DataError, match="holds no photos"):
+        run("memory://nowhere", settings("memory://out"), say=quiet)
+    with pytest.raises(DataError, match="cannot be reached"):
+        run("nothing://in", settings("memory://out"), say=quiet)
+
+
+def test_a_hole_may_be_what_is_transparent(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "one.png").write_bytes(encoded(np.dstack([FACE, 255 - HOLE])))
+    (tmp_path / "in" / "two.png").write_bytes(encoded(FACE))
+    assert run(str(tmp_path / "in"), settings(tmp_path / "out", from_alpha=True), say=quiet)["filled"] == 1
+    result = Image.open(tmp_path / "out" / "one.png")
+    assert result.mode == "RGB"
+    assert np.array_equal(np.asarray(result)[HOLE == 0], FACE[HOLE == 0])
+    assert "transparent" in manifest(tmp_path / "out")["two.png"]["error"]
+
+
+def test_the_shell_fills_a_folder_with_a_preset(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["batch", str(folder / "in"), str(folder / "out"), "--preset", "centre", "--engine", "telea", "--aligned"]
+    assert main([*argv, "--judge", "none", "--format", "webp"]) == 0
+    said = capsys.readouterr()
+    assert "6 filled, 1 failed" in said.out and "damaged.jpg: " in said.out and "1 photos failed" in said.err
+    assert (folder / "out" / "alone.webp").is_file()
+
+
+def test_many_through_the_engine_at_once_are_as_each_alone(folder: Path) -> None:
+    import faceinp
+
+    jobs = [(photo(number), HOLE) for number in range(3)]
+    together = faceinp.fill_many([*jobs, (b"no photo", HOLE)], engine="telea", aligned=True)
+    assert isinstance(together[3], faceinp.PhotoError)
+    for (picture, mask), result in zip(jobs, together, strict=False):
+        assert np.array_equal(result.image, faceinp.fill(picture, mask, engine="telea", aligned=True).image)
+
+
+@pytest.mark.slow
+def test_two_workers_and_a_kill_at_any_moment(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(100):
+        (tmp_path / "in" / f"{number:03}.png").write_bytes(encoded(photo(number)))
+    command = [sys.executable, "-m", "faceinp", "batch", str(tmp_path / "in"), str(tmp_path / "out")]
+    command += ["--preset", "centre", "--engine", "telea", "--aligned", "--judge", "none", "--workers", "2"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    deadline = time.monotonic() + 240
+    while not len(list((tmp_path / "out").rglob("*.png"))) > 20:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for file in (tmp_path / "out").glob("*.png"):
+        assert np.asarray(Image.open(file)).shape == FACE.shape  # whole, whatever the moment
+    for file in (tmp_path / "out" / "manifest").glob("*.jsonl"):
+        assert all(json.loads(line) for line in file.read_text().splitlines())
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    lines = manifest(tmp_path / "out")
+    assert len(lines) == 100 and {line["outcome"] for line in lines.values()} == {"filled"}
+    assert len(list((tmp_path / "out").glob("*.png"))) == 100
+
+
+@pytest.mark.slow
+def test_on_a_cluster_a_killed_actor_loses_nothing(tmp_path: Path) -> None:
+    ray = pytest.importorskip("ray")
+    import threading
+
+    (tmp_path / "in").mkdir()
+    for number in range(160):
+        (tmp_path / "in" / f"{number:03}.png").write_bytes(encoded(photo(number)))
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        killed: list[int] = []
+
+        def is_actor(command: Path) -> bool:
+            return command.is_file() and b"ray::" in (text := command.read_bytes()) and b"_Actor" in text
+
+        def kill_one() -> None:
+            deadline = time.monotonic() + 120
+            while not list((tmp_path / "out" / "manifest").glob("*.jsonl")) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            actors = [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit() and is_actor(p / "cmdline")]
+            os.kill(actors[0], signal.SIGKILL)
+            killed.append(actors[0])
+
+        killer = threading.Thread(target=kill_one)
+        killer.start()
+        counted = run(
+            str(tmp_path / "in"),
+            settings(tmp_path / "out", preset="centre", threads=1),
+            workers=2,
+            ray="auto",
+            say=quiet,
+        )
+        killer.join()
+    finally:
+        ray.shutdown()
+    assert killed and counted["failed"] == 0
+    lines = manifest(tmp_path / "out")
+    assert len(lines) == 160 and {line["outcome"] for line in lines.values()} == {"filled"}
