@@ -67,7 +67,7 @@ def fill(
     photo: Any,
     mask: Any,
     *,
-    engine: str | Engine = "structural",
+    engine: str | Engine = "landmark",
     seed: int = 0,
     aligned: bool = False,
     face: int | None = None,
@@ -101,7 +101,7 @@ def fill(
 def fill_many(
     jobs: Iterable[tuple[Any, Any]],
     *,
-    engine: str | Engine = "structural",
+    engine: str | Engine = "landmark",
     seed: int = 0,
     aligned: bool = False,
     mask_hole: Polarity = "auto",
