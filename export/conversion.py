@@ -3,15 +3,15 @@
 import json
 import logging
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from export.graphs import GRAPHS, Built, Port
+from export.graphs import Built, Port
 from faceinp import __version__
+from faceinp.errors import FaceinpError
 
 if TYPE_CHECKING:
     import onnx
@@ -68,8 +68,8 @@ def traced(built: Built, *, opset: int = OPSET, batch: tuple[int, int] = (1, 16)
             dynamo=True,
             verbose=False,
         )
-    if program is None:
-        raise RuntimeError("torch.onnx.export gave nothing")
+    if program is None:  # its type says it may; with dynamo=True it does not
+        raise FaceinpError("torch.onnx.export gave nothing. Try another version of torch.")
     return program
 
 
@@ -175,24 +175,3 @@ def _sized(port: Port, size: int) -> Port:
 def _example(port: Port, sides: dict[str, int]) -> Tensor:
     shape = [sides[name] if isinstance(name, str) else name for name in port.shape]
     return torch.zeros(shape, dtype=getattr(torch, port.dtype))
-
-
-def of_file(file: Path) -> tuple["onnx.ModelProto", dict[str, Any]]:
-    """An exported model and its metadata; raises WeightsError when it is none of ours."""
-    import onnx
-    from google.protobuf.message import DecodeError
-
-    from faceinp.errors import WeightsError
-
-    try:
-        model = onnx.load(file)
-    except (OSError, DecodeError) as error:
-        raise WeightsError(f"{file} cannot be read as ONNX ({error}). Export it again.") from error
-    about = {
-        entry.key.removeprefix(METADATA): entry.value
-        for entry in model.metadata_props
-        if entry.key.startswith(METADATA)
-    }
-    if about.get("name") not in GRAPHS:
-        raise WeightsError(f"{file} is no export of faceinp. `python -m export.onnx` makes them.")
-    return model, about

@@ -64,13 +64,17 @@ class Graph:
 
 @dataclass(frozen=True)
 class Built:
-    """A graph with its weights in place. hashes: weights file -> sha256. trained: False when any file is missing."""
+    """A graph with its weights in place.
+
+    hashes: weights file -> sha256. trained: False when any file is missing. taught_by: judges that were in a loss.
+    """
 
     graph: Graph
     module: nn.Module
     size: int
     trained: bool
     hashes: dict[str, str]
+    taught_by: tuple[str, ...]
 
 
 # ---- the modules that are the graphs ----
@@ -252,20 +256,23 @@ def build(name: str, size: int = 0) -> Built:
     size = (size or graph.side) if graph.side else 0
     if size % graph.multiple or size < 0:
         raise FaceinpError(f"{name} is made for multiples of {graph.multiple}, not for {size}. Give another --size.")
-    networks, hashes = [], {}
+    networks, hashes, taught_by = [], {}, set[str]()
     for wanted in graph.weights:
-        network, hashes[weights.CATALOGUE[wanted].file] = _network(wanted, size)
+        network, hashes[weights.CATALOGUE[wanted].file], teachers = _network(wanted, size)
         networks.append(network)
+        taught_by |= teachers
     module = graph.wrapper(*networks, size).eval().requires_grad_(False)
-    return Built(graph, module, size, all(hashes.values()), hashes)
+    return Built(graph, module, size, all(hashes.values()), hashes, tuple(sorted(taught_by)))
 
 
-def _network(name: str, size: int) -> tuple[nn.Module, str]:
-    """The network of these weights, and their file's sha256: empty, and the network untrained, where there is none."""
+def _network(name: str, size: int) -> tuple[nn.Module, str, set[str]]:
+    """The network of these weights, their file's sha256 (empty, and the network untrained, where there is none), and
+    the judges that taught it.
+    """
     if weights.missing(name):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            return _make(name, {}, size), ""
+            return _make(name, {}, size), "", set()
     file = weights.path(name)
     config, tensors = weights.packed(file)
     try:
@@ -275,7 +282,7 @@ def _network(name: str, size: int) -> tuple[nn.Module, str]:
         raise WeightsError(f"{file} does not hold {name}. Give one that `faceinp weights pack` made.") from error
     if name == "completion" and not config.get("landmarks", True):
         network = Unguided(network)
-    return network, weights.sha256(file)
+    return network, weights.sha256(file), {"bundled"} if config.get("identity") else set()
 
 
 def _make(name: str, config: dict[str, Any], size: int) -> nn.Module:

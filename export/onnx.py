@@ -11,11 +11,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+
 from export import conversion, graphs, parity, sidecar
 from export.graphs import GRAPHS
 from export.shell import batches, say
 from export.shell import main as run_command
 from faceinp import __version__
+from faceinp.engines import sessions
 from faceinp.errors import FaceinpError
 
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -58,6 +61,7 @@ def export(
         "version": __version__,
         "licence": built.graph.licence,
         "trained": built.trained,
+        "taught_by": list(built.taught_by),
         "precision": precision,
         "inputs": {port.name: f"{port.dtype} {_shape(port, built.size)}: {port.about}" for port in built.graph.inputs},
         "outputs": {
@@ -72,8 +76,9 @@ def export(
         part = Path(scratch) / file.name
         onnx.save(model, part)
         onnx.checker.check_model(str(part), full_check=True)
-        errors = list(parity.measure(built, parity.onnx_runner(part), parity.batches(batch)))
-        parity.refuse(file.name, built, errors, model, precision, program)
+        run = sessions.OnnxFile(part, threads=torch.get_num_threads()).run
+        errors = list(parity.measure(built, run, parity.batches(batch)))
+        parity.refuse(file.name, errors, precision, lambda: parity.first_layer(built, model, program, precision))
         part.replace(file)
     sidecar.write(
         file,

@@ -34,7 +34,7 @@ def say(text: str) -> None:
 
 
 def batches(text: str) -> tuple[int, ...]:
-    """"1-16" or "1,4,16" -> ascending batch sizes."""
+    """ "1-16" or "1,4,16" -> ascending batch sizes."""
     try:
         sizes = tuple(sorted({int(number) for number in text.replace("-", ",").split(",")}))
     except ValueError:

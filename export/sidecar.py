@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from faceinp import __version__, weights
-from faceinp.engines.runtime import read_sidecar as read
+from faceinp.engines.sessions import read_sidecar as read
 
 __all__ = ["path", "read", "versions", "write"]
 

@@ -22,10 +22,10 @@ from export.graphs import GRAPHS
 from export.shell import batches, say
 from export.shell import main as run_command
 from faceinp import weights
-from faceinp.engines import runtime
+from faceinp.engines import sessions
 from faceinp.errors import EngineError, FaceinpError, MissingPackageError, WeightsError
 
-BACKENDS = {extra: package for package, extra in runtime.TENSORRT.items()}
+BACKENDS = {extra: package for package, extra in sessions.TENSORRT.items()}
 CURRENT = "current"
 WORKSPACE = 4 << 30  # bytes that a layer may use while it runs
 TIMING_CACHE = "tensorrt.timing"
@@ -61,10 +61,10 @@ def build(
     trt = importlib.import_module(package)
     capability = _capability(package, tuple(capability))
     source = _source(name, out, precision, size, batch)
-    file = source.with_suffix(f".{runtime.TENSORRT[package]}.engine")
+    file = source.with_suffix(f".{sessions.TENSORRT[package]}.engine")
     started, profiles = time.perf_counter(), _profiles(batch)
     wanted = {
-        "backend": runtime.TENSORRT[package],
+        "backend": sessions.TENSORRT[package],
         "version": trt.__version__,
         "capability": list(capability),
         "onnx_sha256": weights.sha256(source),
@@ -82,7 +82,7 @@ def build(
         file,
         {
             "name": name,
-            **{key: about[key] for key in ("about", "licence", "trained", "precision", "size", "weights")},
+            **{key: about[key] for key in ("about", "licence", "trained", "taught_by", "precision", "size", "weights")},
             **wanted,
             "versions": {wanted["backend"]: trt.__version__, **sidecar.versions()},
             "inputs": about["inputs"],
@@ -98,9 +98,9 @@ def build(
 
 
 def _package(backend: str) -> str:
-    package = BACKENDS[backend] if backend else runtime.tensorrt_package()
+    package = BACKENDS[backend] if backend else sessions.tensorrt_package()
     if importlib.util.find_spec(package) is None:
-        raise MissingPackageError(package, runtime.TENSORRT[package])
+        raise MissingPackageError(package, sessions.TENSORRT[package])
     return package
 
 
@@ -110,7 +110,7 @@ def _capability(package: str, wanted: tuple[str, ...]) -> tuple[str, ...]:
         if package != BACKENDS["tensorrt-rtx"]:
             raise EngineError("tensorrt builds for the GPU that is here. Leave --capability out, or use tensorrt-rtx.")
         return wanted
-    if not runtime.nvidia_gpus():
+    if not sessions.nvidia_gpus():
         raise EngineError(
             "There is no GPU here to build for. Name its compute capability, such as --capability 8.9, "
             "with --backend tensorrt-rtx."
@@ -171,6 +171,7 @@ def _compile(
     config = builder.create_builder_config()
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, WORKSPACE)
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
+    config.clear_flag(trt.BuilderFlag.TF32)  # fp32 means fp32
     size = sidecar.read(source)["size"]
     for least, most in profiles:
         config.add_optimization_profile(_profile(builder, network, least, most, size))
@@ -221,7 +222,7 @@ def _layer(layer: Any) -> Layer:
 def _logger(trt: Any) -> Any:
     """TensorRT's own account of what went wrong, kept for the message instead of printed."""
 
-    class Logger(trt.ILogger):  # type: ignore[misc, name-defined]
+    class Logger(trt.ILogger):
         def __init__(self) -> None:
             super().__init__()
             self.problems: list[str] = []
@@ -236,22 +237,15 @@ def _logger(trt: Any) -> Any:
 def _compare(file: Path) -> None:
     """Run the engine against torch where its GPU is here; the sidecar gets the errors, or stays without."""
     about = sidecar.read(file)
-    if not runtime.nvidia_gpus() or runtime.mismatch(about, BACKENDS[about["backend"]]):
+    if not sessions.nvidia_gpus() or sessions.mismatch(about, BACKENDS[about["backend"]]):
         say(f"note: {file.name} was built, but not run: its GPU is not here")
         return
-    built = graphs.build(about["name"], about["size"])
-    fixed = dataclasses.replace(built, graph=dataclasses.replace(built.graph, fixed=True))  # profiles have one size
-    least, most = about["profiles"][0][0], about["profiles"][-1][1]
-    errors = list(parity.measure(fixed, runtime.TensorrtFile(file).run, parity.batches((least, most))))
-    too_far = parity.gate(errors, about["precision"])
-    if too_far:
+    try:
+        errors = parity.check(file)
+    except FaceinpError:
         file.unlink()
         sidecar.path(file).unlink()
-        worst = max(too_far, key=lambda error: error.max)
-        raise parity.ParityError(
-            f"{file.name} is not the same network as in torch: {worst.output} differs by {worst.max:.2g} at most, "
-            f"{worst.mean:.2g} on average. Build it with another --precision."
-        )
+        raise
     sidecar.write(file, about | {"errors": [dataclasses.asdict(error) for error in errors]})
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from export_files import SIDE, small_folder, small_weights  # noqa: F401
 
-from export import graphs, parity
+from export import cases, graphs, parity
 from faceinp.errors import FaceinpError, WeightsError
 from faceinp.nets.completion import landmark_map
 
@@ -87,7 +87,7 @@ def test_every_graph_takes_and_gives_what_the_list_says(name: str) -> None:
     assert built.trained and all(built.hashes.values()) and built.graph.licence
     for height, width in built.graph.sides(built.size):
         sides = {"batch": 1, "height": height, "width": width, "side": built.size}
-        case = parity.inputs(built, 0, height, width)
+        case = cases.inputs(built, 0, height, width)
         answered = dict(zip(built.graph.outputs, parity.reference(built, case), strict=True))
         for port, value in (*((port, case[port.name]) for port in built.graph.inputs), *answered.items()):
             assert value.shape == tuple(sides.get(side, side) for side in port.shape)
@@ -106,7 +106,7 @@ def test_untrained_networks_are_called_that_and_are_always_the_same(
 @torch.no_grad()
 def test_a_generator_trained_without_landmarks_gets_none() -> None:
     built = graphs.build("completion", SIDE)
-    case = {name: torch.from_numpy(value) for name, value in parity.inputs(built, 0, SIDE, SIDE).items()}
+    case = {name: torch.from_numpy(value) for name, value in cases.inputs(built, 0, SIDE, SIDE).items()}
     unguided = graphs.Completion(graphs.Unguided(built.module.generator), SIDE)
     empty = {**case, "landmark_map": torch.zeros_like(case["landmark_map"])}
     assert torch.equal(unguided(**case), built.module(**empty))
@@ -114,7 +114,7 @@ def test_a_generator_trained_without_landmarks_gets_none() -> None:
 
 
 def test_what_cannot_be_built_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_folder: Path) -> None:  # noqa: F811
-    with pytest.raises(FaceinpError, match="no graph 'upscaler'.*restorer"):
+    with pytest.raises(FaceinpError, match=r"no graph 'upscaler'.*restorer"):
         graphs.build("upscaler")
     with pytest.raises(FaceinpError, match=r"multiples of 128, not for 200.*--size"):
         graphs.build("restorer", 200)

@@ -8,22 +8,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from export_files import SIDE, exported, small_folder, small_weights  # noqa: F401
 
 onnx = pytest.importorskip("onnx", reason="the extra 'export' is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra 'export' is not installed")
 pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
 
-from export import conversion, graphs, parity, sidecar  # noqa: E402
-from export.onnx import export, main  # noqa: E402
+from export import cases, conversion, divergence, graphs, parity, sidecar  # noqa: E402
+from export.onnx import main  # noqa: E402
 from faceinp.errors import WeightsError  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("small_weights")
 Exported = Callable[..., Path]
 
 
-def run(file: Path, inputs: parity.Inputs) -> list[np.ndarray]:
+def run(file: Path, inputs: cases.Inputs) -> list[np.ndarray]:
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     return session.run(None, inputs)
 
@@ -41,7 +40,7 @@ def test_a_file_is_the_network(name: str, precision: str, exported: Exported) ->
         assert error["mean"] <= allowed.mean and error["max"] <= allowed.largest and error["changed"] == 0
     built = graphs.build(name, SIDE)
     height, width = built.graph.sides(built.size)[-1]
-    case = parity.inputs(built, 4, height, width)  # against torch once more, apart from the gate's own arithmetic
+    case = cases.inputs(built, 4, height, width)  # against torch once more, apart from the gate's own arithmetic
     for ours, truth in zip(run(file, case), parity.reference(built, case), strict=True):
         grey = truth.dtype == np.uint8
         assert np.abs(ours.astype(float) - truth).max() <= (1 if grey else allowed.largest)
@@ -75,7 +74,8 @@ def test_the_file_itself_says_what_it_is(exported: Exported, small_folder: Path)
     from faceinp import weights
 
     file = exported("restorer")
-    model, about = conversion.of_file(file)
+    model = onnx.load(file)
+    about = {entry.key.removeprefix(conversion.METADATA): entry.value for entry in model.metadata_props}
     assert about["name"] == "restorer" and about["licence"] == "research use only" and about["trained"] == "true"
     assert "other than 0 in the hole" in json.loads(about["inputs"])["mask"]
     hashes = {name: weights.sha256(small_folder / name) for name in json.loads(about["weights"])}
@@ -91,7 +91,7 @@ def test_a_file_that_is_another_network_is_refused_and_the_layer_named(
 
     def damaged(program, built):
         model = finished(program, built)
-        inside = (node for node in model.graph.node if conversion.layer(node).startswith("predictor.taps.7"))
+        inside = (node for node in model.graph.node if conversion.layer(node).startswith("network.stages.8"))
         target = next(node for node in inside if node.op_type == "Conv")
         weight = next(tensor for tensor in model.graph.initializer if tensor.name == target.input[1])
         values = onnx.numpy_helper.to_array(weight) * 1.5
@@ -99,9 +99,9 @@ def test_a_file_that_is_another_network_is_refused_and_the_layer_named(
         return model
 
     monkeypatch.setattr(conversion, "finished", damaged)
-    assert main(["landmarks", "--size", str(SIDE), "-o", str(tmp_path)]) == 1
+    assert main(["embedding", "--size", str(SIDE), "-o", str(tmp_path)]) == 1
     said = capsys.readouterr().err
-    assert "not the same network" in said and "predictor.taps.7" in said
+    assert "not the same network" in said and "network.stages.8" in said
     assert not list(tmp_path.iterdir())
 
 
@@ -120,7 +120,8 @@ def test_untrained_networks_say_so(
     assert main(["dcgan", "-o", str(tmp_path)]) == 0
     assert "untrained" in capsys.readouterr().err
     assert sidecar.read(tmp_path / "dcgan.onnx")["trained"] is False
-    assert conversion.of_file(tmp_path / "dcgan.onnx")[1]["trained"] == "false"
+    model = onnx.load(tmp_path / "dcgan.onnx")
+    assert ("faceinp.trained", "false") in {(entry.key, entry.value) for entry in model.metadata_props}
 
 
 def test_parity_is_checked_again_on_request(
@@ -142,11 +143,12 @@ def test_parity_is_checked_again_on_request(
 
 def test_errors_count_as_they_should() -> None:
     grey = np.full((1, 4, 4, 3), 100, np.uint8)
-    assert parity.distance(grey + 1, grey) == (0.0, pytest.approx(1 / 255))  # rounding may take one level
-    assert parity.distance(grey + 3, grey) == pytest.approx((2 / 255, 3 / 255))
-    assert parity.distance(np.float32([np.nan]), np.float32([0])) == (float("inf"), float("inf"))
+    assert divergence.distance(grey + 1, grey) == (0.0, pytest.approx(1 / 255))  # rounding may take one level
+    assert divergence.distance(grey + 3, grey) == pytest.approx((2 / 255, 3 / 255))
+    assert divergence.distance(np.float32([np.nan]), np.float32([0])) == (float("inf"), float("inf"))
     changed = parity.Error("result", 1, 4, 4, 0.0, 0.0, changed=1)
-    assert parity.gate([changed], "int8") == [changed]
+    with pytest.raises(parity.ParityError, match=r"known pixels changed: 1\..*Try another"):
+        parity.refuse("a file", [changed], "int8")
 
 
 def test_int8_wants_pictures_to_calibrate_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,14 +9,14 @@ from export_files import SIDE, exported, small_folder, small_weights  # noqa: F4
 
 pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
 
-from export import sidecar, trt  # noqa: E402
-from export.onnx import export  # noqa: E402
-from faceinp.engines import runtime  # noqa: E402
-from faceinp.errors import EngineError, WeightsError  # noqa: E402
+from export import sidecar, trt
+from export.onnx import export
+from faceinp.engines import sessions
+from faceinp.errors import EngineError, WeightsError
 
 pytestmark = pytest.mark.usefixtures("small_weights")
-no_gpu = pytest.mark.skipif(runtime.nvidia_gpus() > 0, reason="there is a GPU: what lacks one cannot be tried")
-gpu = pytest.mark.skipif(not runtime.nvidia_gpus(), reason="running a TensorRT engine needs an NVIDIA GPU")
+no_gpu = pytest.mark.skipif(sessions.nvidia_gpus() > 0, reason="there is a GPU: what lacks one cannot be tried")
+gpu = pytest.mark.skipif(not sessions.nvidia_gpus(), reason="running a TensorRT engine needs an NVIDIA GPU")
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,9 @@ def test_what_tensorrt_does_not_take_is_said(tmp_path: Path) -> None:
     node = onnx.helper.make_node("Nonesuch", ["a"], ["b"], domain="elsewhere")
     opsets = [onnx.helper.make_opsetid("", 20), onnx.helper.make_opsetid("elsewhere", 1)]
     file = tmp_path / "odd.onnx"
-    onnx.save(onnx.helper.make_model(onnx.helper.make_graph([node], "odd", port[:1], port[1:]), opset_imports=opsets), file)
+    onnx.save(
+        onnx.helper.make_model(onnx.helper.make_graph([node], "odd", port[:1], port[1:]), opset_imports=opsets), file
+    )
     with pytest.raises(EngineError, match=r"does not take odd.onnx.*Nonesuch"):
         trt._compile(rtx, file, ("8.9",), [(1, 1)], tmp_path)
 
@@ -100,12 +102,12 @@ def test_a_missing_tensorrt_is_answered_with_its_pip_line(
 def test_an_engine_of_another_version_or_gpu_is_refused(engine: Path) -> None:
     about = sidecar.read(engine)
     other = about | {"versions": {"tensorrt-rtx": "0.9"}}
-    assert "was built by tensorrt-rtx 0.9" in runtime.mismatch(other, "tensorrt_rtx")
-    assert "was built by tensorrt-rtx" in runtime.mismatch(about | {"backend": "tensorrt"}, "tensorrt_rtx")
+    assert "was built by tensorrt-rtx 0.9" in sessions.mismatch(other, "tensorrt_rtx")
+    assert "was built by tensorrt-rtx" in sessions.mismatch(about | {"backend": "tensorrt"}, "tensorrt_rtx")
     sidecar.path(engine).rename(engine.with_suffix(".away"))
     try:
         with pytest.raises(WeightsError, match="sidecar"):
-            runtime.read_sidecar(engine)
+            sessions.read_sidecar(engine)
     finally:
         engine.with_suffix(".away").rename(sidecar.path(engine))
 
