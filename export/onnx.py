@@ -19,7 +19,7 @@ from export.shell import batches, say
 from export.shell import main as run_command
 from faceinp import __version__
 from faceinp.engines import sessions
-from faceinp.errors import FaceinpError
+from faceinp.errors import FaceinpError, WeightsError
 
 PRECISIONS = ("fp32", "fp16", "int8")
 OUT = Path("runs/export")
@@ -71,7 +71,7 @@ def export(
     }
     conversion.describe(model, about)
     out.mkdir(parents=True, exist_ok=True)
-    file = out / (f"{name}.onnx" if precision == "fp32" else f"{name}.{precision}.onnx")
+    file = out / file_name(name, precision)
     with tempfile.TemporaryDirectory(dir=out) as scratch:
         part = Path(scratch) / file.name
         onnx.save(model, part)
@@ -95,6 +95,27 @@ def export(
         },
     )
     return file
+
+
+def at_hand(name: str, out: Path = OUT, *, precision: str = "fp32", size: int = 0, batch: Sequence[int] = (1,)) -> Path:
+    """As ``export``, unless ``out`` holds a file that fits: of these weights and this size, for such batches."""
+    built, file = graphs.build(name, size), out / file_name(name, precision)
+    wanted = {"weights": built.hashes, "size": built.size, "precision": precision}
+    if file.is_file():
+        try:
+            about = sidecar.read(file)
+        except WeightsError as error:
+            say(f"{file.name} is exported again: {error}")
+        else:
+            least, most = about["batch"]
+            if all(about[key] == value for key, value in wanted.items()) and least <= batch[0] and batch[-1] <= most:
+                return file
+            say(f"{file.name} is exported again: its weights, size or batch are others")
+    return export(name, out, precision=precision, size=size, batch=(1, max(16, batch[-1])))
+
+
+def file_name(name: str, precision: str) -> str:
+    return f"{name}.onnx" if precision == "fp32" else f"{name}.{precision}.onnx"
 
 
 def _shape(port: graphs.Port, size: int) -> str:

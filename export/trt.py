@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import export.onnx as onnx_export
-from export import graphs, parity, sidecar
+from export import parity, sidecar
 from export.graphs import GRAPHS
 from export.shell import batches, say
 from export.shell import main as run_command
@@ -60,7 +60,7 @@ def build(
     package = _package(backend)
     trt = importlib.import_module(package)
     capability = _capability(package, tuple(capability))
-    source = _source(name, out, precision, size, batch)
+    source = onnx_export.at_hand(name, out, precision=precision, size=size, batch=batch)
     file = source.with_suffix(f".{sessions.TENSORRT[package]}.engine")
     started, profiles = time.perf_counter(), _profiles(batch)
     wanted = {
@@ -118,26 +118,6 @@ def _capability(package: str, wanted: tuple[str, ...]) -> tuple[str, ...]:
     import torch
 
     return ("{}.{}".format(*torch.cuda.get_device_capability()),)
-
-
-def _source(name: str, out: Path, precision: str, size: int, batch: tuple[int, ...]) -> Path:
-    """The ONNX file to build from: that in ``out`` where it fits, else a new one."""
-    if name not in GRAPHS:
-        raise FaceinpError(f"There is no graph {name!r}. Choose one of: {', '.join(GRAPHS)}.")
-    file = out / (f"{name}.onnx" if precision == "fp32" else f"{name}.{precision}.onnx")
-    if file.is_file():
-        built = graphs.build(name, size)
-        wanted = {"weights": built.hashes, "size": built.size, "precision": precision}
-        try:
-            about = sidecar.read(file)
-        except WeightsError as error:
-            say(f"{file.name} is exported again: {error}")
-        else:
-            least, most = about["batch"]
-            if all(about[key] == value for key, value in wanted.items()) and least <= batch[0] and batch[-1] <= most:
-                return file
-            say(f"{file.name} is exported again: its weights, size or batch are others")
-    return onnx_export.export(name, out, precision=precision, size=size, batch=(1, max(16, batch[-1])))
 
 
 def _profiles(batch: tuple[int, ...]) -> list[tuple[int, int]]:

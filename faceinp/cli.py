@@ -103,6 +103,18 @@ def _engines(args: argparse.Namespace) -> None:
             print(f"{engine.name} is not ready: {engine.missing}")
 
 
+def _doctor(_: argparse.Namespace) -> None:
+    from faceinp import doctor
+
+    broken = []
+    for finding in doctor.examine():
+        mark = {True: "ok", False: "BROKEN", None: "-"}[finding.works]
+        print(f"{mark:8}{finding.subject}: {finding.about}", flush=True)
+        broken += [finding.subject] if finding.works is False else []
+    if broken:
+        raise FaceinpError(f"Installed, and not working: {', '.join(broken)}. Mend these, or uninstall them.")
+
+
 def _masks(_: argparse.Namespace) -> None:
     from faceinp import presets
 
@@ -245,6 +257,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_fill(_command(commands, "fill", _fill, "fill the hole in a face"))
     _command(commands, "engines", _engines, "which engines there are, and whether they run here")
+    _command(commands, "doctor", _doctor, "what is installed here, and whether it works, by running it")
     _add_identity(commands, calibrate=argv[:2] == ["identity", "calibrate"])
     _command(commands, "masks", _masks, "which ready-made holes there are")
     _add_train(_group(commands, "train", "train a network"), wanted="".join(argv[1:2]))

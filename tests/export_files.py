@@ -51,18 +51,18 @@ def small_weights(small_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def exported(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """``exported(name, precision)``: the ONNX file of a small network at 128 pixels a side."""
+    """``exported(name, precision, size)``: the ONNX file of a small network."""
     pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
     pytest.importorskip("onnxruntime", reason="the extra 'export' is not installed")
     from export import onnx
 
     folder, made = tmp_path_factory.mktemp("exported"), {}
 
-    def get(name: str, precision: str = "fp32") -> Path:
-        if (name, precision) not in made:
+    def get(name: str, precision: str = "fp32", size: int = SIDE) -> Path:
+        if (name, precision, size) not in made:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("FACEINP_WEIGHTS", str(small_folder))
-                made[name, precision] = onnx.export(name, folder, precision=precision, size=SIDE)
-        return made[name, precision]
+                made[name, precision, size] = onnx.export(name, folder / str(size), precision=precision, size=size)
+        return made[name, precision, size]
 
     return get

@@ -20,12 +20,12 @@ gpu = pytest.mark.skipif(not sessions.nvidia_gpus(), reason="running a TensorRT 
 
 
 @pytest.fixture(scope="module")
-def engine(exported: Callable[..., Path]) -> Path:  # noqa: F811
+def engine(exported: Callable[..., Path], small_folder: Path) -> Path:  # noqa: F811
     """The restorer in half precision, for two kinds of GPU."""
     pytest.importorskip("tensorrt_rtx", reason="the extra 'tensorrt-rtx' is not installed")
     source = exported("restorer", "fp16")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trt, "_source", lambda *arguments: source)
+        patch.setenv("FACEINP_WEIGHTS", str(small_folder))
         return trt.build("restorer", source.parent, backend="tensorrt-rtx", capability=("8.6", "8.9"), size=SIDE)
 
 

@@ -61,19 +61,16 @@ class OnnxFile:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # what goes wrong is raised
         options.intra_op_num_threads = threads
+        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         try:
             self.session = onnxruntime.InferenceSession(str(file), options, providers=[wanted])
         except Exception as error:  # onnxruntime's errors have no common base of their own
             raise EngineError(f"onnxruntime cannot run {file} with {wanted} ({error}). Export it again.") from error
-        runs = self.session.get_providers()[0]
-        if runs != wanted:  # it lists providers whose libraries are not there, and takes the processor instead
-            raise EngineError(f"{wanted} is listed, but does not run here: {runs} would. Install what it needs.")
         self.session.disable_fallback()
         self.inputs = tuple(given.name for given in self.session.get_inputs())
-        noted = self.session.get_modelmeta().custom_metadata_map
-        self.about = {key.removeprefix("faceinp."): value for key, value in noted.items() if key.startswith("faceinp.")}
-        short = next((name for name, full in PROVIDERS.items() if full == runs), runs)
-        self.runtime = f"onnxruntime {onnxruntime.__version__} {short} {self.about.get('precision', '')}".strip()
+        self.about = _ours(self.session.get_modelmeta().custom_metadata_map)
+        runs = f"{_placed(self.session, wanted)} {self.about.get('precision', '')}".strip()
+        self.runtime = f"onnxruntime {onnxruntime.__version__} {runs}"
 
     def run(self, inputs: Inputs) -> list[NDArray[Any]]:
         given = {name: np.ascontiguousarray(value) for name, value in inputs.items()}
@@ -110,7 +107,8 @@ class OpenvinoFile:
         if precision and used != precision:
             raise EngineError(f"This processor has no {precision}: OpenVINO would take {used}. Choose that, or none.")
         self.requests: dict[tuple[tuple[int, ...], ...], Any] = {}
-        self.about = read_sidecar(file)
+        kept = dict(self.model.get_rt_info().items()).get("framework", {})
+        self.about = _ours({key: value.astype(str) for key, value in kept.items()})
         self.runtime = f"openvino {openvino.__version__.partition('-')[0]} cpu {used}"
 
     def run(self, inputs: Inputs) -> list[NDArray[Any]]:
@@ -175,6 +173,27 @@ class TensorrtFile:
         if not self.context.execute_async_v3(stream.cuda_stream):
             raise EngineError("TensorRT could not run the engine. Build it again with `python -m export.trt`.")
         return answers
+
+
+def _ours(metadata: dict[str, str]) -> dict[str, Any]:
+    """What our exporter wrote into an ONNX file's metadata."""
+    return {key.removeprefix("faceinp."): value for key, value in metadata.items() if key.startswith("faceinp.")}
+
+
+def _placed(session: Any, wanted: str) -> str:
+    """Where the nodes of an onnxruntime session really run, as ``PROVIDERS`` calls it.
+
+    onnxruntime lists providers whose libraries are not there, and gives nodes that one cannot run to the processor.
+    Raises EngineError when none runs where it was wanted.
+    """
+    nodes = [
+        subgraph.ep_name for subgraph in session.get_provider_graph_assignment_info() for _ in subgraph.get_nodes()
+    ]
+    there = nodes.count(wanted)
+    if not there:
+        raise EngineError(f"{wanted} is listed, but runs nothing here. Install what it needs, or choose another.")
+    name = next((name for name, full in PROVIDERS.items() if full == wanted), wanted)
+    return name if there == len(nodes) else f"{name} ({len(nodes) - there} of {len(nodes)} nodes elsewhere)"
 
 
 def tensorrt_package() -> str:
