@@ -77,8 +77,8 @@ def bench(
 ) -> list[Row]:
     """Rows of ``runtimes`` on ``completion``, and of onnxruntime on ``restorer`` and its parts.
 
-    out: where exported files lie, or are made. size: side of the pictures; 0 is the networks' own. threads: of the processor, 0 for all. A runtime that is not installed
-    is left out, and said. Raises FaceinpError for an unknown one.
+    out: where exported files lie, or are made. size: side of the pictures; 0 is the networks' own. threads: of the
+    processor, 0 for all. A runtime that is not installed is left out, and said. Raises FaceinpError for an unknown one.
     """
     if unknown := set(runtimes) - set(RUNTIMES):
         raise FaceinpError(f"There is no runtime {', '.join(unknown)}. Choose among: {', '.join(RUNTIMES)}.")
@@ -145,8 +145,8 @@ def table(rows: Sequence[Row], floors: Sequence[Floor]) -> str:
                 f"parts ({' and '.join(PARTS)}, {parts:.1f} ms)."
             )
     lines += [
-        f"Batch {floor.batch}: {floor.operations / 1e9:.1f} GFLOP and {floor.bytes / 1e6:.0f} MB in fp32; at the rates of a "
-        f"large product and a large copy on this device they take {floor.milliseconds:.1f} ms."
+        f"Batch {floor.batch}: {floor.operations / 1e9:.1f} GFLOP and {floor.bytes / 1e6:.0f} MB in fp32; at the rates "
+        f"of a large product and a large copy on this device they take {floor.milliseconds:.1f} ms."
         for floor in floors
     ]
     return "\n".join(lines)
