@@ -275,7 +275,7 @@ def _add_fill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--out", type=Path, required=True, help="where the filled photo goes; its suffix is its format"
     )
-    parser.add_argument("--engine", default="structural", help="one of `faceinp engines`")
+    parser.add_argument("--engine", default="structural", help="one of `faceinp engines`, or onnx:FILE")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--aligned", action="store_true", help="the photo is a square, aligned face crop already")
     where.add_argument(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from export_files import SIDE, exported, small_folder, small_weights  # noqa: F401
+from export_files import SIDE
 
 pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("small_weights")
 
 
 @pytest.fixture
-def files(exported: Callable[..., Path]) -> Path:  # noqa: F811
+def files(exported: Callable[..., Path]) -> Path:
     """A folder of exported files."""
     for name in ("completion", "restorer"):
         exported(name)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from export_files import SIDE, small_folder, small_weights  # noqa: F401
+from export_files import SIDE
 
 from export import cases, graphs, parity
 from faceinp.errors import FaceinpError, WeightsError
@@ -113,7 +113,7 @@ def test_a_generator_trained_without_landmarks_gets_none() -> None:
     assert not torch.equal(unguided(**case), built.module(**case))
 
 
-def test_what_cannot_be_built_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_folder: Path) -> None:  # noqa: F811
+def test_what_cannot_be_built_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_folder: Path) -> None:
     with pytest.raises(FaceinpError, match=r"no graph 'upscaler'.*restorer"):
         graphs.build("upscaler")
     with pytest.raises(FaceinpError, match=r"multiples of 128, not for 200.*--size"):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from export_files import SIDE, exported, small_folder, small_weights  # noqa: F401
+from export_files import SIDE
 
 onnx = pytest.importorskip("onnx", reason="the extra 'export' is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra 'export' is not installed")
@@ -31,7 +31,7 @@ def run(file: Path, inputs: cases.Inputs) -> list[np.ndarray]:
     ("name", "precision"),
     [*((name, "fp32") for name in graphs.GRAPHS), *((name, "fp16") for name in ("restorer", "embedding", "dcgan"))],
 )
-def test_a_file_is_the_network(name: str, precision: str, exported: Exported) -> None:  # noqa: F811
+def test_a_file_is_the_network(name: str, precision: str, exported: Exported) -> None:
     file = exported(name, precision)
     about = sidecar.read(file)
     allowed = parity.TOLERANCES[precision]
@@ -46,7 +46,7 @@ def test_a_file_is_the_network(name: str, precision: str, exported: Exported) ->
         assert np.abs(ours.astype(float) - truth).max() <= (1 if grey else allowed.largest)
 
 
-def test_one_restorer_serves_any_size_and_number_of_pictures(exported: Exported) -> None:  # noqa: F811
+def test_one_restorer_serves_any_size_and_number_of_pictures(exported: Exported) -> None:
     rng = np.random.default_rng(0)
     for count, height, width in ((1, 64, 64), (2, 300, 217), (5, 33, 50)):
         image = rng.integers(0, 256, (count, height, width, 3), dtype=np.uint8)
@@ -58,7 +58,7 @@ def test_one_restorer_serves_any_size_and_number_of_pictures(exported: Exported)
         assert not np.array_equal(result, image)
 
 
-def test_in_half_precision_networks_are_halved_and_norms_are_not(exported: Exported) -> None:  # noqa: F811
+def test_in_half_precision_networks_are_halved_and_norms_are_not(exported: Exported) -> None:
     model = onnx.shape_inference.infer_shapes(onnx.load(exported("restorer", "fp16")))
     kinds = {value.name: value.type.tensor_type.elem_type for value in model.graph.value_info}
     of = {
@@ -70,7 +70,7 @@ def test_in_half_precision_networks_are_halved_and_norms_are_not(exported: Expor
     assert exported("restorer", "fp16").stat().st_size < 0.8 * exported("restorer").stat().st_size
 
 
-def test_the_file_itself_says_what_it_is(exported: Exported, small_folder: Path) -> None:  # noqa: F811
+def test_the_file_itself_says_what_it_is(exported: Exported, small_folder: Path) -> None:
     from faceinp import weights
 
     file = exported("restorer")
@@ -125,7 +125,7 @@ def test_untrained_networks_say_so(
 
 
 def test_parity_is_checked_again_on_request(
-    exported: Exported,  # noqa: F811
+    exported: Exported,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from export_files import SIDE, exported, small_folder, small_weights  # noqa: F401
+from export_files import SIDE
 
 pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
 
@@ -20,7 +20,7 @@ gpu = pytest.mark.skipif(not sessions.nvidia_gpus(), reason="running a TensorRT 
 
 
 @pytest.fixture(scope="module")
-def engine(exported: Callable[..., Path], small_folder: Path) -> Path:  # noqa: F811
+def engine(exported: Callable[..., Path], small_folder: Path) -> Path:
     """The restorer in half precision, for two kinds of GPU."""
     pytest.importorskip("tensorrt_rtx", reason="the extra 'tensorrt-rtx' is not installed")
     source = exported("restorer", "fp16")
@@ -42,7 +42,7 @@ def test_an_engine_is_built_without_a_gpu_and_says_what_it_is(engine: Path) -> N
 
 
 def test_an_engine_is_kept_while_it_fits_and_built_again_when_not(
-    exported: Callable[..., Path],  # noqa: F811
+    exported: Callable[..., Path],
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> None:
@@ -114,7 +114,7 @@ def test_an_engine_of_another_version_or_gpu_is_refused(engine: Path) -> None:
 
 @gpu
 @pytest.mark.gpu
-def test_an_engine_of_this_gpu_is_the_network(exported: Callable[..., Path]) -> None:  # noqa: F811
+def test_an_engine_of_this_gpu_is_the_network(exported: Callable[..., Path]) -> None:
     source = exported("restorer", "fp16")
     file = trt.build("restorer", source.parent, size=SIDE)
     assert sidecar.read(file)["errors"]
