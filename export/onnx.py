@@ -48,13 +48,13 @@ def export(
     if precision == "int8" and not calibrate:
         raise FaceinpError("int8 is calibrated on training pictures. Give their shards: --calibrate SHARDS.")
     program = conversion.traced(built, opset=opset, batch=(batch[0], batch[-1]))
-    model, kept = conversion.finished(program, built), list[str]()
+    model, kept, paid = conversion.finished(program, built), list[str](), None
     if precision == "fp16":
         model = conversion.halved(model)
     elif precision == "int8":
         from export import quantisation
 
-        model, kept = quantisation.quantised(model, built, calibrate)
+        model, kept, paid = quantisation.quantised(model, built, calibrate)
     about = {
         "name": name,
         "about": built.graph.about,
@@ -88,6 +88,7 @@ def export(
             "batch": [batch[0], batch[-1]],
             "opset": opset,
             "kept_in_fp32": kept,
+            "cost": dataclasses.asdict(paid) if paid else None,  # in dB, of int8
             "versions": sidecar.versions("torch", "onnx", "onnxscript", "onnxruntime", "numpy"),
             "tolerance": dataclasses.asdict(parity.TOLERANCES[precision]),
             "errors": [dataclasses.asdict(error) for error in errors],
