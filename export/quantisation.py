@@ -1,8 +1,8 @@
 """int8: static quantisation of an exported network, calibrated on training pictures.
 
 Convolutions of the generator compute in 8 bits between QuantizeLinear and DequantizeLinear; all else stays in fp32.
-Each layer alone is quantised first, to see what it does to the result: the worst ones are left out, no more of them
-than the limit in decibels asks for, measured on pictures held back from every training.
+Where that costs too many decibels, on pictures held back from every training, each layer is quantised alone, to see
+what it does to the result, and the worst are left out, no more of them than the limit asks for.
 """
 
 import tempfile
@@ -48,11 +48,10 @@ def quantised(
     layers = [node.name for node in model.graph.node if node.op_type == "Conv" and _inside(node)]
     with tempfile.TemporaryDirectory() as folder:
         quantiser = _Quantiser(model, Path(folder), _inputs(built, seen, CALIBRATION))
-        probes = list(_inputs(built, seen, PROBES))
-        plain = quantiser.run([], probes)
-        harm = {layer: _apart(quantiser.run([layer], probes), plain) for layer in layers}
-        worst = sorted(layers, key=lambda layer: -harm[layer])
+        worst: list[str] = []
         for share in LEFT_OUT:
+            if share and not worst:
+                worst = quantiser.worst_first(layers, list(_inputs(built, seen, PROBES)))
             left_out = worst[: round(share * len(layers))]
             small = quantiser.quantise([layer for layer in layers if layer not in left_out])
             paid = cost.measure(built, quantiser.open(small).run, held_back)
@@ -104,8 +103,10 @@ class _Quantiser:
             nodes_to_quantize=list(layers),
             nodes_to_exclude=[],
             op_types_to_quantize=["Conv"],
+            extra_options={},
         )
         quantiser.quantize_model()
+        quantiser.model.topological_sort()
         small: onnx.ModelProto = quantiser.model.model
         return small
 
@@ -116,18 +117,24 @@ class _Quantiser:
         onnx.save(model, file)
         return sessions.OnnxFile(file, threads=torch.get_num_threads())
 
-    def run(self, layers: Sequence[str], probes: Sequence[Inputs]) -> list[Any]:
-        session = self.open(self.quantise(layers))
-        return [session.run(probe)[0] for probe in probes]
+    def worst_first(self, layers: Sequence[str], probes: Sequence[Inputs]) -> list[str]:
+        """``layers`` by how far the result moves when that one alone is quantised, the worst first."""
+
+        def results(chosen: Sequence[str]) -> list[Any]:
+            session = self.open(self.quantise(chosen))
+            return [session.run(probe)[0].astype(np.float64) for probe in probes]
+
+        plain = results([])
+        harm = {
+            layer: float(np.mean([np.abs(a - b).mean() for a, b in zip(results([layer]), plain, strict=True)]))
+            for layer in layers
+        }
+        return sorted(layers, key=lambda layer: -harm[layer])
 
 
 def _inputs(built: Built, faces: Faces, count: int) -> Iterator[Inputs]:
     for number in range(count):
         yield cost.fill_inputs(built, faces, number, MASKS[number % len(MASKS)])[1]
-
-
-def _apart(ours: Sequence[Any], plain: Sequence[Any]) -> float:
-    return float(np.mean([np.abs(a.astype(np.float64) - b).mean() for a, b in zip(ours, plain, strict=True)]))
 
 
 def _inside(node: "onnx.NodeProto") -> bool:
