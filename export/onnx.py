@@ -46,7 +46,9 @@ def export(
     started = time.perf_counter()
     built = graphs.build(name, size)
     if precision == "int8" and not calibrate:
-        raise FaceinpError("int8 is calibrated on training pictures. Give their shards: --calibrate SHARDS.")
+        raise FaceinpError(
+            "int8 is calibrated on training pictures. Give export.onnx --precision int8 --calibrate SHARDS."
+        )
     program = conversion.traced(built, opset=opset, batch=(batch[0], batch[-1]))
     model, kept, paid = conversion.finished(program, built), list[str](), None
     if precision == "fp16":

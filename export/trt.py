@@ -146,15 +146,23 @@ def _compile(
     network = builder.create_network(0 if typed is None else 1 << int(typed))
     parser = trt.OnnxParser(network, logger)
     if not parser.parse_from_file(str(source)):
-        reasons = [parser.get_error(number).desc() for number in range(parser.num_errors)]
-        raise EngineError(f"TensorRT {trt.__version__} does not take {source.name}: {'; '.join(reasons)}")
+        errors = [parser.get_error(number) for number in range(parser.num_errors)]
+        reasons = "; ".join(f"{error.node_operator()} ({error.node_name()}): {error.desc()}" for error in errors)
+        raise EngineError(
+            f"TensorRT {trt.__version__} does not take {source.name}: {reasons}. Export it with another --opset, or "
+            "install a newer TensorRT."
+        )
     config = builder.create_builder_config()
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, WORKSPACE)
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
     config.clear_flag(trt.BuilderFlag.TF32)  # fp32 means fp32
     size = sidecar.read(source)["size"]
     for least, most in profiles:
-        config.add_optimization_profile(_profile(builder, network, least, most, size))
+        if config.add_optimization_profile(_profile(builder, network, least, most, size)) < 0:
+            problems = "; ".join(logger.problems)
+            raise EngineError(
+                f"{source.name} cannot take {least} to {most} pictures ({problems}). Try another --batch."
+            )
     for_rtx = trt.__name__ == BACKENDS["tensorrt-rtx"]
     cache = None if for_rtx else _timing_cache(config, out / TIMING_CACHE)  # tensorrt-rtx times nothing when it builds
     if for_rtx:
@@ -164,7 +172,10 @@ def _compile(
     layers = [_layer(network.get_layer(number)) for number in range(network.num_layers)]
     plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise EngineError(f"TensorRT {trt.__version__} cannot build {source.name}: {'; '.join(logger.problems)}")
+        problems = "; ".join(logger.problems) or "it does not say why"
+        raise EngineError(
+            f"TensorRT {trt.__version__} cannot build {source.name}: {problems}. Try another --precision."
+        )
     if cache is not None:
         (out / TIMING_CACHE).write_bytes(bytes(config.get_timing_cache().serialize()))
     return bytes(plan), layers

@@ -180,6 +180,7 @@ def _call_exporter(module: str, *arguments: str) -> None:
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
         raise EngineError(f"{lines[-1]} (`python {' '.join(command[2:])}` was run to make what the engine needs.)")
+    sys.stderr.write(done.stderr)  # such as why an engine was built again
 
 
 def _parts(count: int) -> Sequence[slice]:
