@@ -38,7 +38,8 @@ COPY = 1 << 26  # floats that tell how fast it copies
 
 @dataclass(frozen=True)
 class Row:
-    """One runtime on one graph. milliseconds: the median, of one call; share: of torch eager's fp32 on the same device.
+    """One runtime on one graph. milliseconds: the median, of one call; share: of torch eager's fp32 on the same device,
+    None for other graphs.
 
     max, mean: absolute error against torch in fp32.
     """
@@ -47,7 +48,7 @@ class Row:
     runtime: str
     batch: int
     milliseconds: float
-    share: float
+    share: float | None
     max: float
     mean: float
 
@@ -84,13 +85,7 @@ def bench(
         raise FaceinpError(f"There is no runtime {', '.join(unknown)}. Choose among: {', '.join(RUNTIMES)}.")
     if threads:
         torch.set_num_threads(threads)
-    built, given = _case("completion", size, batch)
-    callers = dict(_callers(built, given, runtimes, out, batch, threads))
-    if "onnxruntime" in runtimes:
-        for name in ("restorer", "landmarks"):
-            part, inputs = _case(name, size, batch)
-            run = sessions.OnnxFile(onnx_export.at_hand(name, out, size=size, batch=(batch,)), threads=threads)
-            callers[name, run.runtime] = part, partial(run.run, inputs), inputs
+    callers = dict(_callers(runtimes, size, out, batch, threads))
     times = _timed({key: call for key, (_, call, _) in callers.items()}, rounds)
     eager = times.get(("completion", _eager_name()))
     rows = []
@@ -98,7 +93,7 @@ def bench(
         apart = [distance(ours, truth) for ours, truth in zip(call(), parity.reference(part, inputs), strict=True)]
         largest, mean = max(far for far, _ in apart), max(mean for _, mean in apart)
         milliseconds = times[graph, runtime]
-        share = milliseconds / eager if eager and graph == "completion" else float("nan")
+        share = milliseconds / eager if eager and graph == "completion" else None
         rows.append(Row(graph, runtime, batch, milliseconds, share, largest, mean))
     return rows
 
@@ -130,7 +125,7 @@ def table(rows: Sequence[Row], floors: Sequence[Floor]) -> str:
     """Markdown: rows, the restorer against its parts, and the floor."""
     lines = ["| graph | runtime | batch | ms | of torch eager | largest error | mean error |", "|---" * 7 + "|"]
     for row in rows:
-        share = "" if row.share != row.share else f"{row.share:.2f}"
+        share = "" if row.share is None else f"{row.share:.2f}"
         lines.append(
             f"| {row.graph} | {row.runtime} | {row.batch} | {row.milliseconds:.1f} | {share} | {row.max:.1e} "
             f"| {row.mean:.1e} |"
@@ -159,18 +154,19 @@ def _case(name: str, size: int, batch: int) -> tuple[Built, Inputs]:
 
 
 def _callers(
-    built: Built, given: Inputs, runtimes: Sequence[str], out: Path, batch: int, threads: int
+    runtimes: Sequence[str], size: int, out: Path, batch: int, threads: int
 ) -> Iterator[tuple[tuple[str, str], tuple[Built, Callable[[], Any], Inputs]]]:
     """(graph, runtime) and what runs it, for each runtime that is here; each has run once when it comes."""
-    name = built.graph.name
     for runtime in runtimes:
-        try:
-            for label, run in _open(runtime, built, out, batch, threads):
-                call = partial(run, given)
-                call()
-                yield (name, label), (built, call, given)
-        except FaceinpError as error:
-            say(f"{runtime} is left out: {error}")
+        for name in ("completion", "restorer", "landmarks") if runtime == "onnxruntime" else ("completion",):
+            built, given = _case(name, size, batch)
+            try:
+                for label, run in _open(runtime, built, out, batch, threads):
+                    call = partial(run, given)
+                    call()
+                    yield (name, label), (built, call, given)
+            except FaceinpError as error:
+                say(f"{name} on {runtime} is left out: {error}")
 
 
 def _open(
@@ -178,7 +174,8 @@ def _open(
 ) -> Iterator[tuple[str, Callable[[Inputs], Any]]]:
     name = built.graph.name
     if runtime == "torch":
-        yield _eager_name(), partial(_torch, built, built.module.to(_device()), torch.float32)
+        eager = graphs.build(name, built.size).module.to(_device())  # the one in built stays where parity runs it
+        yield _eager_name(), partial(_torch, built, eager, torch.float32)
         if _device() == "cuda":
             compiled = torch.compile(graphs.build(name, built.size).module.half().to("cuda"))
             yield "torch cuda fp16 compiled", partial(_torch, built, compiled, torch.float16)

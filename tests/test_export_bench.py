@@ -40,14 +40,14 @@ def test_runtimes_are_timed_and_are_the_network(files: Path, capsys: pytest.Capt
     if importlib.util.find_spec("openvino"):
         wanted.append(("completion", "openvino", "fp32"))
     else:
-        assert "openvino is left out" in said.err and "pip install 'faceinp[openvino]'" in said.err
+        assert "completion on openvino is left out" in said.err and "pip install 'faceinp[openvino]'" in said.err
     for key in wanted:
         for batch in (1, 2):
             row = rows[*key, batch]
             assert row["milliseconds"] > 0 and row["max"] < 1e-4
     assert rows["completion", "torch", "fp32", 1]["share"] == 1
     if not sessions.nvidia_gpus():
-        assert "tensorrt is left out: There is no NVIDIA GPU" in said.err
+        assert "completion on tensorrt is left out: There is no NVIDIA GPU" in said.err
     one, two = told["floors"]
     assert two["operations"] == pytest.approx(2 * one["operations"]) and one["bytes"] < two["bytes"] < 2 * one["bytes"]
     assert told["trained"] and told["threads"] == 1 and "onnxruntime" in told["versions"]

@@ -90,6 +90,16 @@ def test_the_exporter_s_word_is_passed_on(tmp_path: Path, monkeypatch: pytest.Mo
         runtime._exported("landmarks", "")
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not sessions.nvidia_gpus(), reason="running a TensorRT engine needs an NVIDIA GPU")
+def test_tensorrt_gives_what_torch_gives() -> None:
+    pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
+    pytest.importorskip(sessions.tensorrt_package(), reason="the extra 'tensorrt' is not installed")
+    engine, truth = faceinp.load_engine("landmark-tensorrt"), faceinp.load_engine("landmark")
+    assert engine.runtime.startswith("tensorrt") and engine.runtime.endswith("cuda fp16")
+    assert np.abs(engine.fill(*crops()) - truth.fill(*crops())).max() < 2e-2
+
+
 @pytest.mark.skipif(sessions.nvidia_gpus() > 0, reason="there is a GPU")
 def test_without_a_gpu_tensorrt_says_what_to_use() -> None:
     assert "landmark-onnx" in runtime.LandmarkTensorrt.hindrance()

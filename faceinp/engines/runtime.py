@@ -165,8 +165,8 @@ def _built(name: str, given: str | Path, precision: str) -> Path:
 
 
 def _made_of(name: str) -> Path:
-    """The cache's folder of files made of the weights ``name``: other weights make other files."""
-    return weights.cache() / f"export-{weights.sha256(weights.path(name))[:16]}"
+    """The cache's folder of files made of the weights ``name``: other weights, and other versions, make other files."""
+    return weights.cache() / f"export-{faceinp.__version__}-{weights.sha256(weights.path(name))[:16]}"
 
 
 def _call_exporter(module: str, *arguments: str) -> None:
