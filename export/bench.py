@@ -28,7 +28,7 @@ from export.shell import batches, say
 from export.shell import main as run_command
 from faceinp.engines import sessions
 from faceinp.errors import FaceinpError
-from faceinp.evaluate import quick
+from faceinp.machine import machine, today
 
 RUNTIMES = ("torch", "onnxruntime", "openvino", "tensorrt")
 PARTS = ("landmarks", "completion")  # of the restorer
@@ -248,13 +248,13 @@ def _run(args: argparse.Namespace) -> None:
         )
     ]
     floors = [floor(args.size, batch) for batch in args.batch]
-    machine = torch.cuda.get_device_name() if _device() == "cuda" else quick.machine()
+    where = torch.cuda.get_device_name() if _device() == "cuda" else machine()
     built = graphs.build("completion", args.size)
     size, trained = built.size, built.trained
     about = {
-        "machine": machine,
+        "machine": where,
         "threads": torch.get_num_threads(),
-        "date": quick.today(),
+        "date": today(),
         "rounds": args.rounds,
         "size": size,
         "trained": trained,
@@ -263,7 +263,7 @@ def _run(args: argparse.Namespace) -> None:
     if args.json:
         print(json.dumps({**about, "rows": [asdict(row) for row in rows], "floors": [asdict(one) for one in floors]}))
         return
-    print(f"{machine}, {about['threads']} threads, {about['date']}, median of {args.rounds}, {size} x {size}\n")
+    print(f"{where}, {about['threads']} threads, {about['date']}, median of {args.rounds}, {size} x {size}\n")
     print(table(rows, floors))
     if not trained:
         say("note: the network is untrained: its weights are not here")

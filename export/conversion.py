@@ -99,7 +99,10 @@ def describe(model: "onnx.ModelProto", about: dict[str, Any]) -> None:
 
 
 def halved(model: "onnx.ModelProto") -> "onnx.ModelProto":
-    """The networks of ``model`` in fp16. Inputs and outputs, norms, softmax and all around the networks stay fp32."""
+    """The networks of ``model`` in fp16. Inputs and outputs, norms, softmax and all around the networks stay fp32.
+
+    onnxruntime's converter does not do it: where several nodes that are kept read one value, it makes that name twice.
+    """
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
