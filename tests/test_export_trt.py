@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from export_files import SIDE
@@ -19,26 +20,37 @@ no_gpu = pytest.mark.skipif(sessions.nvidia_gpus() > 0, reason="there is a GPU: 
 gpu = pytest.mark.skipif(not sessions.nvidia_gpus(), reason="running a TensorRT engine needs an NVIDIA GPU")
 
 
+def built(exported: Callable[..., Path], folder: Path, name: str, **options: Any) -> Path:
+    """An engine in half precision, made of the small network's file."""
+    pytest.importorskip("tensorrt_rtx", reason="the extra 'tensorrt-rtx' is not installed")
+    source = exported(name, "fp16")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FACEINP_WEIGHTS", str(folder))
+        return trt.build(name, source.parent, backend="tensorrt-rtx", size=SIDE, **options)
+
+
 @pytest.fixture(scope="module")
 def engine(exported: Callable[..., Path], small_folder: Path) -> Path:
-    """The restorer in half precision, for two kinds of GPU."""
-    pytest.importorskip("tensorrt_rtx", reason="the extra 'tensorrt-rtx' is not installed")
-    source = exported("restorer", "fp16")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FACEINP_WEIGHTS", str(small_folder))
-        return trt.build("restorer", source.parent, backend="tensorrt-rtx", capability=("8.6", "8.9"), size=SIDE)
+    return built(exported, small_folder, "completion", capability=("8.6", "8.9"), batch=(1, 4))
 
 
 def test_an_engine_is_built_without_a_gpu_and_says_what_it_is(engine: Path) -> None:
     about = sidecar.read(engine)
     assert engine.stat().st_size > 100_000
     assert about["backend"] == "tensorrt-rtx" and about["capability"] == ["8.6", "8.9"]
-    assert about["profiles"] == [[1, 1], [2, 4], [5, 16]]
+    assert about["profiles"] == [[1, 1], [2, 4]]
     assert about["licence"] == "research use only" and about["trained"] is True
     convolutions = [precision for _, kind, precision in about["layers"] if kind == "CONVOLUTION"]
     assert len(convolutions) > 50 and set(convolutions) == {"HALF"}
-    norms = [precision for name, kind, precision in about["layers"] if kind in ("NORMALIZATION", "SOFTMAX")]
+    norms = [precision for _, kind, precision in about["layers"] if kind in ("NORMALIZATION", "SOFTMAX")]
     assert norms and set(norms) == {"FLOAT"}
+
+
+@pytest.mark.slow
+def test_the_restorer_is_an_engine_too(exported: Callable[..., Path], small_folder: Path) -> None:
+    about = sidecar.read(built(exported, small_folder, "restorer", capability=("8.9",), batch=(1,)))
+    assert about["inputs"]["image"].startswith("uint8") and about["profiles"] == [[1, 1]]
+    assert {precision for _, kind, precision in about["layers"] if kind == "CONVOLUTION"} == {"HALF"}
 
 
 def test_an_engine_is_kept_while_it_fits_and_built_again_when_not(

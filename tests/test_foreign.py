@@ -26,10 +26,17 @@ SIDECAR = {
 }
 
 
-def put(folder: Path, sidecar: dict[str, Any], *, kind: int = TensorProto.FLOAT, layout: str = "NCHW") -> Path:
+def put(
+    folder: Path,
+    sidecar: dict[str, Any],
+    *,
+    kind: int = TensorProto.FLOAT,
+    layout: str = "NCHW",
+    sides: tuple[Any, Any] = ("h", "w"),
+) -> Path:
     """A network that answers 100 * image + 50 * mask, its largest value first: what it saw can be read off."""
-    side: list[Any] = ["n", *([3, "h", "w"] if layout == "NCHW" else ["h", "w", 3])]
-    hole = ["n", *([1, "h", "w"] if layout == "NCHW" else ["h", "w", 1])]
+    side: list[Any] = ["n", *([3, *sides] if layout == "NCHW" else [*sides, 3])]
+    hole = ["n", *([1, *sides] if layout == "NCHW" else [*sides, 1])]
     nodes = [
         helper.make_node("Cast", ["image"], ["floats"], to=TensorProto.FLOAT),
         helper.make_node("Mul", ["floats", "hundred"], ["scaled"]),
@@ -87,7 +94,8 @@ def test_other_layouts_channels_and_types(tmp_path: Path) -> None:
 
 
 def test_a_network_of_many_sizes_is_padded_to_its_multiple(tmp_path: Path) -> None:
-    engine = faceinp.load_engine(f"onnx:{put(tmp_path, SIDECAR | {'largest': 100, 'multiple_of': 16})}")
+    file = put(tmp_path, SIDECAR | {"largest": 100, "multiple_of": 16}, sides=(80, 80))
+    engine = faceinp.load_engine(f"onnx:{file}")
     filled = engine.fill(*crop(70))
     assert filled.shape == (1, 3, 70, 70) and filled[0, 0, 69, 69] == pytest.approx(150 / 255)
     with pytest.raises(EngineError, match="100 at most"):
