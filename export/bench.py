@@ -131,14 +131,13 @@ def table(rows: Sequence[Row], floors: Sequence[Floor]) -> str:
             f"| {row.mean:.1e} |"
         )
     lines.append("")
-    for batch in sorted({row.batch for row in rows}):
-        by_graph = {row.graph: row for row in rows if row.batch == batch and row.runtime.startswith("onnxruntime")}
-        if by_graph.keys() >= {"restorer", *PARTS}:
-            parts = sum(by_graph[part].milliseconds for part in PARTS)
-            lines.append(
-                f"Batch {batch}: the restorer takes {by_graph['restorer'].milliseconds / parts:.2f} of the time of its "
-                f"parts ({' and '.join(PARTS)}, {parts:.1f} ms)."
-            )
+    for whole in (row for row in rows if row.graph == "restorer"):
+        alike = [row for row in rows if row.graph in PARTS and (row.runtime, row.batch) == (whole.runtime, whole.batch)]
+        parts = sum(row.milliseconds for row in alike)
+        lines.append(
+            f"Batch {whole.batch}: the restorer takes {whole.milliseconds / parts:.2f} of the time of its parts "
+            f"({' and '.join(PARTS)}, {parts:.1f} ms)."
+        )
     lines += [
         f"Batch {floor.batch}: {floor.operations / 1e9:.1f} GFLOP and {floor.bytes / 1e6:.0f} MB in fp32; at the rates "
         f"of a large product and a large copy on this device they take {floor.milliseconds:.1f} ms."
