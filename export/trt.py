@@ -27,6 +27,7 @@ from faceinp.errors import EngineError, FaceinpError, MissingPackageError, Weigh
 
 BACKENDS = {extra: package for package, extra in sessions.TENSORRT.items()}
 CURRENT = "current"
+PRECISIONS = ("fp32", "fp16")  # our int8 has unsigned activations, for processors: TensorRT takes signed ones
 WORKSPACE = 4 << 30  # bytes that a layer may use while it runs
 TIMING_CACHE = "tensorrt.timing"
 
@@ -115,9 +116,7 @@ def _capability(package: str, wanted: tuple[str, ...]) -> tuple[str, ...]:
             "There is no GPU here to build for. Name its compute capability, such as --capability 8.9, "
             "with --backend tensorrt-rtx."
         )
-    import torch
-
-    return ("{}.{}".format(*torch.cuda.get_device_capability()),)
+    return (sessions.compute_capability(),)
 
 
 def _profiles(batch: tuple[int, ...]) -> list[tuple[int, int]]:
@@ -266,7 +265,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("name", metavar="NAME", help=", ".join(GRAPHS))
     parser.add_argument("--backend", choices=tuple(BACKENDS), default="", help="default: the one that is installed")
     parser.add_argument("--capability", default=CURRENT, help="such as 8.6,8.9,12.0 (default: the GPU that is here)")
-    parser.add_argument("--precision", choices=onnx_export.PRECISIONS, default="fp16", help="default: fp16")
+    parser.add_argument("--precision", choices=PRECISIONS, default="fp16", help="default: fp16")
     parser.add_argument("--batch", type=batches, default=(1, 4, 16), help="where profiles end (default: 1,4,16)")
     parser.add_argument("--size", type=int, default=0, help="side of the pictures (default: 256)")
     parser.add_argument("-o", "--out", type=Path, default=onnx_export.OUT, metavar="DIR")

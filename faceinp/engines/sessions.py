@@ -208,9 +208,7 @@ def mismatch(about: dict[str, Any], package: str) -> str:
     if about.get("backend") != backend or about.get("version") != here:
         made = f"{about.get('backend', 'something')} {about.get('version', 'of unknown version')}"
         return f"it was built by {made}, and {backend} {here} is installed"
-    import torch
-
-    capability = "{}.{}".format(*torch.cuda.get_device_capability())
+    capability = compute_capability()
     if capability not in about["capability"]:
         return f"it was built for compute capability {', '.join(about['capability'])}, and this GPU has {capability}"
     return ""
@@ -239,6 +237,15 @@ def nvidia_gpus() -> int:
         except OSError:
             continue
     return 0
+
+
+def compute_capability() -> str:
+    """Of the first GPU, such as "8.9". Raises EngineError where torch sees none."""
+    import torch
+
+    if not torch.cuda.is_available():
+        raise EngineError("torch sees no NVIDIA GPU here. Install torch's CUDA build and the GPU's driver.")
+    return "{}.{}".format(*torch.cuda.get_device_capability())
 
 
 def _package(name: str, extra: str) -> Any:
