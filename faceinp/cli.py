@@ -125,6 +125,18 @@ def _engines(args: argparse.Namespace) -> None:
             print(f"{engine.name} is not ready: {engine.missing}")
 
 
+def _doctor(_: argparse.Namespace) -> None:
+    from faceinp import doctor
+
+    broken = []
+    for finding in doctor.examine():
+        mark = {True: "ok", False: "BROKEN", None: "-"}[finding.works]
+        print(f"{mark:8}{finding.subject}: {finding.about}", flush=True)
+        broken += [finding.subject] if finding.works is False else []
+    if broken:
+        raise FaceinpError(f"Installed, and not working: {', '.join(broken)}. Mend these, or uninstall them.")
+
+
 def _masks(_: argparse.Namespace) -> None:
     from faceinp import presets
 
@@ -269,6 +281,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     _add_fill(_command(commands, "fill", _fill, "fill the hole in a face"))
     _add_batch(_command(commands, "batch", _batch, "fill a folder of photos, or shards or tables of them"))
     _command(commands, "engines", _engines, "which engines there are, and whether they run here")
+    _command(commands, "doctor", _doctor, "what is installed here, and whether it works, by running it")
     _add_identity(commands, calibrate=argv[:2] == ["identity", "calibrate"])
     _command(commands, "masks", _masks, "which ready-made holes there are")
     _add_train(_group(commands, "train", "train a network"), wanted="".join(argv[1:2]))
@@ -286,7 +299,7 @@ def _add_fill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--out", type=Path, required=True, help="where the filled photo goes; its suffix is its format"
     )
-    parser.add_argument("--engine", default="landmark", help="one of `faceinp engines`")
+    parser.add_argument("--engine", default="landmark", help="one of `faceinp engines`, or onnx:FILE")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--aligned", action="store_true", help="the photo is a square, aligned face crop already")
     where.add_argument(
@@ -318,7 +331,7 @@ def _add_batch(parser: argparse.ArgumentParser) -> None:
     hole.add_argument("--masks", metavar="DIR", help="masks of the photos' names (default: beside them in the shards)")
     hole.add_argument("--preset", metavar="NAME", help="a ready-made hole on each face: one of `faceinp masks`")
     hole.add_argument("--mask-from-alpha", action="store_true", help="the hole is where a photo is transparent")
-    parser.add_argument("--engine", default="landmark", help="one of `faceinp engines`")
+    parser.add_argument("--engine", default="landmark", help="one of `faceinp engines`, or onnx:FILE")
     parser.add_argument("--aligned", action="store_true", help="the photos are square, aligned face crops already")
     parser.add_argument("--seed", type=int, default=0, help="all randomness comes from it")
     parser.add_argument("--blend", choices=("poisson", "composite"), default="poisson", help="as in `faceinp fill`")

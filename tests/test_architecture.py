@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-HEAVY = ("torch", "torchvision", "scipy", "skimage", "facenet_pytorch", "gradio", "webdataset", "matplotlib")
+HEAVY = (
+    *("torch", "torchvision", "scipy", "skimage", "facenet_pytorch", "gradio", "webdataset", "matplotlib"),
+    *("onnx", "onnxruntime", "openvino", "tensorrt", "tensorrt_rtx"),
+)
 BREACHES = {  # a file, and an import that the house forbids there
     "networks know engines": ("faceinp/nets/dcgan.py", "import faceinp.engines.base"),
     "networks know files": ("faceinp/nets/dcgan.py", "import faceinp.weights"),

@@ -10,6 +10,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -20,6 +21,7 @@ from faceinp.errors import EngineError, MissingPackageError
 
 # The files of this package that register engines, in the order in which engines are listed.
 FAMILIES = ("landmark", "latent", "classical", "runtime")
+FOREIGN = "onnx:"  # before the path of somebody else's ONNX file
 
 
 class Progress(Protocol):
@@ -184,21 +186,28 @@ def list_engines() -> list[Status]:
 def load_engine(name: str, **options: Any) -> Engine:
     """Make the engine called ``name``; ``options`` are its own (``inspect.signature`` of its class lists them).
 
+    "onnx:FILE" is somebody else's ONNX file with a sidecar (see ``engines.foreign``).
     Raises EngineError for an unknown name or option, MissingPackageError and WeightsError when it cannot run here.
     """
-    kinds = available()
-    if name not in kinds:
-        raise EngineError(f"There is no engine {name!r}. Choose one of: {', '.join(kinds)}.")
-    kind = kinds[name]
-    known = [p for p in inspect.signature(kind).parameters if p not in ("args", "kwargs")]
+    make: Callable[..., Engine]
+    if name.startswith(FOREIGN):
+        from faceinp.engines.foreign import ForeignOnnx
+
+        make, needs = partial(ForeignOnnx, name.removeprefix(FOREIGN)), ForeignOnnx.needs
+    else:
+        kinds = available()
+        if name not in kinds:
+            raise EngineError(f"There is no engine {name!r}. Choose one of: {', '.join(kinds)}, or {FOREIGN}FILE.")
+        make, needs = kinds[name], kinds[name].needs
+    known = [p for p in inspect.signature(make).parameters if p not in ("args", "kwargs")]
     unknown = sorted(set(options) - set(known))
     if unknown:
         offered = f"It knows: {', '.join(known)}." if known else "It has none."
         raise EngineError(f"The engine {name} has no option {', '.join(unknown)}. {offered}")
-    for package in kind.needs.packages:
+    for package in needs.packages:
         if importlib.util.find_spec(package) is None:
-            raise MissingPackageError(package, kind.needs.extra)
-    return kind(**options)
+            raise MissingPackageError(package, needs.extra)
+    return make(**options)
 
 
 def _missing(kind: type[Engine]) -> str:

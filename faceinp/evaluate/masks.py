@@ -184,7 +184,7 @@ class _Others:
 
 def _fill(engine: Engine, photos: NDArray[np.uint8], holes: NDArray[np.bool_], seed: int) -> NDArray[np.uint8]:
     """Composites, uint8 (N, 256, 256, 3), at the engine's own size."""
-    side = min(SIZE, engine.largest)
+    side = engine.size if engine.size == engine.largest else min(SIZE, engine.largest)
     filled = photos.copy()
     for start in range(0, len(photos), BATCH):
         part = slice(start, start + BATCH)

@@ -8,11 +8,9 @@ with its hole filled by Poisson blending. Pictures are rounded to 8 bits first, 
 import json
 import math
 import os
-import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +21,7 @@ import faceinp
 from faceinp import blend, metrics, presets
 from faceinp.engines.base import Engine, available, list_engines, load_engine
 from faceinp.errors import EngineError, FaceinpError
+from faceinp.machine import machine, today
 from faceinp.train import data as shards
 
 SIZE = 64
@@ -186,21 +185,6 @@ ABOUT = {
     "composite": "Composite: the photo, its hole replaced",
     "blended": "Blended: the photo, its hole filled by Poisson blending",
 }
-
-
-def machine() -> str:
-    """The processor and its cores, for people."""
-    name = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
-    except OSError:  # not Linux
-        pass
-    return f"{name}, {os.cpu_count()} cores"
-
-
-def today() -> str:
-    return datetime.now(UTC).date().isoformat()
 
 
 def version() -> str:

@@ -1,0 +1,284 @@
+"""How fast each runtime fills a crop: ``python -m export.bench``.
+
+All are timed in one run, in turns, so that a busy moment of the machine meets each of them; medians are told. Each
+takes arrays and gives arrays, as an application does: on a GPU the way there and back is in the figures.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+import export.onnx as onnx_export
+from export import cases, graphs, parity, sidecar, trt
+from export.cases import Inputs
+from export.divergence import distance
+from export.graphs import Built
+from export.shell import batches, say
+from export.shell import main as run_command
+from faceinp.engines import sessions
+from faceinp.errors import FaceinpError
+from faceinp.machine import machine, today
+
+RUNTIMES = ("torch", "onnxruntime", "openvino", "tensorrt")
+PARTS = ("landmarks", "completion")  # of the restorer
+MATRIX = 2048  # side of the product that tells how fast the device multiplies at best
+COPY = 1 << 26  # floats that tell how fast it copies
+
+
+@dataclass(frozen=True)
+class Row:
+    """One runtime on one graph. milliseconds: the median, of one call; share: of torch eager's fp32 on the same device,
+    None for other graphs.
+
+    max, mean: absolute error against torch in fp32.
+    """
+
+    graph: str
+    runtime: str
+    batch: int
+    milliseconds: float
+    share: float | None
+    max: float
+    mean: float
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The least that the hardware allows: operations at the rate of a large product, bytes at that of a large copy.
+
+    operations: multiplications and additions of one call. bytes: weights, and what enters and leaves each convolution
+    or product, in fp32. milliseconds: the larger of both.
+    """
+
+    batch: int
+    operations: float
+    bytes: float
+    milliseconds: float
+
+
+def bench(
+    runtimes: Sequence[str] = RUNTIMES,
+    *,
+    out: Path = onnx_export.OUT,
+    size: int = 0,
+    batch: int = 1,
+    rounds: int = 21,
+    threads: int = 0,
+) -> list[Row]:
+    """Rows of ``runtimes`` on ``completion``, and of onnxruntime on ``restorer`` and its parts.
+
+    out: where exported files lie, or are made. size: side of the pictures; 0 is the networks' own. threads: of the
+    processor, 0 for all. A runtime that is not installed is left out, and said. Raises FaceinpError for an unknown one.
+    """
+    if unknown := set(runtimes) - set(RUNTIMES):
+        raise FaceinpError(f"There is no runtime {', '.join(unknown)}. Choose among: {', '.join(RUNTIMES)}.")
+    if threads:
+        torch.set_num_threads(threads)
+    callers = dict(_callers(runtimes, size, out, batch, threads))
+    times = _timed({key: call for key, (_, call, _) in callers.items()}, rounds)
+    eager = times.get(("completion", _eager_name()))
+    rows = []
+    for (graph, runtime), (part, call, inputs) in callers.items():
+        apart = [distance(ours, truth) for ours, truth in zip(call(), parity.reference(part, inputs), strict=True)]
+        largest, mean = max(far for far, _ in apart), max(mean for _, mean in apart)
+        milliseconds = times[graph, runtime]
+        share = milliseconds / eager if eager and graph == "completion" else None
+        rows.append(Row(graph, runtime, batch, milliseconds, share, largest, mean))
+    return rows
+
+
+def floor(size: int = 0, batch: int = 1) -> Floor:
+    """The least time of ``completion`` on the device that torch takes here, from rates measured on it."""
+    built, given = _case("completion", size, batch)
+    tensors = [torch.from_numpy(given[port.name]) for port in built.graph.inputs]
+    moved = [4 * sum(weight.numel() for weight in built.module.parameters())]
+    hooks = [
+        module.register_forward_hook(lambda _, took, gave: moved.append(4 * (took[0].numel() + gave.numel())))
+        for module in built.module.modules()
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)
+    ]
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        built.module(*tensors)
+    for hook in hooks:
+        hook.remove()
+    device = _device()
+    matrix = torch.ones(MATRIX, MATRIX, device=device)
+    floats = torch.ones(COPY, device=device)
+    times = _timed({"product": lambda: _settled(matrix @ matrix), "copy": lambda: _settled(floats.clone())}, 9)
+    operations, copied = 2 * MATRIX**3 / times["product"], 8 * COPY / times["copy"]  # a millisecond
+    count, size = counter.get_total_flops(), sum(moved)
+    return Floor(batch, count, size, max(count / operations, size / copied))
+
+
+def table(rows: Sequence[Row], floors: Sequence[Floor]) -> str:
+    """Markdown: rows, the restorer against its parts, and the floor."""
+    lines = ["| graph | runtime | batch | ms | of torch eager | largest error | mean error |", "|---" * 7 + "|"]
+    for row in rows:
+        share = "" if row.share is None else f"{row.share:.2f}"
+        lines.append(
+            f"| {row.graph} | {row.runtime} | {row.batch} | {row.milliseconds:.1f} | {share} | {row.max:.1e} "
+            f"| {row.mean:.1e} |"
+        )
+    lines.append("")
+    for whole in (row for row in rows if row.graph == "restorer"):
+        alike = [row for row in rows if row.graph in PARTS and (row.runtime, row.batch) == (whole.runtime, whole.batch)]
+        parts = sum(row.milliseconds for row in alike)
+        lines.append(
+            f"Batch {whole.batch}: the restorer takes {whole.milliseconds / parts:.2f} of the time of its parts "
+            f"({' and '.join(PARTS)}, {parts:.1f} ms)."
+        )
+    lines += [
+        f"Batch {floor.batch}: {floor.operations / 1e9:.1f} GFLOP and {floor.bytes / 1e6:.0f} MB in fp32; at the rates "
+        f"of a large product and a large copy on this device they take {floor.milliseconds:.1f} ms."
+        for floor in floors
+    ]
+    return "\n".join(lines)
+
+
+def _case(name: str, size: int, batch: int) -> tuple[Built, Inputs]:
+    built = graphs.build(name, size)
+    case = cases.inputs(built, 2, *built.graph.sides(built.size)[0])  # noise, its left half hidden
+    return built, {port: value.repeat(batch, axis=0) for port, value in case.items()}
+
+
+def _callers(
+    runtimes: Sequence[str], size: int, out: Path, batch: int, threads: int
+) -> Iterator[tuple[tuple[str, str], tuple[Built, Callable[[], Any], Inputs]]]:
+    """(graph, runtime) and what runs it, for each runtime that is here; each has run once when it comes."""
+    for runtime in runtimes:
+        for name in ("completion", "restorer", "landmarks") if runtime == "onnxruntime" else ("completion",):
+            built, given = _case(name, size, batch)
+            try:
+                for label, run in _open(runtime, built, out, batch, threads):
+                    call = partial(run, given)
+                    call()
+                    yield (name, label), (built, call, given)
+            except FaceinpError as error:
+                say(f"{name} on {runtime} is left out: {error}")
+
+
+def _open(
+    runtime: str, built: Built, out: Path, batch: int, threads: int
+) -> Iterator[tuple[str, Callable[[Inputs], Any]]]:
+    name = built.graph.name
+    if runtime == "torch":
+        eager = graphs.build(name, built.size).module.to(_device())  # the one in built stays where parity runs it
+        yield _eager_name(), partial(_torch, built, eager, torch.float32)
+        if _device() == "cuda":
+            compiled = torch.compile(graphs.build(name, built.size).module.half().to("cuda"))
+            yield "torch cuda fp16 compiled", partial(_torch, built, compiled, torch.float16)
+        return
+    if runtime == "tensorrt":
+        if not sessions.nvidia_gpus():
+            raise FaceinpError("There is no NVIDIA GPU to run TensorRT on. Run this where one is.")
+        for precision in ("fp32", "fp16"):
+            engine = sessions.TensorrtFile(trt.build(name, out, precision=precision, size=built.size, batch=(1, batch)))
+            yield engine.runtime, engine.run
+        return
+    file = onnx_export.at_hand(name, out, size=built.size, batch=(batch,))
+    if runtime == "openvino":
+        yield from ((one.runtime, one.run) for one in _openvino(file, threads))
+        return
+    provider = "cuda" if _device() == "cuda" else "cpu"
+    for candidate in (file, out / onnx_export.file_name(name, "int8")):
+        if candidate == file or (candidate.is_file() and sidecar.read(candidate)["weights"] == built.hashes):
+            session = sessions.OnnxFile(candidate, provider, threads)
+            yield session.runtime, session.run
+
+
+def _openvino(file: Path, threads: int) -> Iterator[sessions.OpenvinoFile]:
+    """In fp32, and in what it takes by itself where that is another."""
+    plain, chosen = sessions.OpenvinoFile(file, "fp32", threads), sessions.OpenvinoFile(file, "", threads)
+    yield plain
+    if chosen.runtime != plain.runtime:
+        yield chosen
+
+
+@torch.no_grad()
+def _torch(built: Built, module: Callable[..., torch.Tensor], kind: torch.dtype, given: Inputs) -> list[Any]:
+    answer = module(*(torch.from_numpy(given[port.name]).to(_device(), kind) for port in built.graph.inputs))
+    return [answer.float().cpu().numpy()]
+
+
+def _timed(calls: dict[Any, Callable[[], Any]], rounds: int) -> dict[Any, float]:
+    """Median milliseconds of each of ``calls``, made in turns."""
+    seconds: dict[Any, list[float]] = {key: [] for key in calls}
+    for _ in range(rounds):
+        for key, call in calls.items():
+            started = time.perf_counter()
+            call()
+            seconds[key].append(time.perf_counter() - started)
+    return {key: 1000 * statistics.median(values) for key, values in seconds.items()}
+
+
+def _settled(value: torch.Tensor) -> None:
+    if value.is_cuda:
+        torch.cuda.synchronize()
+
+
+def _device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _eager_name() -> str:
+    return f"torch {_device()} fp32"
+
+
+# ---- the command ----
+
+
+def _run(args: argparse.Namespace) -> None:
+    rows = [
+        row
+        for batch in args.batch
+        for row in bench(
+            args.runtimes, out=args.out, size=args.size, batch=batch, rounds=args.rounds, threads=args.threads
+        )
+    ]
+    floors = [floor(args.size, batch) for batch in args.batch]
+    where = torch.cuda.get_device_name() if _device() == "cuda" else machine()
+    built = graphs.build("completion", args.size)
+    size, trained = built.size, built.trained
+    about = {
+        "machine": where,
+        "threads": torch.get_num_threads(),
+        "date": today(),
+        "rounds": args.rounds,
+        "size": size,
+        "trained": trained,
+        "versions": sidecar.versions("torch", "onnxruntime", "openvino", "tensorrt", "tensorrt-rtx"),
+    }
+    if args.json:
+        print(json.dumps({**about, "rows": [asdict(row) for row in rows], "floors": [asdict(one) for one in floors]}))
+        return
+    print(f"{where}, {about['threads']} threads, {about['date']}, median of {args.rounds}, {size} x {size}\n")
+    print(table(rows, floors))
+    if not trained:
+        say("note: the network is untrained: its weights are not here")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="export.bench", description="Time the runtimes of the completion network.")
+    parser.add_argument("--runtimes", type=lambda text: tuple(text.split(",")), default=RUNTIMES, metavar="A,B")
+    parser.add_argument("--size", type=int, default=0, help="side of the pictures (default: 256)")
+    parser.add_argument("--batch", type=batches, default=(1,), metavar="N,N", help="pictures at once (default: 1)")
+    parser.add_argument("--rounds", type=int, default=21, help="calls of each, in turns (default: 21)")
+    parser.add_argument("--threads", type=int, default=0, help="of the processor (default: all)")
+    parser.add_argument("--json", action="store_true", help="print JSON in place of a table")
+    parser.add_argument("-o", "--out", type=Path, default=onnx_export.OUT, metavar="DIR", help="exported files")
+    return run_command(parser, _run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""Seeded inputs on which exported graphs are compared with torch: a batch of one each, easy and awkward ones."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from export import graphs
+from export.graphs import Built
+from faceinp import presets
+from faceinp.nets.completion import landmark_map
+
+Inputs = dict[str, NDArray[Any]]
+
+# What a case's picture is, and what is hidden of it.
+CASES = (
+    ("noise", "one pixel"),
+    ("gradient", "all but the border"),
+    ("noise", "left half"),
+    ("gradient", "lower half"),
+    ("noise", "noise"),
+    ("black", "left half"),
+    ("white", "lower half"),
+)
+
+
+def inputs(built: Built, case: int, height: int, width: int) -> Inputs:
+    """Case number ``case`` for ``built``, seeded by that number: arrays with a batch of one."""
+    rng = np.random.default_rng(case)
+    kind, hidden = CASES[case]
+    if built.graph.name == "dcgan":
+        scale = {"black": 0.0, "white": 3.0}.get(kind, 1.0)
+        return {"z": (scale * rng.standard_normal((1, 100))).astype(np.float32)}
+    picture, hole = _picture(kind, height, width, rng), _hole(hidden, height, width, rng)
+    points = (presets.average_points(1) + rng.normal(0, 0.03, (68, 2))).astype(np.float32)[None]
+    floats = picture.transpose(2, 0, 1).astype(np.float32)[None]
+    match built.graph.name:
+        case "restorer":
+            own = points if case % 2 else np.full_like(points, graphs.PREDICTED)
+            whole = np.round(255 * picture).astype(np.uint8)[None]
+            return {"image": whole, "mask": 255 * hole.astype(np.uint8)[None], "landmarks": own}
+        case "completion":
+            square = landmark_map(torch.from_numpy(points), max(height, width)).numpy()
+            holes = hole.astype(np.float32)[None, None]
+            return {"picture": floats, "mask": holes, "landmark_map": square[..., :height, :width]}
+        case "landmarks":
+            return {"picture": floats, "mask": hole.astype(np.float32)[None, None]}
+    return {"picture": floats}
+
+
+def _picture(kind: str, height: int, width: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    if kind == "noise":
+        return rng.random((height, width, 3))
+    if kind == "gradient":
+        down, right = np.meshgrid(np.linspace(0, 1, height), np.linspace(0, 1, width), indexing="ij")
+        return np.stack([down, right, (down + right) / 2], axis=-1)
+    return np.full((height, width, 3), 1.0 if kind == "white" else 0.0)
+
+
+def _hole(kind: str, height: int, width: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    hole = np.zeros((height, width), np.bool_)
+    match kind:
+        case "one pixel":
+            hole[height // 2, width // 3] = True
+        case "all but the border":
+            hole[1:-1, 1:-1] = True
+        case "left half":
+            hole[:, : width // 2] = True
+        case "lower half":
+            hole[height // 2 :] = True
+        case "noise":
+            hole = rng.random((height, width)) < 0.5
+    return hole

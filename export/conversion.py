@@ -1,0 +1,180 @@
+"""From a graph's module to an ONNX model, and from that to fewer bits."""
+
+import json
+import logging
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from export.graphs import Built, Port
+from faceinp import __version__
+from faceinp.errors import FaceinpError
+
+if TYPE_CHECKING:
+    import onnx
+
+OPSET = 20
+LARGEST = 4096  # a dynamic height or width, in pixels
+SCOPES = "pkg.torch.onnx.name_scopes"  # the exporter notes here which module a node came from
+NETWORKS = ("generator", "predictor", "network")  # a wrapper's networks; the rest of a graph stays in fp32
+# Sums over many values and exponentials overflow or lose too much in fp16; the rest of these make values, typed.
+KEPT_IN_FP32 = (
+    "InstanceNormalization",
+    "LayerNormalization",
+    "GroupNormalization",
+    "Softmax",
+    "ReduceL2",
+    "ReduceMean",
+    "ReduceSum",
+    "Cast",
+    "Constant",
+    "ConstantOfShape",
+    "Range",
+)
+METADATA = "faceinp."
+
+
+def traced(built: Built, *, opset: int = OPSET, batch: tuple[int, int] = (1, 16)) -> "torch.onnx.ONNXProgram":
+    """``built`` as an ONNX program: batches from ``batch[0]`` to ``batch[1]``, heights and widths as the graph says."""
+    axes = {"batch": torch.export.Dim("batch", min=batch[0], max=batch[1])} if batch[0] != batch[1] else {}
+    steps = built.graph.steps
+    for name in ("height", "width"):
+        axis = torch.export.Dim(name, min=max(2, 16 // steps), max=LARGEST // steps)
+        axes[name] = axis if steps == 1 else steps * axis
+    shapes = [
+        {at: axes[name] for at, name in enumerate(port.shape) if isinstance(name, str) and name in axes}
+        for port in built.graph.inputs
+    ]
+    # Where one side is dynamic the example has another height than width, and more than one picture: equal or single
+    # numbers would be taken for a rule.
+    height, width = built.graph.sides(built.size)[-1]
+    example = tuple(
+        _example(port, {"batch": max(2, batch[0]) if axes.get("batch") else batch[0], "height": height, "width": width})
+        for port in (_sized(port, built.size) for port in built.graph.inputs)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own, about axes with one name, which is what we mean
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        program = torch.onnx.export(
+            built.module,
+            example,
+            dynamic_shapes=tuple(shapes),
+            input_names=[port.name for port in built.graph.inputs],
+            output_names=[port.name for port in built.graph.outputs],
+            opset_version=opset,
+            dynamo=True,
+            verbose=False,
+        )
+    if program is None:  # its type says it may; with dynamo=True it does not
+        raise FaceinpError("torch.onnx.export gave nothing. Try another version of torch.")
+    return program
+
+
+def finished(program: "torch.onnx.ONNXProgram", built: Built) -> "onnx.ModelProto":
+    """The program's model with its description in it, and without the places of this machine's source files."""
+    model: onnx.ModelProto = program.model_proto
+    for node in model.graph.node:
+        kept = [entry for entry in node.metadata_props if entry.key == SCOPES]
+        del node.metadata_props[:]
+        node.metadata_props.extend(kept)
+        node.doc_string = ""
+    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info, *model.graph.initializer):
+        del value.metadata_props[:]
+    del model.metadata_props[:]
+    del model.graph.metadata_props[:]
+    model.graph.name = built.graph.name
+    model.producer_name, model.producer_version = "faceinp", __version__
+    model.doc_string = f"{built.graph.about}."
+    return model
+
+
+def describe(model: "onnx.ModelProto", about: dict[str, Any]) -> None:
+    """Write ``about`` into the model's metadata: texts as they are, all else as JSON."""
+    for key, value in about.items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = METADATA + key, value if isinstance(value, str) else json.dumps(value)
+
+
+def halved(model: "onnx.ModelProto") -> "onnx.ModelProto":
+    """The networks of ``model`` in fp16. Inputs and outputs, norms, softmax and all around the networks stay fp32.
+
+    onnxruntime's converter does not do it: where several nodes that are kept read one value, it makes that name twice.
+    """
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    typed = (*graph.input, *graph.output, *graph.value_info)
+    floats = {value.name for value in typed if value.type.tensor_type.elem_type == TensorProto.FLOAT}
+    constants = {tensor.name: tensor for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT}
+    halves: set[str] = set()  # values that are fp16 now
+    made: dict[tuple[str, int], str] = {}  # a value and the type it was also wanted in -> its name in that type
+    converted = onnx.ModelProto()
+    converted.CopyFrom(model)
+    del converted.graph.node[:], converted.graph.value_info[:]
+
+    def cast(name: str, kind: int, result: str) -> str:
+        converted.graph.node.append(helper.make_node("Cast", [name], [result], name=f"cast_{result}", to=kind))
+        return result
+
+    def taken(name: str, kind: int) -> str:
+        """The name under which a node that computes in ``kind`` finds the value ``name``."""
+        have = TensorProto.FLOAT16 if name in halves else TensorProto.FLOAT
+        if have == kind or name not in floats | constants.keys():
+            return name
+        if (name, kind) not in made:
+            made[name, kind] = f"{name}.{'half' if kind == TensorProto.FLOAT16 else 'float'}"
+            if name in constants:
+                values = numpy_helper.to_array(constants[name]).astype(np.float16)
+                converted.graph.initializer.append(numpy_helper.from_array(values, made[name, kind]))
+            else:
+                cast(name, kind, made[name, kind])
+        return made[name, kind]
+
+    for node in model.graph.node:
+        half = in_network(node) and node.op_type not in KEPT_IN_FP32 and any(name in floats for name in node.output)
+        kind = TensorProto.FLOAT16 if half else TensorProto.FLOAT
+        placed = onnx.NodeProto()
+        placed.CopyFrom(node)
+        placed.input[:] = [taken(name, kind) for name in node.input]
+        converted.graph.node.append(placed)
+        halves.update(name for name in node.output if half and name in floats)
+    for output in converted.graph.output:
+        if output.name in halves:  # outputs keep their names and types
+            last = next(node for node in reversed(converted.graph.node) if output.name in node.output)
+            inner = f"{output.name}.half"
+            last.output[:] = [inner if name == output.name else name for name in last.output]
+            for node in converted.graph.node:
+                node.input[:] = [inner if name == output.name else name for name in node.input]
+            cast(inner, TensorProto.FLOAT, output.name)
+    used = {name for node in converted.graph.node for name in node.input}
+    kept = [tensor for tensor in converted.graph.initializer if tensor.name in used]
+    del converted.graph.initializer[:]
+    converted.graph.initializer.extend(kept)
+    return converted
+
+
+def in_network(node: "onnx.NodeProto") -> bool:
+    scopes = layer(node).split(".")
+    return scopes[0] in NETWORKS
+
+
+def layer(node: "onnx.NodeProto") -> str:
+    """The module that a node came from, such as "generator.encoders.0.0.branch.1"; empty when it is unknown."""
+    for entry in node.metadata_props:
+        if entry.key == SCOPES:
+            names = [name.strip("' ") for name in entry.value.strip("[]").split(",")]
+            return names[-2] if len(names) > 1 else ""
+    return ""
+
+
+def _sized(port: Port, size: int) -> Port:
+    return Port(port.name, port.dtype, tuple(size if name == "side" else name for name in port.shape), port.about)
+
+
+def _example(port: Port, sides: dict[str, int]) -> Tensor:
+    shape = [sides[name] if isinstance(name, str) else name for name in port.shape]
+    return torch.zeros(shape, dtype=getattr(torch, port.dtype))

@@ -1,0 +1,123 @@
+"""What fewer bits cost in decibels: ``python -m export.cost FILE --data SHARDS``.
+
+Composite PSNR of the file's fills less that of torch's in fp32, on real faces under holes of several kinds. A precision
+that costs more than its limit is not offered.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from export import graphs, parity, sidecar
+from export.cases import Inputs
+from export.graphs import Built
+from export.parity import ParityError, Runner
+from export.shell import main as run_command
+from faceinp import metrics, presets
+from faceinp.engines import sessions
+from faceinp.errors import FaceinpError
+from faceinp.nets.completion import landmark_map
+from faceinp.train import data as shards
+from faceinp.train.data import Faces
+
+LIMITS = {"fp32": 0.1, "fp16": 0.1, "int8": 0.3}  # dB
+MASKS = ("1", "9", "centre", "lower-face")
+MEASURED = ("completion", "restorer")  # graphs that fill
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Mean composite PSNR in dB of torch and of the file, over ``fills`` pictures and holes."""
+
+    torch: float
+    file: float
+    fills: int
+
+    @property
+    def decibels(self) -> float:
+        """What the file loses; below 0 where it gains."""
+        return self.torch - self.file
+
+
+def measure(built: Built, run: Runner, faces: Faces, masks: Sequence[str] = MASKS) -> Cost:
+    """The cost of ``run``, an exported file of the graph ``built``. faces: with their 68 points.
+
+    Raises FaceinpError for a graph that does not fill.
+    """
+    if built.graph.name not in MEASURED:
+        raise FaceinpError(f"{built.graph.name} does not fill: this is measured of {' and '.join(MEASURED)}.")
+    truth, ours = list[float](), list[float]()
+    for number in range(len(faces)):
+        photo = faces.pictures[number].permute(1, 2, 0).numpy()
+        for mask in masks:
+            hole, given = fill_inputs(built, faces, number, mask)
+            for values, answer in ((truth, parity.reference(built, given)[0]), (ours, run(given)[0])):
+                values.append(metrics.psnr(photo, _composite(photo, hole, answer)))
+    return Cost(float(np.mean(truth)), float(np.mean(ours)), len(truth))
+
+
+def fill_inputs(built: Built, faces: Faces, number: int, mask: str) -> tuple[NDArray[np.bool_], Inputs]:
+    """The hole of the preset ``mask`` on one of ``faces``, (H, W), and what the graph is given for it."""
+    picture, points = faces.pictures[number], faces.points[number]
+    hole = presets.make(mask, (faces.size, faces.size), points=points.numpy() * faces.size, seed=number)
+    if built.graph.name == "restorer":
+        unknown = np.full((1, 68, 2), graphs.PREDICTED, np.float32)
+        image = np.ascontiguousarray(picture.permute(1, 2, 0).numpy())[None]
+        return hole, {"image": image, "mask": hole[None].astype(np.uint8), "landmarks": unknown}
+    drawn = landmark_map(points[None], faces.size).numpy()
+    crop = np.where(hole, np.float32(0.5), picture.numpy().astype(np.float32) / 255)[None]
+    return hole, {"picture": crop, "mask": hole[None, None].astype(np.float32), "landmark_map": drawn}
+
+
+def load(data: str | Sequence[str], size: int, pictures: int) -> Faces:
+    """The first faces of shards that have their 68 points."""
+    return shards.load(data, size, limit=pictures).with_points()
+
+
+def refuse(name: str, cost: Cost, precision: str) -> None:
+    """Raise ParityError where the cost is past the limit of ``precision``."""
+    if cost.decibels > LIMITS[precision]:
+        raise ParityError(
+            f"{name} costs {cost.decibels:.2f} dB of composite PSNR ({cost.torch:.2f} in torch), and {precision} may "
+            f"cost {LIMITS[precision]} dB: it is not offered. Use another --precision."
+        )
+
+
+def _composite(photo: NDArray[np.uint8], hole: NDArray[np.bool_], answer: NDArray[np.generic]) -> NDArray[np.uint8]:
+    if answer.dtype == np.uint8:
+        return np.asarray(answer[0], np.uint8)
+    made = np.rint(255 * np.clip(answer[0].transpose(1, 2, 0), 0, 1)).astype(np.uint8)
+    return np.where(hole[..., None], made, photo)
+
+
+# ---- the command ----
+
+
+def _run(args: argparse.Namespace) -> None:
+    about = sidecar.read(args.file)
+    built = graphs.build(about["name"], int(about["size"]))
+    file = sessions.OnnxFile(args.file, threads=torch.get_num_threads())
+    cost = measure(built, file.run, load(args.data, built.size, args.pictures))
+    print(
+        f"{args.file}: {cost.file:.3f} dB, torch fp32 {cost.torch:.3f} dB, costs {cost.decibels:.3f} dB "
+        f"(composite PSNR, {cost.fills} fills)"
+    )
+    refuse(args.file.name, cost, about["precision"])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="export.cost", description="What an exported file costs in decibels.")
+    parser.add_argument("file", type=Path, metavar="FILE", help="completion or restorer of `python -m export.onnx`")
+    parser.add_argument("--data", nargs="+", required=True, help="shards: paths or globs of WebDataset tars")
+    parser.add_argument("--pictures", type=int, default=100, help="how many (default: 100)")
+    return run_command(parser, _run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

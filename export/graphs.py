@@ -1,0 +1,300 @@
+"""What is exported: each graph's wrapper module, inputs, outputs, meaning and licence. Everything else reads this list.
+
+A wrapper module *is* the graph: what it computes, exporters write down, and parity compares against it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from faceinp import weights
+from faceinp.errors import FaceinpError, WeightsError
+from faceinp.nets import completion, dcgan, embedding, landmarks
+
+SIZE = 256  # side at which completion and landmarks were trained
+PREDICTED = -1.0  # a coordinate of this or less, in the restorer's input, is predicted
+
+Dimension = int | str  # a str names a dynamic one: "batch", "height", "width"
+
+
+@dataclass(frozen=True)
+class Port:
+    """One input or output. shape: names are dynamic dimensions; "side" is the one that the graph was made for."""
+
+    name: str
+    dtype: str
+    shape: tuple[Dimension, ...]
+    about: str
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One network that can be exported.
+
+    weights: names in ``weights.CATALOGUE``. wrapper: those networks, in that order, and the side -> the module.
+    side: the one it is made for when nobody says another; 0 where there is no choice. multiple: of which that side is
+    one. fixed: it takes pictures of that side alone; else of every height and width that are multiples of ``steps``.
+    """
+
+    name: str
+    about: str
+    weights: tuple[str, ...]
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    wrapper: Callable[..., nn.Module]
+    side: int = SIZE
+    multiple: int = 16
+    fixed: bool = True
+    steps: int = 1
+
+    @property
+    def licence(self) -> str:
+        return ", ".join(sorted({weights.CATALOGUE[name].licence for name in self.weights}))
+
+    def sides(self, size: int) -> tuple[tuple[int, int], ...]:
+        """Heights and widths at which a graph made for ``size`` is compared: two where it takes several."""
+        if self.fixed:
+            return ((size, size),)
+        height, width = (number // self.steps * self.steps for number in (size * 3 // 4, size * 5 // 8 + 3))
+        return (size, size), (height, width)
+
+
+@dataclass(frozen=True)
+class Built:
+    """A graph with its weights in place.
+
+    hashes: weights file -> sha256. trained: False when any file is missing. taught_by: judges that were in a loss.
+    """
+
+    graph: Graph
+    module: nn.Module
+    size: int
+    trained: bool
+    hashes: dict[str, str]
+    taught_by: tuple[str, ...]
+
+
+# ---- the modules that are the graphs ----
+
+
+class Completion(nn.Module):
+    def __init__(self, generator: nn.Module, size: int) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, picture: Tensor, mask: Tensor, landmark_map: Tensor) -> Tensor:
+        filled: Tensor = self.generator(picture, mask, landmark_map)
+        return filled
+
+
+class Predictor(nn.Module):
+    def __init__(self, predictor: nn.Module, size: int) -> None:
+        super().__init__()
+        self.predictor = predictor
+
+    def forward(self, picture: Tensor, mask: Tensor) -> Tensor:
+        points: Tensor = self.predictor(picture, mask)
+        return points
+
+
+class Prior(nn.Module):
+    def __init__(self, generator: nn.Module, size: int) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, z: Tensor) -> Tensor:
+        picture: Tensor = self.generator(z)
+        return picture
+
+
+class Judge(nn.Module):
+    def __init__(self, network: nn.Module, size: int) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, picture: Tensor) -> Tensor:
+        faces = embedding.resample(picture, embedding.BOX, (embedding.SIZE, embedding.SIZE))
+        vectors: Tensor = self.network(faces)
+        return vectors
+
+
+class Restorer(nn.Module):
+    """The whole road of an aligned crop in one graph; the library does the rest: finding faces, aligning, blending.
+
+    Networks work at ``size``; a picture of another height or width is brought there and back by matrix products,
+    which run on every runtime and are the identity for a picture of that size. Known pixels are selected, not computed.
+    """
+
+    def __init__(self, generator: nn.Module, predictor: nn.Module, size: int) -> None:
+        super().__init__()
+        self.generator = generator
+        self.predictor = predictor
+        self.size = size
+
+    def forward(self, image: Tensor, mask: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
+        height, width = image.shape[1], image.shape[2]
+        known = image.float().permute(0, 3, 1, 2)
+        hole = (mask.float() > 0).float()[:, None]
+        blanked = torch.where(hole > 0, 0.5, known / 255)
+        rows, columns = spread(height, self.size), spread(width, self.size)
+        picture = rows @ blanked @ columns.T
+        seen = ((rows @ hole @ columns.T) > 0).float()  # a cell that holds any of the hole is hole
+        points = torch.where(landmarks <= PREDICTED, self.predictor(picture, seen), landmarks)
+        generated = self.generator(picture, seen, completion.landmark_map(points, self.size))
+        generated = spread(self.size, height) @ generated @ spread(self.size, width).T
+        # Whole numbers up to 255 pass through floats unchanged, so selecting here keeps known pixels to the bit.
+        result = torch.where(hole > 0, (255 * generated).clamp(0, 255).round(), known)
+        return result.permute(0, 2, 3, 1).to(torch.uint8), points  # last: TensorRT computes nothing in uint8
+
+
+def spread(side: int, count: int) -> Tensor:
+    """(count, side): row i holds what sample i takes of each pixel, a triangle as wide as the step; rows sum to 1."""
+    step = torch.scalar_tensor(side) / torch.scalar_tensor(count)
+    centres = (torch.arange(count)[:, None] + 0.5) * step - 0.5
+    shares = (1 - (torch.arange(side)[None] - centres).abs() / step.clamp(min=1)).clamp(min=0)
+    return shares / shares.sum(dim=1, keepdim=True)
+
+
+class Unguided(nn.Module):
+    """A generator that was trained without landmarks: whatever map it is given, it sees an empty one."""
+
+    def __init__(self, generator: nn.Module) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, pictures: Tensor, masks: Tensor, maps: Tensor) -> Tensor:
+        filled: Tensor = self.generator(pictures, masks, torch.zeros_like(maps))
+        return filled
+
+
+# ---- the list ----
+
+_PICTURE = "RGB in [0, 1], a face aligned like FFHQ's"
+_HOLE = "1 in the hole, 0 elsewhere"
+_POINTS = "68 points (x, y) in dlib's order, in shares of width and height"
+
+GRAPHS = {
+    graph.name: graph
+    for graph in (
+        Graph(
+            name="restorer",
+            about="A photo of an aligned face and a mask become a filled photo: everything in one file",
+            weights=("completion", "landmarks"),
+            inputs=(
+                Port("image", "uint8", ("batch", "height", "width", 3), "RGB, a face aligned like FFHQ's"),
+                Port("mask", "uint8", ("batch", "height", "width"), "other than 0 in the hole"),
+                Port("landmarks", "float32", ("batch", 68, 2), f"{_POINTS}; a coordinate of -1 or less is predicted"),
+            ),
+            outputs=(
+                Port("result", "uint8", ("batch", "height", "width", 3), "RGB; known pixels are the image's, exactly"),
+                Port("points", "float32", ("batch", 68, 2), f"{_POINTS}, that led the filling"),
+            ),
+            wrapper=Restorer,
+            multiple=landmarks.SEEN,
+            fixed=False,
+        ),
+        Graph(
+            name="completion",
+            about="A picture with a hole and the map of its landmarks become a whole picture",
+            weights=("completion",),
+            inputs=(
+                Port("picture", "float32", ("batch", 3, "height", "width"), f"{_PICTURE}; the hole is not looked at"),
+                Port("mask", "float32", ("batch", 1, "height", "width"), _HOLE),
+                Port("landmark_map", "float32", ("batch", 5, "height", "width"), "drawn points, one channel a group"),
+            ),
+            outputs=(Port("result", "float32", ("batch", 3, "height", "width"), "RGB in [0, 1], not composited"),),
+            wrapper=Completion,
+            fixed=False,
+            steps=16,
+        ),
+        Graph(
+            name="landmarks",
+            about="A picture with a hole becomes 68 landmarks",
+            weights=("landmarks",),
+            inputs=(
+                Port("picture", "float32", ("batch", 3, "side", "side"), f"{_PICTURE}; the hole is not looked at"),
+                Port("mask", "float32", ("batch", 1, "side", "side"), _HOLE),
+            ),
+            outputs=(Port("landmarks", "float32", ("batch", 68, 2), _POINTS),),
+            wrapper=Predictor,
+            multiple=landmarks.SEEN,
+        ),
+        Graph(
+            name="dcgan",
+            about="A latent vector becomes a face of 64 x 64 pixels; the search stays in torch",
+            weights=("dcgan",),
+            inputs=(Port("z", "float32", ("batch", 100), "drawn from N(0, 1)"),),
+            outputs=(Port("picture", "float32", ("batch", 3, dcgan.SIZE, dcgan.SIZE), "RGB in [0, 1]"),),
+            wrapper=Prior,
+            side=0,
+        ),
+        Graph(
+            name="embedding",
+            about="A face becomes a vector of length 1, near for one person and far for two",
+            weights=("embedding",),
+            inputs=(Port("picture", "float32", ("batch", 3, "side", "side"), _PICTURE),),
+            outputs=(Port("vector", "float32", ("batch", 128), "cosine distance compares two"),),
+            wrapper=Judge,
+        ),
+    )
+}
+
+
+def build(name: str, size: int = 0) -> Built:
+    """The graph called ``name`` with the package's weights, in eval mode, made for pictures of ``size`` pixels a side.
+
+    size 0 is the graph's own. Where a file of weights is missing its network is seeded and untrained, and the result
+    says so. Raises FaceinpError for an unknown name or a size that the graph cannot be made for, WeightsError for a
+    file that holds another network.
+    """
+    if name not in GRAPHS:
+        raise FaceinpError(f"There is no graph {name!r}. Choose one of: {', '.join(GRAPHS)}, all.")
+    graph = GRAPHS[name]
+    size = (size or graph.side) if graph.side else 0
+    if size % graph.multiple or size < 0:
+        raise FaceinpError(f"{name} is made for multiples of {graph.multiple}, not for {size}. Give another --size.")
+    networks, hashes, taught_by = [], {}, set[str]()
+    for wanted in graph.weights:
+        network, hashes[weights.CATALOGUE[wanted].file], teachers = _network(wanted, size)
+        networks.append(network)
+        taught_by |= teachers
+    module = graph.wrapper(*networks, size).eval().requires_grad_(False)
+    return Built(graph, module, size, all(hashes.values()), hashes, tuple(sorted(taught_by)))
+
+
+def _network(name: str, size: int) -> tuple[nn.Module, str, set[str]]:
+    """The network of these weights, their file's sha256 (empty, and the network untrained, where there is none), and
+    the judges that taught it.
+    """
+    if weights.missing(name):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return _make(name, {}, size), "", set()
+    file = weights.path(name)
+    config, tensors = weights.packed(file)
+    try:
+        network = _make(name, config, size)
+        network.load_state_dict(weights.under(tensors, PREFIXES[name]))
+    except (RuntimeError, TypeError, KeyError) as error:
+        raise WeightsError(f"{file} does not hold {name}. Give one that `faceinp weights pack` made.") from error
+    if name == "completion" and not config.get("landmarks", True):
+        network = Unguided(network)
+    return network, weights.sha256(file), {"bundled"} if config.get("identity") else set()
+
+
+def _make(name: str, config: dict[str, Any], size: int) -> nn.Module:
+    match name:
+        case "completion":
+            kind = completion.NETWORKS[config.get("network", "small")]
+            return kind(config["width"]) if "width" in config else kind()
+        case "landmarks":
+            return landmarks.Landmarks(size)
+        case "dcgan":
+            return dcgan.Generator(**config)
+    return embedding.Embedding(**config)
+
+
+PREFIXES = {"completion": "generator/", "landmarks": "landmarks/", "dcgan": "generator/", "embedding": "embedding/"}

@@ -1,0 +1,159 @@
+"""ONNX files of the networks: ``python -m export.onnx all``.
+
+Each is checked, described and run against torch before it gets its name: what is too far away is not left behind.
+"""
+
+import argparse
+import dataclasses
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from export import conversion, graphs, parity, sidecar
+from export.graphs import GRAPHS
+from export.shell import batches, say
+from export.shell import main as run_command
+from faceinp import __version__
+from faceinp.engines import sessions
+from faceinp.errors import FaceinpError, WeightsError
+
+PRECISIONS = ("fp32", "fp16", "int8")
+OUT = Path("runs/export")
+
+
+def export(
+    name: str,
+    out: Path = OUT,
+    *,
+    precision: str = "fp32",
+    opset: int = conversion.OPSET,
+    size: int = 0,
+    batch: tuple[int, ...] = (1, 16),
+    calibrate: Sequence[str] = (),
+) -> Path:
+    """Write the graph called ``name`` to ``out`` as ONNX, with its sidecar, and return the file.
+
+    precision: fp32, fp16 or int8. size: side of the pictures that it is made for; 0 is the graph's own. batch: the
+    least and the most pictures at once. calibrate: shards of training pictures, for int8.
+    Raises ParityError when the file does not do what torch does, FaceinpError for what cannot be made, WeightsError.
+    """
+    import onnx
+
+    started = time.perf_counter()
+    built = graphs.build(name, size)
+    if precision == "int8" and not calibrate:
+        raise FaceinpError(
+            "int8 is calibrated on training pictures. Give export.onnx --precision int8 --calibrate SHARDS."
+        )
+    program = conversion.traced(built, opset=opset, batch=(batch[0], batch[-1]))
+    model, kept, paid = conversion.finished(program, built), list[str](), None
+    if precision == "fp16":
+        model = conversion.halved(model)
+    elif precision == "int8":
+        from export import quantisation
+
+        model, kept, paid = quantisation.quantised(model, built, calibrate)
+    about = {
+        "name": name,
+        "about": built.graph.about,
+        "version": __version__,
+        "licence": built.graph.licence,
+        "trained": built.trained,
+        "taught_by": list(built.taught_by),
+        "precision": precision,
+        "inputs": {port.name: f"{port.dtype} {_shape(port, built.size)}: {port.about}" for port in built.graph.inputs},
+        "outputs": {
+            port.name: f"{port.dtype} {_shape(port, built.size)}: {port.about}" for port in built.graph.outputs
+        },
+        "weights": built.hashes,
+    }
+    conversion.describe(model, about)
+    out.mkdir(parents=True, exist_ok=True)
+    file = out / file_name(name, precision)
+    with tempfile.TemporaryDirectory(dir=out) as scratch:
+        part = Path(scratch) / file.name
+        onnx.save(model, part)
+        onnx.checker.check_model(str(part), full_check=True)
+        run = sessions.OnnxFile(part, threads=torch.get_num_threads()).run
+        errors = list(parity.measure(built, run, parity.batches(batch)))
+        parity.refuse(file.name, errors, precision, lambda: parity.first_layer(built, model, program, precision))
+        part.replace(file)
+    sidecar.write(
+        file,
+        {
+            **about,
+            "size": built.size,
+            "batch": [batch[0], batch[-1]],
+            "opset": opset,
+            "kept_in_fp32": kept,
+            "cost": dataclasses.asdict(paid) if paid else None,  # in dB, of int8
+            "versions": sidecar.versions("torch", "onnx", "onnxscript", "onnxruntime", "numpy"),
+            "tolerance": dataclasses.asdict(parity.TOLERANCES[precision]),
+            "errors": [dataclasses.asdict(error) for error in errors],
+            "seconds": round(time.perf_counter() - started, 1),
+        },
+    )
+    return file
+
+
+def at_hand(name: str, out: Path = OUT, *, precision: str = "fp32", size: int = 0, batch: Sequence[int] = (1,)) -> Path:
+    """As ``export``, unless ``out`` holds a file that fits: of these weights and this size, for such batches."""
+    built, file = graphs.build(name, size), out / file_name(name, precision)
+    wanted = {"weights": built.hashes, "size": built.size, "precision": precision}
+    if file.is_file():
+        try:
+            about = sidecar.read(file)
+        except WeightsError as error:
+            say(f"{file.name} is exported again: {error}")
+        else:
+            least, most = about["batch"]
+            if all(about[key] == value for key, value in wanted.items()) and least <= batch[0] and batch[-1] <= most:
+                return file
+            say(f"{file.name} is exported again: its weights, size or batch are others")
+    return export(name, out, precision=precision, size=size, batch=(1, max(16, batch[-1])))
+
+
+def file_name(name: str, precision: str) -> str:
+    return f"{name}.onnx" if precision == "fp32" else f"{name}.{precision}.onnx"
+
+
+def _shape(port: graphs.Port, size: int) -> str:
+    return "(" + ", ".join(str(size if name == "side" else name) for name in port.shape) + ")"
+
+
+def _run(args: argparse.Namespace) -> None:
+    for name in GRAPHS if args.name == "all" else [args.name]:
+        file = export(
+            name,
+            args.out,
+            precision=args.precision,
+            opset=args.opset,
+            size=args.size,
+            batch=args.batch,
+            calibrate=args.calibrate,
+        )
+        about = sidecar.read(file)
+        if not about["trained"]:
+            say(f"note: {file.name} holds an untrained network: its weights are not here")
+        worst = max(error["max"] for error in about["errors"])
+        print(f"{file}: {file.stat().st_size / 1e6:.1f} MB, {worst:.1e} from torch at most, {about['seconds']} s")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="export.onnx", description="Write networks as ONNX files.")
+    parser.add_argument("name", metavar="NAME", help=f"{', '.join(GRAPHS)}, or all")
+    parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="default: fp32")
+    parser.add_argument("--opset", type=int, default=conversion.OPSET, help=f"default: {conversion.OPSET}")
+    parser.add_argument("--size", type=int, default=0, help="side of the pictures (default: 256)")
+    parser.add_argument("--batch", type=batches, default=(1, 16), help="least and most pictures at once (1-16)")
+    parser.add_argument("--calibrate", nargs="+", default=(), metavar="SHARDS", help="training pictures, for int8")
+    parser.add_argument("-o", "--out", type=Path, default=OUT, metavar="DIR", help=f"default: {OUT}")
+    return run_command(parser, _run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""What every exporter's command shares: errors become one line and an exit code."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from faceinp.errors import FaceinpError, MissingPackageError
+
+# Which extra brings a package that an exporter imports.
+EXTRAS = {"onnx": "export", "onnxscript": "export", "onnxruntime": "export", "webdataset": "train"}
+
+
+def main(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], None], argv: Sequence[str] | None) -> int:
+    """Parse ``argv`` (the shell's, when None), run, and return the exit code."""
+    try:
+        run(parser.parse_args(argv))
+    except FaceinpError as error:
+        return _fail(parser.prog, str(error), error.exit_code)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in EXTRAS:
+            raise
+        problem = MissingPackageError(missing, EXTRAS[missing])
+        return _fail(parser.prog, str(problem), problem.exit_code)
+    except OSError as error:
+        return _fail(parser.prog, str(error), FaceinpError.exit_code)
+    except KeyboardInterrupt:
+        return _fail(parser.prog, "stopped", 130)
+    return 0
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def batches(text: str) -> tuple[int, ...]:
+    """ "1-16" or "1,4,16" -> ascending batch sizes."""
+    try:
+        sizes = tuple(sorted({int(number) for number in text.replace("-", ",").split(",")}))
+    except ValueError:
+        sizes = ()
+    if not sizes or sizes[0] < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a range such as 1-16, or a list such as 1,4,16")
+    return sizes
+
+
+def _fail(command: str, problem: str, code: int) -> int:
+    for line in problem.splitlines():
+        say(f"{command}: {line}")
+    return code

@@ -1,0 +1,276 @@
+"""TensorRT engines of the networks: ``python -m export.trt completion``.
+
+One path over ``tensorrt`` (for the GPU that is here) and ``tensorrt_rtx`` (for any, and without one). Networks are
+strongly typed: each layer computes in the types that the ONNX file gives it. An engine belongs to one version, GPU and
+ONNX file; its sidecar says which, and whatever no longer fits is built again.
+"""
+
+import argparse
+import dataclasses
+import importlib
+import importlib.util
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import export.onnx as onnx_export
+from export import parity, sidecar
+from export.graphs import GRAPHS
+from export.shell import batches, say
+from export.shell import main as run_command
+from faceinp import weights
+from faceinp.engines import sessions
+from faceinp.errors import EngineError, FaceinpError, MissingPackageError, WeightsError
+
+BACKENDS = {extra: package for package, extra in sessions.TENSORRT.items()}
+CURRENT = "current"
+PRECISIONS = ("fp32", "fp16")  # our int8 has unsigned activations, for processors: TensorRT takes signed ones
+WORKSPACE = 4 << 30  # bytes that a layer may use while it runs
+TIMING_CACHE = "tensorrt.timing"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of a strongly typed network. precision: of its outputs; what it computes in follows from them."""
+
+    name: str
+    kind: str
+    precision: str
+
+
+def build(
+    name: str,
+    out: Path = onnx_export.OUT,
+    *,
+    backend: str = "",
+    capability: Sequence[str] = (CURRENT,),
+    precision: str = "fp16",
+    batch: tuple[int, ...] = (1, 4, 16),
+    size: int = 0,
+) -> Path:
+    """Build the graph called ``name`` as a TensorRT engine in ``out``, with its sidecar, and return the file.
+
+    backend: tensorrt or tensorrt-rtx; empty: the one that is installed. capability: compute capabilities such as
+    "8.9", or "current" for the GPU that is here; others than that need tensorrt-rtx. batch: one profile ends at each
+    of these, and is fastest there. size: side of the pictures. An engine that is there and fits is kept.
+    Raises MissingPackageError, EngineError for what this machine or TensorRT cannot do, ParityError, WeightsError.
+    """
+    package = _package(backend)
+    trt = importlib.import_module(package)
+    capability = _capability(package, tuple(capability))
+    source = onnx_export.at_hand(name, out, precision=precision, size=size, batch=batch)
+    file = source.with_suffix(f".{sessions.TENSORRT[package]}.engine")
+    started, profiles = time.perf_counter(), _profiles(batch)
+    wanted = {
+        "backend": sessions.TENSORRT[package],
+        "version": trt.__version__,
+        "capability": list(capability),
+        "onnx_sha256": weights.sha256(source),
+        "profiles": [list(profile) for profile in profiles],
+    }
+    if reason := _outdated(file, wanted):
+        if file.exists():
+            say(f"{file.name} is built again: {reason}")
+    else:
+        return file
+    plan, layers = _compile(trt, source, capability, profiles, out)
+    file.write_bytes(plan)
+    about = sidecar.read(source)
+    sidecar.write(
+        file,
+        {
+            "name": name,
+            **{key: about[key] for key in ("about", "licence", "trained", "taught_by", "precision", "size", "weights")},
+            **wanted,
+            "versions": {wanted["backend"]: trt.__version__, **sidecar.versions()},
+            "inputs": about["inputs"],
+            "outputs": about["outputs"],
+            "layers": [dataclasses.astuple(layer) for layer in layers],
+            "tolerance": about["tolerance"],
+            "errors": None,  # measured below where a GPU is
+            "seconds": round(time.perf_counter() - started, 1),
+        },
+    )
+    _compare(file)
+    return file
+
+
+def _package(backend: str) -> str:
+    package = BACKENDS[backend] if backend else sessions.tensorrt_package()
+    if importlib.util.find_spec(package) is None:
+        raise MissingPackageError(package, sessions.TENSORRT[package])
+    return package
+
+
+def _capability(package: str, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """Capabilities by number; the machine is asked for that of the current GPU."""
+    if wanted != (CURRENT,):
+        if package != BACKENDS["tensorrt-rtx"]:
+            raise EngineError("tensorrt builds for the GPU that is here. Leave --capability out, or use tensorrt-rtx.")
+        return wanted
+    if not sessions.nvidia_gpus():
+        raise EngineError(
+            "There is no GPU here to build for. Name its compute capability, such as --capability 8.9, "
+            "with --backend tensorrt-rtx."
+        )
+    return (sessions.compute_capability(),)
+
+
+def _profiles(batch: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Batch sizes from the first to the last without a gap: (1, 4, 16) -> 1, 2 to 4, 5 to 16."""
+    return [(before + 1, size) for before, size in zip((batch[0] - 1, *batch), batch, strict=False)]
+
+
+def _outdated(file: Path, wanted: dict[str, Any]) -> str:
+    """Why the engine ``file`` does not do; empty when it does."""
+    try:
+        about = sidecar.read(file)
+    except WeightsError as error:
+        return str(error)
+    return "; ".join(
+        f"{key} was {about.get(key)}, is {value}" for key, value in wanted.items() if about.get(key) != value
+    )
+
+
+def _compile(
+    trt: Any, source: Path, capability: tuple[str, ...], profiles: list[tuple[int, int]], out: Path
+) -> tuple[bytes, list[Layer]]:
+    """The engine's bytes and the layers of its network."""
+    logger = _logger(trt)
+    builder = trt.Builder(logger)
+    typed = getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)  # the only way in later versions
+    network = builder.create_network(0 if typed is None else 1 << int(typed))
+    parser = trt.OnnxParser(network, logger)
+    if not parser.parse_from_file(str(source)):
+        errors = [parser.get_error(number) for number in range(parser.num_errors)]
+        reasons = "; ".join(f"{error.node_operator()} ({error.node_name()}): {error.desc()}" for error in errors)
+        raise EngineError(
+            f"TensorRT {trt.__version__} does not take {source.name}: {reasons}. Export it with another --opset, or "
+            "install a newer TensorRT."
+        )
+    config = builder.create_builder_config()
+    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, WORKSPACE)
+    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
+    config.clear_flag(trt.BuilderFlag.TF32)  # fp32 means fp32
+    size = sidecar.read(source)["size"]
+    for least, most in profiles:
+        if config.add_optimization_profile(_profile(builder, network, least, most, size)) < 0:
+            problems = "; ".join(logger.problems)
+            raise EngineError(
+                f"{source.name} cannot take {least} to {most} pictures ({problems}). Try another --batch."
+            )
+    for_rtx = trt.__name__ == BACKENDS["tensorrt-rtx"]
+    cache = None if for_rtx else _timing_cache(config, out / TIMING_CACHE)  # tensorrt-rtx times nothing when it builds
+    if for_rtx:
+        config.num_compute_capabilities = len(capability)
+        for number, name in enumerate(capability):
+            config.set_compute_capability(_known(trt, name), number)
+    layers = [_layer(network.get_layer(number)) for number in range(network.num_layers)]
+    plan = builder.build_serialized_network(network, config)
+    if plan is None:
+        problems = "; ".join(logger.problems) or "it does not say why"
+        raise EngineError(
+            f"TensorRT {trt.__version__} cannot build {source.name}: {problems}. Try another --precision."
+        )
+    if cache is not None:
+        (out / TIMING_CACHE).write_bytes(bytes(config.get_timing_cache().serialize()))
+    return bytes(plan), layers
+
+
+def _profile(builder: Any, network: Any, least: int, most: int, size: int) -> Any:
+    profile = builder.create_optimization_profile()
+    for number in range(network.num_inputs):
+        given = network.get_input(number)
+        sides = [size if side == -1 else side for side in tuple(given.shape)[1:]]
+        profile.set_shape(given.name, (least, *sides), (most, *sides), (most, *sides))
+    return profile
+
+
+def _timing_cache(config: Any, file: Path) -> Any:
+    cache = config.create_timing_cache(file.read_bytes() if file.is_file() else b"")
+    config.set_timing_cache(cache, ignore_mismatch=False)
+    return cache
+
+
+def _known(trt: Any, capability: str) -> Any:
+    member = f"SM{capability.replace('.', '')}"
+    known = {name for name in trt.ComputeCapability.__members__ if name.startswith("SM")}
+    if member not in known:
+        offered = ", ".join(f"{name[2:-1]}.{name[-1]}" for name in sorted(known, key=lambda name: int(name[2:])))
+        raise EngineError(f"tensorrt-rtx {trt.__version__} does not build for {capability}. It knows: {offered}.")
+    return trt.ComputeCapability.__members__[member]
+
+
+def _layer(layer: Any) -> Layer:
+    kinds = {layer.get_output(number).dtype.name for number in range(layer.num_outputs)}
+    return Layer(layer.name, layer.type.name, ", ".join(sorted(kinds)))
+
+
+def _logger(trt: Any) -> Any:
+    """TensorRT's own account of what went wrong, kept for the message instead of printed."""
+
+    class Logger(trt.ILogger):
+        def __init__(self) -> None:
+            super().__init__()
+            self.problems: list[str] = []
+
+        def log(self, severity: Any, msg: str) -> None:
+            if severity in (trt.ILogger.Severity.ERROR, trt.ILogger.Severity.INTERNAL_ERROR):
+                self.problems.append(msg)
+
+    return Logger()
+
+
+def _compare(file: Path) -> None:
+    """Run the engine against torch where its GPU is here; the sidecar gets the errors, or stays without."""
+    about = sidecar.read(file)
+    if not sessions.nvidia_gpus() or sessions.mismatch(about, BACKENDS[about["backend"]]):
+        say(f"note: {file.name} was built, but not run: its GPU is not here")
+        return
+    try:
+        errors = parity.check(file)
+    except FaceinpError:
+        file.unlink()
+        sidecar.path(file).unlink()
+        raise
+    sidecar.write(file, about | {"errors": [dataclasses.asdict(error) for error in errors]})
+
+
+# ---- the command ----
+
+
+def _run(args: argparse.Namespace) -> None:
+    file = build(
+        args.name,
+        args.out,
+        backend=args.backend,
+        capability=args.capability.split(","),
+        precision=args.precision,
+        batch=args.batch,
+        size=args.size,
+    )
+    about = sidecar.read(file)
+    if not about["trained"]:
+        say(f"note: {file.name} holds an untrained network: its weights are not here")
+    counts = {kind: sum(layer[2] == kind for layer in about["layers"]) for kind in {x[2] for x in about["layers"]}}
+    shown = ", ".join(f"{count} in {kind.lower()}" for kind, count in sorted(counts.items(), key=lambda x: -x[1]))
+    print(f"{file}: {file.stat().st_size / 1e6:.1f} MB for {', '.join(about['capability'])}; layers: {shown}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="export.trt", description="Build networks as TensorRT engines.")
+    parser.add_argument("name", metavar="NAME", help=", ".join(GRAPHS))
+    parser.add_argument("--backend", choices=tuple(BACKENDS), default="", help="default: the one that is installed")
+    parser.add_argument("--capability", default=CURRENT, help="such as 8.6,8.9,12.0 (default: the GPU that is here)")
+    parser.add_argument("--precision", choices=PRECISIONS, default="fp16", help="default: fp16")
+    parser.add_argument("--batch", type=batches, default=(1, 4, 16), help="where profiles end (default: 1,4,16)")
+    parser.add_argument("--size", type=int, default=0, help="side of the pictures (default: 256)")
+    parser.add_argument("-o", "--out", type=Path, default=onnx_export.OUT, metavar="DIR")
+    return run_command(parser, _run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

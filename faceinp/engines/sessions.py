@@ -1,0 +1,254 @@
+"""Exported files, each open on a runtime: onnxruntime, OpenVINO or TensorRT.
+
+What is asked for runs, or an error says why it cannot: no provider is exchanged for another one silently.
+"""
+
+import ctypes
+import importlib
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceinp import weights
+from faceinp.errors import EngineError, MissingPackageError, WeightsError
+
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+}
+TENSORRT = {"tensorrt": "tensorrt", "tensorrt_rtx": "tensorrt-rtx"}  # import name -> extra
+PRECISIONS = {"fp32": "f32", "bf16": "bf16"}  # ours -> OpenVINO's; fp16 it computes on GPUs only
+Inputs = dict[str, NDArray[Any]]
+
+
+class Session(Protocol):
+    """An open file.
+
+    runtime: what computes, for example "onnxruntime 1.31.1 cpu fp32". about: what the exporter noted in the file or
+    beside it, empty for somebody else's.
+    """
+
+    runtime: str
+    about: dict[str, Any]
+
+    def run(self, inputs: Inputs) -> list[NDArray[Any]]:
+        """The file's outputs, in their order, for inputs by name. Raises EngineError when they do not suit it."""
+
+
+class OnnxFile:
+    """An ONNX file on one provider: a key of ``PROVIDERS`` or a name of onnxruntime's. threads: 0 for all cores.
+
+    Raises EngineError when onnxruntime cannot run it there, MissingPackageError.
+    """
+
+    def __init__(self, file: Path, provider: str = "cpu", threads: int = 0) -> None:
+        onnxruntime = _package("onnxruntime", "export")
+        wanted = PROVIDERS.get(provider, provider)
+        there = onnxruntime.get_available_providers()
+        if wanted not in there:
+            raise EngineError(
+                f"onnxruntime {onnxruntime.__version__} has no {wanted} here; it has {', '.join(there)}. Choose one of "
+                "these as provider, or install the onnxruntime that has it (for NVIDIA: pip install 'faceinp[gpu]')."
+            )
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4  # what goes wrong is raised
+        options.intra_op_num_threads = threads
+        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+        try:
+            self.session = onnxruntime.InferenceSession(str(file), options, providers=[wanted])
+        except Exception as error:  # onnxruntime's errors have no common base of their own
+            raise EngineError(f"onnxruntime cannot run {file} with {wanted} ({error}). Export it again.") from error
+        self.session.disable_fallback()
+        self.inputs = tuple(given.name for given in self.session.get_inputs())
+        self.about = _ours(self.session.get_modelmeta().custom_metadata_map)
+        runs = f"{_placed(self.session, wanted)} {self.about.get('precision', '')}".strip()
+        self.runtime = f"onnxruntime {onnxruntime.__version__} {runs}"
+
+    def run(self, inputs: Inputs) -> list[NDArray[Any]]:
+        given = {name: np.ascontiguousarray(value) for name, value in inputs.items()}
+        try:
+            answered: list[NDArray[Any]] = self.session.run(None, given)
+        except Exception as error:  # as above
+            shapes = ", ".join(f"{name} {value.dtype} {value.shape}" for name, value in given.items())
+            raise EngineError(f"The file does not take {shapes} ({error}). Give it what it was made for.") from error
+        return answered
+
+
+class OpenvinoFile:
+    """An ONNX file on OpenVINO and the processor. precision: fp32, or bf16 where the processor has it; empty: the
+    fastest it has, which ``runtime`` names. threads: 0 for all cores.
+
+    Raises EngineError when OpenVINO cannot run it so, MissingPackageError.
+    """
+
+    def __init__(self, file: Path, precision: str = "", threads: int = 0) -> None:
+        openvino = _package("openvino", "openvino")
+        if precision and precision not in PRECISIONS:
+            raise EngineError(f"OpenVINO computes in {' or '.join(PRECISIONS)}, not in {precision!r}.")
+        self.core = openvino.Core()
+        self.settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
+        if precision:
+            self.settings["INFERENCE_PRECISION_HINT"] = PRECISIONS[precision]
+        try:
+            self.model = self.core.read_model(file)
+            compiled = self.core.compile_model(self.model, "CPU", self.settings)
+        except RuntimeError as error:
+            raise EngineError(f"OpenVINO cannot run {file} ({error}). Export it again.") from error
+        used = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        used = next((ours for ours, theirs in PRECISIONS.items() if theirs == used), used)
+        if precision and used != precision:
+            raise EngineError(f"This processor has no {precision}: OpenVINO would take {used}. Choose that, or none.")
+        self.requests: dict[tuple[tuple[int, ...], ...], Any] = {}
+        kept = dict(self.model.get_rt_info().items()).get("framework", {})
+        self.about = _ours({key: value.astype(str) for key, value in kept.items()})
+        self.runtime = f"openvino {openvino.__version__.partition('-')[0]} cpu {used}"
+
+    def run(self, inputs: Inputs) -> list[NDArray[Any]]:
+        shapes = tuple(value.shape for value in inputs.values())
+        if shapes not in self.requests:  # compiled for one shape it is faster than for any
+            model = self.model.clone()
+            model.reshape({name: value.shape for name, value in inputs.items()})
+            self.requests[shapes] = self.core.compile_model(model, "CPU", self.settings).create_infer_request()
+        answers = self.requests[shapes].infer(inputs)
+        return [answers[port].copy() for port in self.requests[shapes].model_outputs]
+
+
+class TensorrtFile:
+    """A TensorRT engine on the first GPU. Raises EngineError when it was made by another version or for another GPU."""
+
+    def __init__(self, file: Path) -> None:
+        name = tensorrt_package()
+        trt = _package(name, TENSORRT[name])
+        import torch
+
+        self.torch, self.about = torch, read_sidecar(file)
+        if reason := mismatch(self.about, name):
+            raise EngineError(f"{file} cannot run here: {reason}. Build it again with `python -m export.trt`.")
+        engine = trt.Runtime(trt.Logger(trt.Logger.ERROR)).deserialize_cuda_engine(file.read_bytes())
+        if engine is None:
+            raise EngineError(f"TensorRT {trt.__version__} does not take {file}. Build it with `python -m export.trt`.")
+        self.engine, self.context = engine, engine.create_execution_context()
+        ports = [engine.get_tensor_name(number) for number in range(engine.num_io_tensors)]
+        self.outputs = [port for port in ports if engine.get_tensor_mode(port) == trt.TensorIOMode.OUTPUT]
+        self.kinds = {port: getattr(torch, np.dtype(trt.nptype(engine.get_tensor_dtype(port))).name) for port in ports}
+        self.profiles = self.about["profiles"]
+        self.runtime = f"{TENSORRT[name]} {trt.__version__} cuda {self.about['precision']}"
+
+    def run(self, inputs: Inputs) -> list[NDArray[Any]]:
+        stream = self.torch.cuda.current_stream()
+        given = {
+            name: self.torch.from_numpy(np.ascontiguousarray(value)).to("cuda", self.kinds[name])
+            for name, value in inputs.items()
+        }
+        answers = self.launch(given)
+        stream.synchronize()
+        return [answers[name].cpu().numpy() for name in self.outputs]
+
+    def launch(self, given: dict[str, Any]) -> dict[str, Any]:
+        """As ``run``, on tensors of the GPU: enqueues the work on the current stream and does not wait for it."""
+        stream = self.torch.cuda.current_stream()
+        batch = len(next(iter(given.values())))
+        number = next((n for n, (least, most) in enumerate(self.profiles) if least <= batch <= most), None)
+        if number is None:
+            raise EngineError(f"The engine takes {self.profiles} pictures at once, not {batch}. Build it with --batch.")
+        self.context.set_optimization_profile_async(number, stream.cuda_stream)
+        for name, tensor in given.items():
+            if not self.context.set_input_shape(name, tuple(tensor.shape)):
+                raise EngineError(f"The engine does not take {name} of shape {tuple(tensor.shape)}. See its sidecar.")
+            self.context.set_tensor_address(name, tensor.data_ptr())
+        answers = {
+            name: self.torch.empty(tuple(self.context.get_tensor_shape(name)), dtype=self.kinds[name], device="cuda")
+            for name in self.outputs
+        }
+        for name, tensor in answers.items():
+            self.context.set_tensor_address(name, tensor.data_ptr())
+        if not self.context.execute_async_v3(stream.cuda_stream):
+            raise EngineError("TensorRT could not run the engine. Build it again with `python -m export.trt`.")
+        return answers
+
+
+def _ours(metadata: dict[str, str]) -> dict[str, Any]:
+    """What our exporter wrote into an ONNX file's metadata."""
+    return {key.removeprefix("faceinp."): value for key, value in metadata.items() if key.startswith("faceinp.")}
+
+
+def _placed(session: Any, wanted: str) -> str:
+    """Where the nodes of an onnxruntime session really run, as ``PROVIDERS`` calls it.
+
+    onnxruntime lists providers whose libraries are not there, and gives nodes that one cannot run to the processor.
+    Raises EngineError when none runs where it was wanted.
+    """
+    nodes = [
+        subgraph.ep_name for subgraph in session.get_provider_graph_assignment_info() for _ in subgraph.get_nodes()
+    ]
+    there = nodes.count(wanted)
+    if not there:
+        raise EngineError(f"{wanted} is listed, but runs nothing here. Install what it needs, or choose another.")
+    name = next((name for name, full in PROVIDERS.items() if full == wanted), wanted)
+    return name if there == len(nodes) else f"{name} ({len(nodes) - there} of {len(nodes)} nodes elsewhere)"
+
+
+def tensorrt_package() -> str:
+    """The import name of the TensorRT that is installed; of the usual one where none is."""
+    return next((name for name in TENSORRT if importlib.util.find_spec(name)), "tensorrt")
+
+
+def mismatch(about: dict[str, Any], package: str) -> str:
+    """Why an engine with the sidecar ``about`` does not run here; empty when it does. Needs a GPU to ask."""
+    here = importlib.import_module(package).__version__
+    backend = TENSORRT[package]
+    if about.get("backend") != backend or about.get("version") != here:
+        made = f"{about.get('backend', 'something')} {about.get('version', 'of unknown version')}"
+        return f"it was built by {made}, and {backend} {here} is installed"
+    capability = compute_capability()
+    if capability not in about["capability"]:
+        return f"it was built for compute capability {', '.join(about['capability'])}, and this GPU has {capability}"
+    return ""
+
+
+def read_sidecar(file: Path) -> dict[str, Any]:
+    """``FILE.json`` beside an exported file; raises WeightsError when it is missing, or speaks of another file."""
+    place = file.with_name(f"{file.name}.json")
+    try:
+        about: dict[str, Any] = json.loads(place.read_text())
+        digest = weights.sha256(file)
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{file} and its sidecar {place.name} cannot be read ({error}). Export it again.") from error
+    if about.get("sha256") != digest:
+        raise WeightsError(f"{place} speaks of another {file.name}: its checksum differs. Export it again.")
+    return about
+
+
+def nvidia_gpus() -> int:
+    """How many NVIDIA GPUs the driver shows; asked without importing torch."""
+    for library in ("libcuda.so.1", "nvcuda.dll"):
+        try:
+            driver, count = ctypes.CDLL(library), ctypes.c_int()
+            if driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0:
+                return count.value
+        except OSError:
+            continue
+    return 0
+
+
+def compute_capability() -> str:
+    """Of the first GPU, such as "8.9". Raises EngineError where torch sees none."""
+    import torch
+
+    if not torch.cuda.is_available():
+        raise EngineError("torch sees no NVIDIA GPU here. Install torch's CUDA build and the GPU's driver.")
+    return "{}.{}".format(*torch.cuda.get_device_capability())
+
+
+def _package(name: str, extra: str) -> Any:
+    if importlib.util.find_spec(name) is None:
+        raise MissingPackageError(name, extra)
+    return importlib.import_module(name)

@@ -1,0 +1,162 @@
+"""Exported files are the networks they say they are; one that is not is not left behind."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from export_files import SIDE
+
+onnx = pytest.importorskip("onnx", reason="the extra 'export' is not installed")
+onnxruntime = pytest.importorskip("onnxruntime", reason="the extra 'export' is not installed")
+pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
+
+from export import cases, conversion, divergence, graphs, parity, sidecar  # noqa: E402
+from export.onnx import main  # noqa: E402
+from faceinp.errors import WeightsError  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("small_weights")
+Exported = Callable[..., Path]
+
+
+def run(file: Path, inputs: cases.Inputs) -> list[np.ndarray]:
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    return session.run(None, inputs)
+
+
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [*((name, "fp32") for name in graphs.GRAPHS), *((name, "fp16") for name in ("restorer", "embedding", "dcgan"))],
+)
+def test_a_file_is_the_network(name: str, precision: str, exported: Exported) -> None:
+    file = exported(name, precision)
+    about = sidecar.read(file)
+    allowed = parity.TOLERANCES[precision]
+    assert len(about["errors"]) >= 2 and {error["batch"] for error in about["errors"]} == {1, 3}
+    for error in about["errors"]:
+        assert error["mean"] <= allowed.mean and error["max"] <= allowed.largest and error["changed"] == 0
+    built = graphs.build(name, SIDE)
+    height, width = built.graph.sides(built.size)[-1]
+    case = cases.inputs(built, 4, height, width)  # against torch once more, apart from the gate's own arithmetic
+    for ours, truth in zip(run(file, case), parity.reference(built, case), strict=True):
+        grey = truth.dtype == np.uint8
+        assert np.abs(ours.astype(float) - truth).max() <= (1 if grey else allowed.largest)
+
+
+def test_one_restorer_serves_any_size_and_number_of_pictures(exported: Exported) -> None:
+    rng = np.random.default_rng(0)
+    for count, height, width in ((1, 64, 64), (2, 300, 217), (5, 33, 50)):
+        image = rng.integers(0, 256, (count, height, width, 3), dtype=np.uint8)
+        mask = (rng.random((count, height, width)) < 0.3).astype(np.uint8)
+        unknown = np.full((count, 68, 2), -1, np.float32)
+        result, points = run(exported("restorer"), {"image": image, "mask": mask, "landmarks": unknown})
+        assert result.shape == image.shape and points.shape == (count, 68, 2)
+        assert np.array_equal(result[mask == 0], image[mask == 0])
+        assert not np.array_equal(result, image)
+
+
+def test_in_half_precision_networks_are_halved_and_norms_are_not(exported: Exported) -> None:
+    model = onnx.shape_inference.infer_shapes(onnx.load(exported("restorer", "fp16")))
+    kinds = {value.name: value.type.tensor_type.elem_type for value in model.graph.value_info}
+    of = {
+        op: {kinds[node.output[0]] for node in model.graph.node if node.op_type == op and node.output[0] in kinds}
+        for op in ("Conv", "InstanceNormalization", "Softmax", "Exp")
+    }
+    half, single = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
+    assert of == {"Conv": {half}, "InstanceNormalization": {single}, "Softmax": {single}, "Exp": {single}}
+    assert exported("restorer", "fp16").stat().st_size < 0.8 * exported("restorer").stat().st_size
+
+
+def test_the_file_itself_says_what_it_is(exported: Exported, small_folder: Path) -> None:
+    from faceinp import weights
+
+    file = exported("restorer")
+    model = onnx.load(file)
+    about = {entry.key.removeprefix(conversion.METADATA): entry.value for entry in model.metadata_props}
+    assert about["name"] == "restorer" and about["licence"] == "research use only" and about["trained"] == "true"
+    assert "other than 0 in the hole" in json.loads(about["inputs"])["mask"]
+    hashes = {name: weights.sha256(small_folder / name) for name in json.loads(about["weights"])}
+    assert json.loads(about["weights"]) == hashes == sidecar.read(file)["weights"]
+    assert [port.name for port in model.graph.input] == ["image", "mask", "landmarks"]
+    assert str(Path(graphs.__file__).parent.parent).encode() not in file.read_bytes()  # where it was made stays there
+
+
+def test_a_file_that_is_another_network_is_refused_and_the_layer_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finished = conversion.finished
+
+    def damaged(program, built):
+        model = finished(program, built)
+        inside = (node for node in model.graph.node if conversion.layer(node).startswith("network.stages.8"))
+        target = next(node for node in inside if node.op_type == "Conv")
+        weight = next(tensor for tensor in model.graph.initializer if tensor.name == target.input[1])
+        values = onnx.numpy_helper.to_array(weight) * 1.5
+        weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
+        return model
+
+    monkeypatch.setattr(conversion, "finished", damaged)
+    assert main(["embedding", "--size", str(SIDE), "-o", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert "not the same network" in said and "network.stages.8" in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_batches_and_opset_are_those_asked_for(tmp_path: Path) -> None:
+    assert main(["dcgan", "--batch", "2", "--opset", "18", "-o", str(tmp_path)]) == 0
+    model = onnx.load(tmp_path / "dcgan.onnx")
+    assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_value == 2
+    assert {entry.version for entry in model.opset_import if not entry.domain} == {18}
+    assert {error["batch"] for error in sidecar.read(tmp_path / "dcgan.onnx")["errors"]} == {2}
+
+
+def test_untrained_networks_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FACEINP_WEIGHTS", str(tmp_path))
+    assert main(["dcgan", "-o", str(tmp_path)]) == 0
+    assert "untrained" in capsys.readouterr().err
+    assert sidecar.read(tmp_path / "dcgan.onnx")["trained"] is False
+    model = onnx.load(tmp_path / "dcgan.onnx")
+    assert ("faceinp.trained", "false") in {(entry.key, entry.value) for entry in model.metadata_props}
+
+
+def test_parity_is_checked_again_on_request(
+    exported: Exported,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = exported("landmarks")
+    assert parity.main([str(file)]) == 0
+    assert "the same network" in capsys.readouterr().out
+    (tmp_path / file.name).write_bytes(file.read_bytes() + b"\0")
+    sidecar.path(tmp_path / file.name).write_text(sidecar.path(file).read_text())
+    assert parity.main([str(tmp_path / file.name)]) == WeightsError.exit_code
+    monkeypatch.setenv("FACEINP_WEIGHTS", str(tmp_path))
+    assert parity.main([str(file)]) == WeightsError.exit_code
+    assert "other weights" in capsys.readouterr().err
+
+
+def test_errors_count_as_they_should() -> None:
+    grey = np.full((1, 4, 4, 3), 100, np.uint8)
+    assert divergence.distance(grey + 1, grey) == (0.0, pytest.approx(1 / 255))  # rounding may take one level
+    assert divergence.distance(grey + 3, grey) == pytest.approx((2 / 255, 3 / 255))
+    assert divergence.distance(np.float32([np.nan]), np.float32([0])) == (float("inf"), float("inf"))
+    changed = parity.Error("result", 1, 4, 4, 0.0, 0.0, changed=1)
+    with pytest.raises(parity.ParityError, match=r"known pixels changed: 1\..*Try another"):
+        parity.refuse("a file", [changed], "int8")
+
+
+def test_int8_wants_pictures_to_calibrate_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dcgan", "--precision", "int8", "-o", str(tmp_path)]) == 1
+    assert "--calibrate SHARDS" in capsys.readouterr().err
+
+
+def test_a_missing_extra_is_answered_with_its_pip_line(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['onnx'] = None; from export.onnx import main; sys.exit(main(['dcgan']))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 5 and "pip install 'faceinp[export]'" in done.stderr
