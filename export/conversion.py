@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from export.graphs import Built, Port
+from export.graphs import Built, ExactNorm, Port
 from faceinp import __version__
 from faceinp.errors import FaceinpError
 
@@ -98,7 +98,7 @@ def describe(model: "onnx.ModelProto", about: dict[str, Any]) -> None:
         entry.key, entry.value = METADATA + key, value if isinstance(value, str) else json.dumps(value)
 
 
-def halved(model: "onnx.ModelProto") -> "onnx.ModelProto":
+def halved(model: "onnx.ModelProto", built: Built) -> "onnx.ModelProto":
     """The networks of ``model`` in fp16. Inputs and outputs, norms, softmax and all around the networks stay fp32.
 
     onnxruntime's converter does not do it: where several nodes that are kept read one value, it makes that name twice.
@@ -106,6 +106,7 @@ def halved(model: "onnx.ModelProto") -> "onnx.ModelProto":
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
+    norms = {name for name, module in built.module.named_modules() if isinstance(module, ExactNorm)}
     graph = onnx.shape_inference.infer_shapes(model).graph
     typed = (*graph.input, *graph.output, *graph.value_info)
     floats = {value.name for value in typed if value.type.tensor_type.elem_type == TensorProto.FLOAT}
@@ -135,7 +136,8 @@ def halved(model: "onnx.ModelProto") -> "onnx.ModelProto":
         return made[name, kind]
 
     for node in model.graph.node:
-        half = in_network(node) and node.op_type not in KEPT_IN_FP32 and any(name in floats for name in node.output)
+        exact = node.op_type in KEPT_IN_FP32 or layer(node) in norms
+        half = in_network(node) and not exact and any(name in floats for name in node.output)
         kind = TensorProto.FLOAT16 if half else TensorProto.FLOAT
         placed = onnx.NodeProto()
         placed.CopyFrom(node)

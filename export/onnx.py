@@ -52,7 +52,7 @@ def export(
     program = conversion.traced(built, opset=opset, batch=(batch[0], batch[-1]))
     model, kept, paid = conversion.finished(program, built), list[str](), None
     if precision == "fp16":
-        model = conversion.halved(model)
+        model = conversion.halved(model, built)
     elif precision == "int8":
         from export import quantisation
 
