@@ -1,4 +1,4 @@
-"""What is seen on the page: its layout. Its words stand in ``words``; what happens, in ``app``."""
+"""What is seen on the page: its layout. Its words stand in ``words``; what it does, in the modules that wire it."""
 
 from dataclasses import dataclass
 
