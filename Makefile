@@ -14,14 +14,16 @@ CHECKED := faceinp export demo tests
 WANTED := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format clean
+.PHONY: help install-demo demo test lint format clean
 
 help:
-	@echo "make demo     serve the page on this machine"
+	@echo "make demo     serve the page on this machine (make install-demo: only install what it needs)"
 	@echo "make test     linter, types and tests"
 	@echo "make lint     linter and types alone"
 	@echo "make format   sort imports, lay out the code, mend what the linter can"
 	@echo "make clean    remove .venv and what checks and builds left"
+
+install-demo: .venv/.installed-demo
 
 demo: .venv/.installed-demo
 	$(BIN)/python -m demo $(ARGS)

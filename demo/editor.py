@@ -1,4 +1,4 @@
-"""What a person painted in the editor, as a photo and its hole."""
+"""What a person painted in the editor, as a photo and its hole; and a hole as something painted."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +15,8 @@ from faceinp import MaskError
 COVERED = 127
 # The editor's copy of a photo is whole pixels: of 1600, one more or less is a shift of its shape that is no change.
 SHAPE_SLACK = 0.01
+WORKING_SIDE = 1024  # pixels, of the copy painted on: the editor sends it whole after every stroke, the photo never
+STROKE = (229, 72, 77)
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,34 @@ class Original:
     path: Path
     height: int
     width: int
+
+
+def working_size(height: int, width: int) -> tuple[int, int]:
+    """Height and width of the copy painted on."""
+    scale = min(1.0, WORKING_SIDE / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def layer_of(hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """A hole of a photo as a painted layer, uint8 (h, w, 4), at the size of the copy painted on."""
+    size = working_size(*hole.shape)
+    if hole.shape != size:
+        shrinks = hole.shape[0] > size[0]
+        scaled = cv2.resize(
+            hole.astype(np.uint8) * 255, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST
+        )
+        hole = np.asarray(scaled) > COVERED
+    layer = np.zeros((*size, 4), np.uint8)
+    layer[hole] = (*STROKE, 255)
+    return layer
+
+
+def share_hidden(value: Mapping[str, Any] | None) -> float:
+    """The part of the picture that is painted over, 0 to 1."""
+    layers = [np.asarray(layer) for layer in (value or {}).get("layers") or [] if layer is not None]
+    covered = [layer[..., 3] > COVERED for layer in layers if layer.ndim == 3 and layer.shape[2] == 4]
+    same = [part for part in covered if part.shape == covered[0].shape]
+    return float(np.logical_or.reduce(same).mean()) if same else 0.0
 
 
 def read_editor(value: Mapping[str, Any] | None, original: Original) -> tuple[Path, NDArray[np.bool_]]:

@@ -1,191 +1,301 @@
-"""What is seen on the page: its layout, its words and its looks. What happens stands in ``app``."""
+"""What is seen on the page: its layout. Its words stand in ``words``; what it does, in the modules that wire it."""
 
 from dataclasses import dataclass
-from html import escape
 
 import gradio as gr
 
 import faceinp
+from demo import examples, filling, looks, words
+from demo.editor import STROKE
+from demo.looks import SIDE
+from demo.pictures import VIEWS
+from demo.uploads import bounded
 
-TITLE = "Fill a part of a face"
-LEAD = "Load a photo, paint over what should be replaced, and press Fill. The rest stays as it is, to the bit."
-LIMITS = (
-    "A filled face is a likeness a network thought up, not the person: never use it to identify or to deceive anyone. "
-    "The weights are for research only."
-)
-NO_PHOTO = "Load a photo first."
-NO_STROKE = "Paint over the part that should be replaced, then press Fill."
-NO_FACE = (
-    "No face was found in the photo. If it is nothing but an aligned face, switch on “Already aligned”; "
-    "else take another photo."
-)
-FILLING = "Filling. Cancel stops it."
-STOPPED = "Stopped. Nothing was changed."
 FILE_TYPES = [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"]
-BRUSH = "#e5484d"
-SIDE = 440  # pixels, of the editor and the result
-
-CSS = """
-.gradio-container { max-width: 1240px !important; width: 100% !important; margin: 0 auto !important; }
-main.app { width: 100%; padding: 28px 24px 20px !important; }
-footer { display: none !important; }
-#head h1 { font-size: 1.7rem; font-weight: 650; letter-spacing: -0.02em; margin: 0 0 4px; }
-#head p { font-size: 1rem; color: var(--body-text-color-subdued); margin: 0; }
-#limits p { font-size: .82rem; color: var(--body-text-color-subdued); margin: 0; }
-#board { display: grid; gap: 16px;
-  grid-template: "paint compare" auto "settings facts" 1fr / minmax(0, 1fr) minmax(0, 1fr); }
-#paint { grid-area: paint; } #settings { grid-area: settings; }
-#result { grid-area: compare; } #known { grid-area: facts; }
-#unready p { font-size: .84rem; color: var(--body-text-color-subdued); }
-#message .html-container, #facts .html-container { padding: 0 !important; }
-#fill, #cancel, #another { white-space: nowrap; }
-#compare .empty::after { content: "The filled photo appears here"; margin-left: 10px;
-  color: var(--body-text-color-subdued); }
-#facts { min-height: 0 !important; }
-#facts .known { display: flex; gap: 10px; align-items: center; font-size: 1.05rem; font-weight: 600; }
-#facts .known::before { content: "✓"; flex: none; width: 24px; height: 24px; border-radius: 50%; display: grid;
-  place-items: center; font-size: .8rem; color: white; background: #18794e; }
-#facts .known.broken::before { content: "!"; background: #ca244d; }
-#facts dl { display: flex; flex-wrap: wrap; gap: 6px 28px; margin: 12px 0 0; }
-#facts dt { font-size: .75rem; color: var(--body-text-color-subdued); }
-#facts dd { margin: 0; font-size: .92rem; font-variant-numeric: tabular-nums; }
-#facts ul { margin: 12px 0 0; padding: 10px 14px; list-style: none; font-size: .88rem; border-radius: 8px;
-  background: var(--block-background-fill); border: 1px solid var(--border-color-primary); }
-#facts li + li { margin-top: 4px; }
-.message { padding: 10px 14px; border-radius: 8px; font-size: .92rem; border: 1px solid var(--border-color-primary);
-  border-left: 3px solid var(--color-accent); background: var(--block-background-fill); }
-.message.error { border-left-color: #ca244d; }
-@media (max-width: 760px) {
-  main.app { padding: 18px 12px 14px !important; }
-  #head h1 { font-size: 1.4rem; }
-  #photo, #editor, #compare { height: 400px !important; }
-  #board { grid-template: "paint" auto "settings" auto "compare" auto "facts" auto / minmax(0, 1fr); }
-}
-"""
+BRUSH = "#{:02x}{:02x}{:02x}".format(*STROKE)
+NO_PRESET = "none"
 
 
 @dataclass(frozen=True)
 class Page:
     """The page's parts that something is done with."""
 
+    state: gr.HTML
+    # photo
+    load: gr.Column
     photo: gr.File
-    editor: gr.ImageEditor
-    engine: gr.Radio
+    camera: gr.Image
+    examples: dict[str, gr.Button]
+    faces: gr.Image
+    face: gr.Radio
     aligned: gr.Checkbox
+    # mask
+    editor: gr.ImageEditor
+    masks: gr.Column
+    preset: gr.Dropdown
+    mask_seed: gr.Number
+    invert: gr.Button
+    mask_file: gr.UploadButton
+    share: gr.HTML
+    # engine
+    engine: gr.Radio
+    iterations: gr.Slider
     seed: gr.Number
+    candidates: gr.Slider
+    blending: gr.Radio
+    second: gr.File
     fill: gr.Button
     cancel: gr.Button
     another: gr.Button
     message: gr.HTML
+    # result
+    running: gr.HTML
+    view: gr.Radio
     compare: gr.ImageSlider
+    gallery: gr.Gallery
     facts: gr.HTML
+    identity: gr.HTML
     download: gr.DownloadButton
+    landmarks_box: gr.Accordion
+    landmarks: gr.Image
+    point: gr.Number
+    right: gr.Number
+    down: gr.Number
+    move: gr.Button
+    reset: gr.Button
+    again: gr.Button
+    # comparing engines
+    compared: gr.CheckboxGroup
+    start: gr.Button
+    halt: gr.Button
+    comparing: gr.HTML
+    table: gr.HTML
+    grid: gr.Image
+    grid_file: gr.DownloadButton
 
-
-def theme() -> gr.themes.Base:
-    """Quiet greys and one accent, with fonts the reader's machine has: nothing is fetched from elsewhere."""
-    return gr.themes.Default(
-        primary_hue="teal",
-        secondary_hue="teal",
-        neutral_hue="zinc",
-        radius_size="lg",
-        font=("system-ui", "sans-serif"),
-        font_mono=("ui-monospace", "monospace"),
-    ).set(
-        body_background_fill="*neutral_50",
-        body_text_color_subdued="*neutral_600",
-        body_text_color_subdued_dark="*neutral_400",
-        checkbox_border_color="*neutral_400",
-        checkbox_border_color_dark="*neutral_500",
-        block_info_text_color="*neutral_600",
-        block_info_text_color_dark="*neutral_400",
-        button_primary_background_fill="*primary_700",
-        button_primary_background_fill_hover="*primary_800",
-        button_primary_background_fill_dark="*primary_700",
-        button_primary_background_fill_hover_dark="*primary_600",
-    )
+    @property
+    def order(self) -> list[gr.components.Component]:
+        """What ``results.painted_order`` takes, in its order."""
+        return [self.editor, self.engine, self.iterations, self.seed, self.aligned, self.face, self.blending]
 
 
 def lay_out() -> Page:
     """Put the parts on the page; called inside of a ``gr.Blocks``."""
-    engines = faceinp.list_engines()
-    ready = [engine.name for engine in engines if engine.ready]
-    gr.Markdown(f"# {TITLE}\n{LEAD}", elem_id="head")
-    with gr.Row(elem_id="board"):
-        with gr.Column(elem_id="paint"):
-            photo = gr.File(label="Photo", file_types=FILE_TYPES, height=SIDE, elem_id="photo")
-            editor = gr.ImageEditor(
-                label="Paint here",
-                sources=(),
-                transforms=(),
-                brush=gr.Brush(colors=[BRUSH], color_mode="fixed"),
-                eraser=gr.Eraser(),
-                layers=False,
+    gr.Markdown(f"# {words.TITLE}\n{words.LEAD}", elem_id="head")
+    parts: dict[str, object] = {"state": gr.HTML(padding=False, elem_id="state")}
+    with gr.Tab("Fill", elem_id="fill-tab"), gr.Row(elem_id="board"):
+        with gr.Column(elem_classes="side"):
+            with gr.Column(elem_id="paint"):
+                parts |= _photo() | _mask()
+            with gr.Column(elem_id="act"):
+                parts |= _actions()
+            with gr.Column(elem_id="settings"):
+                parts |= _settings()
+        with gr.Column(elem_classes="side"):
+            with gr.Column(elem_id="result"):
+                parts |= _result()
+            with gr.Column(elem_id="known"):
+                parts |= _facts()
+    with gr.Tab("Compare engines", elem_id="compare-tab"):
+        parts |= _comparison()
+    gr.Markdown(words.LIMITS, elem_id="limits")
+    return Page(**parts)  # type: ignore[arg-type]
+
+
+def _photo() -> dict[str, object]:
+    with gr.Column(elem_id="load") as load:
+        photo = gr.File(label="Photo", file_types=FILE_TYPES, elem_id="photo")
+        with gr.Row(elem_id="examples"):
+            chosen = {
+                name: gr.Button(name, size="sm", min_width=100, elem_id=looks.example_id(name))
+                for name in examples.NAMES
+            }
+        with gr.Accordion("Paste, or take a picture", open=False, elem_id="camera-box"):
+            camera = gr.Image(
+                show_label=False,
+                sources=["clipboard", "webcam"],
+                type="filepath",
+                image_mode=None,
+                height=240,
                 buttons=[],
-                format="png",
-                height=SIDE,
-                visible=False,
-                elem_id="editor",
+                elem_id="camera",
             )
-        with gr.Column(elem_id="settings"):
-            chosen = ready[0] if ready else None
-            engine = gr.Radio(ready, value=chosen, label="Engine", info=about_engine(chosen), elem_id="engine")
-            with gr.Row():
-                aligned = gr.Checkbox(label="Already aligned", info="The photo is a square face crop.", min_width=150)
-                seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=2**31 - 1, min_width=120)
-            with gr.Row():
-                fill = gr.Button("Fill", variant="primary", interactive=False, scale=2, min_width=110, elem_id="fill")
-                cancel = gr.Button("Cancel", interactive=False, min_width=80, elem_id="cancel")
-                another = gr.Button("New photo", interactive=False, min_width=125, elem_id="another")
-            message = gr.HTML(say(NO_PHOTO), padding=False, elem_id="message")
-            if len(ready) < len(engines):
-                with gr.Accordion(f"Not ready on this machine: {len(engines) - len(ready)}", open=False):
-                    gr.Markdown(
-                        "\n\n".join(f"**{engine.name}** {engine.missing}" for engine in engines if not engine.ready),
-                        elem_id="unready",
-                    )
-        with gr.Column(elem_id="result"):
-            compare = gr.ImageSlider(
-                label="Before and after",
-                format="png",
-                buttons=["fullscreen"],
-                height=SIDE,
-                max_height=SIDE,
-                interactive=False,
-                elem_id="compare",
-            )
-        with gr.Column(elem_id="known"):
-            facts = gr.HTML(padding=False, elem_id="facts")
-            download = gr.DownloadButton("Download PNG", visible=False, variant="primary", elem_id="download")
-    gr.Markdown(LIMITS, elem_id="limits")
-    return Page(photo, editor, engine, aligned, seed, fill, cancel, another, message, compare, facts, download)
+    return {"load": load, "photo": photo, "examples": chosen, "camera": camera}
 
 
-def about_engine(name: str | None) -> str:
-    """The one line that an engine says of itself."""
-    return next((engine.about for engine in faceinp.list_engines() if engine.name == name), "No engine is ready here.")
-
-
-def say(text: str, error: bool = False) -> str:
-    """A message as HTML; empty for no text."""
-    if not text:
-        return ""
-    kind, role = ("message error", "alert") if error else ("message", "status")
-    return f'<div class="{kind}" role="{role}">{escape(text)}</div>'
-
-
-def state_facts(result: "faceinp.Result", seconds: float) -> str:
-    """What is known of a result, as HTML."""
-    broken = " broken" if result.changed_pixels else ""
-    known = f"{result.changed_pixels:,} of {result.known_pixels:,} known pixels changed"
-    height, width = result.mask.shape
-    pairs = {
-        "Engine": result.engine,
-        "Runs on": result.runtime,
-        "Seed": str(result.seed),
-        "Size": f"{width:,} × {height:,}",
-        "Time": f"{seconds:.1f} s",
+def _mask() -> dict[str, object]:
+    editor = gr.ImageEditor(
+        label="Paint here",
+        sources=(),
+        transforms=(),
+        brush=gr.Brush(colors=[BRUSH], color_mode="fixed"),
+        eraser=gr.Eraser(),
+        layers=False,
+        buttons=[],
+        format="png",
+        height=SIDE,
+        visible=False,
+        elem_id="editor",
+    )
+    with gr.Column(elem_id="masks", visible=False) as masks:
+        with gr.Row():
+            choices = [(words.NO_PRESET, NO_PRESET)]
+            choices += [(f"{name}: {about}", name) for name, about in faceinp.list_presets().items()]
+            preset = gr.Dropdown(choices, value=NO_PRESET, label="Ready-made mask", scale=3, elem_id="preset")
+            most = filling.LARGEST_SEED
+            mask_seed = gr.Number(0, label="Its seed", precision=0, minimum=0, maximum=most, min_width=90)
+        with gr.Row(elem_id="mask-row"):
+            invert = gr.Button("Invert", size="sm", min_width=80, elem_id="invert")
+            upload = gr.UploadButton("Upload a mask", size="sm", min_width=120, elem_id="mask-file")
+            share = gr.HTML(padding=False, elem_id="share")
+    faces = gr.Image(
+        label="Faces found", interactive=False, buttons=[], height=180, format="png", visible=False, elem_id="faces"
+    )
+    face = gr.Radio([], label="Which face", visible=False, elem_id="face")
+    aligned = gr.Checkbox(label="Already aligned: the photo is a square face crop", container=False, elem_id="aligned")
+    return {
+        "editor": bounded(editor),
+        "masks": masks,
+        "preset": preset,
+        "mask_seed": mask_seed,
+        "invert": invert,
+        "mask_file": upload,
+        "share": share,
+        "faces": faces,
+        "face": face,
+        "aligned": aligned,
     }
-    listed = "".join(f"<div><dt>{term}</dt><dd>{escape(text)}</dd></div>" for term, text in pairs.items())
-    notes = "".join(f"<li>{escape(note)}</li>" for note in result.notes)
-    return f'<div class="known{broken}">{known}</div><dl>{listed}</dl>' + (f"<ul>{notes}</ul>" if notes else "")
+
+
+def _actions() -> dict[str, object]:
+    with gr.Row():
+        fill = gr.Button("Fill", variant="primary", interactive=False, scale=2, min_width=90, elem_id="fill")
+        cancel = gr.Button("Cancel", interactive=False, min_width=70, elem_id="cancel")
+        another = gr.Button("New photo", interactive=False, min_width=110, elem_id="another")
+    message = gr.HTML(words.say(words.NO_PHOTO), padding=False, elem_id="message")
+    running = gr.HTML(padding=False, elem_id="running")
+    return {"fill": fill, "cancel": cancel, "another": another, "message": message, "running": running}
+
+
+def _settings() -> dict[str, object]:
+    ready = filling.ready_engines()
+    chosen = ready[0] if ready else None
+    engine = gr.Radio(ready, value=chosen, label="Engine", info=words.about_engine(chosen), elem_id="engine")
+    with gr.Accordion(words.engines_title(), open=False, elem_id="engines-box"):
+        gr.HTML(words.engines(), padding=False)
+    with gr.Row():
+        seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=filling.LARGEST_SEED, min_width=100)
+        candidates = gr.Slider(
+            1, filling.MOST_CANDIDATES, 1, step=1, label="Candidates", min_width=160, elem_id="candidates"
+        )
+    iterations = gr.Slider(
+        50,
+        2000,
+        filling.ITERATIONS,
+        step=50,
+        label="Iterations",
+        visible=chosen in filling.SEARCHES,
+        elem_id="iterations",
+    )
+    with gr.Accordion("More", open=False, elem_id="more"):
+        blending = gr.Radio(
+            [("seamless (Poisson)", "poisson"), ("as it is (composite)", "composite")],
+            value="poisson",
+            label="Blending",
+            elem_id="blending",
+        )
+        second = gr.File(
+            label="A second photo of the person, to judge by",
+            file_types=FILE_TYPES,
+            height=110,
+            elem_id="second",
+        )
+    return {
+        "engine": engine,
+        "seed": seed,
+        "candidates": candidates,
+        "iterations": iterations,
+        "blending": blending,
+        "second": second,
+    }
+
+
+def _result() -> dict[str, object]:
+    compare = gr.ImageSlider(
+        label="Before and after",
+        format="png",
+        buttons=["fullscreen"],
+        height=SIDE,
+        max_height=SIDE,
+        interactive=False,
+        elem_id="compare",
+    )
+    view = gr.Radio(
+        list(VIEWS), value=VIEWS[0], label="View", show_label=False, container=False, visible=False, elem_id="view"
+    )
+    return {"compare": compare, "view": view}
+
+
+def _facts() -> dict[str, object]:
+    gallery = gr.Gallery(
+        label="Candidates, the likest first",
+        columns=4,
+        height=170,
+        allow_preview=False,
+        interactive=False,
+        visible=False,
+        format="png",
+        buttons=[],
+        elem_id="gallery",
+    )
+    facts = gr.HTML(padding=False, elem_id="facts")
+    identity = gr.HTML(padding=False, elem_id="identity")
+    download = gr.DownloadButton("Download PNG", visible=False, variant="primary", elem_id="download")
+    with gr.Accordion("Move the landmarks", open=False, visible=False, elem_id="landmarks-box") as box:
+        gr.Markdown(words.HOW_TO_MOVE)
+        landmarks = gr.Image(show_label=False, interactive=False, buttons=[], format="png", elem_id="landmarks")
+        with gr.Row():
+            point = gr.Number(1, label="Point, 1 to 68", precision=0, minimum=1, maximum=68, min_width=90)
+            right = gr.Number(0, label="to the right, pixels", min_width=90)
+            down = gr.Number(0, label="down, pixels", min_width=90)
+            move = gr.Button("Move it", size="sm", min_width=80, elem_id="move")
+        with gr.Row():
+            again = gr.Button("Fill again with these", variant="primary", min_width=160, elem_id="again")
+            reset = gr.Button("Undo the moves", min_width=140, elem_id="reset")
+    return {
+        "gallery": gallery,
+        "facts": facts,
+        "identity": identity,
+        "download": download,
+        "landmarks_box": box,
+        "landmarks": landmarks,
+        "point": point,
+        "right": right,
+        "down": down,
+        "move": move,
+        "again": again,
+        "reset": reset,
+    }
+
+
+def _comparison() -> dict[str, object]:
+    gr.Markdown(words.COMPARE)
+    ready = filling.ready_engines()
+    quick = [name for name in ready if filling.expected(name) < 5]
+    compared = gr.CheckboxGroup(ready, value=quick, label="Engines", elem_id="compared")
+    with gr.Row():
+        start = gr.Button("Compare", variant="primary", min_width=140, elem_id="start")
+        halt = gr.Button("Cancel", interactive=False, min_width=80, elem_id="halt")
+    comparing = gr.HTML(words.say(words.COMPARE_FIRST), padding=False, elem_id="comparing")
+    table = gr.HTML(padding=False, elem_id="table")
+    grid = gr.Image(show_label=False, interactive=False, buttons=["fullscreen"], visible=False, elem_id="grid")
+    grid_file = gr.DownloadButton("Download the grid", visible=False, elem_id="grid-file")
+    return {
+        "compared": compared,
+        "start": start,
+        "halt": halt,
+        "comparing": comparing,
+        "table": table,
+        "grid": grid,
+        "grid_file": grid_file,
+    }

@@ -174,8 +174,8 @@ class ExactNorm(nn.Module):
     """``nn.GroupNorm`` of one group, by means of means.
 
     onnxruntime adds the million values of a picture in a row, in fp32: a mean that is off by a hundred-thousandth, and
-    with a hole that is nearly plain, a result that is off by a thousandth. Means of rows, of columns and of channels add
-    few values each, on any runtime.
+    with a hole that is nearly plain, a result that is off by a thousandth. Means of rows, of columns and of channels
+    add few values each, on any runtime.
     """
 
     def __init__(self, norm: nn.GroupNorm) -> None:

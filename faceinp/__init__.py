@@ -33,6 +33,8 @@ _PUBLIC = {  # name: module, or module:attribute where it has another name there
     "Verdict": "faceinp.identity",
     "judge_fill": "faceinp.likeness",
     "Likeness": "faceinp.likeness",
+    "weights_folder": "faceinp.weights:folder",
+    "upload_folder": "faceinp.hub",
     "FaceinpError": "faceinp.errors",
     "PhotoError": "faceinp.errors",
     "MaskError": "faceinp.errors",

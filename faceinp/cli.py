@@ -25,7 +25,14 @@ TRAININGS = {
     "completion": ("faceinp.train.completion", "CompletionRun", "train", "train the landmark-guided completion"),
 }
 # Which extra brings what a command imports.
-EXTRAS = {"batch": "batch", "train": "train", "data": "train", "evaluate": "eval", "identity": "eval"}
+EXTRAS = {
+    "batch": "batch",
+    "train": "train",
+    "data": "train",
+    "evaluate": "eval",
+    "identity": "eval",
+    "weights": "hub",
+}
 REQUIRED = ("data", "out")  # fields of a training's configuration that have no useful default
 
 
@@ -173,6 +180,19 @@ def _verify(args: argparse.Namespace) -> None:
         raise WeightsError("\n".join(problems))
 
 
+def _push(args: argparse.Namespace) -> None:
+    from faceinp import hub
+
+    print(hub.push(args.repository, private=args.private))
+
+
+def _pull(args: argparse.Namespace) -> None:
+    from faceinp import hub
+
+    for file in hub.pull(args.repository, args.out):
+        print(f"{file}: as recorded")
+
+
 def _build(args: argparse.Namespace) -> None:
     from faceinp.train import build
 
@@ -285,7 +305,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     _add_identity(commands, calibrate=argv[:2] == ["identity", "calibrate"])
     _command(commands, "masks", _masks, "which ready-made holes there are")
     _add_train(_group(commands, "train", "train a network"), wanted="".join(argv[1:2]))
-    _add_weights(_group(commands, "weights", "pack and check trained weights"))
+    _add_weights(_group(commands, "weights", "pack, check, upload and fetch trained weights"))
     _add_data(_group(commands, "data", "make training data"))
     _add_evaluate(_group(commands, "evaluate", "make tables of how good the engines are"))
     return parser
@@ -409,6 +429,12 @@ def _add_weights(commands: Any) -> None:
     pack.add_argument("run_folder", type=Path, metavar="RUN", help="the --out folder of `faceinp train`")
     pack.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="the safetensors file to write")
     _command(commands, "verify", _verify, "compare every file of weights with its recorded checksum")
+    push = _command(commands, "push", _push, "upload the weights and their model cards to a model hub")
+    push.add_argument("--private", action="store_true", help="nobody else sees the repository that is made")
+    pull = _command(commands, "pull", _pull, "fetch weights that were pushed, and compare their checksums")
+    pull.add_argument("-o", "--out", type=Path, metavar="FOLDER", help="where to (default: the package's own folder)")
+    for parser in (push, pull):
+        parser.add_argument("repository", metavar="OWNER/NAME", help="the repository on the hub")
 
 
 def _add_data(commands: Any) -> None:

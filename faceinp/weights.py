@@ -211,10 +211,15 @@ def record(file: Path) -> None:
 
 
 def verify(name: str) -> None:
+    """Raise WeightsError unless the file of the weights called ``name`` is there and as ``verify_file`` wants it."""
+    verify_file(path(name))
+
+
+def verify_file(file: Path) -> None:
     """Raise WeightsError unless the file's checksum is the one recorded beside it."""
-    file = path(name)
-    expected = json.loads((folder() / CHECKSUMS).read_text()).get(file.name)
+    listed = file.parent / CHECKSUMS
+    expected = json.loads(listed.read_text()).get(file.name) if listed.is_file() else None
     if expected is None:
-        raise WeightsError(f"No checksum of {file.name} in {folder() / CHECKSUMS}. Take both from one release.")
+        raise WeightsError(f"No checksum of {file.name} in {listed}. Take both from one release.")
     if sha256(file) != expected:
         raise WeightsError(f"{file} is damaged: its checksum is not the recorded one. Fetch it again.")

@@ -1,9 +1,10 @@
-"""Exported files of small networks, each made once for all tests, and a cache of the tests' own."""
+"""What several tests need: a cache of their own, exported files of small networks, and the served page."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from serving import ROOT, Server, serving
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -50,3 +51,11 @@ def exported(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ca
         return made[name, precision, size]
 
     return get
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """``python -m demo`` with every engine that runs here."""
+    pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
+    with serving(tmp_path_factory.mktemp("server"), FACEINP_WEIGHTS=str(ROOT / "weights")) as served:
+        yield served

@@ -1,23 +1,30 @@
 """What a person paints in the editor is what is filled, in whatever form the editor sends it."""
 
+import contextlib
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+import skimage.data
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 import faceinp
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from demo import app, views  # noqa: E402
+from gradio.data_classes import DataWithFiles  # noqa: E402
+
+from demo import app, filling, jobs, looks, pictures, sessions, uploads, words  # noqa: E402
 from demo.__main__ import _auth  # noqa: E402
-from demo.editor import Original, read_editor  # noqa: E402
+from demo.editor import Original, layer_of, read_editor, share_hidden  # noqa: E402
 
 DATA = Path(__file__).parent / "data"
 PHOTO = Original(Path("photo.jpg"), 60, 80)
@@ -106,6 +113,7 @@ def test_colours_never_matter(stroke: int, background: int, composite: int) -> N
     assert np.array_equal(hole, square(60, 80) > 0)
 
 
+@settings(deadline=None)  # 3 megapixels, on whatever machine
 @given(st.integers(40, 400), st.sampled_from([0.25, 0.5, 1.0, 2.0, 3.0]))
 def test_a_layer_of_another_size_is_scaled_to_the_photo(side: int, scale: float) -> None:
     layer = painted(square(round(side * scale), round(side * 1.5 * scale)))
@@ -126,34 +134,211 @@ def test_a_layer_without_alpha_is_refused_rather_than_guessed_at(shape: tuple[in
         read_editor({"layers": [np.full(shape, 255, np.uint8)]}, PHOTO)
 
 
-def test_a_broken_upload_is_a_message_that_tells_no_folder(tmp_path: Path) -> None:
-    file = tmp_path / "broken.png"
-    file.write_bytes(b"\x89PNG\r\n\x1a\n and no more")
-    original, *_, message, _, _, _ = app.load(str(file))
-    assert original is None
-    assert 'role="alert"' in message and "broken.png" in message and str(tmp_path) not in message
+def test_a_hole_becomes_a_layer_and_comes_back_as_it_was() -> None:
+    hole = square(60, 80) > 0
+    layer = layer_of(hole)
+    assert layer.shape == (60, 80, 4) and np.array_equal(read_editor({"layers": [layer]}, PHOTO)[1], hole)
+    assert share_hidden({"layers": [layer, None]}) == pytest.approx(hole.mean())
+    large = np.zeros((3000, 2000), np.bool_)
+    large[1000:2000, 500:1500] = True
+    layer = layer_of(large)
+    assert max(layer.shape) == 1024
+    back = read_editor({"layers": [layer]}, Original(Path("photo.jpg"), 3000, 2000))[1]
+    assert np.count_nonzero(back ^ large) < 0.01 * large.sum()
+
+
+def test_what_an_editor_never_sends_is_refused_and_what_nobody_reads_is_forgotten() -> None:
+    editor = uploads.bounded(gr.ImageEditor())
+
+    def send(name: str, index: str, size: int = 4) -> None:
+        data = {"type": "layer", "index": index, "id": name}
+        editor.accept_blobs(DataWithFiles(data=data, files=[("file", b"x" * size)]))
+
+    for index, size in (("100000000", 4), ("-1", 4), ("0", 33 << 20)):
+        with pytest.raises(ValueError, match="editor"):
+            send("one", index, size)
+    for number in range(100):
+        send(str(number), "0")
+    assert len(editor.blob_storage) <= 64 and "99" in editor.blob_storage
 
 
 def test_what_an_upload_or_a_note_says_is_never_markup() -> None:
-    assert "<script>" not in views.say("<script>alert(1)</script>", error=True)
+    assert "<script>" not in words.say("<script>alert(1)</script>", error=True)
 
 
-def test_the_page_asks_nobody_for_anything_and_is_not_shared() -> None:
+def test_the_page_asks_nobody_for_anything_and_offers_three_endpoints() -> None:
     page = app.build()
     assert not page.analytics_enabled
     assert page.delete_cache is not None
-    assert not [line for line in views.theme()._stylesheets if line]
-    assert all(dependency["api_visibility"] != "public" for dependency in page.get_config_file()["dependencies"])
+    assert not [line for line in looks.theme()._stylesheets if line]
+    public = {d["api_name"] for d in page.get_config_file()["dependencies"] if d["api_visibility"] == "public"}
+    assert public == {"fill", "engines", "identity"}
 
 
-def test_a_session_that_stops_waiting_stops_its_fill_alone() -> None:
-    wanted, one, other = app.Wanted(), gr.Request(session_hash="one"), gr.Request(session_hash="other")
-    wanted.begin(one)
-    wanted.begin(other)
-    wanted.stop(one)
-    wanted.check(other)
-    with pytest.raises(faceinp.Cancelled):
-        wanted.check(one)
+@pytest.fixture
+def visits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> sessions.Visits:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    return sessions.Visits()
+
+
+def test_what_one_visitor_leaves_goes_and_another_one_keeps_everything(visits: sessions.Visits, tmp_path: Path) -> None:
+    one, other = gr.Request(session_hash="one"), gr.Request(session_hash="other")
+    for request in (one, other):
+        folder = tmp_path / f"upload-{request.session_hash}" / "same"
+        folder.mkdir(parents=True)
+        (folder / "face.png").write_bytes(b"face")
+        assert visits.of(request).take(folder / "face.png").read_bytes() == b"face"
+    assert not list(tmp_path.glob("upload-*"))
+    visits.leave(one)
+    assert [file.read_bytes() for file in tmp_path.rglob("*.png")] == [b"face"]
+    visits.leave(other)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_nobody_claims_is_swept_and_nothing_else_is_deleted(visits: sessions.Visits, tmp_path: Path) -> None:
+    visit = visits.of(gr.Request(session_hash="one"))
+    (visit.folder / "face.png").write_bytes(b"face")
+    (tmp_path / "upload-lost").mkdir()
+    (tmp_path / "upload-lost" / "face.png").write_bytes(b"face")
+    visits.sweep()
+    assert len(list(tmp_path.rglob("face.png"))) == 2
+    visits.sweep(stray=-1)
+    assert [file.parent for file in tmp_path.rglob("face.png")] == [visit.folder]
+    visits.sweep(idle=-1)
+    assert not list(tmp_path.rglob("face.png"))
+
+
+@pytest.mark.parametrize("name", ["../outside.png", "upload-a/../../outside.png", "kept/file.png"])
+def test_only_uploads_are_discarded(name: str, visits: sessions.Visits, tmp_path: Path) -> None:
+    visit = visits.of(gr.Request(session_hash="one"))
+    for file in (tmp_path.parent / "outside.png", tmp_path / "kept" / "file.png", visit.folder / "face.png"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b"kept")
+    uploads.discard(tmp_path / name)
+    uploads.discard(visit.folder / "face.png")
+    assert (tmp_path.parent / "outside.png").exists() and (tmp_path / "kept" / "file.png").exists()
+    assert (visit.folder / "face.png").exists()
+
+
+def order(engine: str = "telea", **given: Any) -> filling.Order:
+    hole = np.zeros((512, 512), np.bool_)
+    hole[100:120, 200:240] = True
+    return filling.Order(
+        photo=skimage.data.astronaut()[:, :512], hole=lambda: hole, engine=engine, aligned=True, **given
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"engine": "../../etc/passwd"}, "no engine"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 2**63}, "seed"),
+        ({"seed": True}, "seed"),
+        ({"seed": float("nan")}, "seed"),
+        ({"iterations": 10**9}, "iterations"),
+        ({"blending": "x" * 10_000}, "blending"),
+    ],
+    ids=str,
+)
+def test_absurd_orders_are_refused_in_one_short_sentence(wrong: dict[str, Any], says: str) -> None:
+    with pytest.raises(faceinp.EngineError, match=says) as refused:
+        order(**wrong)
+    assert len(str(refused.value)) < 300
+
+
+def test_a_job_fills_and_says_what_it_did(tmp_path: Path) -> None:
+    job = jobs.Job([order(seed=3)], tmp_path)
+    assert job.wait(60)
+    (made,) = job.made()
+    assert made.changed_pixels == 0 and made.seed == 3 and made.size == (512, 512)
+    with Image.open(made.file) as picture:
+        assert np.asarray(picture)[0, 0].tolist() == skimage.data.astronaut()[0, 0].tolist()
+    assert set(made.views) == set(pictures.VIEWS) and all(
+        file.exists() for pair in made.views.values() for file in pair
+    )
+
+
+def test_seeds_that_change_nothing_give_one_candidate(tmp_path: Path) -> None:
+    job = jobs.Job([order(seed=seed) for seed in range(4)], tmp_path)
+    assert job.wait(60) and job.equal and len(job.made()) == 1
+
+
+def test_an_engine_that_fails_in_a_comparison_leaves_the_others_alone(tmp_path: Path) -> None:
+    bad = filling.Order(photo=b"no picture", hole=lambda: None, engine="mirror")
+    job = jobs.Job([bad, order()], tmp_path, keep_going=True)
+    assert job.wait(60)
+    assert isinstance(job.outcomes[0], jobs.Failed) and [made.engine for made in job.made()] == ["telea"]
+    assert "telea" in words.table(job.outcomes) and job.outcomes[0].reason in words.table(job.outcomes).replace(
+        "&#x27;", "'"
+    )
+
+
+def test_a_search_shows_its_curve_and_stops_when_told(tmp_path: Path) -> None:
+    job = jobs.Job([order("structural", iterations=400)], tmp_path)
+    waited = time.monotonic()
+    while len(job.running.curve) < 2 and time.monotonic() - waited < 90:
+        job.wait(0.05)
+    job.stop()
+    assert job.wait(30)
+    (made,) = job.made()
+    assert any("best so far" in note for note in made.notes)
+    assert job.running.curve[-1][1] < job.running.curve[0][1], "the preview comes closer to the known pixels"
+    assert "<svg" in words.progress(job.running) and "data:image/png" in words.progress(job.running)
+
+
+def test_who_waits_is_served_in_turn_and_who_left_is_skipped(tmp_path: Path) -> None:
+    lane, served = jobs._Lane(1), []
+    inside, go = threading.Event(), threading.Event()
+
+    def holder() -> None:
+        with lane.turn(lambda n: None, lambda: None):
+            inside.set()
+            go.wait(20)
+
+    def waits(name: str, left: threading.Event) -> None:
+        def check() -> None:
+            if left.is_set():
+                raise faceinp.Cancelled("gone")
+
+        with contextlib.suppress(faceinp.Cancelled), lane.turn(lambda n: None, check):
+            served.append(name)
+
+    threads = [threading.Thread(target=holder)]
+    threads[0].start()
+    inside.wait(5)
+    gone, stays = threading.Event(), threading.Event()
+    for name, event in (("first", stays), ("gone", gone), ("last", stays)):
+        threads.append(threading.Thread(target=waits, args=(name, event)))
+        threads[-1].start()
+        time.sleep(0.1)
+    gone.set()
+    time.sleep(0.7)
+    go.set()
+    for thread in threads:
+        thread.join(20)
+    assert served == ["first", "last"]
+
+
+def test_a_seam_is_seen_and_none_where_none_is() -> None:
+    hole = np.zeros((40, 40), np.bool_)
+    hole[10:30, 10:30] = True
+    slope = np.repeat(np.arange(40, dtype=np.uint8)[None, :, None] * 3, 40, axis=0).repeat(3, axis=2)
+    assert abs(pictures.seam(slope, hole)) < 0.1
+    stepped = slope.copy()
+    stepped[hole] += 50
+    assert pictures.seam(stepped, hole) > 30
+
+
+def test_landmarks_go_to_the_face_and_back() -> None:
+    points = np.random.default_rng(0).uniform(100, 200, (68, 2)).astype(np.float32)
+    window, shape = (90, 80, 210, 220), (640, 549, 3)
+    back = pictures.to_photo(pictures.to_face(points, window, shape), window, shape)
+    assert np.allclose(points, back, atol=1e-3)
+    face = np.zeros(shape, np.uint8)
+    drawn = pictures.draw_landmarks(face, points, window, 30)
+    x, y = pictures.to_face(points, window, shape)[30].round().astype(int)
+    assert drawn[y, x].tolist() == list(pictures.RED)
 
 
 def test_a_name_and_a_password_are_read_at_the_first_colon() -> None:

@@ -1,0 +1,174 @@
+"""The named endpoints ``/fill``, ``/engines`` and ``/identity``: what the page does, for programs."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import gradio as gr
+from gradio.components.api_component import Api
+
+import faceinp
+from demo import filling, warming
+from demo.filling import Made, Order
+from demo.jobs import Job
+from demo.results import AT_ONCE, TICK
+from demo.sessions import scratch
+from demo.uploads import read_once, touch, without_folders
+
+POLARITIES = ("auto", "white", "black")
+LONGEST = 500  # characters of a message: some repeat what was sent
+
+
+def connect() -> None:
+    """Offer the endpoints; called inside of a ``gr.Blocks``."""
+    with gr.Row(visible=False):
+        photo, mask = gr.File(label="photo"), gr.File(label="mask")
+        preset = gr.Textbox(label="preset")
+        engine = gr.Textbox(next(iter(filling.ready_engines()), ""), label="engine")
+        # These pass on what was sent; Order says what is wrong with it.
+        seed, face, iterations = (Api(0, {"type": "integer"}, name) for name in ("seed", "face", "iterations"))
+        aligned, blending = Api(False, {"type": "boolean"}, "aligned"), gr.Textbox("poisson", label="blending")
+        mask_hole = gr.Textbox("auto", label="mask_hole")
+        filled, facts = gr.File(label="filled"), gr.JSON(label="facts")
+        gr.Button().click(
+            fill,
+            [photo, mask, preset, engine, seed, aligned, face, blending, iterations, mask_hole],
+            [filled, facts],
+            api_name="fill",
+            concurrency_limit=AT_ONCE,
+            concurrency_id="fill",
+        )
+        gr.Button().click(engines, None, gr.JSON(label="engines"), api_name="engines")
+        first, second = gr.File(label="first"), gr.File(label="second")
+        gr.Button().click(
+            identity,
+            [first, second, Api(False, {"type": "boolean"}, "aligned")],
+            gr.JSON(label="verdict"),
+            api_name="identity",
+            concurrency_limit=2,
+        )
+
+
+def fill(
+    photo: str | None,
+    mask: str | None = None,
+    preset: str | None = None,
+    engine: str = "",
+    seed: Any = 0,
+    aligned: Any = False,
+    face: Any = 0,
+    blending: str = "poisson",
+    iterations: Any = 0,
+    mask_hole: str = "auto",
+) -> Iterator[tuple[str | None, dict[str, Any]]]:
+    """Fill the hole of a photo: a mask's, or a preset's. Gives a PNG and what is known of it."""
+    folder = scratch()
+    with read_once(photo, mask):
+        try:
+            order = _order(photo, mask, preset, engine, seed, aligned, face, blending, iterations, mask_hole)
+            job = Job([order], folder, warming.judge)
+            try:
+                while not job.wait(TICK):
+                    touch(folder, photo, mask)
+                    yield None, {"state": "running", "share": round(job.running.share, 3)}
+                made = job.made()[0]
+            finally:
+                job.stop()  # whoever left before the end frees the place
+        except faceinp.FaceinpError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise _refusal(error) from error
+        for picture in {picture for pair in made.views.values() for picture in pair}:
+            picture.unlink()
+        yield str(made.file), _facts(made)
+
+
+def engines() -> list[dict[str, Any]]:
+    """Every engine: its name, one line, whether it is ready here, why not, and the seconds a fill takes here."""
+    return [
+        {
+            "name": engine.name,
+            "about": engine.about,
+            "ready": engine.ready,
+            "missing": engine.missing,
+            "seconds": round(filling.expected(engine.name), 1),
+        }
+        for engine in faceinp.list_engines()
+    ]
+
+
+def identity(first: str | None, second: str | None, aligned: Any = False) -> dict[str, Any]:
+    """Whether two photos show one person: a likeness score, not evidence of identity."""
+    with read_once(first, second):
+        try:
+            if not first or not second:
+                raise faceinp.PhotoError("Two photos are compared. Give both.")
+            verdict = faceinp.compare_faces(first, second, warming.judge(), aligned=aligned is True)
+        except faceinp.FaceinpError as error:
+            raise _refusal(error) from error
+    return {**asdict(verdict), "same": verdict.same, "about": "A likeness score, not evidence of identity."}
+
+
+def _order(
+    photo: str | None,
+    mask: str | None,
+    preset: str | None,
+    engine: str,
+    seed: Any,
+    aligned: Any,
+    face: Any,
+    blending: str,
+    iterations: Any,
+    mask_hole: str,
+) -> Order:
+    """What was sent, checked; raises FaceinpError."""
+    if not photo:
+        raise faceinp.PhotoError("There is no photo. Upload one and give its path.")
+    if bool(mask) == bool(preset):
+        raise faceinp.MaskError("A fill needs a mask or a preset, and one of them only.")
+    if mask_hole not in POLARITIES:
+        raise faceinp.MaskError(f"mask_hole is {mask_hole!r:.80}. Choose auto, white or black.")
+    if not isinstance(aligned, bool):
+        raise faceinp.EngineError(f"aligned is {aligned!r:.80}. Give true or false.")
+    if not isinstance(face, int) or isinstance(face, bool) or not 0 <= face <= 1000:
+        raise faceinp.NoFaceError(f"face is {face!r:.80}. Give 0 for the one under the mask, or its number from 1 on.")
+    number = face or None
+
+    def preset_hole() -> faceinp.Mask:
+        return faceinp.make_preset(str(preset), faceinp.read_photo(photo), aligned=aligned, face=number, seed=seed)
+
+    return Order(
+        photo=photo,
+        hole=preset_hole if preset else lambda: mask,
+        engine=engine,
+        seed=seed,
+        iterations=iterations,
+        aligned=aligned,
+        face=None if aligned else number,
+        blending=blending,
+        mask_hole=mask_hole,
+    )
+
+
+def _facts(made: Made) -> dict[str, Any]:
+    likeness = made.likeness
+    return {
+        "state": "done",
+        "engine": made.engine,
+        "runtime": made.runtime,
+        "seed": made.seed,
+        "size": list(made.size),
+        "seconds": round(made.seconds, 3),
+        "seam": round(made.seam, 3),
+        "known_pixels": made.known_pixels,
+        "changed_pixels": made.changed_pixels,
+        "notes": list(made.notes),
+        "landmarks": None if made.landmarks is None else made.landmarks.tolist(),
+        "identity": None if likeness is None else asdict(likeness),
+        "no_judge": made.no_judge,
+    }
+
+
+def _refusal(error: faceinp.FaceinpError) -> gr.Error:
+    said = without_folders(str(error))
+    return gr.Error(said if len(said) <= LONGEST else f"{said[:LONGEST]} …", print_exception=False)

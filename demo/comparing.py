@@ -1,0 +1,87 @@
+"""The wires of the second tab: one photo and one mask through several engines."""
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+import faceinp
+from demo import pictures, warming, words
+from demo.filling import Made
+from demo.jobs import Job
+from demo.loading import QUIET, for_people
+from demo.results import FILLS, TICK, painted_order
+from demo.sessions import Visits
+from demo.views import Page
+
+
+def connect(page: Page, visits: Visits) -> None:
+    """Wire the comparison of engines."""
+
+    def begin() -> tuple[Any, ...]:
+        return gr.update(interactive=False), gr.update(interactive=True), words.say(words.FILLING)
+
+    def end() -> tuple[Any, ...]:
+        return gr.update(interactive=True), gr.update(interactive=False)
+
+    def run(
+        value: dict[str, Any] | None,
+        engine: str,
+        iterations: float,
+        seed: float,
+        aligned: bool,
+        face: int | None,
+        blending: str,
+        compared: list[str],
+        request: gr.Request,
+    ) -> Iterator[dict[Any, Any]]:
+        visit = visits.of(request)
+        try:
+            names = dict.fromkeys(compared)
+            orders = [painted_order(visit, value, name, iterations, seed, aligned, face, blending) for name in names]
+            if not orders:
+                raise faceinp.EngineError(words.NO_ENGINE)
+            job = visit.start(Job(orders, visit.folder, warming.judge, keep_going=True))
+        except faceinp.FaceinpError as error:
+            yield {page.comparing: words.say(str(error), error=True)}
+            return
+        listed = 0
+        try:
+            while not job.wait(TICK):
+                update: dict[Any, Any] = {page.comparing: words.progress(job.running)}
+                if len(job.outcomes) > listed:
+                    listed = len(job.outcomes)
+                    update[page.table] = words.table(list(job.outcomes))
+                yield update
+            made = job.made()
+        except faceinp.FaceinpError as error:
+            yield {page.comparing: words.failed(for_people(error), error)}
+            return
+        finally:
+            job.stop()
+        done: dict[Any, Any] = {page.comparing: "", page.table: words.table(job.outcomes)}
+        if made:
+            file = str(pictures.write(_grid(made), visit.folder, "engines.png"))
+            done |= {page.grid: gr.update(value=file, visible=True)}
+            done |= {page.grid_file: gr.update(value=file, visible=True)}
+        yield done
+        for one in made:
+            shutil.rmtree(one.folder, ignore_errors=True)
+
+    shown = [page.comparing, page.table, page.grid, page.grid_file]
+    page.start.click(begin, None, [page.start, page.halt, page.comparing], **QUIET).then(
+        run, [*page.order, page.compared], shown, show_progress="hidden", **FILLS
+    ).then(end, None, [page.start, page.halt], **QUIET)
+
+    def halt(request: gr.Request) -> None:
+        visits.of(request).stop()
+
+    page.halt.click(halt, None, None, **QUIET)
+
+
+def _grid(made: list[Made]) -> pictures.Pixels:
+    """The face as it was, under its hole, and as each engine filled it."""
+    views = made[0].views
+    files = [("photo", views["Face"][0]), ("hole", views["Hole"][1]), *((one.engine, one.face) for one in made)]
+    return pictures.grid([(name, faceinp.read_photo(file).pixels) for name, file in files])

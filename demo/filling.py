@@ -1,0 +1,199 @@
+"""One fill as somebody ordered it: what is asked for, checked, and what came of it, as files and figures."""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import faceinp
+from demo import pictures
+
+SEARCHES = ("structural", "dip")  # engines that take iterations, show previews and need seconds
+ITERATIONS, MOST_ITERATIONS = 1000, 5000
+MOST_CANDIDATES = 8
+LARGEST_SEED = 2**31 - 1
+BLENDINGS = ("poisson", "composite")
+# Seconds a fill takes on two cores until this server has timed its own.
+EXPECTED = {"structural": 40.0, "dip": 40.0, "tv": 3.0, "biharmonic": 4.0, "patchmatch": 2.0}
+EXPECTED_ELSE = 1.0
+
+_measured: dict[str, float] = {}
+
+
+@dataclass(frozen=True)
+class Order:
+    """One fill somebody wants. hole: what ``faceinp.fill`` takes as mask, made when the turn comes."""
+
+    photo: Any
+    hole: Callable[[], Any]
+    engine: str
+    seed: int = 0
+    iterations: int = 0
+    aligned: bool = False
+    face: int | None = None
+    blending: str = BLENDINGS[0]
+    mask_hole: Any = "auto"
+    landmarks: Any = None
+    second: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Raises EngineError for what no fill can be made with: whoever calls the API may send anything."""
+        ready = {status.name: status.missing for status in faceinp.list_engines()}
+        if self.engine not in ready:
+            raise faceinp.EngineError(f"There is no engine {self.engine!r:.80}. Choose one of: {', '.join(ready)}.")
+        if ready[self.engine]:
+            raise faceinp.EngineError(f"The engine {self.engine} is not ready here. {ready[self.engine]}")
+        whole_numbers = {"seed": (self.seed, LARGEST_SEED), "iterations": (self.iterations, MOST_ITERATIONS)}
+        for name, (value, most) in whole_numbers.items():
+            if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+                raise faceinp.EngineError(f"{name} is {value!r:.80}. Give a whole number from 0 to {most:,}.")
+        if self.blending not in BLENDINGS:
+            raise faceinp.EngineError(f"There is no blending {self.blending!r:.80}. Choose poisson or composite.")
+
+
+@dataclass(frozen=True)
+class Made:
+    """One filled photo, as files in ``folder``, and what is known of it."""
+
+    folder: Path
+    file: Path
+    views: dict[str, tuple[Path, Path]]  # name of the view: the two pictures that are compared
+    engine: str
+    runtime: str
+    seed: int
+    size: tuple[int, int]  # width, height
+    seconds: float
+    seam: float
+    notes: tuple[str, ...]
+    known_pixels: int
+    changed_pixels: int
+    landmarks: NDArray[np.float32] | None
+    window: tuple[int, int, int, int]  # where the face lies in the photo: left, top, right, bottom
+    likeness: faceinp.Likeness | None
+    no_judge: str  # why there is no likeness; empty where there is one
+    digest: bytes
+
+    @property
+    def face(self) -> Path:
+        """The part of the filled photo that the engine saw."""
+        return self.views["Face"][1]
+
+
+def with_seeds(order: Order, count: int) -> list[Order]:
+    """One order for each candidate, each with a seed of its own."""
+    seeds = [(order.seed + number) % (LARGEST_SEED + 1) for number in range(min(count, MOST_CANDIDATES))]
+    return [replace(order, seed=seed) for seed in seeds]
+
+
+def ready_engines() -> list[str]:
+    """The engines that run here, the recommended one first."""
+    return [engine.name for engine in faceinp.list_engines() if engine.ready]
+
+
+def expected(engine: str) -> float:
+    """Seconds that a fill takes here: the last one's, or what it took elsewhere."""
+    return _measured.get(engine, EXPECTED.get(engine, EXPECTED_ELSE))
+
+
+def ready_engine(name: str, iterations: int = 0) -> faceinp.Engine:
+    """The engine as it is by default, made once; one with its own ``iterations`` is made anew, which they outlast."""
+    return faceinp.load_engine(name, iterations=iterations) if iterations else _engine(name)
+
+
+@cache
+def _engine(name: str) -> faceinp.Engine:
+    return faceinp.load_engine(name)
+
+
+class _Watched(faceinp.Engine):
+    """A search whose previews are compared with the pixels it knows: the curve that is drawn while it runs."""
+
+    name = about = ""
+    size = largest = 0
+
+    def __init__(self, engine: faceinp.Engine, curve: list[tuple[float, float]]) -> None:
+        self._engine, self._curve = engine, curve
+        for detail in ("name", "about", "size", "largest", "runtime"):
+            setattr(self, detail, getattr(engine, detail))
+
+    def _fill(
+        self, crops: NDArray[np.float32], masks: NDArray[np.bool_], seed: int, progress: Callable[..., None]
+    ) -> NDArray[np.float32]:
+        known = ~np.broadcast_to(masks[0], crops[0].shape)
+
+        def watch(done: int, total: int, preview: NDArray[np.float32] | None = None) -> None:
+            progress(done, total, preview)
+            if preview is not None:
+                self._curve.append((done / total, float(np.abs(preview - crops[0])[known].mean() * 255)))
+
+        return self._engine.fill(crops, masks, seed=seed, progress=watch)
+
+
+def fill(
+    order: Order,
+    folder: Path,
+    progress: Callable[..., None],
+    curve: list[tuple[float, float]],
+    judge: Callable[[], faceinp.Judge] | None,
+) -> Made:
+    engine = ready_engine(order.engine, order.iterations if order.engine in SEARCHES else 0)
+    if order.engine in SEARCHES:
+        engine = _Watched(engine, curve)
+    started = time.perf_counter()
+    result = faceinp.fill(
+        order.photo,
+        order.hole(),
+        engine=engine,
+        seed=order.seed,
+        aligned=order.aligned,
+        face=order.face,
+        mask_hole=order.mask_hole,
+        blending=order.blending,
+        landmarks=order.landmarks,
+        progress=progress,
+    )
+    seconds = time.perf_counter() - started
+    if not any("best so far" in note for note in result.notes):
+        _measured[order.engine] = seconds * (ITERATIONS / order.iterations if order.iterations else 1)
+    likeness, reason = None, ""
+    if judge is not None:
+        try:
+            likeness = faceinp.judge_fill(result, judge(), second=order.second)
+        except faceinp.FaceinpError as error:
+            reason = str(error)
+    own = pictures.own_folder(folder)
+    stem = Path(order.photo).stem if isinstance(order.photo, str | os.PathLike) else "photo"
+    file = own / f"{stem}-filled.png"
+    result.save(file)
+    height, width = result.mask.shape
+    return Made(
+        folder=own,
+        file=file,
+        views=pictures.write_views(result, own),
+        engine=result.engine,
+        runtime=result.runtime,
+        seed=result.seed,
+        size=(width, height),
+        seconds=seconds,
+        seam=pictures.seam(result.image, result.mask),
+        notes=result.notes,
+        known_pixels=result.known_pixels,
+        changed_pixels=result.changed_pixels,
+        landmarks=result.landmarks,
+        window=pictures.window(result),
+        likeness=likeness,
+        no_judge=reason,
+        digest=hashlib.blake2b(result.image.data).digest(),
+    )
+
+
+def ranked(made: Sequence[Made]) -> list[Made]:
+    """The likest first; as they were made where there is no judge."""
+    return sorted(made, key=lambda one: one.likeness.verdict.distance.euclidean if one.likeness else 0.0)

@@ -1,0 +1,200 @@
+"""The wires of photo and mask: what is loaded, which face it is, and what is painted over."""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import gradio as gr
+import numpy as np
+from numpy.typing import NDArray
+
+import faceinp
+from demo import examples, pictures, uploads, words
+from demo.editor import WORKING_SIDE, Original, layer_of, read_editor, share_hidden, working_size
+from demo.sessions import Visit, Visits
+from demo.views import NO_PRESET, Page
+
+QUIET: Any = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+
+def connect(page: Page, visits: Visits) -> None:
+    """Wire the parts that show and take the photo and its mask."""
+    results = [page.compare, page.view, page.gallery, page.facts, page.identity, page.download, page.landmarks_box]
+    photo_parts = [page.load, page.photo, page.camera, page.editor, page.masks, page.faces, page.face, page.aligned]
+    parts = [*photo_parts, page.preset, page.share, page.fill, page.another, page.message, page.running, *results]
+
+    def shown(visit: Visit, message: str, error: bool = False, aligned: bool = False) -> dict[Any, Any]:
+        there = visit.original is not None
+        return (
+            dict.fromkeys((page.photo, page.camera, page.compare))
+            | dict.fromkeys((page.share, page.running, page.facts, page.identity), "")
+            | {part: gr.update(visible=False) for part in (page.faces, page.view, page.landmarks_box)}
+            | {part: gr.update(value=None, visible=False) for part in (page.gallery, page.download)}
+            | {part: gr.update(interactive=there) for part in (page.fill, page.another)}
+            | {
+                page.load: gr.update(visible=not there),
+                page.editor: gr.update(value=painted(visit), visible=there, **_canvas(visit)),
+                page.masks: gr.update(visible=there),
+                page.preset: NO_PRESET,
+                page.face: gr.update(choices=[], value=None, visible=False),
+                page.aligned: aligned,
+                page.message: words.say(message, error),
+            }
+        )
+
+    def load(file: str | None, request: gr.Request) -> dict[Any, Any]:
+        visit = visits.of(request)
+        visit.clear()
+        if not file:
+            return shown(visit, words.NO_PHOTO)
+        try:
+            open_photo(visit, visit.take(file))
+        except faceinp.FaceinpError as error:
+            message = for_people(error)
+            visit.clear()
+            return shown(visit, message, error=True)
+        return shown(visit, words.NO_STROKE)
+
+    def example(name: str) -> Any:
+        def load_it(request: gr.Request) -> dict[Any, Any]:
+            visit = visits.of(request)
+            visit.clear()
+            file = f"{name.lower().replace(' ', '-')}.png"
+            open_photo(visit, pictures.write(examples.make(name), visit.folder, file))
+            return shown(visit, words.NO_STROKE, aligned=examples.NAMES[name])
+
+        return load_it
+
+    def find(aligned: bool, request: gr.Request) -> dict[Any, Any]:
+        visit = visits.of(request)
+        nothing = {page.faces: gr.update(visible=False), page.face: gr.update(choices=[], value=None, visible=False)}
+        if visit.original is None or aligned:
+            return nothing
+        visit.faces = faceinp.find_faces(faceinp.read_photo(visit.original.path).pixels)
+        if len(visit.faces) < 2:
+            message = words.ONE_FACE if visit.faces else words.NO_FACE
+            return nothing | {page.message: words.say(message, error=not visit.faces)}
+        labels = [(f"{n}, the largest" if n == 1 else str(n), n) for n in range(1, len(visit.faces) + 1)]
+        return {
+            page.faces: gr.update(value=numbered(visit, 1), visible=True),
+            page.face: gr.update(choices=labels, value=1, visible=True),
+        }
+
+    def choose(face: int, request: gr.Request) -> Any:
+        return numbered(visits.of(request), face)
+
+    def forget(request: gr.Request) -> dict[Any, Any]:
+        visit = visits.of(request)
+        visit.clear()
+        return shown(visit, words.NO_PHOTO)
+
+    private: Any = {"api_visibility": "private", "show_progress_on": [page.photo, page.editor]}
+    starts = [
+        page.photo.upload(load, page.photo, parts, **private),
+        page.camera.input(load, page.camera, parts, **private),
+    ]
+    starts += [button.click(example(name), None, parts, **private) for name, button in page.examples.items()]
+    for start in starts:
+        start.then(find, page.aligned, [page.faces, page.face, page.message], **QUIET | {"queue": True})
+    page.aligned.input(find, page.aligned, [page.faces, page.face, page.message], **QUIET | {"queue": True})
+    page.face.input(choose, page.face, page.faces, **QUIET)
+    page.another.click(forget, None, parts, **QUIET)
+    _connect_mask(page, visits)
+
+
+def _connect_mask(page: Page, visits: Visits) -> None:
+    def put_on(name: str, seed: int, aligned: bool, face: int | None, request: gr.Request) -> tuple[Any, ...]:
+        visit = visits.of(request)
+        if visit.original is None or name == NO_PRESET:
+            return gr.skip(), gr.skip(), gr.skip()
+        try:
+            photo = faceinp.read_photo(visit.original.path)
+            mask = faceinp.make_preset(
+                name, photo, aligned=aligned, face=int(face) if face else None, points=visit.points, seed=int(seed or 0)
+            )
+        except faceinp.FaceinpError as error:
+            return gr.skip(), gr.skip(), words.say(for_people(error), error=True)
+        return _put(visit, mask.hole, f"On the photo: {mask.about}.")
+
+    def upload(file: str, request: gr.Request) -> tuple[Any, ...]:
+        visit = visits.of(request)
+        with uploads.read_once(file):
+            if visit.original is None:
+                return gr.skip(), gr.skip(), words.say(words.NO_PHOTO)
+            try:
+                mask = faceinp.read_mask(file, faceinp.read_photo(visit.original.path))
+            except faceinp.FaceinpError as error:
+                return gr.skip(), gr.skip(), words.say(for_people(error), error=True)
+        said = " ".join([f"The mask was read: {mask.about or 'as it is'}.", *mask.warnings])
+        return _put(visit, mask.hole, said)
+
+    def invert(value: dict[str, Any] | None, request: gr.Request) -> tuple[Any, ...]:
+        visit = visits.of(request)
+        if visit.original is None:
+            return gr.skip(), gr.skip(), words.say(words.NO_PHOTO)
+        try:
+            hole = read_editor(value, visit.original)[1]
+        except faceinp.FaceinpError as error:
+            return gr.skip(), gr.skip(), words.say(str(error), error=True)
+        return _put(visit, ~hole, "What was hidden is known now, and the other way round.")
+
+    def clear(request: gr.Request) -> tuple[Any, ...]:
+        return painted(visits.of(request)), ""
+
+    parts = [page.editor, page.share, page.message]
+    private: Any = {"api_visibility": "private", "show_progress_on": page.editor}
+    for change in (page.preset.input, page.mask_seed.submit, page.mask_seed.blur):
+        change(put_on, [page.preset, page.mask_seed, page.aligned, page.face], parts, **private)
+    page.mask_file.upload(upload, page.mask_file, parts, **private)
+    page.invert.click(invert, page.editor, parts, **private)
+    # The editor's bin takes the photo away, too: it is put back, and what was painted is gone.
+    page.editor.clear(clear, None, [page.editor, page.share], api_visibility="private")
+    page.editor.input(
+        lambda value: words.share(share_hidden(value)), page.editor, page.share, trigger_mode="always_last", **QUIET
+    )
+
+
+def numbered(visit: Visit, chosen: int) -> str | None:
+    """A picture of the visit's photo with its faces numbered; None without a photo."""
+    if visit.original is None:
+        return None
+    picture = pictures.number_faces(faceinp.read_photo(visit.original.path).pixels, visit.faces, chosen)
+    return str(pictures.write(picture, visit.folder, "faces.png"))
+
+
+def _put(visit: Visit, hole: NDArray[np.bool_], message: str) -> tuple[Any, ...]:
+    return painted(visit, hole), words.share(float(hole.mean())), words.say(message)
+
+
+def open_photo(visit: Visit, file: Path) -> None:
+    """Make ``file``, which lies in the visit's folder, the visit's photo; raises PhotoError."""
+    photo = faceinp.read_photo(file)
+    visit.original = Original(file, photo.height, photo.width)
+    visit.background = pictures.write(pictures.shrunk(photo.pixels, WORKING_SIDE), visit.folder, "painted.png")
+
+
+def painted(visit: Visit, hole: NDArray[np.bool_] | None = None) -> dict[str, Any] | None:
+    """The editor's value: the copy of the photo, and a hole (H, W) of the photo as its layer."""
+    if visit.background is None:
+        return None
+    layers = []
+    if hole is not None and hole.any():
+        file = pictures.own_folder(visit.folder) / "layer.png"
+        cv2.imwrite(str(file), cv2.cvtColor(layer_of(hole), cv2.COLOR_RGBA2BGRA))
+        layers.append(str(file))
+    return {"background": str(visit.background), "layers": layers, "composite": None}
+
+
+def _canvas(visit: Visit) -> dict[str, Any]:
+    """The editor lays layers in the middle of its canvas, which must be of their size by then."""
+    if visit.original is None:
+        return {}
+    height, width = working_size(visit.original.height, visit.original.width)
+    return {"canvas_size": (width, height)}
+
+
+def for_people(error: faceinp.FaceinpError) -> str:
+    """What an error says, in the page's terms."""
+    if isinstance(error, faceinp.NoFaceError) and "No face was found" in str(error):
+        return words.NO_FACE
+    return uploads.without_folders(str(error))

@@ -1,0 +1,193 @@
+"""What is drawn for people: views of a result, numbered faces, landmarks, the curve of a search."""
+
+import base64
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+import faceinp
+
+Pixels = NDArray[np.uint8]
+
+COMPARED_SIDE = 1280  # pixels, of the two pictures that are compared
+FACE_SIDE = 640  # pixels, of the face whose landmarks are moved
+GRID_SIDE = 320  # pixels, of one picture in the grid of engines
+VIEWS = ("Face", "Photo", "Raw", "Hole", "Difference")
+RED, TEAL, WHITE = (229, 72, 77), (20, 184, 166), (255, 255, 255)
+# The 68 points' lines: jaw, brows, nose's bridge, nostrils, eyes, lips outside and inside.
+_LINES = (range(17), range(17, 22), range(22, 27), range(27, 31), range(31, 36))
+_RINGS = (range(36, 42), range(42, 48), range(48, 60), range(60, 68))
+
+
+def own_folder(folder: Path) -> Path:
+    """A new folder in ``folder``; raises PhotoError where that is gone, as when its visitor left."""
+    try:
+        return Path(tempfile.mkdtemp(dir=folder))
+    except FileNotFoundError as error:
+        raise faceinp.PhotoError("The visit has ended, and its files are deleted. Load the photo again.") from error
+
+
+def write_views(result: faceinp.Result, folder: Path) -> dict[str, tuple[Path, Path]]:
+    """Pairs of pictures to compare, by the names in VIEWS, as PNG files in ``folder``."""
+    left, top, right, bottom = window(result)
+    part = np.s_[top:bottom, left:right]
+    before, after = (_sized(pixels[part], FACE_SIDE) for pixels in (result.photo.pixels, result.image))
+    size = (before.shape[1], before.shape[0])
+    hole = cv2.resize(result.mask[part].astype(np.float32), size, interpolation=cv2.INTER_AREA)[..., None]
+    face = _write(before, folder / "face-before.png")
+    pairs = {
+        "Face": (face, after),
+        "Photo": (shrunk(result.photo.pixels, COMPARED_SIDE), shrunk(result.image, COMPARED_SIDE)),
+        "Raw": (result.crop.pixels, (result.generated * 255).round().astype(np.uint8)),
+        "Hole": (face, (before * (1 - 0.6 * hole) + np.array(RED) * 0.6 * hole).round().astype(np.uint8)),
+        "Difference": (face, np.clip(np.abs(after.astype(np.int16) - before) * 3, 0, 255).astype(np.uint8)),
+    }
+
+    def file(name: str, pixels: Path | Pixels) -> Path:
+        return pixels if isinstance(pixels, Path) else _write(pixels, folder / f"{name.lower()}.png")
+
+    return {name: (file(f"{name}-before", first), file(name, second)) for name, (first, second) in pairs.items()}
+
+
+def window(result: faceinp.Result) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the part of the photo that the engine saw."""
+    height, width = result.mask.shape
+    low, high = result.crop.quad.min(axis=0), result.crop.quad.max(axis=0)
+    left, top = np.floor(low).clip(0, (width - 1, height - 1)).astype(int).tolist()
+    right, bottom = np.ceil(high).clip((left + 1, top + 1), (width, height)).astype(int).tolist()
+    return left, top, right, bottom
+
+
+def seam(image: Pixels, hole: NDArray[np.bool_]) -> float:
+    """How much steeper a picture is over the hole's edge than beside it, in grey levels; around 0 is no seam.
+
+    The mean absolute step between a hole pixel and the known one next to it, less that between the known one and the
+    next known one outwards.
+    """
+    rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
+    around = np.s_[max(0, rows[0] - 2) : rows[-1] + 3, max(0, columns[0] - 2) : columns[-1] + 3]
+    total, count = 0.0, 0
+    for axis in (0, 1):
+        pixels, holes = (np.moveaxis(array[around], axis, 0) for array in (image, hole))
+        for way in (1, -1):
+            inside, edge, outer = (holes[::way][n : len(holes) - 2 + n] for n in range(3))
+            where = inside & ~edge & ~outer
+            first, second, third = (pixels[::way][n : len(pixels) - 2 + n][where].astype(np.int16) for n in range(3))
+            total += float(np.abs(first - second).sum() - np.abs(second - third).sum())
+            count += first.size
+    return total / count if count else 0.0
+
+
+def number_faces(pixels: Pixels, faces: Sequence[faceinp.Face], chosen: int) -> Pixels:
+    """A small copy of a photo with its faces framed and numbered from 1; the chosen one is red."""
+    small = shrunk(pixels, FACE_SIDE).copy()
+    scale = small.shape[1] / pixels.shape[1]
+    for number, face in enumerate(faces, 1):
+        colour = RED if number == chosen else TEAL
+        x, y, w, h = (round(v * scale) for v in face.box)
+        cv2.rectangle(small, (x, y), (x + w, y + h), colour, 2, cv2.LINE_AA)
+        cv2.rectangle(small, (x, y - 22), (x + 10 + 11 * len(str(number)), y), colour, -1)
+        cv2.putText(small, str(number), (x + 5, y - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.6, WHITE, 2, cv2.LINE_AA)
+    return small
+
+
+def draw_landmarks(
+    face: Pixels, points: NDArray[np.float32], window: tuple[int, int, int, int], picked: int | None
+) -> Pixels:
+    """A face with its 68 points.
+
+    face: the filled one of ``write_views``, which shows ``window`` of the photo. points: (68, 2) in photo pixels.
+    picked: the one that is being moved.
+    """
+    canvas = face.copy()
+    placed = to_face(points, window, canvas.shape).round().astype(np.int32)
+    for line in _LINES:
+        cv2.polylines(canvas, [placed[list(line)]], False, TEAL, 1, cv2.LINE_AA)
+    for ring in _RINGS:
+        cv2.polylines(canvas, [placed[list(ring)]], True, TEAL, 1, cv2.LINE_AA)
+    for number, (x, y) in enumerate(placed.tolist()):
+        radius, colour = (7, RED) if number == picked else (4, WHITE)
+        cv2.circle(canvas, (x, y), radius, colour, -1, cv2.LINE_AA)
+        cv2.circle(canvas, (x, y), radius, (0, 0, 0), 1, cv2.LINE_AA)
+    return canvas
+
+
+def to_face(
+    points: NDArray[np.float32], window: tuple[int, int, int, int], shape: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """Photo pixels (K, 2) -> pixels of the face's picture of this shape."""
+    left, top, right, bottom = window
+    return np.asarray((points - (left, top)) * (shape[1] / (right - left), shape[0] / (bottom - top)), np.float32)
+
+
+def to_photo(
+    points: NDArray[np.float32], window: tuple[int, int, int, int], shape: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """The way back."""
+    left, top, right, bottom = window
+    return np.asarray(points * ((right - left) / shape[1], (bottom - top) / shape[0]) + (left, top), np.float32)
+
+
+def grid(cells: Sequence[tuple[str, Pixels]], columns: int = 4) -> Pixels:
+    """Pictures beside each other, each under its name, on white."""
+    label, gap = 26, 8
+    columns = max(1, min(columns, len(cells)))
+    rows = -(-len(cells) // columns)
+    sheet = np.full((rows * (GRID_SIDE + label + gap) + gap, columns * (GRID_SIDE + gap) + gap, 3), 255, np.uint8)
+    for number, (name, picture) in enumerate(cells):
+        y, x = gap + number // columns * (GRID_SIDE + label + gap), gap + number % columns * (GRID_SIDE + gap)
+        cv2.putText(sheet, name, (x, y + 17), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (24, 24, 27), 1, cv2.LINE_AA)
+        small = _sized(picture, GRID_SIDE)
+        sheet[y + label : y + label + small.shape[0], x : x + small.shape[1]] = small
+    return sheet
+
+
+def shrunk(pixels: Pixels, side: int) -> Pixels:
+    """``pixels`` with no side longer than ``side``."""
+    return pixels if max(pixels.shape[:2]) <= side else _sized(pixels, side)
+
+
+def _sized(pixels: Pixels, side: int) -> Pixels:
+    """``pixels`` with a longer side of ``side``."""
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(
+        cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC), np.uint8
+    )
+
+
+def data_uri(pixels: Pixels, suffix: str = ".png") -> str:
+    """A picture as an address that holds it: no file of it is made."""
+    _, encoded = cv2.imencode(suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+    kind = suffix.removeprefix(".").replace("jpg", "jpeg")
+    return f"data:image/{kind};base64,{base64.b64encode(encoded.tobytes()).decode()}"
+
+
+def curve(points: Sequence[tuple[float, float]]) -> str:
+    """SVG of a falling curve. points: (share done in [0, 1], value); empty text for fewer than two."""
+    if len(points) < 2:
+        return ""
+    values = [value for _, value in points]
+    low, high = min(values), max(values)
+    room = max(high - low, 1e-6)
+    line = " ".join(f"{4 + 232 * share:.1f},{76 - 68 * (value - low) / room:.1f}" for share, value in points)
+    about = f"Distance from the known pixels: {values[-1]:.1f} grey levels, {values[0]:.1f} at first"
+    return (
+        f'<svg viewBox="0 0 240 80" role="img" aria-label="{about}"><polyline points="{line}" fill="none" '
+        f'stroke="currentColor" stroke-width="2" stroke-linejoin="round"/></svg><p>{about}</p>'
+    )
+
+
+def write(pixels: Pixels, folder: Path, name: str) -> Path:
+    """A PNG file in a new folder in ``folder``, so that its address is another than that of the last one."""
+    return _write(pixels, own_folder(folder) / name)
+
+
+def _write(pixels: Pixels, file: Path) -> Path:
+    cv2.imwrite(str(file), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    return file

@@ -1,0 +1,227 @@
+"""The wires of a fill: what runs, what is shown meanwhile, and what comes of it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+import faceinp
+from demo import filling, pictures, warming, words
+from demo.editor import read_editor, share_hidden
+from demo.filling import Made, Order, ranked, with_seeds
+from demo.jobs import Job
+from demo.loading import QUIET, for_people
+from demo.sessions import Visit, Visits
+from demo.views import Page
+
+TICK = 0.4  # seconds between two looks at a job
+AT_ONCE = 64  # visitors whose jobs are looked at; all but a few of them wait for their turn
+FILLS: Any = {"concurrency_limit": AT_ONCE, "concurrency_id": "fill", "api_visibility": "private"}
+
+
+def connect(page: Page, visits: Visits) -> None:
+    """Wire the parts that start a fill and show its result."""
+    shown: list[Any] = [page.compare, page.view, page.gallery, page.facts, page.identity, page.download]
+    shown += [page.landmarks_box, page.landmarks]
+
+    def begin() -> tuple[Any, ...]:
+        return (
+            gr.update(interactive=False),
+            gr.update(interactive=False),
+            gr.update(interactive=True),
+            words.say(words.FILLING),
+        )
+
+    def end() -> tuple[Any, ...]:
+        return gr.update(interactive=True), gr.update(interactive=True), gr.update(interactive=False), ""
+
+    def filler(moved: bool) -> Any:
+        """The function behind a button. moved: the landmarks, as they were moved, lead the fill."""
+
+        def run(
+            value: dict[str, Any] | None,
+            engine: str,
+            iterations: float,
+            seed: float,
+            aligned: bool,
+            face: int | None,
+            blending: str,
+            candidates: float,
+            request: gr.Request,
+        ) -> Iterator[dict[Any, Any]]:
+            visit = visits.of(request)
+            try:
+                first = painted_order(visit, value, engine, iterations, seed, aligned, face, blending)
+                first = replace(first, landmarks=visit.points if moved else None)
+                job = visit.start(Job(with_seeds(first, int(candidates)), visit.folder, warming.judge))
+            except faceinp.FaceinpError as error:
+                yield {page.message: words.say(str(error), error=True)}
+                return
+            try:
+                while not job.wait(TICK):
+                    yield {page.running: words.progress(job.running)}
+                made = ranked(job.made())
+            except faceinp.FaceinpError as error:
+                yield {page.message: words.failed(for_people(error), error)}
+                return
+            finally:
+                job.stop()  # whoever left before the end frees the place
+            visit.replace(made)
+            message = words.say(words.EQUAL if job.equal else "")
+            yield {**_show(page, visit), **_draw(page, visit), page.message: message}
+
+        return run
+
+    def cancel(request: gr.Request) -> None:
+        visits.of(request).stop()
+
+    def view(name: str, request: gr.Request) -> Any:
+        visit = visits.of(request)
+        return _pair(visit.made[visit.shown], name) if visit.made else gr.skip()
+
+    def pick(view: str, event: gr.SelectData, request: gr.Request) -> dict[Any, Any]:
+        visit = visits.of(request)
+        if not 0 <= int(event.index) < len(visit.made):
+            return {page.facts: gr.skip()}
+        visit.shown, visit.picked = int(event.index), None
+        visit.points = visit.made[visit.shown].landmarks
+        return {**_show(page, visit, view), **_draw(page, visit), page.gallery: gr.skip()}
+
+    for button, moved in ((page.fill, False), (page.again, True)):
+        button.click(begin, None, [page.fill, page.again, page.cancel, page.message], **QUIET).then(
+            filler(moved),
+            [*page.order, page.candidates],
+            [*shown, page.running, page.message],
+            show_progress="hidden",
+            scroll_to_output=True,
+            **FILLS,
+        ).then(end, None, [page.fill, page.again, page.cancel, page.running], **QUIET)
+    page.cancel.click(cancel, None, None, **QUIET)
+    page.view.input(view, page.view, page.compare, **QUIET)
+    page.gallery.select(pick, page.view, shown, **QUIET)
+    page.engine.change(_about, page.engine, [page.engine, page.iterations], **QUIET)
+    _connect_second(page, visits)
+    _connect_landmarks(page, visits)
+
+
+def painted_order(
+    visit: Visit,
+    value: dict[str, Any] | None,
+    engine: str,
+    iterations: float,
+    seed: float,
+    aligned: bool,
+    face: int | None,
+    blending: str,
+) -> Order:
+    """What the page shows, as an order; raises FaceinpError where there is no photo, or nothing is painted on it."""
+    original = visit.original
+    if original is None:
+        raise faceinp.PhotoError(words.NO_PHOTO)
+    if not share_hidden(value):
+        raise faceinp.MaskError(words.NO_STROKE)
+    return Order(
+        photo=original.path,
+        hole=lambda: read_editor(value, original)[1],
+        engine=engine,
+        seed=int(seed),
+        iterations=int(iterations) if engine in filling.SEARCHES else 0,
+        aligned=aligned,
+        face=int(face) if face and not aligned else None,
+        blending=blending,
+        second=visit.second,
+    )
+
+
+def _about(engine: str) -> tuple[Any, ...]:
+    return gr.update(info=words.about_engine(engine)), gr.update(visible=engine in filling.SEARCHES)
+
+
+def _pair(made: Made, view: str) -> tuple[str, str]:
+    first, second = made.views.get(view, made.views[pictures.VIEWS[0]])
+    return str(first), str(second)
+
+
+def _show(page: Page, visit: Visit, view: str = pictures.VIEWS[0]) -> dict[Any, Any]:
+    made = visit.made[visit.shown]
+    items = [(str(one.face), words.caption(place, one)) for place, one in enumerate(visit.made, 1)]
+    return {
+        page.compare: _pair(made, view),
+        page.view: gr.update(value=view, visible=True),
+        page.gallery: gr.update(value=items if len(items) > 1 else None, visible=len(items) > 1),
+        page.facts: words.facts(made),
+        page.identity: words.identity(made),
+        page.download: gr.update(value=str(made.file), visible=True),
+    }
+
+
+def _draw(page: Page, visit: Visit) -> dict[Any, Any]:
+    """The face with its landmarks, where the engine was led by some."""
+    made = visit.made[visit.shown]
+    if visit.points is None:
+        return {page.landmarks_box: gr.update(visible=False), page.landmarks: None}
+    face = faceinp.read_photo(made.face).pixels
+    drawn = pictures.draw_landmarks(face, visit.points, made.window, visit.picked)
+    file = pictures.write(drawn, made.folder, "landmarks.png")
+    return {page.landmarks_box: gr.update(visible=True), page.landmarks: str(file)}
+
+
+def _connect_second(page: Page, visits: Visits) -> None:
+    def take(file: str, request: gr.Request) -> str:
+        visit = visits.of(request)
+        drop(request)
+        try:
+            visit.second = visit.take(file)
+            faceinp.read_photo(visit.second)
+        except faceinp.FaceinpError as error:
+            drop(request)
+            return words.say(f"The second photo: {for_people(error)}", error=True)
+        return words.say("The second photo is there: the next fill is judged against it, too.")
+
+    def drop(request: gr.Request) -> None:
+        visit = visits.of(request)
+        if visit.second is not None:
+            visit.second.unlink(missing_ok=True)
+        visit.second = None
+
+    page.second.upload(take, page.second, page.message, **QUIET)
+    page.second.clear(drop, None, None, **QUIET)
+
+
+def _connect_landmarks(page: Page, visits: Visits) -> None:
+    def click(event: gr.SelectData, request: gr.Request) -> tuple[Any, ...]:
+        visit = visits.of(request)
+        if visit.points is None or not visit.made:
+            return gr.skip(), gr.skip()
+        made = visit.made[visit.shown]
+        shape = faceinp.read_photo(made.face).pixels.shape
+        at = pictures.to_photo(np.array([event.index], np.float32), made.window, shape)[0]
+        if visit.picked is None:
+            visit.picked = int(((visit.points - at) ** 2).sum(axis=1).argmin())
+            number = visit.picked + 1
+        else:
+            visit.points = visit.points.copy()
+            visit.points[visit.picked] = at
+            number, visit.picked = visit.picked + 1, None
+        return _draw(page, visit)[page.landmarks], number
+
+    def move(point: int | None, right: float, down: float, request: gr.Request) -> Any:
+        visit = visits.of(request)
+        if visit.points is None or not visit.made or not point or not 1 <= int(point) <= 68:
+            return gr.skip()
+        visit.points, visit.picked = visit.points.copy(), None
+        visit.points[int(point) - 1] += (float(right or 0), float(down or 0))
+        return _draw(page, visit)[page.landmarks]
+
+    def reset(request: gr.Request) -> Any:
+        visit = visits.of(request)
+        if not visit.made:
+            return gr.skip()
+        visit.points, visit.picked = visit.made[visit.shown].landmarks, None
+        return _draw(page, visit)[page.landmarks]
+
+    page.landmarks.select(click, None, [page.landmarks, page.point], **QUIET)
+    page.move.click(move, [page.point, page.right, page.down], page.landmarks, **QUIET)
+    page.reset.click(reset, None, page.landmarks, **QUIET)

@@ -1,0 +1,151 @@
+"""Files that must not survive: everything of one visitor lies in one folder, which goes when the visitor does."""
+
+import os
+import shutil
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+import faceinp
+from demo import uploads
+from demo.editor import Original
+from demo.filling import Made
+from demo.jobs import Job
+
+IDLE = 3600.0  # seconds after which what a silent visitor left is deleted
+STRAY = 900.0  # seconds after which a file that nobody claimed is deleted; a queued request may wait that long
+EDITED = 300.0  # seconds after which pictures that the editor sent are deleted, unless they were read
+HANDED_OUT = 300.0  # seconds in which a caller of the API can fetch a result
+SWEPT_EVERY = 30.0
+_VISIT, _HANDED = "visit-", "result-"
+
+
+@dataclass
+class Visit:
+    """What one visitor has on the desk. ``folder`` holds every file of it."""
+
+    folder: Path
+    original: Original | None = None
+    background: Path | None = None  # the copy of the photo that is painted on
+    faces: tuple[faceinp.Face, ...] = ()
+    second: Path | None = None
+    job: Job | None = None
+    made: list[Made] = field(default_factory=list)
+    shown: int = 0  # which of ``made``
+    points: Any = None  # landmarks (68, 2) as they were moved, in photo pixels
+    picked: int | None = None  # the landmark that the next click moves
+    seen: float = field(default_factory=time.monotonic)
+
+    def take(self, file: str | os.PathLike[str]) -> Path:
+        """Move an uploaded file in; raises PhotoError for what is no file."""
+        source = Path(file)
+        if not source.is_file():
+            raise faceinp.PhotoError("There is no such file. Upload it again.")
+        target = Path(tempfile.mkdtemp(dir=self.folder)) / source.name
+        shutil.move(source, target)
+        uploads.discard(source)
+        return target
+
+    def clear(self) -> None:
+        """Stop what runs and delete everything but the second photo, which has a drop zone of its own."""
+        self.stop()
+        kept = self.second.parent if self.second else None
+        for entry in self.folder.iterdir() if self.folder.is_dir() else ():
+            if entry != kept:
+                shutil.rmtree(entry, ignore_errors=True)
+        self.original, self.background, self.faces = None, None, ()
+        self.made, self.shown, self.points, self.picked = [], 0, None, None
+
+    def replace(self, made: list[Made]) -> None:
+        """New results take the place of the older ones, whose files go."""
+        for old in self.made:
+            shutil.rmtree(old.folder, ignore_errors=True)
+        self.made, self.shown, self.picked = made, 0, None
+        self.points = made[0].landmarks if made else None
+
+    def start(self, job: Job) -> Job:
+        """A visitor has one job at a time."""
+        self.stop()
+        self.job = job
+        return job
+
+    def stop(self) -> None:
+        if self.job is not None:
+            self.job.stop()
+
+
+class Visits:
+    """The visitors there are, by Gradio's session."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._visits: dict[str, Visit] = {}
+
+    def of(self, request: gr.Request) -> Visit:
+        with self._lock:
+            session = str(request.session_hash)
+            visit = self._visits.get(session)
+            if visit is None or not visit.folder.is_dir():
+                visit = Visit(Path(tempfile.mkdtemp(prefix=_VISIT, dir=uploads.root())))
+                self._visits[session] = visit
+            visit.seen = time.monotonic()
+            return visit
+
+    def leave(self, request: gr.Request) -> None:
+        """The visitor is gone: so is the job, and every file."""
+        with self._lock:
+            visit = self._visits.pop(str(request.session_hash), None)
+        if visit is not None:
+            visit.stop()
+            shutil.rmtree(visit.folder, ignore_errors=True)
+
+    def sweep(self, idle: float = IDLE, stray: float = STRAY) -> None:
+        """Delete what is left of visitors who said nothing for ``idle`` seconds, and unclaimed files."""
+        now = time.monotonic()
+        with self._lock:
+            gone = [name for name, visit in self._visits.items() if now - visit.seen > idle]
+            folders = {visit.folder for name, visit in self._visits.items() if name not in gone}
+            visits = [self._visits.pop(name) for name in gone]
+        for visit in visits:
+            visit.stop()
+            shutil.rmtree(visit.folder, ignore_errors=True)
+        for entry in uploads.root().iterdir():
+            if entry not in folders and time.time() - _newest(entry) > min(stray, _lasts(entry)):
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink(missing_ok=True)
+
+    def keep_swept(self) -> None:
+        """Sweep now and then, until the server ends."""
+
+        def go_on() -> None:
+            while True:
+                time.sleep(SWEPT_EVERY)
+                try:
+                    self.sweep()
+                except OSError as error:  # a file may go while it is looked at
+                    print(f"The sweep goes on in {SWEPT_EVERY:.0f} s: {error}", flush=True)
+
+        threading.Thread(target=go_on, name="sweeper", daemon=True).start()
+
+
+def scratch() -> Path:
+    """A folder for a result that is handed out once; it is swept."""
+    return Path(tempfile.mkdtemp(prefix=_HANDED, dir=uploads.root()))
+
+
+def _lasts(entry: Path) -> float:
+    """Seconds for which a file or folder that no visitor has is kept."""
+    if entry.name.startswith(_HANDED):
+        return HANDED_OUT
+    return EDITED if uploads.of_editor(entry) else STRAY
+
+
+def _newest(entry: Path) -> float:
+    try:
+        return max((file.stat().st_mtime for file in (entry, *entry.rglob("*"))), default=0.0)
+    except FileNotFoundError:
+        return time.time()

@@ -1,0 +1,99 @@
+"""The page as a Hugging Face Space: ``python -m demo.space build DIR`` writes it, ``push OWNER/NAME`` uploads it.
+
+The folder holds our packages as they are and the weights, so that the Space installs what ``requirements.txt`` lists,
+starts ``app.py``, and fetches nothing more.
+"""
+
+import argparse
+import re
+import shutil
+import sys
+import tempfile
+from importlib.metadata import requires, version
+from pathlib import Path
+
+import faceinp
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("faceinp", "demo")
+EXTRAS = ("demo", "classical")
+README = """---
+title: Fill a part of a face
+emoji: 🩹
+colorFrom: green
+colorTo: gray
+sdk: gradio
+sdk_version: {gradio}
+python_version: "3.11"
+app_file: app.py
+pinned: false
+license: other
+license_name: research-only-weights
+---
+
+# Fill a part of a face
+
+Load a photo, paint over what should be replaced, and press Fill. The code is Apache-2.0; the weights are for research
+only. Photos are deleted when their visitor leaves.
+"""
+APP = '''"""What the Space starts: the page, for everybody who opens it."""
+
+from demo.__main__ import main
+
+main(["--host", "0.0.0.0"])
+'''
+
+
+def build(folder: Path) -> Path:
+    """Write the Space into ``folder``, which must be new or empty. Raises FaceinpError where it is not."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise faceinp.FaceinpError(f"{folder} is not empty. Name a new folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__", "_weights"))
+    shutil.copytree(faceinp.weights_folder(), folder / "weights")
+    (folder / "README.md").write_text(README.format(gradio=version("gradio")))
+    (folder / "requirements.txt").write_text("\n".join(requirements()) + "\n")
+    (folder / "app.py").write_text(APP)
+    return folder
+
+
+def requirements() -> list[str]:
+    """What the page needs, as pip takes it: what faceinp asks for, and its extras EXTRAS."""
+    wanted = []
+    for line in requires("faceinp") or ():
+        requirement, _, marker = line.partition(";")
+        extra = re.search(r"extra == ['\"](\w+)['\"]", marker)
+        if extra is None or extra[1] in EXTRAS:
+            wanted.append(requirement.strip())
+    return wanted
+
+
+def push(repo: str, *, private: bool = False) -> str:
+    """Build the Space and upload it to ``repo``, OWNER/NAME, which is made where there is none; its address.
+
+    Raises what ``faceinp.upload_folder`` raises.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        return faceinp.upload_folder(repo, build(Path(scratch) / "space"), kind="space", private=private)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run ``build`` or ``push`` and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m demo.space", description=__doc__)
+    commands = parser.add_subparsers(required=True, dest="command")
+    commands.add_parser("build", help="write the Space's folder").add_argument("folder", type=Path)
+    pushing = commands.add_parser("push", help="build the Space and upload it")
+    pushing.add_argument("repository", metavar="OWNER/NAME")
+    pushing.add_argument("--private", action="store_true", help="nobody else sees a Space that is made")
+    given = parser.parse_args(argv)
+    try:
+        print(build(given.folder) if given.command == "build" else push(given.repository, private=given.private))
+    except faceinp.FaceinpError as error:
+        print(f"demo.space: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

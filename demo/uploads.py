@@ -1,0 +1,114 @@
+"""What Gradio does with uploads, and should not: each is deleted as soon as it has been read.
+
+Gradio keeps uploads by their content, so that two visitors with the same photo share a file, and it forgets none of
+them before an hour. Here each upload gets a folder of its own, which nobody else needs.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import gradio.routes
+from gradio.components.base import server
+from gradio.data_classes import FileData
+from gradio.route_utils import upload_fn
+from gradio.utils import get_upload_folder
+
+# Of pictures that the editor sent and nothing has read yet: more are nobody's strokes.
+WAITING, LAYERS, LARGEST = 64, 4, 32 << 20
+_UPLOAD = "upload-"
+_preprocess = gr.ImageEditor.preprocess
+
+
+def discard(file: str | os.PathLike[str]) -> None:
+    """Delete an uploaded file and the folder it came in; anything else is left alone."""
+    above = Path(os.path.abspath(file)).parents
+    folder_of_all = root()
+    folder = next((place for place in above if place.parent == folder_of_all and place.name.startswith(_UPLOAD)), None)
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def read_once(*files: str | None) -> Iterator[None]:
+    """Uploaded files that are gone afterwards, whatever happens."""
+    try:
+        yield
+    finally:
+        for file in filter(None, files):
+            discard(file)
+
+
+def touch(*files: str | os.PathLike[str] | None) -> None:
+    """Keep files from being swept while somebody waits for what is made of them."""
+    for file in files:
+        if file:
+            with suppress(FileNotFoundError):
+                os.utime(file)
+
+
+def take_over() -> None:
+    """Have Gradio handle uploads as this module says: each in a folder of its own, so that deleting it takes nobody
+    else's; handed on whatever it is, since the library says better what is wrong with it; the editor's pictures deleted
+    once they are read. Done to the classes, since Gradio makes components anew for each visitor.
+    """
+
+    async def apart(request: Any, upload_dir: Any, *rest: Any, **more: Any) -> Any:
+        return await upload_fn(request, tempfile.mkdtemp(prefix=_UPLOAD, dir=upload_dir), *rest, **more)
+
+    def path(_: Any, file: FileData) -> str:  # Gradio's own makes an empty file beside each, which nobody deletes
+        return str(file.path)
+
+    def read(editor: gr.ImageEditor, payload: Any) -> Any:
+        sent = (payload.background, payload.composite, *(payload.layers or ())) if payload else ()
+        with read_once(*(str(picture.path) for picture in sent if picture is not None)):
+            value = _preprocess(editor, payload)
+        return {"layers": value["layers"]} if value else value  # what is painted: no more is looked at
+
+    classes: Any = gr  # to mypy a method is nothing to assign to
+    gradio.routes.upload_fn = apart
+    classes.File._process_single_file = classes.UploadButton._process_single_file = path
+    classes.ImageEditor.preprocess = read
+
+
+def of_editor(folder: Path) -> bool:
+    """Whether an upload is one that the editor made: it sends its pictures at every turn, and few are ever read."""
+    names = [file.name for file in folder.rglob("*.png")]
+    return bool(names) and all(re.fullmatch(r"background|composite|layer_\d+", name[:-4]) for name in names)
+
+
+def bounded(editor: Any) -> Any:
+    """Have a ``gr.ImageEditor`` refuse what no editor sends, and forget what nobody reads: Gradio's keeps all."""
+    accept = editor.accept_blobs
+
+    @server
+    def accept_blobs(data: Any) -> None:
+        index = data.data.get("index")
+        if index not in (None, "", "null") and not 0 <= int(index) < LAYERS:
+            raise ValueError("An editor has few layers.")
+        if not data.files or len(data.files[0][1]) > LARGEST:
+            raise ValueError("A picture of the editor is small.")
+        while len(editor.blob_storage) >= WAITING:
+            editor.blob_storage.pop(next(iter(editor.blob_storage)), None)
+        accept(data)
+
+    editor.accept_blobs = accept_blobs
+    return editor
+
+
+def without_folders(text: str) -> str:
+    """``text`` without the folders of this server's files: their names alone are people's business."""
+    return re.sub(rf"{re.escape(str(root()))}/(?:[^/\s]+/)*", "", text)
+
+
+def root() -> Path:
+    """The folder that every file of this server lies in."""
+    folder = Path(os.path.abspath(get_upload_folder()))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,196 @@
+"""What the page says, as text or HTML. What comes from elsewhere is escaped."""
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+
+import faceinp
+from demo import filling, pictures
+from demo.filling import Made
+from demo.jobs import Failed, Running
+
+TITLE = "Fill a part of a face"
+LEAD = "Load a photo, paint over what should be replaced, and press Fill. The rest stays as it is, to the bit."
+LIMITS = (
+    "A filled face is a likeness a network thought up, not the person: never use it to identify or to deceive anyone. "
+    "The weights are for research only. Photos stay on the machine that serves this page and are deleted when you "
+    "load another one or leave, the last copies minutes later."
+)
+CAVEAT = "A likeness score, not evidence of identity."
+NO_PHOTO = "Load a photo first."
+NO_STROKE = "Paint over the part that should be replaced, or put a ready-made mask on it. Then press Fill."
+ONE_FACE = f"One face was found. {NO_STROKE}"
+NO_FACE = (
+    "No face was found in the photo. If it is nothing but an aligned face, switch on “Already aligned”; "
+    "else take another photo."
+)
+FILLING = "Filling. Cancel stops it."
+STOPPED = "Stopped. Nothing was changed."
+EQUAL = "Other seeds change nothing with this engine, so there is one candidate."
+NO_PRESET = "Choose one"
+HOW_TO_MOVE = (
+    "Click a point, then its new place; or name it and say how far. Then fill again: the face follows its landmarks."
+)
+COMPARE = "The photo and the mask of the first tab through several engines, one after the other."
+COMPARE_FIRST = "Load a photo and mark a hole on the first tab, then press Compare."
+NO_ENGINE = "Choose at least one engine."
+
+
+def say(text: str, error: bool = False) -> str:
+    """A message; empty for no text."""
+    if not text:
+        return ""
+    kind, role = ("message error", "alert") if error else ("message", "status")
+    return f'<div class="{kind}" role="{role}">{escape(text)}</div>'
+
+
+def failed(text: str, error: faceinp.FaceinpError) -> str:
+    """Why there is no result; who stopped the work knows, and needs no alarm."""
+    stopped = isinstance(error, faceinp.Cancelled)
+    return say(STOPPED if stopped else text, error=not stopped)
+
+
+def state(text: str) -> str:
+    """What the server is doing besides."""
+    return f'<span role="status">{escape(text)}</span>'
+
+
+def about_engine(name: str | None) -> str:
+    """The one line that an engine says of itself, and how long it takes."""
+    about = next((engine.about for engine in faceinp.list_engines() if engine.name == name), None)
+    if name is None or about is None:
+        return "No engine is ready here."
+    return f"{about.rstrip('.')}. About {_seconds(filling.expected(name))} here."
+
+
+def engines_title() -> str:
+    """The heading over the table of engines."""
+    listed = faceinp.list_engines()
+    unready = sum(not engine.ready for engine in listed)
+    return f"All {len(listed)} engines" + (f", {unready} of them not ready on this machine" if unready else "")
+
+
+def engines() -> str:
+    """Every engine: one line, the time it takes here, or why it cannot run here."""
+    rows = "".join(
+        f'<tr><td>{engine.name}</td><td class="why">{escape(engine.about)}'
+        + (
+            f"</td><td>{_seconds(filling.expected(engine.name))}</td></tr>"
+            if engine.ready
+            else f"<p>{escape(engine.missing)}</p></td><td>not here</td></tr>"
+        )
+        for engine in faceinp.list_engines()
+    )
+    return f'<div class="panel"><table><tbody>{rows}</tbody></table></div>'
+
+
+def share(hidden: float) -> str:
+    """How much of the photo is painted over."""
+    return f'<span role="status">{hidden:.1%} hidden</span>' if hidden else ""
+
+
+def progress(running: Running) -> str:
+    """How far a job is: a bar, the time left, the newest preview and its curve."""
+    if running.started is None:
+        ahead = f"{running.before} fills are served first." if running.before > 1 else "One fill is served first."
+        return say(f"In the queue. {ahead}" if running.before else "Starting …")
+    which = f"{running.engine}, {running.order + 1} of {running.orders}" if running.orders > 1 else running.engine
+    left = running.left
+    remaining = f"about {_seconds(left)} left" if left is not None else "working"
+    curve = pictures.curve(running.curve)
+    preview = ""
+    if running.preview is not None and running.curve:
+        pixels = (running.preview.transpose(1, 2, 0) * 255).round().clip(0, 255).astype(np.uint8)
+        preview = f'<img alt="Preview" src="{pictures.data_uri(pixels)}">'
+    percent = round(100 * running.share)
+    return (
+        '<div class="panel running"><div class="bar" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
+        f'aria-valuenow="{percent}"><i style="width:{percent}%"></i></div>'
+        f"<span>{escape(which)}</span><span>{remaining}</span><div>{curve}</div>{preview}</div>"
+    )
+
+
+def facts(made: Made) -> str:
+    """What is known of a result."""
+    broken = " broken" if made.changed_pixels else ""
+    known = f"{made.changed_pixels:,} of {made.known_pixels:,} known pixels changed"
+    width, height = made.size
+    pairs = {
+        "Engine": made.engine,
+        "Runs on": made.runtime,
+        "Seed": str(made.seed),
+        "Size": f"{width:,} × {height:,}",
+        "Time": f"{made.seconds:.1f} s",
+    }
+    listed = "".join(f"<div><dt>{term}</dt><dd>{escape(text)}</dd></div>" for term, text in pairs.items())
+    notes = "".join(f"<li>{escape(note)}</li>" for note in made.notes)
+    return f'<div class="known{broken}">{known}</div><dl>{listed}</dl>' + (f"<ul>{notes}</ul>" if notes else "")
+
+
+def identity(made: Made) -> str:
+    """What the judge says, with the floor beside it; or why there is none."""
+    if made.likeness is None:
+        return f'<div class="panel"><h3>Identity</h3>No judge: {escape(made.no_judge)}<p>{CAVEAT}</p></div>'
+    likeness = made.likeness
+    rows = [("this photo", likeness.original, likeness.floor)]
+    if likeness.second is not None and likeness.second_floor is not None:
+        rows.append(("the second photo", likeness.second, likeness.second_floor))
+    cells = "".join(
+        f"<tr><td>{name}</td><td>{filled.probability:.1%}</td><td>{filled.distance.euclidean:.3f}</td>"
+        f"<td>{floor.probability:.1%}</td><td>{floor.distance.euclidean:.3f}</td></tr>"
+        for name, filled, floor in rows
+    )
+    verdict = likeness.verdict
+    notes = "".join(f"<p>{escape(note)}</p>" for note in verdict.notes)
+    return (
+        '<div class="panel"><h3>Identity</h3><div class="scroll"><table><thead><tr><th>Compared with</th>'
+        "<th>Same person</th><th>Distance</th><th>Blank hole</th><th>Distance</th></tr></thead>"
+        f"<tbody>{cells}</tbody></table></div>"
+        f"<p>Judge: {escape(verdict.judge)}. Under {verdict.threshold:.3f} counts as one person; "
+        f"{verdict.false_match_rate:.1%} of strangers do, too. “Blank hole” is the floor: what the rest of the face "
+        f"is worth alone.</p>{notes}<p><strong>{CAVEAT}</strong></p></div>"
+    )
+
+
+def caption(place: int, made: Made) -> str:
+    """The line under a candidate."""
+    score = f", {made.likeness.verdict.probability:.0%} same" if made.likeness else ""
+    return f"{place}. seed {made.seed}{score}"
+
+
+def table(outcomes: Sequence[Made | Failed]) -> str:
+    """Engines beside each other: time, seam, identity."""
+    rows = []
+    for outcome in outcomes:
+        if isinstance(outcome, Failed):
+            rows.append(f'<tr><td>{outcome.engine}</td><td class="why" colspan="5">{escape(outcome.reason)}</td></tr>')
+            continue
+        verdict = outcome.likeness.verdict if outcome.likeness else None
+        likeness = (
+            f"<td>{verdict.probability:.1%}</td><td>{verdict.distance.euclidean:.3f}</td>"
+            if verdict
+            else "<td>–</td><td>–</td>"
+        )
+        rows.append(
+            f"<tr><td>{outcome.engine}</td><td>{outcome.seconds:.2f} s</td><td>{outcome.seam:+.2f}</td>{likeness}"
+            f"<td>{outcome.changed_pixels:,}</td></tr>"
+        )
+    made = [outcome for outcome in outcomes if isinstance(outcome, Made)]
+    judge = next((one.likeness.verdict.judge for one in made if one.likeness), "")
+    reason = next((one.no_judge for one in made if one.no_judge), "")
+    by = f"Judge: {escape(judge)}." if judge else f"No judge: {escape(reason)}" if reason else ""
+    floor = next((one.likeness.floor for one in made if one.likeness), None)
+    blank = f" A blank hole alone: {floor.probability:.1%}, {floor.distance.euclidean:.3f}." if floor else ""
+    return (
+        '<div class="panel"><div class="scroll"><table><thead><tr><th>Engine</th><th>Time</th><th>Seam</th>'
+        "<th>Same person</th><th>Distance</th><th>Known pixels changed</th></tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table></div><p>Seam: how much steeper the picture is over the hole's edge "
+        f"than beside it, in grey levels; 0 is none. {by}{blank} <strong>{CAVEAT}</strong></p></div>"
+    )
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 1:
+        return "a second"
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
