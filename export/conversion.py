@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 OPSET = 20
 LARGEST = 4096  # a dynamic height or width, in pixels
 SCOPES = "pkg.torch.onnx.name_scopes"  # the exporter notes here which module a node came from
-NETWORKS = ("generator", "predictor", "network")  # a wrapper's networks; the rest of a graph stays in fp32
 # Sums over many values and exponentials overflow or lose too much in fp16; the rest of these make values, typed.
 KEPT_IN_FP32 = (
     "InstanceNormalization",
@@ -107,6 +106,9 @@ def halved(model: "onnx.ModelProto", built: Built) -> "onnx.ModelProto":
     from onnx import TensorProto, helper, numpy_helper
 
     norms = {name for name, module in built.module.named_modules() if isinstance(module, ExactNorm)}
+    # Where landmarks lead a generator, half a pixel's error of theirs costs more than the predictor's few operations.
+    networks = {name for name, _ in built.module.named_children()}
+    networks -= {"predictor"} if "generator" in networks else set()
     graph = onnx.shape_inference.infer_shapes(model).graph
     typed = (*graph.input, *graph.output, *graph.value_info)
     floats = {value.name for value in typed if value.type.tensor_type.elem_type == TensorProto.FLOAT}
@@ -137,7 +139,7 @@ def halved(model: "onnx.ModelProto", built: Built) -> "onnx.ModelProto":
 
     for node in model.graph.node:
         exact = node.op_type in KEPT_IN_FP32 or layer(node) in norms
-        half = in_network(node) and not exact and any(name in floats for name in node.output)
+        half = layer(node).split(".")[0] in networks and not exact and any(name in floats for name in node.output)
         kind = TensorProto.FLOAT16 if half else TensorProto.FLOAT
         placed = onnx.NodeProto()
         placed.CopyFrom(node)
@@ -157,11 +159,6 @@ def halved(model: "onnx.ModelProto", built: Built) -> "onnx.ModelProto":
     del converted.graph.initializer[:]
     converted.graph.initializer.extend(kept)
     return converted
-
-
-def in_network(node: "onnx.NodeProto") -> bool:
-    scopes = layer(node).split(".")
-    return scopes[0] in NETWORKS
 
 
 def layer(node: "onnx.NodeProto") -> str:
