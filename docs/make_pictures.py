@@ -28,7 +28,7 @@ def fill() -> None:
     scratched = photo.copy()
     scratched[hole] = (236, 230, 220)
     shown = [photo, scratched]
-    shown += [faceinp.fill(scratched, hole, engine=name).image for name in ("structural", "telea")]
+    shown += [faceinp.fill(scratched, hole, engine=name).image for name in ("landmark", "telea")]
     window = np.s_[0:260, 90:350]
     Image.fromarray(np.concatenate([picture[window] for picture in shown], axis=1)).save(PICTURES / "fill.png")
 
