@@ -63,7 +63,7 @@ def requirements() -> list[str]:
     wanted = []
     for line in requires("faceinp") or ():
         requirement, _, marker = line.partition(";")
-        extra = re.search(r"extra == ['\"](\w+)['\"]", marker)
+        extra = re.search(r"extra == ['\"]([\w-]+)['\"]", marker)
         if extra is None or extra[1] in EXTRAS:
             wanted.append(requirement.strip())
     return wanted
