@@ -17,7 +17,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=1)]
 
 EXAMPLES = Path(__file__).parent.parent.parent / "export" / "examples"
 ONNXRUNTIME = EXAMPLES / "node_modules" / "onnxruntime-web"

@@ -15,7 +15,8 @@ import skimage.data
 from PIL import Image
 from serving import Server
 
-pytestmark = pytest.mark.browser
+# Once more where one fails: on a machine that does much else, Gradio's editor may lose an event and wait for ever.
+pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=1)]
 
 FACE = (222, 112)  # x, y of the astronaut's nose, in pixels
 SHARE = "(document.querySelector('#share span')?.innerText || '')"
