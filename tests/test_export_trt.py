@@ -50,7 +50,8 @@ def test_an_engine_is_built_without_a_gpu_and_says_what_it_is(engine: Path) -> N
 def test_the_restorer_is_an_engine_too(exported: Callable[..., Path], small_folder: Path) -> None:
     about = sidecar.read(built(exported, small_folder, "restorer", capability=("8.9",), batch=(1,)))
     assert about["inputs"]["image"].startswith("uint8") and about["profiles"] == [[1, 1]]
-    assert {precision for _, kind, precision in about["layers"] if kind == "CONVOLUTION"} == {"HALF"}
+    convolutions = [precision for name, kind, precision in about["layers"] if kind == "CONVOLUTION"]
+    assert convolutions.count("HALF") > 50  # the generator's; the predictor stays in fp32
 
 
 def test_an_engine_is_kept_while_it_fits_and_built_again_when_not(

@@ -61,6 +61,8 @@ class OnnxFile:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # what goes wrong is raised
         options.intra_op_num_threads = threads
+        # A session's threads go on spinning after each run, and take the cores from whatever runs next.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         try:
             self.session = onnxruntime.InferenceSession(str(file), options, providers=[wanted])
