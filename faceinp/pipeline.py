@@ -59,8 +59,15 @@ class Result:
 
         The file says what made it: engine, seed and version, as XMP and, in PNG, as text.
         """
-        about = saving.Provenance(self.engine, self.runtime, self.seed, __version__)
-        saving.write(path, self.photo, self.image, self.mask, about)
+        saving.write(path, self.photo, self.image, self.mask, self._provenance)
+
+    def encode(self, format: str) -> bytes:
+        """What ``save`` would write, as bytes; formats as for ``saving.encode``."""
+        return saving.encode(self.photo, self.image, self.mask, format, self._provenance)
+
+    @property
+    def _provenance(self) -> saving.Provenance:
+        return saving.Provenance(self.engine, self.runtime, self.seed, __version__)
 
 
 def fill(

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from faceinp import __version__, identity, likeness, masks, photo, presets, saving
+from faceinp import identity, likeness, masks, photo, presets
 from faceinp.batch.sources import Item, Part, Target
 from faceinp.engines.base import Engine, load_engine
 from faceinp.errors import DataError, FaceinpError, MaskError, PhotoError
@@ -119,8 +119,7 @@ class Worker:
 
     def _kept(self, item: Item, result: Result) -> dict[str, Any]:
         name = f"{posixpath.splitext(item.name)[0]}.{self.settings.format}"
-        about = saving.Provenance(result.engine, result.runtime, result.seed, __version__)
-        data = saving.encode(result.photo, result.image, result.mask, self.settings.format, about)
+        data = result.encode(self.settings.format)
         told = likeness.judge_fill(result, self.judge) if self.judge else None
         self.target.put(name, data)
         return _line(item, FILLED) | {
