@@ -91,7 +91,7 @@ def engines() -> list[dict[str, Any]]:
             "about": engine.about,
             "ready": engine.ready,
             "missing": engine.missing,
-            "seconds": round(filling.expected(engine.name), 1),
+            "seconds": round(filling.expected(engine.name), 3),
         }
         for engine in faceinp.list_engines()
     ]

@@ -88,6 +88,12 @@ def reconstruction(generated: Tensor, pictures: Tensor, hole: Tensor) -> Tensor:
     return ((generated - pictures).abs() * hole).sum(dim=(1, 2, 3)) / (3 * size)
 
 
+def squared(generated: Tensor, pictures: Tensor, hole: Tensor) -> Tensor:
+    """L (2) as it is printed, over the hole alone: mean (I - G)^2, (N,). It settles the colours of large holes."""
+    size = hole.sum(dim=(1, 2, 3)).clamp(min=1)
+    return ((generated - pictures) ** 2 * hole).sum(dim=(1, 2, 3)) / (3 * size)
+
+
 def as_shares(features: Sequence[Tensor], targets: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
     """Both lists with each layer as shares of its targets' mean size: layers of any scale then count alike."""
     scales = [target.abs().mean().clamp(min=1e-6) for target in targets]

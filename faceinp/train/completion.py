@@ -37,6 +37,7 @@ class CompletionRun(loop.Run):
         default=0, metadata={"help": "side of the part around the hole that the discriminator looks at (0: everything)"}
     )
     hole: float = field(default=1.0, metadata={"help": "weight of the reconstruction in the hole"})
+    squared: float = field(default=0.0, metadata={"help": "weight of its square, which settles large holes' colours"})
     perceptual: float = field(default=0.0, metadata={"help": "weight of the perceptual loss (needs --features)"})
     style: float = field(default=0.0, metadata={"help": "weight of the style loss (needs --features)"})
     identity: float = field(default=0.0, metadata={"help": "weight of the identity loss (the bundled judge)"})
@@ -120,6 +121,8 @@ class CompletionTask:
         """The terms that need no opponent: name -> (weight, value)."""
         config = self.config
         terms = {"hole": (config.hole, losses.reconstruction(generated, pictures, hole).mean())}
+        if config.squared:
+            terms["squared"] = config.squared, losses.squared(generated, pictures, hole).mean()
         if self.seen is not None:
             seen = self.seen.to(pictures.device)
             features = seen.layers(composite, DEEPEST)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-STROKES_SHARE = 0.30
+STROKES_SHARE = 0.25
 BLOCKS_SHARE = 0.08
 CENTRE_SHARE = 0.05
 UNION_SHARE = 0.15  # of the holes get a second one drawn over them
@@ -53,9 +53,9 @@ class Shape:
 
 
 SHAPES = (
-    *(Shape(0.035, _PICTURE, across) for across in (-1, 1)),
+    *(Shape(0.050, _PICTURE, across) for across in (-1, 1)),
     *(Shape(0.010, _PICTURE, 0, down) for down in (-1, 1)),
-    *(Shape(0.020, _PICTURE, across, down) for across in (-1, 1) for down in (-1, 1)),
+    *(Shape(0.030, _PICTURE, across, down) for across in (-1, 1) for down in (-1, 1)),
     *(Shape(0.040, _FACE, across) for across in (-1, 1)),
     *(Shape(0.020, _FACE, across, down) for across in (-1, 1) for down in (-1, 1)),
     Shape(0.040, _FACE, 0, -1, _BRIDGE),
