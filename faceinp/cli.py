@@ -247,28 +247,42 @@ def _evaluate_identity(args: argparse.Namespace) -> None:
     identity.run(args.data, args.out, args.judges, args.onnx, args.sidecar, seed=args.seed)
 
 
-def _quick(args: argparse.Namespace) -> None:
-    from faceinp.evaluate import quick
+def _paper(args: argparse.Namespace) -> None:
+    from faceinp.evaluate import tables
 
-    quick.run(data=args.data, out=args.out, engines=args.engines, pictures=args.pictures, seed=args.seed)
+    _measure(args, tables.named(tuple(args.table)))
+
+
+def _quick(args: argparse.Namespace) -> None:
+    from faceinp.evaluate import tables
+
+    _measure(args, (tables.QUICK,))
 
 
 def _evaluate_masks(args: argparse.Namespace) -> None:
-    from faceinp import identity
-    from faceinp.evaluate import masks
+    from faceinp.evaluate import tables
 
-    judges = [identity.load(name) for name in args.judges]
-    judges += [identity.load(file, sidecar=args.sidecar) for file in args.onnx]
-    masks.run(
-        data=args.data,
-        out=args.out,
-        engines=args.engines or masks.ENGINES,
-        masks=args.masks or masks.MASKS,
-        judges=judges,
-        pictures=args.pictures,
-        features=args.features,
-        seed=args.seed,
-    )
+    _measure(args, (tables.MASKS,))
+
+
+def _measure(args: argparse.Namespace, wanted: Any) -> None:
+    from faceinp.evaluate import paper
+
+    given = {field.name: getattr(args, field.name) for field in dataclasses.fields(paper.Request) if field.name in args}
+    given |= {name: str(given[name] or "") for name in ("out", "sidecar", "features") if name in given}
+    judges = (*given.get("judges", ()), *map(str, getattr(args, "onnx", ())))
+    given |= {"data": tuple(args.data), "judges": judges}
+    paper.run(wanted, paper.Request(**given))
+
+
+def _report(args: argparse.Namespace) -> None:
+    from faceinp.evaluate import cells, report
+
+    found = cells.read(args.cells)
+    if args.into is None:
+        print(report.markdown(found))
+    else:
+        print(f"{args.into}: remade {', '.join(report.into(args.into, found))}")
 
 
 def _frechet(args: argparse.Namespace) -> None:
@@ -455,16 +469,38 @@ def _add_data(commands: Any) -> None:
 
 
 def _add_evaluate(commands: Any) -> None:
-    quick = _command(commands, "quick", _quick, "every engine on the papers' masks, in minutes")
-    quick.add_argument("--engines", type=_names, metavar="A,B", help="only these (default: all that are ready)")
-    quick.add_argument("--pictures", type=int, default=100, help="how many")
+    paper = _command(commands, "paper", _paper, "the papers' tables, with every engine")
+    paper.add_argument(
+        "--table",
+        type=_names,
+        default=(),
+        metavar="A,B",
+        help="of Q1, L3, L4, L5, irregular, worn, across (default: all)",
+    )
+    quick = _command(commands, "quick", _quick, "every engine on the first paper's holes, in minutes")
     masks = _command(commands, "masks", _evaluate_masks, "engines on the second paper's masks: picture and person")
-    masks.add_argument("--engines", type=_names, metavar="A,B", help="default: landmark and the fast classical ones")
-    masks.add_argument("--masks", type=_names, metavar="A,B", help="names of `faceinp masks` (default: the paper's)")
-    masks.add_argument("--pictures", type=int, default=200, help="how many")
-    masks.add_argument("--judges", type=_names, default=(), metavar="A,B", help="calibrated judges of identity")
-    masks.add_argument(
-        "--features", type=Path, help="SqueezeNet 1.0 as safetensors, for Frechet distances (default: none)"
+    for parser, count in ((paper, 200), (quick, 100), (masks, 200)):
+        parser.add_argument(
+            "--engines", type=_names, default=(), metavar="A,B", help="or all (default: the table's own)"
+        )
+        parser.add_argument("--pictures", type=int, default=count, help="how many of each set")
+        parser.add_argument("--every", action="store_true", help="slow engines take all pictures, too")
+        parser.add_argument(
+            "--reference", default="", metavar="ENGINE", help="differences are to it (default: the table's)"
+        )
+        parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes of one thread each")
+    for parser in (paper, masks):
+        parser.add_argument(
+            "--masks", type=_names, default=(), metavar="A,B", help="of `faceinp masks`, not the table's"
+        )
+        parser.add_argument(
+            "--judges", type=_names, default=("bundled",), metavar="A,B", help="calibrated judges of identity"
+        )
+        parser.add_argument("--features", type=Path, help="SqueezeNet 1.0 as safetensors, for Frechet distances")
+    report = _command(commands, "report", _report, "tables from cells that were measured")
+    report.add_argument("cells", type=Path, nargs="+", metavar="CELLS", help="cells.jsonl of the commands above")
+    report.add_argument(
+        "--into", type=Path, metavar="PAGE", help="remake the marked places of this page, and print none"
     )
     frechet = _command(commands, "frechet", _frechet, "Frechet distance between the generator's faces and real ones")
     frechet.add_argument(
@@ -478,14 +514,16 @@ def _add_evaluate(commands: Any) -> None:
     landmarks.add_argument("--pictures", type=int, help="how many (default: all)")
     identity = _command(commands, "identity", _evaluate_identity, "how well judges tell people apart")
     identity.add_argument("--judges", type=_names, metavar="A,B", help="default: bundled and dlib, where they run")
-    for parser in (masks, identity):
+    for parser in (paper, masks, identity):
         parser.add_argument("--onnx", type=Path, nargs="+", default=[], metavar="FILE", help="other face networks, too")
         parser.add_argument("--sidecar", type=Path, help="folder of the ONNX files' sidecars (default: beside each)")
-    for parser in (quick, masks, frechet, identity):
+    for parser in (paper, quick, masks, frechet, identity):
         parser.add_argument("--seed", type=int, default=0, help="all randomness comes from it")
-    tables = {"quick": quick, "masks": masks, "frechet": frechet, "landmarks": landmarks, "identity": identity}
+    tables = {"eval": paper, "quick": quick, "masks": masks}
+    tables |= {"frechet": frechet, "landmarks": landmarks, "identity": identity}
     for name, parser in tables.items():
-        parser.add_argument("--data", nargs="+", required=True, help="shards: paths or globs of WebDataset tars")
+        about = "or a folder of them" if parser in (paper, quick, masks) else "paths or globs of WebDataset tars"
+        parser.add_argument("--data", nargs="+", required=True, help=f"shards: {about}")
         parser.add_argument("-o", "--out", type=Path, default=Path("runs") / name, help="folder of the tables")
 
 

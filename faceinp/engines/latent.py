@@ -74,22 +74,30 @@ class Structural(LatentEngine):
 
     mode: "robust" keeps the formulas' straight lines beyond their limits and compares known pixels only;
     "faithful" is the paper as printed, whose gradient is zero outside of the limits.
+    only: "context" or "structure" leaves the other of these losses out, as the paper's Fig. 5 does; realism stays.
     """
 
     name = "structural"
     about = "DCGAN search with structural loss (Qiang 2019). A face of 64 x 64 pixels, enlarged and blended in."
 
-    def __init__(self, *, mode: str = "robust", iterations: int = 0, fast: bool = False, starts: int = 1) -> None:
+    def __init__(
+        self, *, mode: str = "robust", only: str = "", iterations: int = 0, fast: bool = False, starts: int = 1
+    ) -> None:
         if mode not in ("robust", "faithful"):
             raise EngineError(f"There is no mode {mode!r}. Choose robust or faithful.")
+        if only not in ("", "context", "structure"):
+            raise EngineError(f"There is no loss {only!r} to take alone. Choose context or structure.")
         super().__init__(iterations=iterations, fast=fast, starts=starts)
         self.mode = mode
+        self.only = only
 
     def _objective(self) -> "Objective":
         from faceinp.engines import search
 
         modes = {"robust": search.structural_robust, "faithful": search.structural_faithful}
-        return partial(modes[self.mode], limits=self.limits)
+        context, structure = search.SHARES
+        shares = context * (self.only != "structure"), structure * (self.only != "context")
+        return partial(modes[self.mode], limits=self.limits, shares=shares)
 
 
 @register

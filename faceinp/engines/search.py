@@ -16,6 +16,7 @@ from faceinp.nets.dcgan import Discriminator, Generator, latents
 
 PREVIEW_EVERY = 25
 REALISM = 0.003  # weight of L_d in both papers
+SHARES = (0.2, 0.797)  # weights of L_c and L_s in Q (8)
 GUESSES, GUESS_BATCH = 256, 64  # samples among which a fast search looks for its start
 LAZY = 16  # iterations of a fast search between two looks of the discriminator
 RATE = 0.2
@@ -63,7 +64,9 @@ Distance = Callable[[Tensor], Tensor]
 Objective = Callable[[Tensor, Tensor], Distance]
 
 
-def structural_faithful(pictures: Tensor, known: Tensor, limits: losses.Limits) -> Distance:
+def structural_faithful(
+    pictures: Tensor, known: Tensor, limits: losses.Limits, shares: tuple[float, float] = SHARES
+) -> Distance:
     """Q (8) as printed: W*M*I against W*M*G(z), cut off at the limits of whole pictures."""
     weight = losses.patch_weights(known) * known
     target = weight * pictures
@@ -72,12 +75,14 @@ def structural_faithful(pictures: Tensor, known: Tensor, limits: losses.Limits) 
         masked = weight * generated
         context = losses.context(losses.l1_distance(target, masked), limits)
         structure = losses.structural(losses.ssim(target, masked), limits)
-        return 0.2 * context + 0.797 * structure
+        return shares[0] * context + shares[1] * structure
 
     return distance
 
 
-def structural_robust(pictures: Tensor, known: Tensor, limits: losses.Limits) -> Distance:
+def structural_robust(
+    pictures: Tensor, known: Tensor, limits: losses.Limits, shares: tuple[float, float] = SHARES
+) -> Distance:
     """Q (8) without the cut-offs, on known pixels alone, weighted by W: L1 scaled to a whole picture's, and SSIM."""
     weight = losses.patch_weights(known) * known
     share = weight * (known[0].numel() / weight.sum(dim=(1, 2, 3), keepdim=True))
@@ -85,7 +90,7 @@ def structural_robust(pictures: Tensor, known: Tensor, limits: losses.Limits) ->
     def distance(generated: Tensor) -> Tensor:
         context = losses.context(losses.l1_distance(share * pictures, share * generated), limits, cut=False)
         structure = losses.structural(losses.ssim(pictures, generated, weight), limits, cut=False)
-        return 0.2 * context + 0.797 * structure
+        return shares[0] * context + shares[1] * structure
 
     return distance
 

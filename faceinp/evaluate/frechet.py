@@ -15,15 +15,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+import faceinp
 from faceinp import weights as shipped
 from faceinp.errors import DataError, WeightsError
-from faceinp.evaluate import quick
+from faceinp.evaluate import measures
+from faceinp.evaluate.measures import Measure
+from faceinp.machine import machine, today
 from faceinp.metrics import frechet_distance
 from faceinp.nets.dcgan import SIZE, Generator, latents
 from faceinp.nets.squeezenet import SIDE, SqueezeNet
 from faceinp.train import data as shards
 
 BATCH = 50
+DRAWS = 300  # of the bootstrap: each takes some milliseconds
 
 
 @dataclass(frozen=True)
@@ -81,9 +85,9 @@ def run(
         features=f"SqueezeNet 1.0, last fire, averaged over positions, pictures resized to {side}",
         generator=source.name,
         seed=seed,
-        machine=quick.machine(),
-        date=quick.today(),
-        version=quick.version(),
+        machine=machine(),
+        date=today(),
+        version=faceinp.__version__,
     )
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
@@ -91,6 +95,68 @@ def run(
     (folder / "frechet.md").write_text(_markdown(row))
     say(_markdown(row))
     return row
+
+
+class Others:
+    """Features (M, D) that sets are compared with, and what every comparison needs of them."""
+
+    def __init__(self, features: NDArray[np.float64]) -> None:
+        self.mean = features.mean(axis=0)
+        covariance = np.atleast_2d(np.cov(features, rowvar=False))
+        self.covariance, self.trace = covariance, float(np.trace(covariance))
+
+    def distances(self, seen: NDArray[np.float64], weights: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Frechet distances of the sets in which picture n of ``seen`` (N, D) is there weights[b, n] times: (B,).
+
+        With X the centred features times the square root of their weight, over the root of the count less one, C_a =
+        X^T X, and the trace of (C_a C_b)^(1/2) is the sum of the roots of the eigenvalues of X C_b X^T, which has N
+        rows instead of D.
+        """
+        products = seen @ self.covariance @ seen.T
+        found = []
+        for counts in weights:
+            there = counts > 0
+            w, x, k = counts[there].astype(np.float64), seen[there], products[np.ix_(there, there)]
+            total = w.sum()
+            middle = w @ x / total
+            across = w @ k / total
+            centred = k - across[None] - across[:, None] + across @ w / total
+            scale = np.sqrt(w / (total - 1))
+            eigenvalues = np.linalg.eigvalsh(centred * scale[:, None] * scale[None])
+            overlap = np.sqrt(np.maximum(eigenvalues, 0)).sum()
+            own = float((w * ((x - middle) ** 2).sum(axis=1)).sum() / (total - 1))
+            shift = middle - self.mean
+            found.append(max(0.0, float(shift @ shift) + own + self.trace - 2 * float(overlap)))
+        return np.array(found)
+
+
+def spread(seen: NDArray[np.float64], others: Others, people: Sequence[str]) -> Measure:
+    """The distance of ``seen`` (N, D; NaN where there is no picture), with its interval."""
+    there = np.flatnonzero(np.isfinite(seen).all(axis=1))
+    seen, people = seen[there], [people[int(n)] for n in there]
+    if len(seen) < 2:
+        return measures.NOTHING
+    value = others.distances(seen, np.ones((1, len(seen)), np.intp))[0]
+    return measures.of_draws(float(value), others.distances(seen, _draws(people)))
+
+
+def difference(
+    seen: NDArray[np.float64], reference: NDArray[np.float64], others: Others, people: Sequence[str]
+) -> Measure:
+    """Of the distance of ``seen`` less that of ``reference``, both (N, D) of the same pictures, by the same draws."""
+    if len(seen) < 2:
+        return measures.NOTHING
+    once, drawn = np.ones((1, len(seen)), np.intp), _draws(people)
+    value = others.distances(seen, once)[0] - others.distances(reference, once)[0]
+    return measures.of_draws(float(value), others.distances(seen, drawn) - others.distances(reference, drawn))
+
+
+def _draws(people: Sequence[str]) -> NDArray[np.intp]:
+    """Those of two pictures or more, of two people or more; none where there is but one person."""
+    if len(set(people)) < 2:
+        return np.zeros((0, len(people)), np.intp)
+    drawn = measures.draws(people, DRAWS)
+    return drawn[drawn.sum(axis=1) > 1]
 
 
 @torch.no_grad()

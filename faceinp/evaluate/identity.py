@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+import faceinp
 from faceinp import identity, metrics
 from faceinp.errors import DataError, FaceinpError
 from faceinp.evaluate import pairs as people_pairs
-from faceinp.evaluate import quick
-from faceinp.evaluate.quick import Measure
+from faceinp.evaluate.measures import Measure
+from faceinp.machine import machine, today
 from faceinp.train import data as shards
 
 SIDE = 256
@@ -120,9 +121,9 @@ def measure(
         impostor=int((~found.genuine).sum()),
         threads=torch.get_num_threads(),
         seed=seed,
-        machine=quick.machine(),
-        date=quick.today(),
-        version=quick.version(),
+        machine=machine(),
+        date=today(),
+        version=faceinp.__version__,
     )
 
 

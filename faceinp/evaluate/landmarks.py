@@ -15,10 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+import faceinp
 from faceinp import metrics, presets
 from faceinp import weights as shipped
 from faceinp.errors import DataError, WeightsError
-from faceinp.evaluate import quick
+from faceinp.evaluate.measures import Measure
+from faceinp.machine import machine, today
 from faceinp.nets.landmarks import POINTS, SIZE, Landmarks
 from faceinp.train import data as shards
 
@@ -37,7 +39,7 @@ class Row:
     """
 
     hidden: str
-    error: quick.Measure
+    error: Measure
     by_eyes: float
     failed: float
     pictures: int
@@ -80,15 +82,15 @@ def run(
         rows.append(
             Row(
                 hidden=hidden,
-                error=quick.Measure(float(by_corners.mean()), low, high),
+                error=Measure(float(by_corners.mean()), low, high),
                 by_eyes=float(errors(predicted, truth, centres=True).mean()),
                 failed=float((by_corners > FAILED).mean()),
                 pictures=len(faces),
                 people=len(set(people)),
                 milliseconds_per_picture=1000 * seconds / len(faces),
-                machine=quick.machine(),
-                date=quick.today(),
-                version=quick.version(),
+                machine=machine(),
+                date=today(),
+                version=faceinp.__version__,
             )
         )
     folder = Path(out)

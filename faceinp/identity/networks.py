@@ -116,6 +116,7 @@ class Onnx(Judge):
 
     def __init__(self, file: Path, device: Any, sidecar: Path | None, calibration: Path | None) -> None:
         import onnxruntime
+        import torch
 
         place = sidecar or file.with_suffix(".json")
         place = place / f"{file.stem}.json" if place.is_dir() else place
@@ -138,6 +139,7 @@ class Onnx(Judge):
         self.mean, self.std, self.scale = mean, std, scale
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        options.intra_op_num_threads = torch.get_num_threads()  # processes side by side take one each
         try:
             self.network = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors have no common base of their own

@@ -1,0 +1,96 @@
+"""Pictures beside the tables: the first paper's figures, and samples of every table that was made.
+
+They show faces of research-only sets: they stand in the HTML report, which stays on this machine, and nowhere else.
+"""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from faceinp import blend, presets
+from faceinp.evaluate import tables
+from faceinp.evaluate.figures import Measurer
+from faceinp.evaluate.fills import Fill, Order
+from faceinp.evaluate.tables import ALIGNED, FOUND, Sheet, Table
+
+if TYPE_CHECKING:
+    from faceinp.evaluate.plan import Row
+
+Pixels = NDArray[np.uint8]
+
+SIDE = 128  # of each picture as shown
+SAMPLED = 4  # holes of a table that are shown
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A sheet as it is shown: webp is the encoded picture, heads the names of its columns."""
+
+    title: str
+    heads: tuple[str, ...]
+    webp: bytes
+
+
+def make(wanted: Sequence[Table], rows: Sequence["Row"], measurer: Measurer, seed: int) -> list[Picture]:
+    """Of the first paper's figures where its table is ``wanted``, and of each table's first faces."""
+    made: list[Picture] = []
+    for table in wanted:
+        mine = [row for row in rows if row.table is table and row.orders and row.arrangement != FOUND]
+        if not mine:
+            continue
+        if table.name == "Q1":
+            made += [_drawn(sheet, mine[0].set, measurer, seed) for sheet in tables.SHEETS]
+        masks = tuple(dict.fromkeys(row.mask for row in mine))
+        engines = tuple(dict.fromkeys(row.variant.name for row in mine))
+        shown = masks[:: max(1, len(masks) // SAMPLED)]
+        columns = tuple((engine, "composite") for engine in engines)
+        rows_shown = min(2 * len(shown), *(len(row.orders[0].places) for row in mine))
+        sheet = Sheet(table.name, f"{table.title}: samples, composite", shown, columns, table.size, rows_shown)
+        whole = bool({"raw", "blended"} & set(tables.by_kind(table.measures)))
+        made.append(_drawn(sheet, mine[0].set, measurer, seed, whole=whole))
+    return made
+
+
+def _drawn(sheet: Sheet, name: str, measurer: Measurer, seed: int, *, whole: bool = True) -> Picture:
+    """Faces down, one hole a face; the photo, what is known of it, and the columns."""
+    subjects = measurer.subjects(name, sheet.size)
+    count = min(sheet.rows, len(subjects.chosen))
+    lines: list[list[Pixels]] = []
+    masks = [mask for mask in sheet.masks if mask not in presets.OF_FACES or subjects.pointed] or ["centre"]
+    for place in range(count):
+        photo, hole = subjects.picture(place), subjects.hole(masks[place % len(masks)], place)
+        lines.append([photo, np.where(hole[..., None], np.uint8(128), photo)])
+    for engine, kind in sheet.columns:
+        for mask in dict.fromkeys(masks):
+            places = tuple(place for place in range(count) if masks[place % len(masks)] == mask)
+            if not places:
+                continue
+            order = Order(name, sheet.size, engine, mask, ALIGNED, places, whole, seed)
+            for place, fill in zip(places, measurer.fills(order), strict=True):
+                lines[place].append(_shown(fill, kind, subjects.picture(place), subjects.hole(mask, place)))
+    content = io.BytesIO()
+    grid = np.concatenate([np.concatenate([_sized(part) for part in line], axis=1) for line in lines])
+    Image.fromarray(grid).save(content, "WEBP", quality=88)
+    heads = ("photo", "known", *(f"{engine}, {kind}" for engine, kind in sheet.columns))
+    return Picture(sheet.title, heads, content.getvalue())
+
+
+def _shown(fill: Fill, kind: str, photo: Pixels, hole: NDArray[np.bool_]) -> Pixels:
+    if fill.pixels is None:
+        return np.full_like(photo, 255)
+    if kind == "raw":
+        return fill.at(len(photo))
+    if kind == "blended":
+        return blend.poisson(photo, fill.at(len(photo)).astype(np.float32) / np.float32(255), hole)
+    return fill.composite(photo, hole)
+
+
+def _sized(picture: Pixels) -> Pixels:
+    way = cv2.INTER_AREA if len(picture) > SIDE else cv2.INTER_NEAREST
+    return np.asarray(cv2.resize(picture, (SIDE, SIDE), interpolation=way), np.uint8)

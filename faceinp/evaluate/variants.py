@@ -1,0 +1,147 @@
+"""Engines as measuring names them, "structural+fast+mode=faithful", and what tells one's fills from another's."""
+
+import ast
+import hashlib
+import importlib.util
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import faceinp
+from faceinp import weights
+from faceinp.engines.base import FOREIGN, Engine, available, list_engines, load_engine
+from faceinp.errors import EngineError, FaceinpError
+
+WORN = "as worn"  # no engine: the face with the protective mask or the glasses still on
+_FAST = ("structural", "dip")  # measured in their quick setting: the same loss in a third of the time
+_LAST = ("biharmonic", "patchmatch", "tv", *_FAST)  # these take long: whoever waits sees the others first
+_APART = ("faceinp", "faceinp.errors", "faceinp.weights")  # code that no pixel depends on
+
+
+@dataclass(frozen=True)
+class Variant:
+    """An engine with its options.
+
+    name: as given. size, largest: the engine's. runtime: what computes. taught_by: judges in its network's loss.
+    identity: sha256 of all that its fills depend on beside picture, hole and seed: options, weights, runtime, code.
+    """
+
+    name: str
+    size: int
+    largest: int
+    runtime: str
+    taught_by: tuple[str, ...]
+    identity: str
+
+    def side(self, size: int) -> int:
+        """The side at which it is given pictures of ``size``: its own where it has but one."""
+        return self.size if self.size == self.largest else min(size, self.largest)
+
+
+def named(variant: str) -> tuple[str, dict[str, bool | int | str]]:
+    """The engine's name and options in "name+option+option=value"."""
+    name, *given = variant.split("+")
+    options: dict[str, bool | int | str] = {}
+    for key, _, value in (option.partition("=") for option in given):
+        options[key] = int(value) if value.isdigit() else value or True
+    return name, options
+
+
+def load(variant: str) -> Engine:
+    """The engine; raises as ``load_engine``."""
+    name, options = named(variant)
+    return load_engine(name, **options)
+
+
+def describe(variant: str, engine: Engine | None = None) -> Variant:
+    """What is to be known of it; ``engine`` where it is loaded already."""
+    if variant == WORN:
+        return Variant(variant, 1, 1 << 16, "", (), _sha([variant, code_of("faceinp.worn")]))
+    name, options = named(variant)
+    engine = engine or load(variant)
+    files = {
+        key: _file(Path(value)) for key, value in options.items() if isinstance(value, str) and Path(value).is_file()
+    }
+    if name.startswith(FOREIGN):
+        file = Path(name.removeprefix(FOREIGN))
+        files |= {"": _file(file), "sidecar": _file(file.with_name(f"{file.name}.json"))}
+    shipped = {needed: _file(weights.path(needed)) for needed in engine.needs.weights}
+    identity = [name, options | files, shipped, engine.runtime, faceinp.__version__, code_of(type(engine).__module__)]
+    return Variant(variant, engine.size, engine.largest, engine.runtime, tuple(engine.taught_by), _sha(identity))
+
+
+def choose(wanted: Sequence[str] | None, size: int) -> tuple[list[Variant], dict[str, str]]:
+    """Those that can be measured on pictures of ``size``, quick ones first, and why the others cannot.
+
+    wanted: names, or None for all that are ready, but for other runtimes of the same network.
+    Raises EngineError for an unknown name.
+    """
+    kinds, missing = available(), {status.name: status.missing for status in list_engines()}
+    if wanted is None:
+        ours = [name for name, kind in kinds.items() if not kind.__module__.endswith(".runtime")]
+        wanted = [f"{name}+fast" if name in _FAST else name for name in ours]
+        wanted.sort(key=lambda variant: _LAST.index(named(variant)[0]) + 1 if named(variant)[0] in _LAST else 0)
+    ready: list[Variant] = []
+    skipped: dict[str, str] = {}
+    for name in dict.fromkeys(wanted):
+        engine = named(name)[0]
+        if engine not in kinds and not engine.startswith(FOREIGN):
+            raise EngineError(f"There is no engine {engine!r}. Choose among: {', '.join(kinds)}, or {FOREIGN}FILE.")
+        if reason := missing.get(engine, ""):
+            skipped[name] = reason
+            continue
+        try:
+            variant = described(name)
+        except FaceinpError as error:
+            skipped[name] = str(error)
+            continue
+        if variant.side(size) > 2 * size:
+            skipped[name] = f"It works at {variant.size} x {variant.size} pixels, not at {size} x {size}."
+        else:
+            ready.append(variant)
+    return ready, skipped
+
+
+@cache
+def described(variant: str) -> Variant:
+    """``describe``, once a process."""
+    return describe(variant)
+
+
+@cache
+def code_of(module: str) -> str:
+    """sha256 of a module's code and of all that it imports from this package: comments and layout do not count."""
+    seen: dict[str, str] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        found = _spec(name) if name not in seen and name not in _APART else None
+        if found is None or not found.origin or not found.origin.endswith(".py"):
+            continue
+        tree = ast.parse(Path(found.origin).read_text())
+        seen[name] = ast.dump(tree)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                waiting += [alias.name for alias in node.names if alias.name.startswith("faceinp")]
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("faceinp"):
+                waiting += [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return _sha(sorted(seen.items()))
+
+
+def _spec(name: str) -> Any:
+    try:
+        return importlib.util.find_spec(name)
+    except (ModuleNotFoundError, ValueError):  # a name of a module, not a module
+        return None
+
+
+@cache
+def _file(path: Path) -> str:
+    return weights.sha256(path)
+
+
+def _sha(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
