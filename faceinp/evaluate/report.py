@@ -50,12 +50,12 @@ def sections(cells: Sequence[Cell]) -> list[Section]:
 
 def markdown(cells: Sequence[Cell]) -> str:
     """All sections, a heading each."""
-    return "\n".join(f"## {section.title}\n\n{body(section)}" for section in sections(cells))
+    return "\n".join(f"## {body(section)}" for section in sections(cells))
 
 
 def body(section: Section) -> str:
-    """A section without its heading."""
-    parts = [f"{section.about}\n"]
+    """A section; its title is the first line."""
+    parts = [f"{section.title}\n", f"{section.about}\n"]
     for grid in section.grids:
         parts.append(f"**{grid.title}**\n")
         lines = [f"| {' | '.join(grid.heads)} |", "|---" * len(grid.heads) + "|"]
@@ -73,7 +73,7 @@ def into(page: str | Path, cells: Sequence[Cell]) -> list[str]:
         text = file.read_text()
     except OSError as error:
         raise DataError(f"{page} cannot be read ({error}). Give a page with marked places.") from error
-    made = {section.name: body(section) for section in sections(cells)}
+    made = {section.name: f"### {body(section)}" for section in sections(cells)}
     places = [found["name"] for found in _PLACE.finditer(text)]
     if lacking := [name for name in made if name not in places]:
         name = lacking[0]
