@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from faceinp.cli import main
 from faceinp.engines import base, classical
 from faceinp.engines.base import Engine, Progress, load_engine
 from faceinp.errors import DataError, EngineError, FaceinpError, WeightsError
-from faceinp.evaluate import cells, paper, subjects, tables, variants
+from faceinp.evaluate import cells, fills, paper, subjects, tables, variants
 from faceinp.evaluate.cells import Cell
 from faceinp.evaluate.plan import Request
 from faceinp.identity import calibration
@@ -243,6 +243,27 @@ def test_a_killed_run_leaves_nothing_half_written(folder: Path, tmp_path: Path) 
     assert [cell for cell in made if cell.place in {old.place for old in there}] == there
 
 
+def test_a_file_is_kept_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = fills.Store(tmp_path)
+    store.write("ab12", b"before")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", torn(Path.write_bytes))
+        for key in ("ab12", "cd34"):
+            with pytest.raises(KeyboardInterrupt):
+                store.write(key, b"after it was killed")
+    assert store.read("ab12") == b"before" and store.read("cd34") is None and "cd34" not in store
+
+
+def torn(write: Callable[[Path, bytes], int]) -> Callable[[Path, bytes], int]:
+    """Writes half, then is stopped."""
+
+    def stopped(self: Path, content: bytes) -> int:
+        write(self, content[: len(content) // 2])
+        raise KeyboardInterrupt
+
+    return stopped
+
+
 def test_a_torn_line_is_neither_read_nor_written_on(tmp_path: Path) -> None:
     file = tmp_path / "cells.jsonl"
     first = Cell("L3", "celeba-val", "aligned", "", "telea", "1", {})
@@ -256,10 +277,13 @@ def test_a_torn_line_is_neither_read_nor_written_on(tmp_path: Path) -> None:
     assert [cell.pictures for cell in cells.read([file])] == [7, 0]  # the latest of a place
 
 
-def test_several_processes_make_the_same_figures(folder: Path, judge: Path, features: Path, tmp_path: Path) -> None:
+def test_several_processes_make_the_same_figures(
+    folder: Path, judge: Path, features: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wanted = tables.named(("L3", "L5"))
     request = asked(folder, tmp_path / "one", judges=(str(judge),), features=str(features))
     alone = paper.run(wanted, request, silent)
+    monkeypatch.setattr(fills, "_make", lambda *given: pytest.fail("this process fills, too"))
     together = paper.run(wanted, dataclasses.replace(request, out=str(tmp_path / "two"), workers=2), silent)
     assert [timeless(cell) for cell in together] == [timeless(cell) for cell in alone]
     assert at(alone, table="L3", engine="telea", mask="7").measures["frechet"].mean > 0
