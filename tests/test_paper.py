@@ -24,7 +24,7 @@ from faceinp.cli import main
 from faceinp.engines import base, classical
 from faceinp.engines.base import Engine, Progress, load_engine
 from faceinp.errors import DataError, EngineError, FaceinpError, WeightsError
-from faceinp.evaluate import cells, fills, paper, subjects, tables, variants
+from faceinp.evaluate import cells, fills, paper, sheets, subjects, tables, variants
 from faceinp.evaluate.cells import Cell
 from faceinp.evaluate.plan import Request
 from faceinp.identity import calibration
@@ -355,6 +355,55 @@ def test_raw_hole_composite_and_blended_at_64_pixels(folder: Path, tmp_path: Pat
     assert searched["raw_psnr"].mean < searched["composite_psnr"].mean  # a search guesses known pixels, too
     assert (
         "| *Qiang et al., as printed* | 20.06 | 19.98 | 19.88 | 19.74 | - | - |" in (tmp_path / "report.md").read_text()
+    )
+
+
+def test_reports_show_what_all_runs_in_the_folder_made_and_no_path(
+    folder: Path, small_weights: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "private" / "mine.safetensors"
+    file.parent.mkdir()
+    file.write_bytes((small_weights / "completion.safetensors").read_bytes())
+    said: list[str] = []
+    request = asked(folder, tmp_path / "out", engines=(f"landmark+file={file}",), masks=("centre",), pictures=1)
+    made = paper.run(tables.named(("L3",)), request, said.append)
+    assert {cell.engine for cell in made} == {"telea", "landmark+file=mine.safetensors"}
+    assert any("made of celeba-val; left out: asian-val" in line for line in said)
+    paper.run(tables.named(("irregular",)), asked(folder, tmp_path / "out", masks=("irregular-10-20",)), silent)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert page.count('src="data:image/webp;base64,') == 2 and 'id="L3"' in page and 'id="irregular"' in page
+    for name in ("cells.jsonl", "report.md", "report.html"):
+        text = (tmp_path / "out" / name).read_text()
+        assert "mine.safetensors" in text and "private" not in text and str(folder) not in text
+
+
+def test_the_first_papers_figures_show_each_loss_alone_and_every_engine_that_is_here(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = {"structural+fast": "structural+iterations=2", "dip+fast": "dip+iterations=2", "patchmatch": "onnx:none.onnx"}
+    shown = [
+        dataclasses.replace(
+            sheet, columns=tuple((few.get(e, e.replace("fast", "iterations=2")), kind) for e, kind in sheet.columns)
+        )
+        for sheet in tables.SHEETS
+    ]
+    monkeypatch.setattr(tables, "SHEETS", shown)
+    paper.run(only("Q1", reference="telea"), asked(folder, tmp_path, masks=("centre",), pictures=2), silent)
+    pictures = {picture.name: picture for picture in sheets.read(tmp_path / "pictures")}
+    assert {"losses", "blending", "centre", "standard", "arbitrary", "Q1"} == set(pictures)
+    assert pictures["losses"].heads[2:] == (
+        "structural+iterations=2+only=context, raw", "structural+iterations=2+only=structure, raw",
+        "structural+iterations=2, raw",
+    )  # fmt: skip
+    size = Image.open(io.BytesIO(pictures["losses"].webp)).size
+    assert size == (5 * sheets.SIDE, 2 * sheets.SIDE)
+    drawn = np.asarray(Image.open(io.BytesIO(pictures["losses"].webp))).astype(int)
+    context, structure = (drawn[:, n * sheets.SIDE : (n + 1) * sheets.SIDE] for n in (2, 3))
+    assert abs(context - structure).mean() > 0.5
+    assert pictures["centre"].heads[2:] == (
+        "tv, composite",
+        "dip+iterations=2, blended",
+        "structural+iterations=2, blended",
     )
 
 

@@ -84,7 +84,7 @@ def test_a_file_without_cells_is_named(content: str | None, tmp_path: Path) -> N
 
 
 def test_the_html_needs_nothing_else_and_says_that_it_stays_here(file: Path) -> None:
-    picture = sheets.Picture("A <title>", ("photo", "known", "telea, composite"), bytes(range(256)))
+    picture = sheets.Picture("sheet", "A <title>", ("photo", "known", "telea, composite"), bytes(range(256)))
     page = html.page(cells.read([file]), [picture])
     assert not re.search(r"""(?:https?:)?//[a-z]|<link|<script|@import|url\(""", page.replace("<!doctype html>", ""))
     assert re.findall(r'src="([^;]*);', page) == ["data:image/webp"]

@@ -33,7 +33,8 @@ UNTOUCHED = Variant("untouched", 1, 1, "", (), "")  # no engine: the faces thems
 def run(wanted: Sequence[Table], request: Request, say: Say = print) -> list[Cell]:
     """Measure ``wanted`` and write ``cells.jsonl``, ``report.md`` and ``report.html`` into ``request.out``.
 
-    What an earlier run kept there is used; a run that was killed goes on. Returns the cells of these tables.
+    The reports show all that the folder holds, of earlier runs, too. What these kept is used; a killed run goes
+    on. Returns the cells of these tables.
     Raises DataError, EngineError and WeightsError for what cannot be had, or is not known.
     """
     request.check()
@@ -71,13 +72,14 @@ def run(wanted: Sequence[Table], request: Request, say: Say = print) -> list[Cel
                 writer.row(row)
         finally:
             workers.end()
-        names = {table.name for table in wanted}
-        told = [cell for cell in cells.read([file]) if cell.table in names]
-        (folder / "report.md").write_text(report.markdown(told))
-        pictures = sheets.make(wanted, plan.rows, measurer, request.seed)
-        (folder / "report.html").write_text(html.page(told, pictures))
+        for sheet in sheets.make(wanted, plan.rows, measurer, request.seed):
+            sheet.write(folder / "pictures")
+    told = cells.read([file])
+    (folder / "report.md").write_text(report.markdown(told))
+    (folder / "report.html").write_text(html.page(told, sheets.read(folder / "pictures")))
     say(f"{len(told)} cells: {file}, {folder / 'report.md'}, {folder / 'report.html'}")
-    return told
+    names = {table.name for table in wanted}
+    return [cell for cell in told if cell.table in names]
 
 
 class _Writer:
@@ -153,11 +155,11 @@ class _Writer:
             set=row.set,
             arrangement=row.arrangement,
             group=group,
-            engine=row.variant.name,
+            engine=row.variant.label,
             mask=row.mask,
             measures=told,
             differences=apart,
-            reference=mate.variant.name if mate else "",
+            reference=mate.variant.label if mate else "",
             refused=refused,
             hidden=float(np.mean(hidden)) if hidden else 0.0,
             pictures=len(places),

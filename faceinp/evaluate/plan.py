@@ -85,7 +85,7 @@ class Row:
     @property
     def place(self) -> tuple[str, ...]:
         """As ``Cell.place``, of the cell of all its pictures."""
-        return self.table.name, self.set, self.arrangement, "", self.variant.name, self.mask
+        return self.table.name, self.set, self.arrangement, "", self.variant.label, self.mask
 
 
 class Plan:
@@ -104,7 +104,7 @@ class Plan:
     def reference(self, row: Row) -> Row | None:
         """The row of the engine that this one's figures are compared with."""
         name = self.request.reference or row.table.reference
-        place = (row.table.name, row.set, row.arrangement, "", name, row.mask)
+        place = (row.table.name, row.set, row.arrangement, "", variants.label(name), row.mask)
         return self._by_place.get(place) if row.variant.name != name else None
 
     def content(self, row: Row) -> str:
@@ -154,7 +154,10 @@ class Plan:
 
     def _sets(self, table: Table) -> list[str]:
         if not table.sets:
-            return [FIRST if FIRST in self.found else next(iter(self.found))]
+            first = FIRST if FIRST in self.found else next(iter(self.found))
+            if others := [name for name in self.found if name != first]:
+                self.skipped.append(f"{table.name}: made of {first}; left out: {', '.join(others)}")
+            return [first]
         there = [name for name in table.sets if name in self.found] or list(self.found)
         if lacking := [name for name in table.sets if name not in self.found]:
             self.skipped.append(f"{table.name}: there are no shards {', '.join(lacking)}; measured: {', '.join(there)}")

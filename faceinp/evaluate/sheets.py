@@ -4,8 +4,10 @@ They show faces of research-only sets: they stand in the HTML report, which stay
 """
 
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from faceinp import blend, presets
-from faceinp.evaluate import tables
+from faceinp.evaluate import tables, variants
 from faceinp.evaluate.figures import Measurer
 from faceinp.evaluate.fills import Fill, Order
 from faceinp.evaluate.tables import ALIGNED, FOUND, Sheet, Table
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 
+KNOWN = tuple(tables.TABLES)
+DESCRIPTION = 0x010E  # of Exif: ImageDescription
 SIDE = 128  # of each picture as shown
 SAMPLED = 4  # holes of a table that are shown
 
@@ -32,9 +36,28 @@ SAMPLED = 4  # holes of a table that are shown
 class Picture:
     """A sheet as it is shown: webp is the encoded picture, heads the names of its columns."""
 
+    name: str
     title: str
     heads: tuple[str, ...]
     webp: bytes
+
+    def write(self, folder: Path) -> None:
+        """As NAME.webp, which says in its metadata what it shows."""
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f"{self.name}.part"
+        part.write_bytes(self.webp)
+        part.replace(folder / f"{self.name}.webp")
+
+
+def read(folder: Path) -> list[Picture]:
+    """All that was written into a folder, the first paper's figures first."""
+    found = []
+    for file in sorted(folder.glob("*.webp"), key=lambda file: (file.stem in KNOWN, file.stem)):
+        content = file.read_bytes()
+        with Image.open(io.BytesIO(content)) as opened:
+            told = json.loads(opened.getexif()[DESCRIPTION])
+        found.append(Picture(file.stem, told["title"], tuple(told["heads"]), content))
+    return found
 
 
 def make(wanted: Sequence[Table], rows: Sequence["Row"], measurer: Measurer, seed: int) -> list[Picture]:
@@ -66,7 +89,10 @@ def _drawn(sheet: Sheet, name: str, measurer: Measurer, seed: int, *, whole: boo
     for place in range(count):
         photo, hole = subjects.picture(place), subjects.hole(masks[place % len(masks)], place)
         lines.append([photo, np.where(hole[..., None], np.uint8(128), photo)])
-    for engine, kind in sheet.columns:
+    engines = [engine for engine, _ in sheet.columns if engine != variants.WORN]
+    ready = [variants.WORN, *(variant.name for variant in variants.choose(engines, sheet.size)[0])]
+    columns = [(engine, kind) for engine, kind in sheet.columns if engine in ready]
+    for engine, kind in columns:
         for mask in dict.fromkeys(masks):
             places = tuple(place for place in range(count) if masks[place % len(masks)] == mask)
             if not places:
@@ -76,9 +102,11 @@ def _drawn(sheet: Sheet, name: str, measurer: Measurer, seed: int, *, whole: boo
                 lines[place].append(_shown(fill, kind, subjects.picture(place), subjects.hole(mask, place)))
     content = io.BytesIO()
     grid = np.concatenate([np.concatenate([_sized(part) for part in line], axis=1) for line in lines])
-    Image.fromarray(grid).save(content, "WEBP", quality=88)
-    heads = ("photo", "known", *(f"{engine}, {kind}" for engine, kind in sheet.columns))
-    return Picture(sheet.title, heads, content.getvalue())
+    heads = ("photo", "known", *(f"{variants.label(engine)}, {kind}" for engine, kind in columns))
+    exif = Image.Exif()
+    exif[DESCRIPTION] = json.dumps({"title": sheet.title, "heads": heads})
+    Image.fromarray(grid).save(content, "WEBP", quality=88, exif=exif)
+    return Picture(sheet.name, sheet.title, heads, content.getvalue())
 
 
 def _shown(fill: Fill, kind: str, photo: Pixels, hole: NDArray[np.bool_]) -> Pixels:

@@ -4,6 +4,7 @@ import ast
 import hashlib
 import importlib.util
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -36,6 +37,11 @@ class Variant:
     taught_by: tuple[str, ...]
     identity: str
 
+    @property
+    def label(self) -> str:
+        """What tables call it."""
+        return label(self.name)
+
     def side(self, size: int) -> int:
         """The side at which it is given pictures of ``size``: its own where it has but one."""
         return self.size if self.size == self.largest else min(size, self.largest)
@@ -48,6 +54,11 @@ def named(variant: str) -> tuple[str, dict[str, bool | int | str]]:
     for key, _, value in (option.partition("=") for option in given):
         options[key] = int(value) if value.isdigit() else value or True
     return name, options
+
+
+def label(variant: str) -> str:
+    """The name without the folders of its files, which are this machine's own."""
+    return re.sub(r"(?<=[=:])[^+]*/", "", variant)
 
 
 def load(variant: str) -> Engine:
