@@ -1,5 +1,6 @@
 """Reports: tables from cells, pages remade from them, HTML that needs nothing else."""
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -93,8 +94,10 @@ def test_the_html_needs_nothing_else_and_says_that_it_stays_here(file: Path) -> 
 
 
 def test_shares_come_with_their_interval_for_they_are_lopsided() -> None:
-    made = Cell("L5", "s", "aligned", "", "telea", "1", {"other judge": Measure(0.124, 0.087, 0.163)}, pictures=2)
+    made = Cell("L5", "s", "aligned", "", "telea", "1", {"other judge": Measure(0.124, 0.087, 0.163)}, people=9)
     text = report.markdown([made])
+    few = report.markdown([dataclasses.replace(made, people=4)])
+    assert "| `telea` | 12.4 % |" in few  # of four people an interval means nothing
     assert "| `telea` | 12.4 % (8.7 to 16.3) |" in text and "| *model 5, as printed* | 41.0 % |" in text
 
 

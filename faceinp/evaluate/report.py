@@ -20,6 +20,7 @@ from faceinp.evaluate.tables import ABOUT, ALIGNED, FRECHET, MASKS, OTHER, QUICK
 KNOWN = {**TABLES, QUICK.name: QUICK, MASKS.name: MASKS}
 ARRANGED = {"aligned": "aligned", "turned": "turned, seen so", "found": "turned, found again"}
 REFUSED = "refused"
+LEAST = 5  # people that an interval is shown of
 _PLACE = re.compile(r"<!-- cells: (?P<name>[\w-]+) -->\n.*?<!-- end of cells: (?P=name) -->", re.DOTALL)
 
 
@@ -189,7 +190,12 @@ def _figure(name: str, cell: Cell | None) -> str:
         return "-"
     if name in cell.refused or "" in cell.refused:
         return REFUSED
-    return _plain(name, cell.measures[name]) if name in cell.measures else "-"
+    return _plain(name, _sure(cell.measures[name], cell)) if name in cell.measures else "-"
+
+
+def _sure(measure: Measure, cell: Cell) -> Measure:
+    """Without its interval where that comes of too few people to mean anything, as in a small bin."""
+    return measure if cell.people >= LEAST else Measure(measure.mean, None, None)
 
 
 def _plain(name: str, measure: Measure, sign: str = "") -> str:
@@ -207,8 +213,9 @@ def _plain(name: str, measure: Measure, sign: str = "") -> str:
 
 def _difference(name: str, cell: Cell | None) -> str:
     measure = cell.differences.get(name) if cell else None
-    if measure is None or measure.mean is None:
+    if cell is None or measure is None or measure.mean is None:
         return "-"
+    measure = _sure(measure, cell)
     told = _plain(name, measure, "+")
     sure = measure.low is not None and measure.high is not None and (measure.low > 0 or measure.high < 0)
     return f"**{told}**" if sure else told
