@@ -159,7 +159,8 @@ def test_the_figures_are_those_of_the_engine_and_of_the_metrics(folder: Path, ju
     same, other = at(made, table="L4", engine="telea", mask="7"), at(made, table="L5", engine="telea", mask="7")
     assert same.measures == {"same colours": same.measures["same colours"]} and same.measures["same colours"].mean == 1
     assert other.measures["other colours"].mean == 1.0  # colours are easy
-    assert at(made, table="L5", engine="untouched").measures["other colours"].mean == 1.0
+    untouched = at(made, table="L5", engine="untouched")
+    assert untouched.measures["other colours"].mean == 1.0 and (untouched.pictures, untouched.people) == (4, 3)
     table = (tmp_path / "report.md").read_text()
     assert "| *model 5, as printed* | 25.08 | - |" in table and "| untouched | 100.0 %" in table
     assert "Refused, `telea`, `mirror`: No feature network was given" in table

@@ -8,6 +8,7 @@ are made from the shards' own landmarks; engines see none of those.
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -131,7 +132,8 @@ class _Writer:
                     told[FRECHET] = self.scores.frechet(row, seen)
             told = {key: measure for key, measure in told.items() if key not in refused}
             members = np.ones(len(subjects.chosen), np.bool_)
-            self._append(self._cell(row, "", members, told, {}, refused, content))
+            cell = self._cell(row, "", members, told, {}, refused, content)
+            self._append(replace(cell, pictures=len(members), people=len(set(subjects.people))))
 
     def _cell(
         self,

@@ -206,6 +206,8 @@ def _plain(name: str, measure: Measure, sign: str = "") -> str:
     mean = f"+{mean}" if sign and measure.mean >= 0 else mean
     if measure.low is None or measure.high is None:
         return mean
+    if name.partition(" ")[0] in (SAME, OTHER) and measure.low == measure.high:
+        return mean  # all or nothing, whoever is drawn
     if name.partition(" ")[0] in (SAME, OTHER):
         return f"{mean} ({100 * measure.low:{sign}.1f} to {100 * measure.high:{sign}.1f})"
     return f"{mean} ± {_number(name, (measure.high - measure.low) / 2)}"
