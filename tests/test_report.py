@@ -75,6 +75,14 @@ def test_a_page_without_the_place_is_named_and_left_alone(file: Path, tmp_path: 
         report.into(tmp_path / "none.md", cells.read([file]))
 
 
+def test_the_page_of_measurements_is_what_its_lines_make(tmp_path: Path) -> None:
+    docs = Path(__file__).parent.parent / "docs"
+    page = tmp_path / "measurements.md"
+    page.write_text((docs / "measurements.md").read_text())
+    assert report.into(page, cells.read(sorted((docs / "measurements").glob("*.jsonl"))))
+    assert page.read_text() == (docs / "measurements.md").read_text()
+
+
 @pytest.mark.parametrize("content", [None, "", "no JSON\n", '{"other": 1}\n'])
 def test_a_file_without_cells_is_named(content: str | None, tmp_path: Path) -> None:
     file = tmp_path / "other.jsonl"
