@@ -95,7 +95,6 @@ class Plan:
         self, wanted: Sequence[Table], found: dict[str, list[str]], request: Request, measurer: Measurer
     ) -> None:
         self.found, self.request, self.measurer = found, request, measurer
-        self.rows: tuple[Row, ...] = ()
         self.skipped: list[str] = []
         self.rows = tuple(row for table in wanted for row in self._rows(table))
         self._by_place = {row.place: row for row in self.rows if row.orders}

@@ -26,7 +26,7 @@ _PLACE = re.compile(r"<!-- cells: (?P<name>[\w-]+) -->\n.*?<!-- end of cells: (?
 
 @dataclass(frozen=True)
 class Grid:
-    """One table as text: a title, column heads, rows whose first entry names them. notes: sentences under it."""
+    """One table as text: a title, column heads, rows whose first entry names them."""
 
     title: str
     heads: tuple[str, ...]
@@ -35,7 +35,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Section:
-    """What was measured of one table."""
+    """What was measured of one table. about: with what; notes: what was refused or failed, in sentences."""
 
     name: str
     title: str
