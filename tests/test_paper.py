@@ -227,7 +227,7 @@ def test_a_killed_run_leaves_nothing_half_written(folder: Path, tmp_path: Path) 
     arguments = ["--data", str(folder), "--engines", "telea,mirror", "--pictures", "6", "--judges", ""]
     command = [sys.executable, "-m", "faceinp", "evaluate", "paper", "--table", "L3", *arguments, "-o", str(tmp_path)]
     running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    file, until = tmp_path / "cells.jsonl", time.monotonic() + 120
+    file, until = tmp_path / "cells.jsonl", time.monotonic() + 300
     while not file.is_file() and time.monotonic() < until and running.poll() is None:
         time.sleep(0.01)
     running.send_signal(signal.SIGKILL)
