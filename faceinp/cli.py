@@ -522,8 +522,9 @@ def _add_evaluate(commands: Any) -> None:
     tables = {"eval": paper, "quick": quick, "masks": masks}
     tables |= {"frechet": frechet, "landmarks": landmarks, "identity": identity}
     for name, parser in tables.items():
-        about = "or a folder of them" if parser in (paper, quick, masks) else "paths or globs of WebDataset tars"
-        parser.add_argument("--data", nargs="+", required=True, help=f"shards: {about}")
+        about = "shards: paths or globs of WebDataset tars"
+        about += ", or a folder of them" if parser in (paper, quick, masks) else ""
+        parser.add_argument("--data", nargs="+", required=True, help=about)
         parser.add_argument("-o", "--out", type=Path, default=Path("runs") / name, help="folder of the tables")
 
 
@@ -549,8 +550,10 @@ class _Defaults(argparse.HelpFormatter):
     """Shows the default of each flag that has one."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
-        if action.required or action.nargs == 0 or action.default in (None, "", (), argparse.SUPPRESS):
+        if action.required or action.nargs == 0 or action.default in (None, "", (), [], argparse.SUPPRESS):
             return action.help or ""
+        if isinstance(action.default, tuple):
+            return f"{action.help} (default: {','.join(map(str, action.default))})"
         return f"{action.help} (default: %(default)s)"
 
 
