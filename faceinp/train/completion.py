@@ -27,9 +27,9 @@ DEEPEST, SHOWN, VALIDATED = 5, 8, 96  # SqueezeNet's last fire for the losses; h
 class CompletionRun(loop.Run):
     """Settings of the completion network; see ``loop.Run`` for the rest."""
 
-    network: str = field(default="small", metadata={"help": "small (processors, browsers) or large (the paper's)"})
+    network: str = field(default="small", metadata={"help": "small or coarse-to-fine (processors, browsers) or large (the paper's)"})
     width: int = field(default=32, metadata={"help": "channels at the first depth; the paper's network has 64"})
-    side: int = field(default=128, metadata={"help": "side of the pictures, a multiple of 16"})
+    side: int = field(default=128, metadata={"help": "side of the pictures, a multiple of 32"})
     rate: float = field(default=5e-4, metadata={"help": "highest learning rate of the generator (Adam, cosine)"})
     rate_discriminator: float = field(default=2e-4, metadata={"help": "learning rate of the discriminator"})
     patch_width: int = field(default=32, metadata={"help": "channels of the discriminator's first layer"})
@@ -69,7 +69,9 @@ class CompletionTask:
         }
         rates = {"generator": config.rate, "discriminator": config.rate_discriminator}
         self.optimizers: dict[str, torch.optim.Optimizer] = {
-            name: torch.optim.Adam(network.parameters(), lr=rates[name], betas=(0.5, 0.99))
+            name: torch.optim.Adam(
+                [p for p in network.parameters() if p.requires_grad], lr=rates[name], betas=(0.5, 0.99)
+            )
             for name, network in self.networks.items()
         }
         self.seen = _frozen(_features(config.features)) if config.perceptual or config.style else None
