@@ -1,7 +1,4 @@
-"""The shell command ``faceinp``: parses, calls, prints.
-
-What a command needs is imported when it runs, so that ``faceinp --help`` answers at once.
-"""
+"""The shell command ``faceinp``: what it takes, and its exit code. ``commands.py`` is what it does."""
 
 import argparse
 import ast
@@ -14,16 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import faceinp
-from faceinp.errors import FaceinpError, MissingPackageError, WeightsError
+from faceinp import commands as run
+from faceinp.commands import TRAININGS
+from faceinp.errors import FaceinpError, MissingPackageError
+from faceinp.terminal import say
 
-# `faceinp train NAME`: the module, its configuration, the function that takes one, and what the command is for.
-TRAININGS = {
-    "dcgan": ("faceinp.train.dcgan", "DcganRun", "train", "train the DCGAN, the prior of both latent engines"),
-    "dcgan-limits": ("faceinp.train.limits", "LimitsRun", "measure", "measure the limits of the losses on that DCGAN"),
-    "embedding": ("faceinp.train.embedding", "EmbeddingRun", "train", "train the bundled judge of identity"),
-    "landmarks": ("faceinp.train.landmarks", "LandmarksRun", "train", "train the predictor of 68 landmarks"),
-    "completion": ("faceinp.train.completion", "CompletionRun", "train", "train the landmark-guided completion"),
-}
 # Which extra brings what a command imports.
 EXTRAS = {
     "batch": "batch",
@@ -57,253 +49,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-# ---- the commands ----
-
-
-def _fill(args: argparse.Namespace) -> None:
-    from faceinp import saving
-
-    saving.output_format(args.out)  # a slip in the output's name shows before the work, not after
-    options = dict(args.set or ())
-    options |= {"fast": True} if args.fast else {}
-    options |= {name: given for name in ("iterations", "mode") if (given := getattr(args, name)) is not None}
-    photo, mask = args.photo, args.mask
-    if args.preset is not None:
-        from faceinp import presets
-
-        photo = faceinp.read_photo(args.photo)
-        mask = presets.for_photo(args.preset, photo, aligned=args.aligned, face=args.face, box=args.box, seed=args.seed)
-    result = faceinp.fill(
-        photo,
-        mask,
-        engine=faceinp.load_engine(args.engine, **options),
-        seed=args.seed,
-        aligned=args.aligned,
-        face=args.face,
-        box=args.box,
-        mask_hole=args.mask_hole,
-        blending=args.blend,
-        progress=None if args.quiet else _Bar("filling"),
-    )
-    result.save(args.out)
-    if args.quiet:
-        return
-    for note in result.notes:
-        _say(f"note: {note}")
-    print(
-        f"{args.out}: filled by {result.engine} ({result.runtime}) in {sum(result.timings.values()):.1f} s, "
-        f"known pixels changed: {result.changed_pixels:,} of {result.known_pixels:,}"
-    )
-
-
-def _batch(args: argparse.Namespace) -> None:
-    from faceinp.batch import run, worker
-
-    settings = worker.Settings(
-        out=args.out,
-        engine=args.engine,
-        options=dict(args.set or ()),
-        preset=args.preset or "",
-        from_alpha=args.mask_from_alpha,
-        seed=args.seed,
-        aligned=args.aligned,
-        blending=args.blend,
-        judge="" if args.judge == "none" else args.judge,
-        format=args.format,
-        threads=args.threads,
-    )
-    masks, workers = args.masks or "", args.workers
-    counted = run.run(args.source, settings, masks=masks, workers=workers, ray=args.ray, retry=args.retry)
-    if counted[worker.FAILED]:
-        _say(f"{counted[worker.FAILED]:,} photos failed; `{args.out}/manifest` says why")
-
-
-def _engines(args: argparse.Namespace) -> None:
-    engines = faceinp.list_engines()
-    rows = [("engine", "here", "needs", "about")]
-    for engine in engines:
-        needs = ", ".join((*engine.needs.packages, *(f"weights {name}" for name in engine.needs.weights)))
-        rows.append((engine.name, "ready" if engine.ready else "no", needs or "-", engine.about))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)))
-    for engine in engines:
-        if not engine.ready:
-            print(f"{engine.name} is not ready: {engine.missing}")
-
-
-def _doctor(_: argparse.Namespace) -> None:
-    from faceinp import doctor
-
-    broken = []
-    for finding in doctor.examine():
-        mark = {True: "ok", False: "BROKEN", None: "-"}[finding.works]
-        print(f"{mark:8}{finding.subject}: {finding.about}", flush=True)
-        broken += [finding.subject] if finding.works is False else []
-    if broken:
-        raise FaceinpError(f"Installed, and not working: {', '.join(broken)}. Mend these, or uninstall them.")
-
-
-def _masks(_: argparse.Namespace) -> None:
-    from faceinp import presets
-
-    width = max(map(len, presets.NAMES))
-    for name, about in presets.ABOUT.items():
-        print(f"{name.ljust(width)}  {about}")
-
-
-def _train(args: argparse.Namespace) -> None:
-    module_name, config_name, function, _ = TRAININGS[args.training]
-    module = importlib.import_module(module_name)
-    config = getattr(module, config_name)
-    given = {field.name: getattr(args, field.name) for field in dataclasses.fields(config)}
-    getattr(module, function)(config(**{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}))
-
-
-def _pack(args: argparse.Namespace) -> None:
-    from faceinp.train import pack
-
-    print(pack.pack(args.run_folder, args.out))
-
-
-def _verify(args: argparse.Namespace) -> None:
-    from faceinp import weights
-
-    problems = []
-    for name in weights.CATALOGUE:
-        try:
-            weights.verify(name)
-            print(f"{name}: as recorded")
-        except WeightsError as error:
-            problems.append(str(error))
-    if problems:
-        raise WeightsError("\n".join(problems))
-
-
-def _push(args: argparse.Namespace) -> None:
-    from faceinp import hub
-
-    print(hub.push(args.repository, private=args.private))
-
-
-def _pull(args: argparse.Namespace) -> None:
-    from faceinp import hub
-
-    for file in hub.pull(args.repository, args.out):
-        print(f"{file}: as recorded")
-
-
-def _build(args: argparse.Namespace) -> None:
-    from faceinp.train import build
-
-    built = build.build(
-        args.source,
-        args.out,
-        size=args.size,
-        split=args.split,
-        identity_from=args.identity_from,
-        smallest=args.smallest,
-        shard_megabytes=args.shard_megabytes,
-        say=_say,
-        progress=_Bar("photos"),
-    )
-    print(
-        f"{args.out}: {built.faces:,} faces in {built.shards} shards; left out: "
-        f"{built.unreadable:,} unreadable photos, {built.faceless:,} photos without a face, {built.small:,} small faces"
-    )
-
-
-def _identity(args: argparse.Namespace) -> None:
-    from faceinp import identity
-
-    first, second = args.photos
-    rate = args.false_match_rate
-    verdict = identity.compare(first, second, _judge(args), aligned=args.aligned, false_match_rate=rate)
-    for note in verdict.notes:
-        _say(f"note: {note}")
-    print(verdict)
-
-
-def _calibrate(args: argparse.Namespace) -> None:
-    from faceinp.evaluate import calibration
-
-    calibration.run(_judge(args), args.data, args.out, args.check, args.strangers, args.strangers_are)
-
-
-def _judge(args: argparse.Namespace) -> Any:
-    from faceinp import identity
-
-    return identity.load(
-        args.judge,
-        sidecar=args.sidecar,
-        calibration=getattr(args, "calibration", None),
-        progress=_Bar("fetching weights"),
-    )
-
-
-def _evaluate_identity(args: argparse.Namespace) -> None:
-    from faceinp.evaluate import identity
-
-    identity.run(args.data, args.out, args.judges, args.onnx, args.sidecar, seed=args.seed)
-
-
-def _quick(args: argparse.Namespace) -> None:
-    from faceinp.evaluate import quick
-
-    quick.run(data=args.data, out=args.out, engines=args.engines, pictures=args.pictures, seed=args.seed)
-
-
-def _evaluate_masks(args: argparse.Namespace) -> None:
-    from faceinp import identity
-    from faceinp.evaluate import masks
-
-    judges = [identity.load(name) for name in args.judges]
-    judges += [identity.load(file, sidecar=args.sidecar) for file in args.onnx]
-    masks.run(
-        data=args.data,
-        out=args.out,
-        engines=args.engines or masks.ENGINES,
-        masks=args.masks or masks.MASKS,
-        judges=judges,
-        pictures=args.pictures,
-        features=args.features,
-        seed=args.seed,
-    )
-
-
-def _frechet(args: argparse.Namespace) -> None:
-    from faceinp.evaluate import frechet
-
-    frechet.run(
-        data=args.data,
-        weights=args.weights,
-        out=args.out,
-        generator=args.generator,
-        samples=args.samples,
-        side=args.side,
-        seed=args.seed,
-    )
-
-
-def _landmarks(args: argparse.Namespace) -> None:
-    from faceinp.evaluate import landmarks
-
-    landmarks.run(data=args.data, out=args.out, weights=args.weights, pictures=args.pictures)
-
-
-# ---- what the shell takes ----
+def _fail(problem: str, code: int) -> int:
+    for line in problem.splitlines():
+        say(f"faceinp: {line}")
+    return code
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="faceinp", description="Fills in missing parts of faces.")
     parser.add_argument("--version", action="version", version=f"faceinp {faceinp.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _add_fill(_command(commands, "fill", _fill, "fill the hole in a face"))
-    _add_batch(_command(commands, "batch", _batch, "fill a folder of photos, or shards or tables of them"))
-    _command(commands, "engines", _engines, "which engines there are, and whether they run here")
-    _command(commands, "doctor", _doctor, "what is installed here, and whether it works, by running it")
+    _add_fill(_command(commands, "fill", run.fill, "fill the hole in a face"))
+    _add_batch(_command(commands, "batch", run.batch, "fill a folder of photos, or shards or tables of them"))
+    _command(commands, "engines", run.engines, "which engines there are, and whether they run here")
+    _command(commands, "doctor", run.doctor, "what is installed here, and whether it works, by running it")
     _add_identity(commands, calibrate=argv[:2] == ["identity", "calibrate"])
-    _command(commands, "masks", _masks, "which ready-made holes there are")
+    _command(commands, "masks", run.masks, "which ready-made holes there are")
     _add_train(_group(commands, "train", "train a network"), wanted="".join(argv[1:2]))
     _add_weights(_group(commands, "weights", "pack, check, upload and fetch trained weights"))
     _add_data(_group(commands, "data", "make training data"))
@@ -369,7 +130,7 @@ def _add_identity(commands: Any, *, calibrate: bool) -> None:
     about = "whether two photos show one person: a likeness score, not evidence of identity"
     if calibrate:
         group = _group(commands, "identity", about)
-        parser = _command(group, "calibrate", _calibrate, "measure what a judge's distances mean")
+        parser = _command(group, "calibrate", run.calibrate, "measure what a judge's distances mean")
         parser.add_argument(
             "--data", nargs="+", required=True, help="training shards with people: those held back are measured"
         )
@@ -380,7 +141,7 @@ def _add_identity(commands: Any, *, calibrate: bool) -> None:
             "-o", "--out", type=Path, required=True, metavar="FILE", help="the JSON to write; a plot goes beside it"
         )
     else:
-        parser = _command(commands, "identity", _identity, about)
+        parser = _command(commands, "identity", run.identity, about)
         parser.epilog = "`faceinp identity calibrate --help` tells how a judge is calibrated."
         parser.add_argument("photos", type=Path, nargs=2, metavar="PHOTO", help="the largest face of each is compared")
         parser.add_argument("--aligned", action="store_true", help="both photos are square, aligned face crops already")
@@ -394,7 +155,7 @@ def _add_identity(commands: Any, *, calibrate: bool) -> None:
 
 def _add_train(trainings: Any, *, wanted: str) -> None:
     for name, (module, config, _, about) in TRAININGS.items():
-        parser = _command(trainings, name, _train, about)
+        parser = _command(trainings, name, run.train, about)
         parser.set_defaults(training=name)
         if name == wanted:  # only then is torch worth its import
             _add_fields(parser, getattr(importlib.import_module(module), config))
@@ -425,20 +186,20 @@ def _add_fields(parser: argparse.ArgumentParser, config: Any) -> None:
 
 
 def _add_weights(commands: Any) -> None:
-    pack = _command(commands, "pack", _pack, "make weights to ship from a training run")
+    pack = _command(commands, "pack", run.pack, "make weights to ship from a training run")
     pack.add_argument("run_folder", type=Path, metavar="RUN", help="the --out folder of `faceinp train`")
     pack.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="the safetensors file to write")
-    _command(commands, "verify", _verify, "compare every file of weights with its recorded checksum")
-    push = _command(commands, "push", _push, "upload the weights and their model cards to a model hub")
+    _command(commands, "verify", run.verify, "compare every file of weights with its recorded checksum")
+    push = _command(commands, "push", run.push, "upload the weights and their model cards to a model hub")
     push.add_argument("--private", action="store_true", help="nobody else sees the repository that is made")
-    pull = _command(commands, "pull", _pull, "fetch weights that were pushed, and compare their checksums")
+    pull = _command(commands, "pull", run.pull, "fetch weights that were pushed, and compare their checksums")
     pull.add_argument("-o", "--out", type=Path, metavar="FOLDER", help="where to (default: the package's own folder)")
     for parser in (push, pull):
         parser.add_argument("repository", metavar="OWNER/NAME", help="the repository on the hub")
 
 
 def _add_data(commands: Any) -> None:
-    parser = _command(commands, "build", _build, "cut aligned faces out of photos into WebDataset shards")
+    parser = _command(commands, "build", run.build, "cut aligned faces out of photos into WebDataset shards")
     parser.add_argument("source", type=Path, metavar="SOURCE", help="the CelebA download, or any folder of photos")
     parser.add_argument("out", type=Path, metavar="OUT", help="a new folder for the shards")
     parser.add_argument("--size", type=int, default=256, help="side of the crops in pixels")
@@ -455,10 +216,10 @@ def _add_data(commands: Any) -> None:
 
 
 def _add_evaluate(commands: Any) -> None:
-    quick = _command(commands, "quick", _quick, "every engine on the papers' masks, in minutes")
+    quick = _command(commands, "quick", run.quick, "every engine on the papers' masks, in minutes")
     quick.add_argument("--engines", type=_names, metavar="A,B", help="only these (default: all that are ready)")
     quick.add_argument("--pictures", type=int, default=100, help="how many")
-    masks = _command(commands, "masks", _evaluate_masks, "engines on the second paper's masks: picture and person")
+    masks = _command(commands, "masks", run.evaluate_masks, "engines on the second paper's masks: picture and person")
     masks.add_argument("--engines", type=_names, metavar="A,B", help="default: landmark and the fast classical ones")
     masks.add_argument("--masks", type=_names, metavar="A,B", help="names of `faceinp masks` (default: the paper's)")
     masks.add_argument("--pictures", type=int, default=200, help="how many")
@@ -466,17 +227,19 @@ def _add_evaluate(commands: Any) -> None:
     masks.add_argument(
         "--features", type=Path, help="SqueezeNet 1.0 as safetensors, for Frechet distances (default: none)"
     )
-    frechet = _command(commands, "frechet", _frechet, "Frechet distance between the generator's faces and real ones")
+    frechet = _command(commands, "frechet", run.frechet, "Frechet distance between the generator's faces and real ones")
     frechet.add_argument(
         "--weights", type=Path, required=True, help="SqueezeNet 1.0 as safetensors: it sees the features"
     )
     frechet.add_argument("--generator", type=Path, help="packed DCGAN weights (default: the package's)")
     frechet.add_argument("--samples", type=int, default=5000, help="faces on either side")
     frechet.add_argument("--side", type=int, default=224, help="pictures are resized to it; smaller is faster")
-    landmarks = _command(commands, "landmarks", _landmarks, "error of the 68 landmarks, half of the face hidden or not")
+    landmarks = _command(
+        commands, "landmarks", run.landmarks, "error of the 68 landmarks, half of the face hidden or not"
+    )
     landmarks.add_argument("--weights", type=Path, help="packed weights of the predictor (default: the package's)")
     landmarks.add_argument("--pictures", type=int, help="how many (default: all)")
-    identity = _command(commands, "identity", _evaluate_identity, "how well judges tell people apart")
+    identity = _command(commands, "identity", run.evaluate_identity, "how well judges tell people apart")
     identity.add_argument("--judges", type=_names, metavar="A,B", help="default: bundled and dlib, where they run")
     for parser in (masks, identity):
         parser.add_argument("--onnx", type=Path, nargs="+", default=[], metavar="FILE", help="other face networks, too")
@@ -535,33 +298,3 @@ def _setting(text: str) -> tuple[str, Any]:
         return key, ast.literal_eval(value)
     except (ValueError, SyntaxError):
         return key, {"true": True, "false": False}.get(value.lower(), value)
-
-
-# ---- what the shell shows ----
-
-
-class _Bar:
-    """Progress on one line of a terminal; nothing where stderr is none."""
-
-    def __init__(self, about: str) -> None:
-        self.about = about
-        self.shown = ""
-
-    def __call__(self, done: int, total: int, preview: Any = None) -> None:
-        if not sys.stderr.isatty():
-            return
-        filled = 30 * done // max(total, 1)
-        line = f"{self.about} [{'#' * filled}{'.' * (30 - filled)}] {done:,}/{total:,}"
-        if line != self.shown:
-            self.shown = line
-            print(f"\r{line}\033[K", end="\r\033[K" if done >= total else "", file=sys.stderr, flush=True)
-
-
-def _say(text: str) -> None:
-    print(f"\r\033[K{text}" if sys.stderr.isatty() else text, file=sys.stderr)
-
-
-def _fail(problem: str, code: int) -> int:
-    for line in problem.splitlines():
-        _say(f"faceinp: {line}")
-    return code
