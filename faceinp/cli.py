@@ -188,6 +188,9 @@ def _add_fields(parser: argparse.ArgumentParser, config: Any) -> None:
 def _add_weights(commands: Any) -> None:
     pack = _command(commands, "pack", run.pack, "make weights to ship from a training run")
     pack.add_argument("run_folder", type=Path, metavar="RUN", help="the --out folder of `faceinp train`")
+    pack.add_argument(
+        "--coarse", type=Path, metavar="FILE", help="completion: packed small weights that become the coarse half"
+    )
     pack.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="the safetensors file to write")
     _command(commands, "verify", run.verify, "compare every file of weights with its recorded checksum")
     push = _command(commands, "push", run.push, "upload the weights and their model cards to a model hub")

@@ -125,7 +125,7 @@ def train(args: argparse.Namespace) -> None:
 def pack(args: argparse.Namespace) -> None:
     from faceinp.train import pack
 
-    print(pack.pack(args.run_folder, args.out))
+    print(pack.pack(args.run_folder, args.out, **({"coarse": args.coarse} if args.coarse else {})))
 
 
 def verify(args: argparse.Namespace) -> None:

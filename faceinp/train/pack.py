@@ -35,6 +35,8 @@ def pack(run: str | Path, out: str | Path, **options: Any) -> Path:
         chosen, averages = weights.read_tensors(best)
         tensors |= averages
         metadata |= {"step": chosen["step"]}
+    if "coarse" in options and network != "completion":
+        raise DataError(f"{checkpoint} holds a run of {network!r}, which has no coarse half. Leave --coarse out.")
     config = json.loads(metadata["config"])
     packed, settings = PACKERS[network](tensors, config, **options)
     about = {
@@ -82,7 +84,22 @@ def _completion(tensors: dict[str, Tensor], config: dict[str, Any], coarse: str 
         packed, config = _joined(packed, config, Path(coarse)), config | {"network": "coarse-to-fine"}
     packed |= {f"discriminator/{name}": value for name, value in weights.under(tensors, "discriminator/").items()}
     settings = {name: config[name] for name in ("network", "width", "landmarks", "mirror", "patch_width")}
-    return packed, settings | {"taught_by": ["bundled"] if config["identity"] or config.get("traits") else []}
+    return packed, settings | {"taught_by": sorted(_taught_by(config) | (_teachers(coarse) if coarse else set()))}
+
+
+def _taught_by(config: dict[str, Any]) -> set[str]:
+    """Judges that were in a loss of a run with these settings, or of the weights that it started from."""
+    own = {"bundled"} if config.get("identity") or config.get("traits") else set()
+    return own | (_teachers(config["init"]) if config.get("init") else set())
+
+
+def _teachers(file: str | Path) -> set[str]:
+    """Of packed weights or of a checkpoint; of a file that is gone, the one judge that losses can have."""
+    if not Path(file).is_file():
+        return {"bundled"}
+    metadata, _ = weights.read_tensors(file)
+    config = json.loads(metadata["config"])
+    return set(config["taught_by"]) if "taught_by" in config else _taught_by(config)
 
 
 def _joined(packed: dict[str, Tensor], config: dict[str, Any], coarse: Path) -> dict[str, Tensor]:
