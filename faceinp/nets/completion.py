@@ -138,7 +138,7 @@ class Small(nn.Module):
         skips = []
         for encoder, down in zip(self.encoders, self.downs, strict=True):
             x = encoder(x)
-            # Where the encoder saw a hole it has nothing of its own to hand over (LaFIn's gated skips): a guess, it has.
+            # Where the encoder saw a hole and no guess it has nothing to hand over (LaFIn's gated skips).
             skips.append(torch.cat([x if self.guess is not None else x * known, known], dim=1))
             x, known = down(x), functional.avg_pool2d(known, 2)
         x = self.middle(x)
@@ -173,8 +173,8 @@ def _doubled(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: objec
     """Weights of one ``Small`` as those of both; fine begins by taking the guess for the picture under the hole."""
     if f"{prefix}stem.weight" not in state:
         return
-    for name in [name for name in state if name.startswith(prefix)]:
-        value, name = state.pop(name), name.removeprefix(prefix)
+    for key in [key for key in state if key.startswith(prefix)]:
+        name, value = key.removeprefix(prefix), state.pop(key)
         state[f"{prefix}coarse.{name}"] = state[f"{prefix}fine.{name}"] = value
     of_picture = state[f"{prefix}fine.stem.weight"][:, :12].unflatten(1, (3, 4))
     state[f"{prefix}fine.guess.weight"] = of_picture.sum(dim=2)

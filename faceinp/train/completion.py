@@ -27,7 +27,7 @@ DEEPEST, SHOWN, VALIDATED = 5, 8, 96  # SqueezeNet's last fire for the losses; h
 class CompletionRun(loop.Run):
     """Settings of the completion network; see ``loop.Run`` for the rest."""
 
-    network: str = field(default="small", metadata={"help": "small or coarse-to-fine (processors, browsers) or large (the paper's)"})
+    network: str = field(default="small", metadata={"help": "small, coarse-to-fine (two of it) or large (the paper's)"})
     width: int = field(default=32, metadata={"help": "channels at the first depth; the paper's network has 64"})
     side: int = field(default=128, metadata={"help": "side of the pictures, a multiple of 32"})
     rate: float = field(default=5e-4, metadata={"help": "highest learning rate of the generator (Adam, cosine)"})
