@@ -21,6 +21,7 @@ from faceinp.nets.squeezenet import SqueezeNet
 from faceinp.train import data, holes, loop
 
 DEEPEST, SHOWN, VALIDATED = 5, 8, 96  # SqueezeNet's last fire for the losses; held-back faces shown and measured
+STRIDES = 8  # of that fire and of the judge's maps: as far as pictures are shifted
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class CompletionTask:
             context.update(terms["discriminator"], self.optimizers["discriminator"])
             discriminator.requires_grad_(False)
         with context.autocast():
-            weighted = self._plain(generated, composite, pictures, hole)
+            weighted = self._plain(generated, composite, pictures, hole, _shift((config.seed, step, rank)))
         if fooled:
             with context.autocast():
                 logits, features = discriminator(generated_part, *rest)
@@ -118,13 +119,14 @@ class CompletionTask:
         return {"loss": loss, **{name: value for name, (_, value) in weighted.items()}, **terms}
 
     def _plain(
-        self, generated: Tensor, composite: Tensor, pictures: Tensor, hole: Tensor
+        self, generated: Tensor, composite: Tensor, pictures: Tensor, hole: Tensor, shift: tuple[int, int] = (0, 0)
     ) -> dict[str, tuple[float, Tensor]]:
-        """The terms that need no opponent: name -> (weight, value)."""
+        """The terms that need no opponent: name -> (weight, value). shift: how far networks see both pictures rolled."""
         config = self.config
         terms = {"hole": (config.hole, losses.reconstruction(generated, pictures, hole).mean())}
         if config.squared:
             terms["squared"] = config.squared, losses.squared(generated, pictures, hole).mean()
+        composite, pictures = (x.roll(shift, dims=(2, 3)) for x in (composite, pictures))
         if self.seen is not None:
             seen = self.seen.to(pictures.device)
             features = seen.layers(composite, DEEPEST)
@@ -142,7 +144,7 @@ class CompletionTask:
             terms["identity"] = config.identity, losses.identity(vectors.float(), originals.float())
             terms["traits"] = config.traits, losses.perceptual(*losses.as_shares(features, targets))
         if config.variation:
-            terms["variation"] = config.variation, losses.variation(composite, hole)
+            terms["variation"] = config.variation, losses.variation(composite, hole.roll(shift, dims=(2, 3)))
         return terms
 
     def _guides(self, pictures: Tensor, hole: Tensor, points: Tensor) -> Tensor:
@@ -214,6 +216,14 @@ def looked_at(hole: Tensor, side: int, seed: tuple[int, ...]) -> Callable[[Tenso
     return lambda x: torch.stack(
         [one[:, top : top + side, left : left + side] for one, (top, left) in zip(x, corners, strict=True)]
     )
+
+
+def _shift(seed: tuple[int, ...]) -> tuple[int, int]:
+    """Rows and columns. Layers of strides look at every eighth pixel more than at others: were those always the same,
+    the generator would fill plain walls with a grid that pleases them.
+    """
+    down, right = np.random.default_rng((*seed, 8)).integers(0, STRIDES, size=2)
+    return int(down), int(right)
 
 
 def _jittered(points: Tensor, jitter: float, seed: tuple[int, ...]) -> Tensor:
