@@ -4,6 +4,7 @@ import argparse
 import ast
 import dataclasses
 import importlib
+import re
 import sys
 import typing
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command in ``argv`` (the shell's, when None) and return its exit code."""
     argv = sys.argv[1:] if argv is None else list(argv)
     try:
-        args = _parser(argv).parse_args(argv)
+        args = _parser(argv).parse_args(_joined(argv))
         args.run(args)
     except FaceinpError as error:
         return _fail(str(error), error.exit_code)
@@ -47,6 +48,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("stopped", 130)
     return 0
+
+
+def _joined(argv: Sequence[str]) -> list[str]:
+    """``--box -5,0,90,90`` as ``--box=-5,0,90,90``: argparse takes what begins with a dash for a flag."""
+    joined: list[str] = []
+    for word in argv:
+        if joined and joined[-1] in ("--box", "--points") and re.match(r"-[\d.]", word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _fail(problem: str, code: int) -> int:
@@ -87,6 +99,13 @@ def _add_fill(parser: argparse.ArgumentParser) -> None:
         "--face", type=int, metavar="N", help="which face, 1 being the largest (default: the one under the mask)"
     )
     where.add_argument("--box", type=_box, metavar="X,Y,W,H", help="where the face is, in pixels, when it is not found")
+    where.add_argument(
+        "--points",
+        type=_points,
+        metavar="X,Y,...",
+        help="left eye, right eye, nose, left and right mouth corner, in pixels, as seen on an upright face: "
+        "of one that is turned, upside down or partly out of the photo",
+    )
     parser.add_argument("--seed", type=int, default=0, help="all randomness comes from it")
     parser.add_argument(
         "--mask-hole", choices=("auto", "white", "black"), default="auto", help="the mask's colour of the hole"
@@ -280,10 +299,22 @@ class _Defaults(argparse.HelpFormatter):
 
 
 def _box(text: str) -> tuple[float, ...]:
-    box = tuple(float(number) for number in text.split(","))
-    if len(box) != 4:
-        raise argparse.ArgumentTypeError(f"{text!r} is not X,Y,W,H")
-    return box
+    return _numbers(text, 4, "X,Y,W,H: four numbers with commas between them")
+
+
+def _points(text: str) -> tuple[tuple[float, float], ...]:
+    numbers = _numbers(text, 10, "X,Y,X,Y,X,Y,X,Y,X,Y: five points, ten numbers with commas between them")
+    return tuple(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def _numbers(text: str, count: int, form: str) -> tuple[float, ...]:
+    try:
+        numbers = tuple(float(number) for number in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) != count:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {form}")
+    return numbers
 
 
 def _names(text: str) -> tuple[str, ...]:
