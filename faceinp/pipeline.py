@@ -80,7 +80,7 @@ def fill(
     engine: str | Engine = "landmark",
     seed: int = 0,
     aligned: bool = False,
-    face: int | None = None,
+    face: int | Face | None = None,
     box: Box | None = None,
     points: Any = None,
     mask_hole: Polarity = "auto",
@@ -93,10 +93,11 @@ def fill(
 
     photo, mask: path, bytes, PIL.Image or array, see ``photo.read`` and ``masks.read``. engine: a name of
     ``list_engines()``, made with ``options``, or one from ``load_engine``. aligned: the photo is a square face crop
-    already. face: which of several faces, 1 being the largest; else the one under the mask. box: (x, y, w, h) around
-    the face, in pixels, where none is found. points: (5, 2), left eye, right eye, nose, left and right mouth corner in
-    pixels, as seen on an upright face, of one that is turned, upside down or partly out of the photo. Of aligned, face,
-    box and points one is given at most. mask_hole: "white", "black" or "auto". blending: "poisson" or "composite".
+    already. face: which of several faces, 1 being the largest, or one of ``find_faces``; else the one under the mask.
+    box: (x, y, w, h) around the face, in pixels, where none is found. points: (5, 2), left eye, right eye, nose, left
+    and right mouth corner in pixels, as seen on an upright face, of one that is turned, upside down or partly out of
+    the photo. Of aligned, face, box and points one is given at most. mask_hole: "white", "black" or "auto". blending:
+    "poisson" or "composite".
     landmarks: (68, 2) in photo pixels, in dlib's order, for an engine that is led by them; ``Result.landmarks`` of an
     earlier fill, moved, changes expression and pose. progress: called now and then; when it raises
     ``Cancelled``, latent engines give their best so far, others stop.
@@ -112,7 +113,7 @@ def fill(
 
 
 def fill_many(
-    jobs: Iterable[tuple[Any, Any]],
+    jobs: Iterable[tuple[Any, Any] | tuple[Any, Any, Place]],
     *,
     engine: str | Engine = "landmark",
     seed: int = 0,
@@ -123,17 +124,18 @@ def fill_many(
 ) -> list[Result | FaceinpError]:
     """Fill several photos as ``fill`` does, their faces through the engine together: one result for each job.
 
-    jobs: (photo, mask), each as for ``fill``; the other arguments are ``fill``'s, too. What one photo raises stands in
-    its place, and the others go on. timings["fill"] is a photo's share of its batch.
+    jobs: (photo, mask), each as for ``fill``, or (photo, mask, place), where the face of this one is; the other
+    arguments are ``fill``'s, too. What one photo raises stands in its place, and the others go on. timings["fill"] is
+    a photo's share of its batch.
     Raises what concerns all of them: EngineError, WeightsError, MissingPackageError.
     """
     engine = _engine(engine, blending, options)
     done: list[Result | FaceinpError | None] = []
     waiting: dict[int, list[tuple[int, _Prepared]]] = {}
-    for number, (photo, mask) in enumerate(jobs):
+    for number, (photo, mask, *place) in enumerate(jobs):
         done.append(None)
         try:
-            prepared = _prepare(photo, mask, engine, Place(aligned), mask_hole)
+            prepared = _prepare(photo, mask, engine, *(place or [Place(aligned)]), mask_hole)
         except FaceinpError as error:
             done[number] = error
             continue

@@ -22,12 +22,13 @@ _ALIKE = 0.2  # share that a found face and a box have in common, of both togeth
 class Place:
     """Where the face is; of the four one at most, else it is looked for.
 
-    aligned: the photo is a square face crop. face: number of the face, 1 being the largest. box: x, y, width, height
-    around it, in photo pixels. points: (5, 2), its points as in ``Face``, in photo pixels; anything NumPy takes.
+    aligned: the photo is a square face crop. face: number of the face, 1 being the largest, or one that was found
+    before. box: x, y, width, height around it, in photo pixels. points: (5, 2), its points as in ``Face``, in photo
+    pixels; anything NumPy takes.
     """
 
     aligned: bool = False
-    face: int | None = None
+    face: int | Face | None = None
     box: Box | None = None
     points: Any = None
 
@@ -47,6 +48,8 @@ def locate(pixels: Pixels, hole: Hole | None, place: Place) -> tuple[Face, tuple
         return face_from_points(pixels, place.points), ()
     if place.box is not None:
         return face_from_box(pixels, place.box, hole), ()
+    if isinstance(place.face, Face):
+        return place.face, ()
     found = faces.find_faces(pixels, hole)
     return faces.choose(found, hole, place.face), found
 

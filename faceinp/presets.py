@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from faceinp import faces, worn
 from faceinp.errors import MaskError
+from faceinp.faces import Face
 from faceinp.masks import LARGEST_SHARE, Mask
 from faceinp.photo import Photo
 from faceinp.placing import Box, Place, locate
@@ -288,7 +289,7 @@ def for_photo(
     photo: Photo,
     *,
     aligned: bool = False,
-    face: int | None = None,
+    face: int | Face | None = None,
     box: Box | None = None,
     points: Any = None,
     seed: int = 0,
