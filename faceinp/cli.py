@@ -293,7 +293,8 @@ class _Defaults(argparse.HelpFormatter):
     """Shows the default of each flag that has one."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
-        if action.required or action.nargs == 0 or action.default in (None, "", (), argparse.SUPPRESS):
+        told = "(default" in (action.help or "") or action.required or action.nargs == 0
+        if told or action.default in (None, "", (), argparse.SUPPRESS):
             return action.help or ""
         return f"{action.help} (default: %(default)s)"
 

@@ -132,10 +132,11 @@ def fill_many(
     engine = _engine(engine, blending, options)
     done: list[Result | FaceinpError | None] = []
     waiting: dict[int, list[tuple[int, _Prepared]]] = {}
-    for number, (photo, mask, *place) in enumerate(jobs):
+    for number, job in enumerate(jobs):
         done.append(None)
+        place = job[2] if len(job) == 3 else Place(aligned)
         try:
-            prepared = _prepare(photo, mask, engine, *(place or [Place(aligned)]), mask_hole)
+            prepared = _prepare(job[0], job[1], engine, place, mask_hole)
         except FaceinpError as error:
             done[number] = error
             continue

@@ -15,6 +15,7 @@ from faceinp.faces import Face, Hole, Pixels
 Box = tuple[float, float, float, float]
 
 _FIVE = "Give left eye, right eye, nose, left and right corner of the mouth, in pixels, as seen on an upright face"
+_PLAIN = 0.5  # share of a hole within the box of a large face, from which on that face is the one meant
 _ALIKE = 0.2  # share that a found face and a box have in common, of both together, at least
 
 
@@ -39,7 +40,7 @@ class Place:
 
 
 def locate(pixels: Pixels, hole: Hole | None, place: Place) -> tuple[Face, tuple[Face, ...]]:
-    """The face of a photo that is not aligned, and all that were found on the way; none where it was given by hand.
+    """The face of a photo that is not aligned, and those that were found on the way; none where it was given by hand.
 
     pixels: uint8 (H, W, 3). hole: bool (H, W), which chooses where nothing else does; None: the largest face.
     Raises NoFaceError when there is none, or what was given is none.
@@ -50,6 +51,10 @@ def locate(pixels: Pixels, hole: Hole | None, place: Place) -> tuple[Face, tuple
         return face_from_box(pixels, place.box, hole), ()
     if isinstance(place.face, Face):
         return place.face, ()
+    if place.face is None:  # nobody counts them: where a large face is plainly meant, small ones need not be found
+        found = faces.find_large_faces(pixels)
+        if any(hole is None or faces.share_within(face.box, hole) >= _PLAIN for face in found):
+            return faces.choose(found, hole), found
     found = faces.find_faces(pixels, hole)
     return faces.choose(found, hole, place.face), found
 

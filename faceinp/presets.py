@@ -47,6 +47,7 @@ ABOUT = {
 NAMES = tuple(ABOUT)
 OF_FACES = (*map(str, range(7, 13)), "eyes", "lower-face", "glasses", "protective-mask")  # these need the points
 
+_RANDOM = r"random-([1-9]\d?)"
 _WORKING = 1024  # pixels, the largest side at which a preset for a photo is made
 # The 68 points of an average face in an aligned crop, shares of its side: medians of 7,307 faces, made symmetric.
 # Jaw, brows, nose, eyes, mouth; right halves are the left ones' mirror images.
@@ -72,16 +73,21 @@ def listed() -> dict[str, str]:
     return dict(ABOUT)
 
 
+def check_name(name: str) -> None:
+    """Raise MaskError unless ``name`` is a preset's, as ``make`` takes it."""
+    if name not in ABOUT and not re.fullmatch(_RANDOM, name):
+        raise MaskError(f"There is no preset {name!r}. Choose one of: {', '.join(NAMES)}.")
+
+
 def make(name: str, shape: Shape, *, points: Points | None = None, seed: int = 0) -> Bools:
     """The preset ``name``, bool (H, W).
 
     name: one of NAMES, or "random-N" for any per cent N from 1 to 99. points: (68, 2), for those OF_FACES, whose
     ``shape`` must be square. Raises MaskError for an unknown name and for points that are missing or not sound.
     """
-    if share := re.fullmatch(r"random-([1-9]\d?)", name):
+    check_name(name)
+    if share := re.fullmatch(_RANDOM, name):
         return random_pixels(shape, int(share[1]) / 100, seed)
-    if name not in ABOUT:
-        raise MaskError(f"There is no preset {name!r}. Choose one of: {', '.join(NAMES)}.")
     if name == "centre":
         return centre(shape)
     if name == "blocks":

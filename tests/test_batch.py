@@ -19,7 +19,7 @@ from PIL import Image
 from faceinp.batch import sources, worker
 from faceinp.batch.run import run
 from faceinp.cli import main
-from faceinp.errors import DataError
+from faceinp.errors import DataError, EngineError, MaskError
 
 FACE = np.asarray(Image.fromarray(skimage.data.astronaut()).crop((145, 35, 305, 195)).resize((96, 96)))
 HOLE = np.zeros((96, 96), np.uint8)
@@ -93,6 +93,70 @@ def test_a_second_run_does_only_what_is_missing(folder: Path) -> None:
     assert run(*where, masks=masks, say=quiet) == {"filled": 1, "failed": 0}
     assert run(*where, masks=masks, retry=True, say=quiet) == {"filled": 1, "failed": 1}  # alone.png has a mask now
     assert all(file.stat().st_mtime_ns == then for file, then in before.items())
+
+
+def test_no_result_takes_the_place_of_another(tmp_path: Path) -> None:
+    """Names that differ in nothing but their suffix, and shards of one name in two folders."""
+    for folder in ("in/a", "in/b", "masks/c"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "masks" / "c" / "one.png").write_bytes(encoded(HOLE))
+    (tmp_path / "in" / "c").mkdir()
+    for number, name in enumerate(("one.png", "one.bmp", "two.png")):
+        (tmp_path / "in" / "c" / name).write_bytes(encoded(photo(number), name[-3:].upper()))
+    (tmp_path / "masks" / "c" / "two.png").write_bytes(encoded(HOLE))
+    for number, folder in enumerate("ab", 5):
+        with tarfile.open(tmp_path / "in" / folder / "x.tar", "w") as tar:
+            for name, content in (("k.png", encoded(photo(number))), ("k.mask.png", encoded(HOLE))):
+                entry = tarfile.TarInfo(name)
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
+    where = str(tmp_path / "in"), settings(tmp_path / "out")
+    masks = str(tmp_path / "masks")
+    assert run(*where, masks=masks, say=quiet) == {"filled": 5, "failed": 0}
+    results = {"c/one.png.png": 0, "c/one.bmp.png": 1, "c/two.png": 2, "a/x/k.png": 5, "b/x/k.png": 6}
+    assert {line["result"] for line in manifest(tmp_path / "out").values()} == results.keys()
+    for name, number in results.items():
+        assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / name))[0], photo(number)[0]), name
+    assert run(*where, masks=masks, say=quiet) == {"filled": 0, "failed": 0}
+
+
+def test_what_concerns_all_photos_is_said_before_any(folder: Path) -> None:
+    source, masks = str(folder / "in"), str(folder / "masks")
+    for out in ("in", "in/filled"):
+        with pytest.raises(DataError, match=r"lies in .*beside it"):
+            run(source, settings(folder / out), masks=masks, say=quiet)
+    with pytest.raises(DataError, match="lies in"):
+        run(f"{source}/alone.png", settings(folder / "in"), masks=masks, say=quiet)
+    (folder / "empty").mkdir()
+    with pytest.raises(DataError, match="holds no masks"):
+        run(source, settings(folder / "out"), masks=str(folder / "empty"), say=quiet)
+    with pytest.raises(MaskError, match=r"no preset 'hat'\. Choose one of"):
+        run(source, settings(folder / "out", preset="hat"), say=quiet)
+    for workers in (1, 2):
+        with pytest.raises(EngineError, match="magic"):
+            run(source, settings(folder / "out", engine="magic"), masks=masks, workers=workers, say=quiet)
+    assert not (folder / "out").exists()
+
+
+def test_the_manifest_tells_the_seconds_of_every_step(folder: Path) -> None:
+    masks = str(folder / "masks")
+    run(str(folder / "in"), settings(folder / "out", judge="bundled"), masks=masks, say=quiet)
+    for line in manifest(folder / "out").values():
+        if line["outcome"] == "filled":
+            assert line["seconds"].keys() == {"fetch", "read", "align", "fill", "blend", "encode", "judge", "put"}
+            assert all(seconds >= 0 for seconds in line["seconds"].values()) and line["seconds"]["judge"] > 0
+
+
+def test_a_preset_in_a_batch_is_the_preset_of_a_fill(tmp_path: Path) -> None:
+    import faceinp
+
+    whole = skimage.data.astronaut()
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "one.png").write_bytes(encoded(whole))
+    assert run(str(tmp_path / "in"), settings(tmp_path / "out", preset="eyes", aligned=False), say=quiet)["filled"] == 1
+    mask = faceinp.make_preset("eyes", faceinp.read_photo(whole))
+    expected = faceinp.fill(whole, mask, engine="telea").image
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / "one.png")), expected)
 
 
 def test_shards_and_tables_hold_photos_beside_their_masks(tmp_path: Path) -> None:

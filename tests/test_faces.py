@@ -92,6 +92,15 @@ def test_of_two_the_one_under_the_mask_is_chosen():
             faces.choose(found, hole, index=index)
 
 
+def test_large_faces_are_found_alike_and_small_ones_left_out(astronaut):
+    (face,) = faces.find_large_faces(ASTRONAUT)
+    shift = faces.quad(face) - faces.quad(astronaut[0])
+    assert np.linalg.norm(shift, axis=1).max() < 8  # the crop's side is 164
+    small = cv2.resize(ASTRONAUT, (128, 128), interpolation=cv2.INTER_AREA)  # its face is 22 wide
+    far = np.pad(small, ((0, 384), (0, 1152), (0, 0)), mode="edge")
+    assert len(faces.find_faces(far)) == 1 and faces.find_large_faces(far) == ()
+
+
 def test_no_face_says_what_to_do():
     assert faces.find_faces(np.full((200, 300, 3), 90, np.uint8)) == ()
     with pytest.raises(NoFaceError, match=r"--box.*--points.*--aligned"):

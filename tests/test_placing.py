@@ -125,3 +125,17 @@ def test_a_preset_takes_the_points_as_well(astronaut):
     all_points = presets.average_points(1) @ (faces.quad(astronaut[0])[[3, 1]] - faces.quad(astronaut[0])[0])
     all_points += faces.quad(astronaut[0])[0]
     assert "average face" not in presets.for_photo("eyes", photo, points=all_points).about
+
+
+def test_a_small_face_under_the_hole_is_meant_though_a_large_one_is_plain():
+    small = cv2.resize(ASTRONAUT, (128, 128), interpolation=cv2.INTER_AREA)
+    pair = np.hstack([ASTRONAUT, np.pad(small, ((0, 384), (0, 640), (0, 0)), mode="edge")])
+    on_small, on_large = (np.zeros((512, 1280), bool) for _ in range(2))
+    on_small[22:30, 562:574] = True
+    on_large[90:115, 202:252] = True
+    for hole, width, least in ((on_small, 22, 2), (on_large, 87, 1)):
+        face, found = placing.locate(pair, hole, placing.Place())
+        assert face.box[2] == pytest.approx(width, rel=0.2) and len(found) == least
+    assert placing.locate(pair, on_large, placing.Place(face=2))[0].box[2] == pytest.approx(22, rel=0.2)
+    known = faces.find_faces(pair)[1]
+    assert placing.locate(pair, on_large, placing.Place(face=known))[0] is known

@@ -5,7 +5,6 @@ once, and a line of the manifest for each, whatever becomes of it.
 import dataclasses
 import hashlib
 import json
-import posixpath
 import tarfile
 import time
 import uuid
@@ -135,7 +134,7 @@ class Worker:
 
     def _kept(self, ready: "_Ready", result: Result) -> dict[str, Any]:
         item, watch = ready.item, ready.watch
-        name = f"{posixpath.splitext(item.name)[0]}.{self.settings.format}"
+        name = f"{item.stem}.{self.settings.format}"
         watch.add(result.timings)
         with watch("encode"):
             data = result.encode(self.settings.format)
