@@ -68,7 +68,11 @@ def _fail(problem: str, code: int) -> int:
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="faceinp", description="Fills in missing parts of faces.")
+    parser = argparse.ArgumentParser(
+        prog="faceinp",
+        description="Fills in missing parts of faces.",
+        epilog="To begin with: faceinp fill photo.jpg --preset eyes -o out.png",
+    )
     parser.add_argument("--version", action="version", version=f"faceinp {faceinp.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_fill(_command(commands, "fill", run.fill, "fill the hole in a face"))
@@ -113,7 +117,7 @@ def _add_fill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--blend", choices=("poisson", "composite"), default="poisson", help="how the filling joins the photo"
     )
-    parser.add_argument("--fast", action="store_true", help="the engine's quick setting")
+    parser.add_argument("--fast", action="store_true", help="the quick setting of an engine that searches")
     parser.add_argument("--iterations", type=int, metavar="N", help="steps of an engine that searches")
     parser.add_argument(
         "--mode", choices=("robust", "faithful"), help="of the structural engine: our variant, or the paper's letter"
