@@ -80,7 +80,8 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     _command(commands, "engines", run.engines, "which engines there are, and whether they run here")
     _command(commands, "doctor", run.doctor, "what is installed here, and whether it works, by running it")
     _add_identity(commands, calibrate=argv[:2] == ["identity", "calibrate"])
-    _command(commands, "masks", run.masks, "which ready-made holes there are")
+    masks = _command(commands, "masks", run.masks, "which ready-made holes there are")
+    masks.epilog = "In their descriptions the picture is the aligned crop around the face, as an engine sees it."
     _add_train(_group(commands, "train", "train a network"), wanted="".join(argv[1:2]))
     _add_weights(_group(commands, "weights", "pack, check, upload and fetch trained weights"))
     _add_data(_group(commands, "data", "make training data"))
