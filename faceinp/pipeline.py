@@ -229,7 +229,10 @@ def _cut(photo: Photo, mask: Mask, engine: Engine, place: Place) -> tuple[Face |
         crop = faces.align(photo.pixels, mask.hole, quad, _side(engine, native))
         notes = list(_notes(face, found, mask.hole, place))
     if not crop.hole.any():
-        raise MaskError("The hole does not touch the face. Draw over it, or choose another one with --face (face=).")
+        raise MaskError(
+            "The hole does not touch the face. Draw over it, or say which face with --face, --box or --points (face=, "
+            "box=, points=)."
+        )
     if crop.hole.all():
         raise MaskError("The hole covers the whole face: an engine needs known pixels to go by. Draw a smaller one.")
     if native > SOFT * crop.size:

@@ -189,6 +189,26 @@ def test_shards_and_tables_hold_photos_beside_their_masks(tmp_path: Path) -> Non
     assert counted["failed"] == 1 and counted["filled"] >= 1  # what came before the damage is kept
 
 
+def test_a_table_may_say_where_the_faces_are(tmp_path: Path) -> None:
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    astronaut = skimage.data.astronaut()
+    points = [[205.0, 102.0], [247.0, 104.0], [225.0, 129.0], [202.0, 139.0], [245.0, 142.0]]
+    hole = np.zeros((512, 512), np.uint8)
+    hole[90:117, 195:215] = 255
+    columns = {
+        "image": [encoded(np.ascontiguousarray(astronaut[::-1, ::-1])), encoded(astronaut), encoded(astronaut)],
+        "mask": [encoded(np.ascontiguousarray(hole[::-1, ::-1])), encoded(hole), encoded(hole)],
+        "points": [[[512 - x, 512 - y] for x, y in points], None, points[:3]],
+        "box": [None, [181.0, 62.0, 87.0, 110.0], None],
+        "name": ["upside-down", "boxed", "three"],
+    }
+    parquet.write_table(pyarrow.table(columns), tmp_path / "in.parquet")
+    assert run(str(tmp_path / "in.parquet"), settings(tmp_path / "out", aligned=False), say=quiet)["filled"] == 2
+    assert "five" in manifest(tmp_path / "out")["in/three"]["error"]
+    turned = np.asarray(Image.open(tmp_path / "out" / "in" / "upside-down.png"))[::-1, ::-1]
+    assert np.array_equal(turned[hole == 0], astronaut[hole == 0]) and (turned != astronaut).any()
+
+
 def test_other_places_are_urls(folder: Path) -> None:
     memory = fsspec.filesystem("memory")
     memory.put(str(folder / "in"), "/in", recursive=True)

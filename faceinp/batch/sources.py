@@ -22,7 +22,8 @@ MASK = "mask"  # in a shard, KEY.mask.png is the mask of KEY.jpg
 @dataclass(frozen=True)
 class Item:
     """One photo. name: its path within the source, or within its shard or table. stem: of its result, which is this and
-    a suffix. photo, mask: encoded bytes. problem: why it could not be fetched; empty where it could.
+    a suffix. photo, mask: encoded bytes. problem: why it could not be fetched; empty where it could. box, points: where
+    the face is, as for ``faceinp.fill``, where the source says so.
     """
 
     name: str
@@ -30,6 +31,8 @@ class Item:
     photo: bytes
     mask: bytes | None
     problem: str = ""
+    box: Any = None
+    points: Any = None
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,10 @@ def _row_groups(url: str) -> int:
 
 
 def _from_table(url: str, under: str, group: int, done: frozenset[str]) -> Iterator[Item]:
-    """Rows with ``image``, and ``mask`` and ``name`` where there are such columns; images as bytes, or as {"bytes"}."""
+    """Rows with ``image``, and ``mask``, ``name``, ``box`` and ``points`` where there are such columns.
+
+    Images are bytes, or {"bytes"}.
+    """
     from pyarrow import parquet
 
     files, path = opened(url)
@@ -174,7 +180,8 @@ def _from_table(url: str, under: str, group: int, done: frozenset[str]) -> Itera
         name = f"{under}/{row.get('name') or f'{group:05}-{number:06}'}"
         if name not in done:
             stem = _stem(name) if name.lower().endswith(PICTURES) else name
-            yield Item(name, stem, _bytes(row["image"]), _bytes(row["mask"]) if row.get("mask") else None)
+            mask = _bytes(row["mask"]) if row.get("mask") else None
+            yield Item(name, stem, _bytes(row["image"]), mask, box=row.get("box"), points=row.get("points"))
 
 
 def _bytes(cell: Any) -> bytes:

@@ -93,7 +93,7 @@ class Worker:
         watch.seconds["fetch"] = fetched
         if item.problem:
             raise PhotoError(item.problem)
-        place = Place(settings.aligned)
+        place = Place(settings.aligned, box=item.box, points=item.points)
         with watch("read"):
             opened = photo.read(item.photo)
             if settings.from_alpha:
