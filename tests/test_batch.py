@@ -86,7 +86,9 @@ def test_a_second_run_does_only_what_is_missing(folder: Path) -> None:
     masks = str(folder / "masks")
     run(*where, masks=masks, say=quiet)
     before = {file: file.stat().st_mtime_ns for file in (folder / "out").rglob("*.png")}
-    assert run(*where, masks=masks, say=quiet) == {"filled": 0, "failed": 0}
+    said: list[str] = []
+    assert run(*where, masks=masks, say=said.append) == {"filled": 0, "failed": 0}
+    assert said[0].startswith("7 photos are done already, 2 of them failed (--retry")
     (folder / "in" / "new.png").write_bytes(encoded(photo(9)))
     (folder / "masks" / "new.png").write_bytes(encoded(HOLE))
     (folder / "masks" / "alone.png").write_bytes(encoded(HOLE))
@@ -130,6 +132,8 @@ def test_what_concerns_all_photos_is_said_before_any(folder: Path) -> None:
     (folder / "empty").mkdir()
     with pytest.raises(DataError, match="holds no masks"):
         run(source, settings(folder / "out"), masks=str(folder / "empty"), say=quiet)
+    with pytest.raises(DataError, match="Nothing says where the holes"):
+        run(source, settings(folder / "out"), say=quiet)
     with pytest.raises(MaskError, match=r"no preset 'hat'\. Choose one of"):
         run(source, settings(folder / "out", preset="hat"), say=quiet)
     for workers in (1, 2):

@@ -43,9 +43,11 @@ def run(
     before = {line["name"]: line["outcome"] for line in Target(settings.out).lines()}
     done = frozenset(name for name, outcome in before.items() if outcome == FILLED or not retry)
     if done:
-        say(f"{len(done):,} photos are done already; `{settings.out}/manifest` lists them")
+        failed = sum(before[name] == FAILED for name in done)
+        again = f", {failed:,} of them failed (--retry tries these again)" if failed else ""
+        say(f"{len(done):,} photos are done already{again}; `{settings.out}/manifest` lists them")
     settings = settings if settings.threads or ray else replace(settings, threads=max(1, _cores() // max(1, workers)))
-    todo = parts(source, masks, done)
+    todo = parts(source, masks, done, need_masks=not settings.preset and not settings.from_alpha)
     if ray:
         from faceinp.batch.cluster import on_ray
 

@@ -97,11 +97,13 @@ def check_apart(source: str, out: str) -> None:
         raise DataError(f"{out} lies in {source}: results would mix with the photos. Give a folder beside it.")
 
 
-def parts(source: str, masks: str = "", done: frozenset[str] = frozenset()) -> Iterator[Part]:
+def parts(
+    source: str, masks: str = "", done: frozenset[str] = frozenset(), *, need_masks: bool = False
+) -> Iterator[Part]:
     """What there is to do in ``source``, a folder, a shard or a table, less the files whose names are in ``done``.
 
-    masks: folder with a mask for each photo, of the same path but for the suffix. Raises DataError when nothing is
-    there.
+    masks: folder with a mask for each photo, of the same path but for the suffix. need_masks: nothing else says where
+    the holes are. Raises DataError when no photos are there, or no masks for them.
     """
     files, root = opened(source)
     found = files.find(root) if files.isdir(root) else [root] if files.exists(root) else []
@@ -110,6 +112,8 @@ def parts(source: str, masks: str = "", done: frozenset[str] = frozenset()) -> I
     photos = [posixpath.relpath(path, base) for path in found if path.lower().endswith(PICTURES)]
     if not bundles and not photos:
         raise DataError(f"{source} holds no photos. Give a folder of photos, or of .tar or .parquet files.")
+    if photos and need_masks and not masks:
+        raise DataError(f"Nothing says where the holes of the photos in {source} are. Give --masks, or --preset NAME.")
     there = _by_stem(masks) if masks else {}
     if masks and not there:
         raise DataError(f"{masks} holds no masks. Give a folder of pictures that are named like the photos.")
