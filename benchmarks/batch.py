@@ -2,11 +2,13 @@
 
     python -m benchmarks.batch make photos500 [--photos 500] [--faces 'shards/*.tar']
     python -m benchmarks.batch run photos500 [--workers 1 2] [--engine landmark] [--judge none] [--rounds 1]
+    python -m benchmarks.batch processor photos500 [--engine landmark] [--judge none]
     python -m benchmarks.batch memory photos500 [--photos 2000]
 
 ``make`` writes JPEG photos of 1 to 4 megapixels, each with one face, and a mask over a part of it. The faces are the
 DCGAN's own and scikit-image's astronaut, or those of WebDataset shards. ``run`` prints tables for docs/batch.md;
-``memory`` fills as many photos as it is told, the same ones again and again, and prints what a worker holds meanwhile.
+``processor`` tells the time that each step takes of a core, which other work on the machine changes little; ``memory``
+fills as many photos as it is told, the same ones again and again, and prints what a worker holds meanwhile.
 """
 
 import argparse
@@ -188,6 +190,27 @@ def seconds_of(done: Run) -> Counter[str]:
     return summed
 
 
+def processor(folder: Path, engine: str, judge: str) -> None:
+    from faceinp.batch.sources import parts
+    from faceinp.batch.worker import Settings, Worker
+
+    time.perf_counter = time.process_time  # every clock of the road is the process's own
+    with tempfile.TemporaryDirectory() as out:
+        worker = Worker(Settings(out, engine=engine, judge="" if judge == "none" else judge, threads=1))
+        first, *rest = parts(str(folder / "photos"), str(folder / "masks"))
+        worker(first)  # what is loaded at first use does not count
+        started = time.process_time()
+        lines = [line for part in rest for line in worker(part)]
+        whole = time.process_time() - started
+    steps: Counter[str] = Counter()
+    for line in lines:
+        steps.update(line.get("seconds", {}))
+    each = {step: 1000 * steps[step] / len(lines) for step in STEPS}
+    print(f"{len(lines)} photos, {1000 * whole / len(lines):.0f} ms of one core a photo:")
+    print(", ".join(f"{step} {ms:.0f}" for step, ms in each.items()), end="")
+    print(f", between {1000 * whole / len(lines) - sum(each.values()):.0f}")
+
+
 def memory(folder: Path, photos: int, engine: str, judge: str) -> None:
     with tempfile.TemporaryDirectory() as place:
         again = Path(place)
@@ -210,7 +233,7 @@ def memory(folder: Path, photos: int, engine: str, judge: str) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["make", "run", "memory"])
+    parser.add_argument("what", choices=["make", "run", "processor", "memory"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--photos", type=int, help="of make: 500; of memory: 2000")
     parser.add_argument("--faces", nargs="+", default=[], metavar="SHARDS", help="of make: WebDataset tars of faces")
@@ -223,5 +246,7 @@ if __name__ == "__main__":
         make(given.folder, given.photos or 500, given.faces)
     elif given.what == "run":
         run(given.folder, given.workers, given.engine, given.judge, given.rounds)
+    elif given.what == "processor":
+        processor(given.folder, given.engine, given.judge)
     else:
         memory(given.folder, given.photos or 2000, given.engine, given.judge)
