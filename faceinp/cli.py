@@ -4,6 +4,7 @@ import argparse
 import ast
 import dataclasses
 import importlib
+import re
 import sys
 import typing
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command in ``argv`` (the shell's, when None) and return its exit code."""
     argv = sys.argv[1:] if argv is None else list(argv)
     try:
-        args = _parser(argv).parse_args(argv)
+        args = _parser(argv).parse_args(_joined(argv))
         args.run(args)
     except FaceinpError as error:
         return _fail(str(error), error.exit_code)
@@ -49,6 +50,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _joined(argv: Sequence[str]) -> list[str]:
+    """``--box -5,0,90,90`` as ``--box=-5,0,90,90``: argparse takes what begins with a dash for a flag."""
+    joined: list[str] = []
+    for word in argv:
+        if joined and joined[-1] in ("--box", "--points") and re.match(r"-[\d.]", word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
 def _fail(problem: str, code: int) -> int:
     for line in problem.splitlines():
         say(f"faceinp: {line}")
@@ -56,7 +68,11 @@ def _fail(problem: str, code: int) -> int:
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="faceinp", description="Fills in missing parts of faces.")
+    parser = argparse.ArgumentParser(
+        prog="faceinp",
+        description="Fills in missing parts of faces.",
+        epilog="To begin with: faceinp fill photo.jpg --preset eyes -o out.png",
+    )
     parser.add_argument("--version", action="version", version=f"faceinp {faceinp.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_fill(_command(commands, "fill", run.fill, "fill the hole in a face"))
@@ -64,7 +80,8 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     _command(commands, "engines", run.engines, "which engines there are, and whether they run here")
     _command(commands, "doctor", run.doctor, "what is installed here, and whether it works, by running it")
     _add_identity(commands, calibrate=argv[:2] == ["identity", "calibrate"])
-    _command(commands, "masks", run.masks, "which ready-made holes there are")
+    masks = _command(commands, "masks", run.masks, "which ready-made holes there are")
+    masks.epilog = "In their descriptions the picture is the aligned crop around the face, as an engine sees it."
     _add_train(_group(commands, "train", "train a network"), wanted="".join(argv[1:2]))
     _add_weights(_group(commands, "weights", "pack, check, upload and fetch trained weights"))
     _add_data(_group(commands, "data", "make training data"))
@@ -87,6 +104,13 @@ def _add_fill(parser: argparse.ArgumentParser) -> None:
         "--face", type=int, metavar="N", help="which face, 1 being the largest (default: the one under the mask)"
     )
     where.add_argument("--box", type=_box, metavar="X,Y,W,H", help="where the face is, in pixels, when it is not found")
+    where.add_argument(
+        "--points",
+        type=_points,
+        metavar="X,Y,...",
+        help="left eye, right eye, nose, left and right mouth corner, in pixels, as seen on an upright face: "
+        "of one that is turned, upside down or partly out of the photo",
+    )
     parser.add_argument("--seed", type=int, default=0, help="all randomness comes from it")
     parser.add_argument(
         "--mask-hole", choices=("auto", "white", "black"), default="auto", help="the mask's colour of the hole"
@@ -94,7 +118,7 @@ def _add_fill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--blend", choices=("poisson", "composite"), default="poisson", help="how the filling joins the photo"
     )
-    parser.add_argument("--fast", action="store_true", help="the engine's quick setting")
+    parser.add_argument("--fast", action="store_true", help="the quick setting of an engine that searches")
     parser.add_argument("--iterations", type=int, metavar="N", help="steps of an engine that searches")
     parser.add_argument(
         "--mode", choices=("robust", "faithful"), help="of the structural engine: our variant, or the paper's letter"
@@ -277,16 +301,29 @@ class _Defaults(argparse.HelpFormatter):
     """Shows the default of each flag that has one."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
-        if action.required or action.nargs == 0 or action.default in (None, "", (), argparse.SUPPRESS):
+        told = "(default" in (action.help or "") or action.required or action.nargs == 0
+        if told or action.default in (None, "", (), argparse.SUPPRESS):
             return action.help or ""
         return f"{action.help} (default: %(default)s)"
 
 
 def _box(text: str) -> tuple[float, ...]:
-    box = tuple(float(number) for number in text.split(","))
-    if len(box) != 4:
-        raise argparse.ArgumentTypeError(f"{text!r} is not X,Y,W,H")
-    return box
+    return _numbers(text, 4, "X,Y,W,H: four numbers with commas between them")
+
+
+def _points(text: str) -> tuple[tuple[float, float], ...]:
+    numbers = _numbers(text, 10, "X,Y,X,Y,X,Y,X,Y,X,Y: five points, ten numbers with commas between them")
+    return tuple(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def _numbers(text: str, count: int, form: str) -> tuple[float, ...]:
+    try:
+        numbers = tuple(float(number) for number in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) != count:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {form}")
+    return numbers
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -30,19 +30,18 @@ def fill(args: argparse.Namespace) -> None:
     options |= {"fast": True} if args.fast else {}
     options |= {name: given for name in ("iterations", "mode") if (given := getattr(args, name)) is not None}
     photo, mask = args.photo, args.mask
+    where = {"aligned": args.aligned, "face": args.face, "box": args.box, "points": args.points}
     if args.preset is not None:
         from faceinp import presets
 
         photo = faceinp.read_photo(args.photo)
-        mask = presets.for_photo(args.preset, photo, aligned=args.aligned, face=args.face, box=args.box, seed=args.seed)
+        mask = presets.for_photo(args.preset, photo, seed=args.seed, **where)
     result = faceinp.fill(
         photo,
         mask,
         engine=faceinp.load_engine(args.engine, **options),
         seed=args.seed,
-        aligned=args.aligned,
-        face=args.face,
-        box=args.box,
+        **where,
         mask_hole=args.mask_hole,
         blending=args.blend,
         progress=None if args.quiet else Bar("filling"),
