@@ -46,7 +46,7 @@ class Graph:
     outputs: tuple[Port, ...]
     wrapper: Callable[..., nn.Module]
     side: int = SIZE
-    multiple: int = 16
+    multiple: int = 32
     fixed: bool = True
     steps: int = 1
 
@@ -238,7 +238,7 @@ GRAPHS = {
             outputs=(Port("result", "float32", ("batch", 3, "height", "width"), "RGB in [0, 1], not composited"),),
             wrapper=Completion,
             fixed=False,
-            steps=16,
+            steps=32,
         ),
         Graph(
             name="landmarks",

@@ -42,6 +42,10 @@ class MissingPackageError(EngineError):
         self.package = package
         self.extra = extra
 
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        """So that it comes whole out of another process."""
+        return type(self), (self.package, self.extra)
+
 
 class WeightsError(FaceinpError):
     exit_code = 6

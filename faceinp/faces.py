@@ -9,7 +9,7 @@ Coordinates are continuous: pixel i covers [i, i + 1), so a picture's corners ar
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -28,6 +28,8 @@ TURNED_TOO_FAR = 45.0
 # Long sides, in pixels, of the copies that are searched: of any photo, of a tiny one, of one whose hole is closed.
 _WORKING, _LEAST, _CLOSED = 1280, 256, 640
 _SMALLEST_FACE = 20
+# Large faces are looked for on a smaller copy and from this width on: most of the time goes into what is tiny.
+_QUICK, _LARGE_FACE = 640, 40
 _CONFIDENT = 0.9
 # Where the five points lie in a detected box (shares of its width and height), and its width / height: medians of
 # 300 pictures of wild-train and hq-train, made symmetric.
@@ -79,12 +81,20 @@ def find_faces(pixels: Pixels, hole: Hole | None = None) -> tuple[Face, ...]:
     """
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         raise PhotoError(f"Faces are looked for in uint8 (H, W, 3) RGB pixels, not in {pixels.dtype} {pixels.shape}.")
-    found = _search(_working(pixels, _WORKING), pixels.shape)
-    if hole is not None and hole.any() and not any(_overlap(face.box, hole) for face in found):
+    found = _search(_working(pixels, _WORKING), pixels.shape, _SMALLEST_FACE)
+    if hole is not None and hole.any() and not any(overlap(face.box, hole) for face in found):
         copy = _working(pixels, _CLOSED)
         closed = np.asarray(cv2.inpaint(copy, _shrunk(hole, copy.shape), 3, cv2.INPAINT_TELEA), np.uint8)
-        found += [face for face in _search(closed, pixels.shape) if _overlap(face.box, hole)]
-    return tuple(sorted(found, key=lambda face: -face.box[2] * face.box[3]))
+        found += [face for face in _search(closed, pixels.shape, _SMALLEST_FACE) if overlap(face.box, hole)]
+    return _by_size(found)
+
+
+def find_large_faces(pixels: Pixels) -> tuple[Face, ...]:
+    """The faces that are wider than about a 16th of the photo's long side, largest first: a fourth of the time.
+
+    pixels: uint8 (H, W, 3) RGB. Safe to call from several threads.
+    """
+    return _by_size(_search(_working(pixels, _QUICK), pixels.shape, _LARGE_FACE))
 
 
 def choose(faces: Sequence[Face], hole: Hole | None = None, index: int | None = None) -> Face:
@@ -94,8 +104,9 @@ def choose(faces: Sequence[Face], hole: Hole | None = None, index: int | None = 
     """
     if not faces:
         raise NoFaceError(
-            "No face was found in the photo. Mark it with --box X,Y,W,H (box= in Python), or use --aligned "
-            "(aligned=True) if the photo is nothing but an aligned face."
+            "No face was found in the photo. Say where it is with --box X,Y,W,H (box= in Python), or with its five "
+            "--points (points=) if it is turned or partly out of the photo; use --aligned (aligned=True) if the photo "
+            "is nothing but an aligned face."
         )
     if index is not None:
         if not 1 <= index <= len(faces):
@@ -105,39 +116,12 @@ def choose(faces: Sequence[Face], hole: Hole | None = None, index: int | None = 
     if hole is None:
         return faces[0]
     # By box, and where the hole meets no box (hair, a neck) by crop; max keeps the first of equals.
-    return max(faces, key=lambda face: (_overlap(face.box, hole), _overlap(_bounds(quad(face)), hole)))
-
-
-def face_from_box(pixels: Pixels, box: tuple[float, float, float, float], hole: Hole | None = None) -> Face:
-    """The face in a box that the user drew around it (brows to chin is best).
-
-    pixels, hole: as in ``find_faces``. box: x, y, width, height in photo pixels. Where no face is found in the box,
-    an upright one of average proportions is assumed (confidence 0, yaw 0).
-    Raises NoFaceError when the box is empty or outside of the photo.
-    """
-    height, width = pixels.shape[:2]
-    x, y, w, h = (float(v) for v in box)
-    sound = bool(np.isfinite((x, y, w, h)).all()) and w >= 1 and h >= 1
-    if not sound or x >= width or y >= height or x + w <= 0 or y + h <= 0:
-        raise NoFaceError(
-            f"The box {x:g},{y:g},{w:g},{h:g} marks no part of the photo, which is {width} x {height} pixels. "
-            "Give left, top, width, height in pixels of the photo."
-        )
-    top, left = int(max(0, y - h / 2)), int(max(0, x - w / 2))
-    around = np.s_[top : int(np.ceil(y + h * 1.5)), left : int(np.ceil(x + w * 1.5))]
-    local = (x - left, y - top, w, h)
-    found = find_faces(pixels[around], None if hole is None else hole[around])
-    likely = [(share, face) for face in found if (share := _intersection_over_union(face.box, local)) > 0.2]
-    if not likely:
-        return Face((x, y, w, h), _typical_points((x, y, w, h)), 0.0, 0.0)
-    best = max(likely, key=lambda pair: pair[0])[1]
-    points = None if best.points is None else best.points + np.array([left, top], np.float32)
-    return replace(best, box=(best.box[0] + left, best.box[1] + top, *best.box[2:]), points=points)
+    return max(faces, key=lambda face: (overlap(face.box, hole), overlap(_bounds(quad(face)), hole)))
 
 
 def quad(face: Face) -> NDArray[np.float64]:
     """Corners of the face's FFHQ crop in photo pixels: top left, bottom left, bottom right, top right; (4, 2)."""
-    points = np.asarray(_typical_points(face.box) if face.points is None else face.points, np.float64)
+    points = np.asarray(typical_points(face.box) if face.points is None else face.points, np.float64)
     left, right = points[0], points[1]
     across = right - left
     left, right = left + _EYES_INWARD * across, right - _EYES_INWARD * across
@@ -147,6 +131,51 @@ def quad(face: Face) -> NDArray[np.float64]:
     x *= max(np.hypot(*across) * 2.0, np.hypot(*down) * 1.8) / max(float(np.hypot(*x)), 1e-9)
     y, centre = _quarter_turn(x), eyes + 0.1 * down
     return np.stack([centre - x - y, centre - x + y, centre + x + y, centre + x - y])
+
+
+def typical_points(box: tuple[float, float, float, float]) -> NDArray[np.float32]:
+    """Five points of an upright face in a box of the detector's shape with this box's centre and area; (5, 2)."""
+    x, y, w, h = box
+    height = np.sqrt(w * h / _ASPECT)
+    points = [x + w / 2, y + h / 2] + (np.array(_TYPICAL) - 0.5) * [height * _ASPECT, height]
+    return points.astype(np.float32)
+
+
+def typical_box(points: NDArray[np.float32]) -> tuple[float, float, float, float]:
+    """The box that the detector would put about an upright face with these points, (5, 2): x, y, width, height."""
+    typical = np.array(_TYPICAL) * [_ASPECT, 1]
+    eyes, mouth, middle = points[:2].mean(axis=0), points[3:].mean(axis=0), points[[0, 1, 3, 4]].mean(axis=0)
+    gap, drop = typical[1, 0] - typical[0, 0], typical[3, 1] - typical[0, 1]
+    height = float(max(np.hypot(*(points[1] - points[0])) / gap, np.hypot(*(mouth - eyes)) / drop))
+    x, y = (middle - height * typical[[0, 1, 3, 4]].mean(axis=0)).tolist()
+    return x, y, height * _ASPECT, height
+
+
+def yaw(points: NDArray[np.float32]) -> float:
+    """Degrees, from how far the nose has left the middle of eyes and mouth corners, along the line of the eyes.
+
+    points: (5, 2), as in ``Face``.
+    """
+    across = points[1] - points[0]
+    offset = (points[2] - points[[0, 1, 3, 4]].mean(axis=0)) @ across / max(float(across @ across), 1e-9)
+    return float(np.degrees(np.arctan(offset / _NOSE)))
+
+
+def overlap(box: tuple[float, float, float, float], hole: Hole) -> float:
+    """Dice coefficient of a box and a hole: 0 where they do not meet, 1 where they are the same."""
+    common = _in_common(box, hole)
+    return 2 * common / (box[2] * box[3] + np.count_nonzero(hole)) if common else 0.0
+
+
+def share_within(box: tuple[float, float, float, float], hole: Hole) -> float:
+    """How much of a hole lies in a box, 0 to 1; the hole is not empty."""
+    return _in_common(box, hole) / int(np.count_nonzero(hole))
+
+
+def _in_common(box: tuple[float, float, float, float], hole: Hole) -> int:
+    x, y, w, h = box
+    top, left = max(0, int(y)), max(0, int(x))
+    return int(np.count_nonzero(hole[top : max(top, int(np.ceil(y + h))), left : max(left, int(np.ceil(x + w)))]))
 
 
 def align(pixels: Pixels, hole: Hole, quad: NDArray[np.floating[Any]], size: int) -> Crop:
@@ -228,17 +257,22 @@ def _detector() -> Any:
     from facenet_pytorch import MTCNN
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return MTCNN(keep_all=True, min_face_size=_SMALLEST_FACE, device=device).eval()
+    return MTCNN(keep_all=True, device=device).eval()
 
 
-def _search(copy: Pixels, shape: tuple[int, ...]) -> list[Face]:
-    """Faces of a working copy, in pixels of the photo, which has this shape."""
-    if min(copy.shape[:2]) < _SMALLEST_FACE:
+def _by_size(found: list[Face]) -> tuple[Face, ...]:
+    return tuple(sorted(found, key=lambda face: -face.box[2] * face.box[3]))
+
+
+def _search(copy: Pixels, shape: tuple[int, ...], smallest: int) -> list[Face]:
+    """Faces of a working copy, ``smallest`` pixels wide there or more, in pixels of the photo, which has this shape."""
+    if min(copy.shape[:2]) < smallest:
         return []
     import torch
 
     with _lock:  # one network for everybody, made once and busy with one picture at a time
         detector, threads = _detector(), torch.get_num_threads()
+        detector.min_face_size = smallest
         torch.set_num_threads(1)  # its pieces are so small that threads mostly wait for each other
         try:
             boxes, confidences, points = detector.detect(copy, landmarks=True)
@@ -255,7 +289,7 @@ def _search(copy: Pixels, shape: tuple[int, ...]) -> list[Face]:
             continue
         placed = np.asarray(five * scale, np.float32)
         (x, y), (w, h) = start.tolist(), (end - start).tolist()
-        found.append(Face((x, y, w, h), placed, float(confidence), _yaw(placed)))
+        found.append(Face((x, y, w, h), placed, float(confidence), yaw(placed)))
     return found
 
 
@@ -272,36 +306,6 @@ def _shrunk(hole: Hole, shape: tuple[int, ...]) -> Pixels:
     """The hole at a working copy's size, not a pixel less: uint8 (H, W), 255 = hole."""
     part = cv2.resize(hole.astype(np.float32), (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
     return np.where(np.asarray(part) > 0, np.uint8(255), np.uint8(0))
-
-
-def _yaw(points: NDArray[np.float32]) -> float:
-    """Degrees, from how far the nose has left the middle of eyes and mouth corners, along the line of the eyes."""
-    across = points[1] - points[0]
-    offset = (points[2] - points[[0, 1, 3, 4]].mean(axis=0)) @ across / max(float(across @ across), 1e-9)
-    return float(np.degrees(np.arctan(offset / _NOSE)))
-
-
-def _typical_points(box: tuple[float, float, float, float]) -> NDArray[np.float32]:
-    """Five points of an upright face in a box of the detector's shape with this box's centre and area."""
-    x, y, w, h = box
-    height = np.sqrt(w * h / _ASPECT)
-    points = [x + w / 2, y + h / 2] + (np.array(_TYPICAL) - 0.5) * [height * _ASPECT, height]
-    return points.astype(np.float32)
-
-
-def _overlap(box: tuple[float, float, float, float], hole: Hole) -> float:
-    """Dice coefficient of a box and a hole: 0 where they do not meet, 1 where they are the same."""
-    x, y, w, h = box
-    top, left = max(0, int(y)), max(0, int(x))
-    common = np.count_nonzero(hole[top : max(top, int(np.ceil(y + h))), left : max(left, int(np.ceil(x + w)))])
-    return 2 * common / (w * h + np.count_nonzero(hole)) if common else 0.0
-
-
-def _intersection_over_union(a: tuple[float, ...], b: tuple[float, ...]) -> float:
-    width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    common = max(width, 0) * max(height, 0)
-    return common / (a[2] * a[3] + b[2] * b[3] - common)
 
 
 def _bounds(quad: NDArray[np.float64]) -> tuple[float, float, float, float]:

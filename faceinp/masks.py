@@ -52,8 +52,9 @@ def read(source: Any, photo: Photo, *, hole: Polarity = "auto") -> Mask:
     source: a path, bytes, a Pillow picture, a bool array (H, W) (True = hole), a uint8 array (H, W), (H, W, 3) or
     (H, W, 4), or a Mask. hole: which tone is the hole, the lighter ("white") or the darker ("black"); "auto" guesses
     the one that touches less of the border, then the smaller one. Bool arrays and layers with transparency need no
-    telling: there ``hole`` is passed over. A mask of another size is scaled to the photo's. Raises MaskError for what
-    cannot be read, holds no hole or nothing else, or is a photo rather than a mask.
+    telling: there ``hole`` is passed over. A mask of another size is scaled to the photo's; one as wide as the photo is
+    high, of a photo that EXIF turned on its side, is turned alike. Raises MaskError for what cannot be read, holds no
+    hole or nothing else, or is a photo rather than a mask.
     """
     if hole not in get_args(Polarity):
         raise MaskError(f"hole={hole!r} is unknown. Choose auto, white or black.")
@@ -67,6 +68,10 @@ def read(source: Any, photo: Photo, *, hole: Polarity = "auto") -> Mask:
         found, how = _from_picture(source, hole)
         read_as = [how]
     size = (photo.height, photo.width)
+    if found.shape == size[::-1] != size and photo.orientation in (5, 6, 7, 8):
+        # Made on the pixels as the file stores them, by a program that takes no notice of EXIF.
+        found = np.ascontiguousarray(photo_.upright(found, photo.orientation))
+        read_as.append("turned upright as the photo was")
     if found.shape != size:
         read_as.append(f"scaled from {found.shape[1]} x {found.shape[0]} to {photo.width} x {photo.height}")
         if abs(found.shape[1] * photo.height / (found.shape[0] * photo.width) - 1) > 0.02:

@@ -51,6 +51,7 @@ class Photo:
     pixels: uint8 (H, W, 3), RGB. alpha: uint8 (H, W) or None. grey: whether it came, and is written, as grey.
     icc: the colour profile, or None. deep: the 16-bit original, uint16 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4):
     grey, grey and alpha, RGB, RGBA; None for 8-bit photos. source_format: "PNG", "JPEG", ..., or "array".
+    orientation: EXIF's number for how the file stored it, 1 being upright; the pixels here are upright whatever it is.
     """
 
     pixels: NDArray[np.uint8]
@@ -59,6 +60,7 @@ class Photo:
     icc: bytes | None = None
     deep: NDArray[np.uint16] | None = None
     source_format: str = "array"
+    orientation: int = 1
 
     @property
     def height(self) -> int:
@@ -91,6 +93,18 @@ def read(source: Any) -> Photo:
     raise PhotoError(
         f"A photo cannot be read from {type(source).__name__}. Give a path, bytes, a Pillow picture or a uint8 array."
     )
+
+
+def upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """What was stored as EXIF's ``orientation`` says, (H, W) or (H, W, C), turned and mirrored to stand upright.
+
+    EXIF 2.3, table 6: 2 to 8 are the mirrored and turned ways to store a picture; every other number is upright.
+    """
+    if orientation in (5, 6, 7, 8):
+        array = array.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    return array[:, ::-1] if orientation in (2, 3, 6, 7) else array
 
 
 def _from_array(array: NDArray[Any]) -> Photo:
@@ -184,10 +198,10 @@ def _decode(image: Image.Image, name: str, stream: BinaryIO | None = None, head:
         raise
     except Exception as error:  # as above
         raise PhotoError(_damaged(name, error)) from error
-    return _photo(_upright(array, orientation), grey, icc, source_format)
+    return _photo(upright(array, orientation), grey, icc, source_format, orientation)
 
 
-def _photo(array: NDArray[Any], grey: bool, icc: bytes | None, source_format: str) -> Photo:
+def _photo(array: NDArray[Any], grey: bool, icc: bytes | None, source_format: str, orientation: int = 1) -> Photo:
     """array: uint8 or uint16, (H, W) or (H, W, 1 to 4)."""
     deep = np.ascontiguousarray(array) if array.dtype == np.uint16 else None
     if deep is not None:
@@ -199,7 +213,7 @@ def _photo(array: NDArray[Any], grey: bool, icc: bytes | None, source_format: st
         pixels = cv2.cvtColor(np.ascontiguousarray(array if array.ndim == 2 else array[..., 0]), cv2.COLOR_GRAY2RGB)
     else:
         pixels = np.ascontiguousarray(array[..., :3])
-    return Photo(pixels.astype(np.uint8, copy=False), alpha, grey, icc, deep, source_format)
+    return Photo(pixels.astype(np.uint8, copy=False), alpha, grey, icc, deep, source_format, orientation)
 
 
 def _plain(image: Image.Image, icc: bytes | None, name: str) -> Image.Image:
@@ -261,13 +275,13 @@ def _grey_alpha_tiff(stream: BinaryIO, head: bytes, name: str) -> Photo | None:
             if len(page.shape) != 3 or page.shape[2] != 2 or page.dtype != np.uint16:
                 return None
             _check_size(page.shape[1], page.shape[0], name)
-            orientation = page.tags[_ORIENTATION].value if _ORIENTATION in page.tags else 1
+            orientation = int(page.tags[_ORIENTATION].value) if _ORIENTATION in page.tags else 1
             array, icc = page.asarray(), page.iccprofile
     except PhotoError:
         raise
     except Exception as error:  # as in _from_stream
         raise PhotoError(_damaged(name, error)) from error
-    return _photo(_upright(array, int(orientation)), grey=True, icc=icc, source_format="TIFF")
+    return _photo(upright(array, orientation), grey=True, icc=icc, source_format="TIFF", orientation=orientation)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -278,15 +292,6 @@ def _orientation(image: Image.Image) -> int:
     except Exception:  # EXIF is written by many hands; a damaged one must not cost the photo
         return 1
     return value if isinstance(value, int) else 1
-
-
-def _upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """EXIF 2.3, table 6: 2 to 8 are the mirrored and turned ways to store a picture."""
-    if orientation in (5, 6, 7, 8):
-        array = array.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        array = array[::-1]
-    return array[:, ::-1] if orientation in (2, 3, 6, 7) else array
 
 
 def _check_size(width: int, height: int, name: str) -> None:

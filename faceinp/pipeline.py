@@ -21,11 +21,14 @@ from faceinp.errors import Cancelled, EngineError, FaceinpError, MaskError
 from faceinp.faces import Crop, Face
 from faceinp.masks import Mask, Polarity
 from faceinp.photo import Photo
+from faceinp.placing import Box, Place, locate
 
 BLENDINGS: dict[str, Callable[..., NDArray[np.uint8]]] = {"poisson": blend.poisson, "composite": blend.composite}
 # Outside of the face crop a hole is continued from its surroundings, at this side at most: Telea's cost grows
 # with the hole, and what it makes of a wide hole is smooth anyway.
 SURROUNDINGS_SIDE = 1024
+SOFT = 2  # a face so many times as wide as what the engine makes is filled visibly softer than its surroundings
+TOUCHED = 0.02  # Dice coefficient of a hole and the box of a face: more than a stroke that grazes it
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +80,9 @@ def fill(
     engine: str | Engine = "landmark",
     seed: int = 0,
     aligned: bool = False,
-    face: int | None = None,
-    box: tuple[float, float, float, float] | None = None,
+    face: int | Face | None = None,
+    box: Box | None = None,
+    points: Any = None,
     mask_hole: Polarity = "auto",
     blending: str = "poisson",
     landmarks: Any = None,
@@ -89,8 +93,11 @@ def fill(
 
     photo, mask: path, bytes, PIL.Image or array, see ``photo.read`` and ``masks.read``. engine: a name of
     ``list_engines()``, made with ``options``, or one from ``load_engine``. aligned: the photo is a square face crop
-    already. face: which of several faces, 1 being the largest; else the one under the mask. box: (x, y, w, h) around
-    the face, in pixels, where none is found. mask_hole: "white", "black" or "auto". blending: "poisson" or "composite".
+    already. face: which of several faces, 1 being the largest, or one of ``find_faces``; else the one under the mask.
+    box: (x, y, w, h) around the face, in pixels, where none is found. points: (5, 2), left eye, right eye, nose, left
+    and right mouth corner in pixels, as seen on an upright face, of one that is turned, upside down or partly out of
+    the photo. Of aligned, face, box and points one is given at most. mask_hole: "white", "black" or "auto". blending:
+    "poisson" or "composite".
     landmarks: (68, 2) in photo pixels, in dlib's order, for an engine that is led by them; ``Result.landmarks`` of an
     earlier fill, moved, changes expression and pose. progress: called now and then; when it raises
     ``Cancelled``, latent engines give their best so far, others stop.
@@ -98,7 +105,7 @@ def fill(
     Raises PhotoError, MaskError, NoFaceError, EngineError, WeightsError or Cancelled.
     """
     engine = _engine(engine, blending, options)
-    prepared = _prepare(photo, mask, engine, aligned, face, box, mask_hole)
+    prepared = _prepare(photo, mask, engine, Place(aligned, face, box, points), mask_hole)
     watch = _Watch(progress)
     with _timed(prepared.timings, "fill"):
         ((generated, landmarks),) = _generate(engine, [prepared.crop], landmarks, seed, watch)
@@ -106,7 +113,7 @@ def fill(
 
 
 def fill_many(
-    jobs: Iterable[tuple[Any, Any]],
+    jobs: Iterable[tuple[Any, Any] | tuple[Any, Any, Place]],
     *,
     engine: str | Engine = "landmark",
     seed: int = 0,
@@ -117,17 +124,19 @@ def fill_many(
 ) -> list[Result | FaceinpError]:
     """Fill several photos as ``fill`` does, their faces through the engine together: one result for each job.
 
-    jobs: (photo, mask), each as for ``fill``; the other arguments are ``fill``'s, too. What one photo raises stands in
-    its place, and the others go on. timings["fill"] is a photo's share of its batch.
+    jobs: (photo, mask), each as for ``fill``, or (photo, mask, place), where the face of this one is; the other
+    arguments are ``fill``'s, too. What one photo raises stands in its place, and the others go on. timings["fill"] is
+    a photo's share of its batch.
     Raises what concerns all of them: EngineError, WeightsError, MissingPackageError.
     """
     engine = _engine(engine, blending, options)
     done: list[Result | FaceinpError | None] = []
     waiting: dict[int, list[tuple[int, _Prepared]]] = {}
-    for number, (photo, mask) in enumerate(jobs):
+    for number, job in enumerate(jobs):
         done.append(None)
+        place = job[2] if len(job) == 3 else Place(aligned)
         try:
-            prepared = _prepare(photo, mask, engine, aligned, None, None, mask_hole)
+            prepared = _prepare(job[0], job[1], engine, place, mask_hole)
         except FaceinpError as error:
             done[number] = error
             continue
@@ -150,6 +159,7 @@ class _Prepared:
     mask: Mask
     face: Face | None
     crop: Crop
+    notes: tuple[str, ...]
     timings: dict[str, float]
 
 
@@ -163,22 +173,14 @@ def _engine(engine: str | Engine, blending: str, options: dict[str, Any]) -> Eng
     return engine
 
 
-def _prepare(
-    photo: Any,
-    mask: Any,
-    engine: Engine,
-    aligned: bool,
-    face: int | None,
-    box: tuple[float, float, float, float] | None,
-    mask_hole: Polarity,
-) -> _Prepared:
+def _prepare(photo: Any, mask: Any, engine: Engine, place: Place, mask_hole: Polarity) -> _Prepared:
     timings: dict[str, float] = {}
     with _timed(timings, "read"):
         photo = photos.read(photo)
         mask = masks.read(mask, photo, hole=mask_hole)
     with _timed(timings, "align"):
-        found, crop = _cut(photo, mask, engine, aligned, face, box)
-    return _Prepared(photo, mask, found, crop, timings)
+        face, crop, notes = _cut(photo, mask, engine, place)
+    return _Prepared(photo, mask, face, crop, tuple(notes), timings)
 
 
 def _finish(
@@ -194,7 +196,7 @@ def _finish(
     with _timed(timings, "blend"):
         image, outside = _put_back(photo, mask.hole, crop, generated, BLENDINGS[blending])
     known, changed = _count_changed(photo.pixels, image, mask.hole)
-    notes = [note for note in (mask.about, *mask.warnings, *_notes(prepared.face, watch)) if note]
+    notes = [note for note in (mask.about, *mask.warnings, *prepared.notes, *watch.notes) if note]
     if outside:
         notes.append(f"{outside:,} hole pixels lie outside of the face: they were continued from their surroundings.")
     return Result(
@@ -215,31 +217,42 @@ def _finish(
     )
 
 
-def _cut(
-    photo: Photo,
-    mask: Mask,
-    engine: Engine,
-    aligned: bool,
-    index: int | None,
-    box: tuple[float, float, float, float] | None,
-) -> tuple[Face | None, Crop]:
-    """The face and its crop, at a side that suits the photo and the engine."""
-    if aligned:
-        found, native = None, float(photo.width)
-        crop = faces.whole(photo.pixels, mask.hole, _side(engine, native))
+def _cut(photo: Photo, mask: Mask, engine: Engine, place: Place) -> tuple[Face | None, Crop, list[str]]:
+    """The face and its crop, at a side that suits the photo and the engine, and what is to be said of them."""
+    if place.aligned:
+        face, native = None, float(photo.width)
+        crop, notes = faces.whole(photo.pixels, mask.hole, _side(engine, native)), []
     else:
-        if box is None:
-            found = faces.choose(faces.find_faces(photo.pixels, mask.hole), mask.hole, index)
-        else:
-            found = faces.face_from_box(photo.pixels, box, mask.hole)
-        quad = faces.quad(found)
+        face, found = locate(photo.pixels, mask.hole, place)
+        quad = faces.quad(face)
         native = float(np.hypot(*(quad[3] - quad[0])))
         crop = faces.align(photo.pixels, mask.hole, quad, _side(engine, native))
+        notes = list(_notes(face, found, mask.hole, place))
     if not crop.hole.any():
-        raise MaskError("The hole does not touch the face. Draw over it, or choose another one with --face (face=).")
+        raise MaskError(
+            "The hole does not touch the face. Draw over it, or say which face with --face, --box or --points (face=, "
+            "box=, points=)."
+        )
     if crop.hole.all():
         raise MaskError("The hole covers the whole face: an engine needs known pixels to go by. Draw a smaller one.")
-    return found, crop
+    if native > SOFT * crop.size:
+        notes.append(
+            f"The face is {native:.0f} pixels wide here and {engine.name} makes {crop.size}: the filling is as soft "
+            "as that."
+        )
+    return face, crop, notes
+
+
+def _notes(face: Face, found: Sequence[Face], hole: NDArray[np.bool_], place: Place) -> Iterator[str]:
+    if place.box is not None and not face.confidence:
+        yield "No face was found in the box: an upright one was assumed. Its five points (points=, --points) say more."
+    if abs(face.yaw) > faces.TURNED_TOO_FAR:
+        yield (
+            f"The face is turned by about {abs(face.yaw):.0f} degrees; engines know frontal faces best. The engine "
+            "telea, which knows none, may serve a small hole better."
+        )
+    if any(other is not face and faces.overlap(other.box, hole) > TOUCHED for other in found):
+        yield "The hole reaches into another face, which was not filled as one. Fill one face after the other."
 
 
 def _side(engine: Engine, native: float) -> int:
@@ -331,13 +344,6 @@ def _count_changed(before: NDArray[np.uint8], after: NDArray[np.uint8], hole: ND
     return hole.size - int(np.count_nonzero(hole)), changed
 
 
-def _notes(face: Face | None, watch: "_Watch") -> Iterator[str]:
-    if face is not None and abs(face.yaw) > faces.TURNED_TOO_FAR:
-        yield f"The face is turned by about {abs(face.yaw):.0f} degrees; engines know frontal faces best."
-    if watch.stopped:
-        yield f"Stopped at {watch.done} of {watch.total}: this is the best so far."
-
-
 class _Watch:
     """Passes progress on and remembers whether the caller stopped the work."""
 
@@ -355,6 +361,10 @@ class _Watch:
         except Cancelled:
             self.stopped = True
             raise
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return (f"Stopped at {self.done} of {self.total}: this is the best so far.",) if self.stopped else ()
 
 
 @contextmanager

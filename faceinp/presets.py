@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from faceinp import faces, worn
 from faceinp.errors import MaskError
+from faceinp.faces import Face
 from faceinp.masks import LARGEST_SHARE, Mask
 from faceinp.photo import Photo
+from faceinp.placing import Box, Place, locate
 
 Side = Literal["left", "right", "top", "bottom"]
 Bools = NDArray[np.bool_]
@@ -45,6 +47,7 @@ ABOUT = {
 NAMES = tuple(ABOUT)
 OF_FACES = (*map(str, range(7, 13)), "eyes", "lower-face", "glasses", "protective-mask")  # these need the points
 
+_RANDOM = r"random-([1-9]\d?)"
 _WORKING = 1024  # pixels, the largest side at which a preset for a photo is made
 # The 68 points of an average face in an aligned crop, shares of its side: medians of 7,307 faces, made symmetric.
 # Jaw, brows, nose, eyes, mouth; right halves are the left ones' mirror images.
@@ -70,16 +73,21 @@ def listed() -> dict[str, str]:
     return dict(ABOUT)
 
 
+def check_name(name: str) -> None:
+    """Raise MaskError unless ``name`` is a preset's, as ``make`` takes it."""
+    if name not in ABOUT and not re.fullmatch(_RANDOM, name):
+        raise MaskError(f"There is no preset {name!r}. Choose one of: {', '.join(NAMES)}.")
+
+
 def make(name: str, shape: Shape, *, points: Points | None = None, seed: int = 0) -> Bools:
     """The preset ``name``, bool (H, W).
 
     name: one of NAMES, or "random-N" for any per cent N from 1 to 99. points: (68, 2), for those OF_FACES, whose
     ``shape`` must be square. Raises MaskError for an unknown name and for points that are missing or not sound.
     """
-    if share := re.fullmatch(r"random-([1-9]\d?)", name):
+    check_name(name)
+    if share := re.fullmatch(_RANDOM, name):
         return random_pixels(shape, int(share[1]) / 100, seed)
-    if name not in ABOUT:
-        raise MaskError(f"There is no preset {name!r}. Choose one of: {', '.join(NAMES)}.")
     if name == "centre":
         return centre(shape)
     if name == "blocks":
@@ -287,34 +295,34 @@ def for_photo(
     photo: Photo,
     *,
     aligned: bool = False,
-    face: int | None = None,
-    box: tuple[float, float, float, float] | None = None,
-    points: Points | None = None,
+    face: int | Face | None = None,
+    box: Box | None = None,
+    points: Any = None,
     seed: int = 0,
 ) -> Mask:
     """The preset ``name`` on a face of ``photo``, as ``fill`` takes it; which face is said as there.
 
-    points: (68, 2) in pixels of the photo; without them those of an average face are fitted to the five that finding
-    gives, and the mask's ``about`` says so. Raises MaskError, NoFaceError, or PhotoError for an aligned photo that is
+    points: in pixels of the photo, the face's five as ``fill`` takes them, or all 68 in dlib's order, (68, 2), which
+    say nothing of where the face is. Without the 68, those of an average face are fitted to the five that are given or
+    found, and the mask's ``about`` says so. Raises MaskError, NoFaceError, or PhotoError for an aligned photo that is
     not square.
     """
+    all_points = points if np.shape(points) == (68, 2) else None
+    five, about = None, f"the preset {name}: {ABOUT.get(name, 'random pixels')}"
     if aligned:
         quad = faces.whole(photo.pixels, np.zeros((photo.height, photo.width), np.bool_), photo.width).quad
-        five = None
     else:
-        found = (
-            faces.choose(faces.find_faces(photo.pixels), index=face)
-            if box is None
-            else faces.face_from_box(photo.pixels, box)
-        )
-        quad, five = faces.quad(found), found.points
-    about = f"the preset {name}: {ABOUT.get(name, 'random pixels')}"
-    if points is None and name in OF_FACES:
+        place = Place(face=face, box=box, points=points if all_points is None else None)
+        chosen, found = locate(photo.pixels, None, place)
+        quad, five = faces.quad(chosen), chosen.points
+        if len(found) > 1 and face is None:
+            about += f", on the largest of {len(found)} faces"
+    if all_points is None and name in OF_FACES:
         corners = np.column_stack([quad[3] - quad[0], quad[1] - quad[0]])  # of a crop one pixel wide
         local = None if five is None else (five - quad[0]) @ np.linalg.inv(corners).T
-        points = average_points(1, local) @ corners.T + quad[0]
+        all_points = average_points(1, local) @ corners.T + quad[0]
         about += ", placed by an average face"
-    return Mask(on_photo(name, quad, (photo.height, photo.width), points, seed), about)
+    return Mask(on_photo(name, quad, (photo.height, photo.width), all_points, seed), about)
 
 
 def _rows(shape: Shape) -> NDArray[np.float64]:

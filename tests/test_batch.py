@@ -19,7 +19,7 @@ from PIL import Image
 from faceinp.batch import sources, worker
 from faceinp.batch.run import run
 from faceinp.cli import main
-from faceinp.errors import DataError
+from faceinp.errors import DataError, EngineError, MaskError
 
 FACE = np.asarray(Image.fromarray(skimage.data.astronaut()).crop((145, 35, 305, 195)).resize((96, 96)))
 HOLE = np.zeros((96, 96), np.uint8)
@@ -86,13 +86,81 @@ def test_a_second_run_does_only_what_is_missing(folder: Path) -> None:
     masks = str(folder / "masks")
     run(*where, masks=masks, say=quiet)
     before = {file: file.stat().st_mtime_ns for file in (folder / "out").rglob("*.png")}
-    assert run(*where, masks=masks, say=quiet) == {"filled": 0, "failed": 0}
+    said: list[str] = []
+    assert run(*where, masks=masks, say=said.append) == {"filled": 0, "failed": 0}
+    assert said[0].startswith("7 photos are done already, 2 of them failed (--retry")
     (folder / "in" / "new.png").write_bytes(encoded(photo(9)))
     (folder / "masks" / "new.png").write_bytes(encoded(HOLE))
     (folder / "masks" / "alone.png").write_bytes(encoded(HOLE))
     assert run(*where, masks=masks, say=quiet) == {"filled": 1, "failed": 0}
     assert run(*where, masks=masks, retry=True, say=quiet) == {"filled": 1, "failed": 1}  # alone.png has a mask now
     assert all(file.stat().st_mtime_ns == then for file, then in before.items())
+
+
+def test_no_result_takes_the_place_of_another(tmp_path: Path) -> None:
+    """Names that differ in nothing but their suffix, and shards of one name in two folders."""
+    for folder in ("in/a", "in/b", "masks/c"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "masks" / "c" / "one.png").write_bytes(encoded(HOLE))
+    (tmp_path / "in" / "c").mkdir()
+    for number, name in enumerate(("one.png", "one.bmp", "two.png")):
+        (tmp_path / "in" / "c" / name).write_bytes(encoded(photo(number), name[-3:].upper()))
+    (tmp_path / "masks" / "c" / "two.png").write_bytes(encoded(HOLE))
+    for number, folder in enumerate("ab", 5):
+        with tarfile.open(tmp_path / "in" / folder / "x.tar", "w") as tar:
+            for name, content in (("k.png", encoded(photo(number))), ("k.mask.png", encoded(HOLE))):
+                entry = tarfile.TarInfo(name)
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
+    where = str(tmp_path / "in"), settings(tmp_path / "out")
+    masks = str(tmp_path / "masks")
+    assert run(*where, masks=masks, say=quiet) == {"filled": 5, "failed": 0}
+    results = {"c/one.png.png": 0, "c/one.bmp.png": 1, "c/two.png": 2, "a/x/k.png": 5, "b/x/k.png": 6}
+    assert {line["result"] for line in manifest(tmp_path / "out").values()} == results.keys()
+    for name, number in results.items():
+        assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / name))[0], photo(number)[0]), name
+    assert run(*where, masks=masks, say=quiet) == {"filled": 0, "failed": 0}
+
+
+def test_what_concerns_all_photos_is_said_before_any(folder: Path) -> None:
+    source, masks = str(folder / "in"), str(folder / "masks")
+    for out in ("in", "in/filled"):
+        with pytest.raises(DataError, match=r"lies in .*beside it"):
+            run(source, settings(folder / out), masks=masks, say=quiet)
+    with pytest.raises(DataError, match="lies in"):
+        run(f"{source}/alone.png", settings(folder / "in"), masks=masks, say=quiet)
+    (folder / "empty").mkdir()
+    with pytest.raises(DataError, match="holds no masks"):
+        run(source, settings(folder / "out"), masks=str(folder / "empty"), say=quiet)
+    with pytest.raises(DataError, match="Nothing says where the holes"):
+        run(source, settings(folder / "out"), say=quiet)
+    with pytest.raises(MaskError, match=r"no preset 'hat'\. Choose one of"):
+        run(source, settings(folder / "out", preset="hat"), say=quiet)
+    for workers in (1, 2):
+        with pytest.raises(EngineError, match="magic"):
+            run(source, settings(folder / "out", engine="magic"), masks=masks, workers=workers, say=quiet)
+    assert not (folder / "out").exists()
+
+
+def test_the_manifest_tells_the_seconds_of_every_step(folder: Path) -> None:
+    masks = str(folder / "masks")
+    run(str(folder / "in"), settings(folder / "out", judge="bundled"), masks=masks, say=quiet)
+    for line in manifest(folder / "out").values():
+        if line["outcome"] == "filled":
+            assert line["seconds"].keys() == {"fetch", "read", "align", "fill", "blend", "encode", "judge", "put"}
+            assert all(seconds >= 0 for seconds in line["seconds"].values()) and line["seconds"]["judge"] > 0
+
+
+def test_a_preset_in_a_batch_is_the_preset_of_a_fill(tmp_path: Path) -> None:
+    import faceinp
+
+    whole = skimage.data.astronaut()
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "one.png").write_bytes(encoded(whole))
+    assert run(str(tmp_path / "in"), settings(tmp_path / "out", preset="eyes", aligned=False), say=quiet)["filled"] == 1
+    mask = faceinp.make_preset("eyes", faceinp.read_photo(whole))
+    expected = faceinp.fill(whole, mask, engine="telea").image
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / "one.png")), expected)
 
 
 def test_shards_and_tables_hold_photos_beside_their_masks(tmp_path: Path) -> None:
@@ -123,6 +191,26 @@ def test_shards_and_tables_hold_photos_beside_their_masks(tmp_path: Path) -> Non
     (tmp_path / "cut.tar").write_bytes(data[: len(data) // 2])
     counted = run(str(tmp_path / "cut.tar"), settings(tmp_path / "cut"), say=quiet)
     assert counted["failed"] == 1 and counted["filled"] >= 1  # what came before the damage is kept
+
+
+def test_a_table_may_say_where_the_faces_are(tmp_path: Path) -> None:
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    astronaut = skimage.data.astronaut()
+    points = [[205.0, 102.0], [247.0, 104.0], [225.0, 129.0], [202.0, 139.0], [245.0, 142.0]]
+    hole = np.zeros((512, 512), np.uint8)
+    hole[90:117, 195:215] = 255
+    columns = {
+        "image": [encoded(np.ascontiguousarray(astronaut[::-1, ::-1])), encoded(astronaut), encoded(astronaut)],
+        "mask": [encoded(np.ascontiguousarray(hole[::-1, ::-1])), encoded(hole), encoded(hole)],
+        "points": [[[512 - x, 512 - y] for x, y in points], None, points[:3]],
+        "box": [None, [181.0, 62.0, 87.0, 110.0], None],
+        "name": ["upside-down", "boxed", "three"],
+    }
+    parquet.write_table(pyarrow.table(columns), tmp_path / "in.parquet")
+    assert run(str(tmp_path / "in.parquet"), settings(tmp_path / "out", aligned=False), say=quiet)["filled"] == 2
+    assert "five" in manifest(tmp_path / "out")["in/three"]["error"]
+    turned = np.asarray(Image.open(tmp_path / "out" / "in" / "upside-down.png"))[::-1, ::-1]
+    assert np.array_equal(turned[hole == 0], astronaut[hole == 0]) and (turned != astronaut).any()
 
 
 def test_other_places_are_urls(folder: Path) -> None:

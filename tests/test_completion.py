@@ -11,7 +11,7 @@ from torch.nn import functional
 
 import faceinp
 from faceinp import faces, losses, presets, weights
-from faceinp.errors import EngineError, WeightsError
+from faceinp.errors import DataError, EngineError, WeightsError
 from faceinp.nets import completion
 from faceinp.nets.embedding import Embedding
 from faceinp.nets.landmarks import MIRROR, Landmarks
@@ -19,7 +19,7 @@ from faceinp.nets.patchgan import PatchDiscriminator
 from faceinp.train import data, loop, pack
 from faceinp.train.completion import CompletionRun, CompletionTask, drawn, looked_at
 
-WIDTHS = {"small": 8, "large": 4}
+WIDTHS = {"small": 8, "coarse-to-fine": 8, "large": 4}
 
 
 @pytest.fixture
@@ -49,9 +49,9 @@ def shipped(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", sorted(completion.NETWORKS))
-def test_any_side_that_is_a_multiple_of_16(name, points):
+def test_any_side_that_is_a_multiple_of_32(name, points):
     network = completion.NETWORKS[name](WIDTHS[name]).eval()
-    for side in (32, 48):
+    for side in (32, 64):
         pictures, masks = torch.rand(3, 3, side, side), (torch.rand(3, 1, side, side) < 0.3).float()
         with torch.no_grad():
             filled = network(pictures, masks, completion.landmark_map(points, side))
@@ -78,8 +78,34 @@ def test_every_weight_learns(kind, points):
     pictures, masks = torch.rand(3, 3, 32, 32), (torch.rand(3, 1, 32, 32) < 0.5).float()
     network(pictures, masks, completion.landmark_map(points, 32)).square().mean().backward()
     # A bias before an instance norm, and a key's bias before a softmax, change nothing.
-    silent = {n for n, p in network.named_parameters() if p.grad is None or not p.grad.abs().max() > 0}
+    learning = {n: p for n, p in network.named_parameters() if p.requires_grad}
+    silent = {n for n, p in learning.items() if p.grad is None or not p.grad.abs().max() > 0}
     assert not {n for n in silent if not n.endswith("bias")}
+
+
+def test_two_networks_start_from_one_and_the_fine_one_goes_by_the_coarse_ones_guess(points):
+    torch.manual_seed(0)
+    one, both = completion.Small(8), completion.CoarseToFine(8)
+    both.load_state_dict(one.state_dict())
+    pictures, masks, maps = torch.rand(3, 3, 64, 64), torch.zeros(3, 1, 64, 64), completion.landmark_map(points, 64)
+    masks[..., 20:50, 10:41] = 1
+    both(pictures, masks, maps).sum().backward()
+    assert all(p.grad is None for p in both.coarse.parameters())
+    with torch.no_grad():
+        halves = (functional.interpolate(x, scale_factor=0.5, mode="area") for x in (pictures, maps))
+        half, half_maps = halves
+        guess = both.coarse(half, functional.max_pool2d(masks, 2), half_maps)
+        assert torch.allclose(both(pictures, masks, maps), both.fine(pictures, masks, maps, guess), atol=1e-6)
+        # Of the guess, what is known anyway is not looked at.
+        elsewhere = torch.where(functional.max_pool2d(masks, 2) > 0, guess, torch.rand_like(guess))
+        known = functional.avg_pool2d(1 - masks, 2) == 1
+        other = torch.where(known, elsewhere, guess)
+        assert torch.allclose(
+            both.fine(pictures, masks, maps, other), both.fine(pictures, masks, maps, guess), atol=1e-6
+        )
+        assert not torch.allclose(
+            both.fine(pictures, masks, maps, 1 - guess), both.fine(pictures, masks, maps, guess), atol=1e-3
+        )
 
 
 def test_landmark_maps_show_points_where_they_are(points):
@@ -162,6 +188,7 @@ def test_losses_of_equal_pictures_are_nothing_and_of_different_ones_something():
     hole[:, :, 2:5, 2:5] = 1
     other = pictures + 0.25 * hole
     assert losses.reconstruction(pictures, pictures, hole).tolist() == [0, 0]
+    assert torch.allclose(losses.squared(other, pictures, hole), torch.tensor(0.25**2))
     assert torch.allclose(losses.reconstruction(other, pictures, hole), torch.tensor(0.25))
     elsewhere = pictures + (1 - hole)
     assert losses.reconstruction(elsewhere, pictures, hole).tolist() == [0, 0]
@@ -209,6 +236,42 @@ def test_a_run_learns_is_packed_and_fills(tmp_path, some_faces, shipped):
     assert engine.fill(crops, masks).shape == crops.shape
     task = CompletionTask(config, some_faces, some_faces)
     loop.load_networks(task, str(file))  # --init takes what was packed, discriminator and all
+
+
+def test_two_runs_are_packed_as_one_network(tmp_path, some_faces, shipped):
+    def ran(name, **settings):
+        config = CompletionRun(
+            out=str(tmp_path / name), steps=2, batch=4, side=32, patch_width=4, predicted=0, precision="fp32",
+            **{"width": 8, **settings},
+        )  # fmt: skip
+        loop.train(CompletionTask(config, some_faces, some_faces), config, say=lambda _: None)
+        return tmp_path / name
+
+    coarse = pack.pack(ran("a", seed=1), tmp_path / "coarse.safetensors")
+    both = pack.pack(ran("b"), tmp_path / "both.safetensors", coarse=coarse)
+    config, tensors = weights.packed(both)
+    assert config["network"] == "coarse-to-fine"
+    half = weights.under(weights.packed(coarse)[1], "generator/")
+    assert all(torch.equal(tensors[f"generator/coarse.{name}"], value) for name, value in half.items())
+    again = pack.pack(ran("c", network="coarse-to-fine", init=str(both)), tmp_path / "again.safetensors", coarse=coarse)
+    assert set(weights.packed(again)[1]) == set(tensors)
+    with pytest.raises(DataError, match="do not make one network"):
+        pack.pack(ran("d", width=16), tmp_path / "d.safetensors", coarse=coarse)
+
+
+def test_a_judge_in_a_loss_is_remembered_by_what_starts_from_there(tmp_path, some_faces, shipped):
+    torch.manual_seed(0)
+    tensors = {f"embedding/{name}": value for name, value in Embedding().state_dict().items()}
+    save_file(tensors, shipped / "embedding.safetensors", {"config": "{}"})
+    init = ""
+    for name, identity in (("first", 0.1), ("second", 0.0)):
+        config = CompletionRun(
+            out=str(tmp_path / name), steps=1, batch=4, side=32, width=8, patch_width=4, predicted=0,
+            precision="fp32", identity=identity, init=init,
+        )  # fmt: skip
+        loop.train(CompletionTask(config, some_faces, some_faces), config, say=lambda _: None)
+        init = str(pack.pack(tmp_path / name, tmp_path / f"{name}.safetensors"))
+        assert weights.packed(init)[0]["taught_by"] == ["bundled"]
 
 
 def test_the_discriminator_looks_at_the_hole_and_its_surroundings():

@@ -7,87 +7,31 @@ import warnings
 import zlib
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-import skimage.data
-import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from PIL import Image, ImageCms, ImageOps
+from photo_files import (
+    DEEP,
+    FACE,
+    HEIGHT,
+    HOLE,
+    ICC,
+    OUTPUTS,
+    WIDTH,
+    chunk,
+    deep_pixels,
+    deep_png,
+    deep_tiff,
+    opened,
+    saved,
+)
+from PIL import Image, ImageOps
 
 from faceinp import photo as photo_
 from faceinp import saving
 from faceinp.errors import PhotoError
-
-ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-FACE = np.ascontiguousarray(skimage.data.astronaut()[:200, 150:300])
-HEIGHT, WIDTH = FACE.shape[:2]
-HOLE = np.zeros((HEIGHT, WIDTH), bool)
-HOLE[60:120, 40:100] = True
-RANDOM = np.random.default_rng(0)
-DEEP = {
-    "grey": RANDOM.integers(0, 65536, (HEIGHT, WIDTH), dtype=np.uint16),
-    "grey+alpha": RANDOM.integers(0, 65536, (HEIGHT, WIDTH, 2), dtype=np.uint16),
-    "rgb": RANDOM.integers(0, 65536, (HEIGHT, WIDTH, 3), dtype=np.uint16),
-    "rgba": RANDOM.integers(0, 65536, (HEIGHT, WIDTH, 4), dtype=np.uint16),
-}
-OUTPUTS = ("png", "webp", "jpg", "tif")
-
-
-def saved(image: Image.Image, format: str, **options) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, format, **options)
-    return buffer.getvalue()
-
-
-def opened(data: bytes) -> Image.Image:
-    image = Image.open(io.BytesIO(data))
-    image.load()
-    return image
-
-
-def chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def deep_png(array: np.ndarray, icc: bytes | None = None) -> bytes:
-    """A 16-bit PNG made here, by the specification: none of our code, none of OpenCV's."""
-    height, width = array.shape[:2]
-    colour = {1: 0, 2: 4, 3: 2, 4: 6}[1 if array.ndim == 2 else array.shape[2]]
-    rows = array.astype(">u2").reshape(height, -1).view(np.uint8)
-    raw = np.hstack([np.zeros((height, 1), np.uint8), rows]).tobytes()
-    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, 0))
-    if icc:
-        data += chunk(b"iCCP", b"x\0\0" + zlib.compress(icc))
-    return data + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
-
-
-def deep_tiff(array: np.ndarray, **options) -> bytes:
-    channels = 1 if array.ndim == 2 else array.shape[2]
-    buffer = io.BytesIO()
-    tifffile.imwrite(
-        buffer,
-        array,
-        photometric="rgb" if channels > 2 else "minisblack",
-        planarconfig="contig" if channels > 1 else None,
-        extrasamples=["unassalpha"] if channels in (2, 4) else None,
-        metadata=None,
-        **options,
-    )
-    return buffer.getvalue()
-
-
-def deep_pixels(data: bytes) -> np.ndarray:
-    """The 16-bit pixels of a PNG or TIFF as another program reads them."""
-    if data.startswith(b"II"):
-        return tifffile.imread(io.BytesIO(data))
-    array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    assert array.dtype == np.uint16
-    if data[25] == 4:
-        return array[..., [0, 3]]
-    return array if array.ndim == 2 else array[..., [2, 1, 0, 3][: array.shape[2]]]
 
 
 def filled(photo: photo_.Photo, value=(200, 40, 90)) -> np.ndarray:
@@ -314,119 +258,6 @@ def test_a_cmyk_jpeg_becomes_rgb() -> None:
         photo = photo_.read(saved(image, "JPEG", quality=95, **options))
         assert photo.icc is None
         assert np.abs(photo.pixels.astype(int) - FACE).mean() < 4
-
-
-def over_the_limit(format: str) -> bytes:
-    return saved(Image.new("1" if format != "JPEG" else "L", (10_000, 5_100)), format)
-
-
-@pytest.mark.parametrize("format", ["PNG", "TIFF", "BMP", "JPEG"])
-def test_too_large_a_photo_is_refused_by_its_header(format: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = over_the_limit(format)
-    monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
-    with pytest.raises(PhotoError, match="10000 x 5100"):
-        photo_.read(data)
-
-
-@pytest.mark.parametrize("side", [10_000, 12_000, 60_000])
-def test_pillows_own_limits_do_not_show(side: int) -> None:
-    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        with pytest.raises(PhotoError, match="50 megapixels"):
-            photo_.read(data)
-
-
-def test_fifty_megapixels_are_accepted() -> None:
-    assert photo_.read(saved(Image.new("L", (10_000, 5_000)), "PNG", compress_level=1)).width == 10_000
-
-
-def animation(format: str) -> bytes:
-    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
-    return saved(frames[0], format, save_all=True, append_images=frames[1:])
-
-
-PNG, JPEG = saved(Image.fromarray(FACE), "PNG"), saved(Image.fromarray(FACE), "JPEG")
-REFUSED = {
-    "empty": (b"", "empty"),
-    "text": (b"hello, this is a letter", "not a picture"),
-    "gif": (saved(Image.new("L", (8, 8)), "GIF"), "a GIF"),
-    "moving gif": (animation("GIF"), "a GIF"),
-    "moving webp": (animation("WEBP"), "animation"),
-    "moving png": (animation("PNG"), "animation"),
-    "svg": (b"<?xml version='1.0'?><!-- c --><svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
-    "heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
-    "avif": (b"\0\0\0\x18ftypavif\0\0\0\0mif1", "AVIF"),
-    "pdf": (b"%PDF-1.7", "PDF"),
-    "cut png": (PNG[: len(PNG) // 2], "cut off"),
-    "cut jpeg": (JPEG[: len(JPEG) // 2], "cut off"),
-    "cut webp": (saved(Image.fromarray(FACE), "WEBP")[:3000], "cut off"),
-    "cut tiff": (saved(Image.fromarray(FACE), "TIFF")[:3000], "cut off"),
-    "cut header": (PNG[:20], "cut off"),
-    "cut jpeg header": (b"\xff\xd8\xff", "cut off"),
-    "cut webp header": (b"RIFF\0\0\0\0WEBP", "cut off"),
-    "cut deep png": (deep_png(DEEP["rgb"])[:90_000], "cut off"),
-    "cut deep tiff": (deep_tiff(DEEP["rgb"])[:90_000], "cut off"),
-    "cut grey+alpha tiff": (deep_tiff(DEEP["grey+alpha"])[:60_000], "cut off"),
-    "float tiff": (saved(Image.new("F", (8, 8)), "TIFF"), "kind F"),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_what_is_no_photo_is_refused_in_one_line(tmp_path: Path, case: str, capfd: pytest.CaptureFixture) -> None:
-    data, reason = REFUSED[case]
-    path = tmp_path / "photo.jpg"
-    path.write_bytes(data)
-    for source in (path, data):
-        with pytest.raises(PhotoError, match=reason) as caught:
-            photo_.read(source)
-        assert "\n" not in str(caught.value)
-        assert str(caught.value).count(". ") >= 1
-    assert capfd.readouterr().err == ""
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.sampled_from([PNG, JPEG, deep_png(DEEP["rgb"][:20, :20])]), st.data())
-def test_damage_anywhere_gives_a_photo_or_a_photo_error(data: bytes, draw: st.DataObject) -> None:
-    broken = bytearray(data)
-    for _ in range(draw.draw(st.integers(1, 6))):
-        broken[draw.draw(st.integers(0, min(len(data), 700) - 1))] = draw.draw(st.integers(0, 255))
-    try:
-        assert photo_.read(bytes(broken)).pixels.dtype == np.uint8
-    except PhotoError as error:
-        assert "\n" not in str(error)
-
-
-def test_places_without_a_photo_are_named(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    cases = {"none.png": "no file", ".": "a folder", "pipe": "not an ordinary file", "x" * 5000: "cannot be read"}
-    for name, reason in cases.items():
-        with pytest.raises(PhotoError, match=reason):
-            photo_.read(tmp_path / name)
-    for nonsense in (None, 3, [[0]], io.StringIO("text")):
-        with pytest.raises(PhotoError):
-            photo_.read(nonsense)
-
-
-@pytest.mark.parametrize(
-    "array",
-    [
-        FACE.astype(np.float32),
-        FACE.astype(np.uint16),
-        FACE[None],
-        FACE[..., :2],
-        FACE[..., :1],
-        FACE[:0],
-        FACE[:, :0],
-        np.zeros(5, np.uint8),
-        np.zeros((4, 4), bool),
-    ],
-    ids=lambda a: f"{a.dtype}{a.shape}",
-)
-def test_other_arrays_are_refused(array: np.ndarray) -> None:
-    with pytest.raises(PhotoError):
-        photo_.read(array)
 
 
 def test_one_pixel_is_a_picture() -> None:

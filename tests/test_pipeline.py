@@ -84,8 +84,8 @@ def test_with_a_box_no_face_needs_to_be_found():
     assert result.changed_pixels == 0 and result.face is not None
 
 
-def test_no_face_is_an_error_with_two_ways_on():
-    with pytest.raises(faceinp.NoFaceError, match=r"--box.*--aligned"):
+def test_no_face_is_an_error_with_three_ways_on():
+    with pytest.raises(faceinp.NoFaceError, match=r"--box.*--points.*--aligned"):
         faceinp.fill(np.full((200, 200, 3), 128, np.uint8), hole_at(50, 50, 90, 90, (200, 200)), engine="telea")
 
 

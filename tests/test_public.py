@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import pickle
 import subprocess
 import sys
 import types
@@ -51,3 +52,8 @@ def test_every_error_is_a_faceinp_error_with_an_exit_code_of_its_own() -> None:
     assert all(issubclass(error, faceinp.FaceinpError) for error in errors)
     codes = [error.exit_code for error in errors if error is not faceinp.MissingPackageError]  # it is an EngineError
     assert len(set(codes)) == len(codes)
+
+
+def test_errors_come_whole_out_of_another_process() -> None:
+    error = pickle.loads(pickle.dumps(faceinp.MissingPackageError("ray", "ray")))
+    assert (str(error), error.package) == (str(faceinp.MissingPackageError("ray", "ray")), "ray")

@@ -9,9 +9,10 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from typing import Any
 
-from faceinp.batch.sources import Part, Target, parts
+from faceinp import presets
+from faceinp.batch.sources import Part, Target, check_apart, parts
 from faceinp.batch.worker import FAILED, FILLED, Settings, Worker
-from faceinp.errors import DataError
+from faceinp.errors import DataError, FaceinpError
 
 AHEAD = 2  # parts that wait for each worker, so that none idles
 
@@ -33,14 +34,20 @@ def run(
     masks: folder of masks of the photos' names. workers: processes on this machine, or actors. ray: a cluster's
     address, "auto" for the one that is here, "local" for a new one of this machine alone. retry: try what failed
     before, too. What the manifest in ``settings.out`` holds already is left alone. Returns how many photos were filled
-    and how many failed, now. Raises DataError when nothing is there or a worker died, and what concerns all photos.
+    and how many failed, now. Raises DataError when nothing is there, results would lie among the photos, or a worker
+    died, and what concerns all photos.
     """
+    check_apart(source, settings.out)
+    if settings.preset:
+        presets.check_name(settings.preset)
     before = {line["name"]: line["outcome"] for line in Target(settings.out).lines()}
     done = frozenset(name for name, outcome in before.items() if outcome == FILLED or not retry)
     if done:
-        say(f"{len(done):,} photos are done already; `{settings.out}/manifest` lists them")
+        failed = sum(before[name] == FAILED for name in done)
+        again = f", {failed:,} of them failed (--retry tries these again)" if failed else ""
+        say(f"{len(done):,} photos are done already{again}; `{settings.out}/manifest` lists them")
     settings = settings if settings.threads or ray else replace(settings, threads=max(1, _cores() // max(1, workers)))
-    todo = parts(source, masks, done)
+    todo = parts(source, masks, done, need_masks=not settings.preset and not settings.from_alpha)
     if ray:
         from faceinp.batch.cluster import on_ray
 
@@ -60,15 +67,20 @@ def run(
     return counted
 
 
-_worker: Worker  # of a process of the pool
+_worker: Worker | FaceinpError  # of a process of the pool; or why there is none
 
 
 def _begin(settings: Settings) -> None:
     global _worker  # noqa: PLW0603 - a process of the pool has no other place for what it loads once
-    _worker = Worker(settings)
+    try:
+        _worker = Worker(settings)
+    except FaceinpError as error:  # raised here it would only break the pool, and nobody would be told
+        _worker = error
 
 
 def _take(part: Part, done: frozenset[str]) -> Lines:
+    if isinstance(_worker, FaceinpError):
+        raise _worker
     return _worker(part, done)
 
 

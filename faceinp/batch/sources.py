@@ -7,6 +7,7 @@ another process or machine, and is read there.
 import io
 import json
 import posixpath
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -20,26 +21,31 @@ MASK = "mask"  # in a shard, KEY.mask.png is the mask of KEY.jpg
 
 @dataclass(frozen=True)
 class Item:
-    """One photo. name: its path within the source, or within its shard or table. photo, mask: encoded bytes.
-
-    problem: why it could not be fetched; empty where it could.
+    """One photo. name: its path within the source, or within its shard or table. stem: of its result, which is this and
+    a suffix. photo, mask: encoded bytes. problem: why it could not be fetched; empty where it could. box, points: where
+    the face is, as for ``faceinp.fill``, where the source says so.
     """
 
     name: str
+    stem: str
     photo: bytes
     mask: bytes | None
     problem: str = ""
+    box: Any = None
+    points: Any = None
 
 
 @dataclass(frozen=True)
 class Part:
     """Photos that one worker takes at once.
 
-    source: URL of the folder, shard or table. names: of its photos, in order; empty: all there are. masks: where the
-    masks of ``names`` lie. row_group: of a Parquet table.
+    source: URL of the folder, shard or table. stems: of the photos' results; of a shard or table, the one folder of all
+    of them. names: of its photos, in order; empty: all there are. masks: where the masks of ``names`` lie. row_group:
+    of a Parquet table.
     """
 
     source: str
+    stems: tuple[str, ...]
     names: tuple[str, ...] = ()
     masks: tuple[str | None, ...] = ()
     row_group: int = 0
@@ -47,18 +53,20 @@ class Part:
     def items(self, done: frozenset[str]) -> Iterator[Item]:
         """Its photos, read now, without those whose names are in ``done``."""
         if self.source.endswith(".tar"):
-            yield from _from_shard(self.source, done)
+            yield from _from_shard(self.source, self.stems[0], done)
         elif self.source.endswith(".parquet"):
-            yield from _from_table(self.source, self.row_group, done)
+            yield from _from_table(self.source, self.stems[0], self.row_group, done)
         else:
             files, root = opened(self.source)
-            for name, mask in zip(self.names, self.masks, strict=True):
+            for name, stem, mask in zip(self.names, self.stems, self.masks, strict=True):
                 if name in done:
                     continue
                 try:
-                    yield Item(name, files.cat_file(posixpath.join(root, name)), _content(mask) if mask else None)
+                    content = files.cat_file(posixpath.join(root, name))
+                    yield Item(name, stem, content, _content(mask) if mask else None)
                 except OSError as error:
-                    yield Item(name, b"", None, f"It cannot be read ({error}). See that it is there, and may be read.")
+                    problem = f"It cannot be read ({error}). See that it is there, and may be read."
+                    yield Item(name, stem, b"", None, problem)
 
 
 def opened(url: str) -> tuple[Any, str]:
@@ -78,28 +86,53 @@ def _content(url: str) -> bytes:
     return content
 
 
-def parts(source: str, masks: str = "", done: frozenset[str] = frozenset()) -> Iterator[Part]:
+def check_apart(source: str, out: str) -> None:
+    """Raise DataError where results would lie among the photos, to be written over some or taken for some."""
+    (files, root), (others, target) = opened(source), opened(out)
+    folder = files.isdir(root)
+    base = root if folder else posixpath.dirname(root)
+    bundle = root.endswith((".tar", ".parquet"))
+    inside = target == base or (folder and target.startswith(f"{base}/"))
+    if inside and not bundle and files.protocol == others.protocol:
+        raise DataError(f"{out} lies in {source}: results would mix with the photos. Give a folder beside it.")
+
+
+def parts(
+    source: str, masks: str = "", done: frozenset[str] = frozenset(), *, need_masks: bool = False
+) -> Iterator[Part]:
     """What there is to do in ``source``, a folder, a shard or a table, less the files whose names are in ``done``.
 
-    masks: folder with a mask for each photo, of the same path but for the suffix. Raises DataError when nothing is
-    there.
+    masks: folder with a mask for each photo, of the same path but for the suffix. need_masks: nothing else says where
+    the holes are. Raises DataError when no photos are there, or no masks for them.
     """
     files, root = opened(source)
     found = files.find(root) if files.isdir(root) else [root] if files.exists(root) else []
-    bundles = [path for path in found if path.endswith((".tar", ".parquet"))]
-    photos = [path for path in found if path.lower().endswith(PICTURES)]
+    base = root if files.isdir(root) else posixpath.dirname(root)
+    bundles = [posixpath.relpath(path, base) for path in found if path.endswith((".tar", ".parquet"))]
+    photos = [posixpath.relpath(path, base) for path in found if path.lower().endswith(PICTURES)]
     if not bundles and not photos:
         raise DataError(f"{source} holds no photos. Give a folder of photos, or of .tar or .parquet files.")
-    for path in bundles:
-        url = files.unstrip_protocol(path)
-        for group in range(_row_groups(url) if path.endswith(".parquet") else 1):
-            yield Part(url, row_group=group)
-    base = root if files.isdir(root) else posixpath.dirname(root)
-    names = [name for path in photos if (name := posixpath.relpath(path, base)) not in done]
+    if photos and need_masks and not masks:
+        raise DataError(f"Nothing says where the holes of the photos in {source} are. Give --masks, or --preset NAME.")
     there = _by_stem(masks) if masks else {}
+    if masks and not there:
+        raise DataError(f"{masks} holds no masks. Give a folder of pictures that are named like the photos.")
+    for name, stem in _stems(bundles).items():
+        url = files.unstrip_protocol(posixpath.join(base, name))
+        for group in range(_row_groups(url) if name.endswith(".parquet") else 1):
+            yield Part(url, (stem,), row_group=group)
+    stems = _stems(photos)
+    names = [name for name in photos if name not in done]
     for start in range(0, len(names), FILES):
         chosen = tuple(names[start : start + FILES])
-        yield Part(files.unstrip_protocol(base), chosen, tuple(there.get(_stem(name)) for name in chosen))
+        where = tuple(there.get(_stem(name)) for name in chosen)
+        yield Part(files.unstrip_protocol(base), tuple(stems[name] for name in chosen), chosen, where)
+
+
+def _stems(names: list[str]) -> dict[str, str]:
+    """Each name without its suffix; with it where several differ in nothing else, or one result would hide another."""
+    several = Counter(map(_stem, names))
+    return {name: _stem(name) if several[_stem(name)] == 1 else name for name in names}
 
 
 def _by_stem(folder: str) -> dict[str, str]:
@@ -112,18 +145,18 @@ def _stem(name: str) -> str:
     return posixpath.splitext(name)[0]
 
 
-def _from_shard(url: str, done: frozenset[str]) -> Iterator[Item]:
+def _from_shard(url: str, under: str, done: frozenset[str]) -> Iterator[Item]:
     """Samples as WebDataset has them: KEY.jpg and, where there is one, KEY.mask.png."""
     from webdataset import tariterators
 
     files, path = opened(url)
-    shard = _stem(posixpath.basename(path))
     with files.open(path, "rb") as stream:
         for sample in tariterators.group_by_keys(tariterators.tar_file_expander([{"url": url, "stream": stream}])):
             photo = next((suffix for suffix in PICTURES if suffix[1:] in sample), None)
-            if photo is not None and (name := f"{shard}/{sample['__key__']}{photo}") not in done:
+            stem = f"{under}/{sample['__key__']}"
+            if photo is not None and stem + photo not in done:
                 mask = next((sample[key] for suffix in PICTURES if (key := MASK + suffix) in sample), None)
-                yield Item(name, sample[photo[1:]], mask)
+                yield Item(stem + photo, stem, sample[photo[1:]], mask)
 
 
 def _row_groups(url: str) -> int:
@@ -135,20 +168,24 @@ def _row_groups(url: str) -> int:
     return count
 
 
-def _from_table(url: str, group: int, done: frozenset[str]) -> Iterator[Item]:
-    """Rows with ``image``, and ``mask`` and ``name`` where there are such columns; images as bytes, or as {"bytes"}."""
+def _from_table(url: str, under: str, group: int, done: frozenset[str]) -> Iterator[Item]:
+    """Rows with ``image``, and ``mask``, ``name``, ``box`` and ``points`` where there are such columns.
+
+    Images are bytes, or {"bytes"}.
+    """
     from pyarrow import parquet
 
     files, path = opened(url)
-    table = _stem(posixpath.basename(path))
     with files.open(path, "rb") as stream:
         rows = parquet.ParquetFile(stream).read_row_group(group).to_pylist()
     for number, row in enumerate(rows):
         if "image" not in row:
             raise DataError(f"{url} has no column `image`. It has: {', '.join(row)}.")
-        name = f"{table}/{row.get('name') or f'{group:05}-{number:06}'}"
+        name = f"{under}/{row.get('name') or f'{group:05}-{number:06}'}"
         if name not in done:
-            yield Item(name, _bytes(row["image"]), _bytes(row["mask"]) if row.get("mask") else None)
+            stem = _stem(name) if name.lower().endswith(PICTURES) else name
+            mask = _bytes(row["mask"]) if row.get("mask") else None
+            yield Item(name, stem, _bytes(row["image"]), mask, box=row.get("box"), points=row.get("points"))
 
 
 def _bytes(cell: Any) -> bytes:

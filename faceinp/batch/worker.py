@@ -5,10 +5,11 @@ once, and a line of the manifest for each, whatever becomes of it.
 import dataclasses
 import hashlib
 import json
-import posixpath
 import tarfile
+import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,7 @@ from faceinp.errors import DataError, FaceinpError, MaskError, PhotoError
 from faceinp.masks import Mask
 from faceinp.photo import Photo
 from faceinp.pipeline import Result, fill_many
+from faceinp.placing import Place, locate
 
 TOGETHER = 8  # photos whose faces go through the engine at once, of
 PIXELS = 32_000_000  # this many pixels at most, but for a single photo
@@ -66,16 +68,18 @@ class Worker:
     def __call__(self, part: Part, done: frozenset[str] = frozenset()) -> list[dict[str, Any]]:
         """Fill what the part holds and is not ``done``; returns the manifest's lines, which are written as well."""
         lines: list[dict[str, Any]] = []
-        waiting: list[tuple[Item, Photo, Mask]] = []
+        waiting: list[_Ready] = []
         try:
+            started = time.perf_counter()
             for item in part.items(done):
                 try:
-                    waiting.append((item, *self._opened(item)))
+                    waiting.append(self._opened(item, time.perf_counter() - started))
                 except FaceinpError as error:
                     lines.append(_failed(item, error))
-                if len(waiting) >= TOGETHER or sum(ready.pixels.size // 3 for _, ready, _ in waiting) >= PIXELS:
+                if len(waiting) >= TOGETHER or sum(ready.photo.pixels.size // 3 for ready in waiting) >= PIXELS:
                     lines += self._filled(waiting)
                     waiting = []
+                started = time.perf_counter()
         except (OSError, ValueError, tarfile.TarError, DataError) as error:  # of a damaged shard or table
             lines.append({"name": part.source, "outcome": FAILED, "error": str(error), "kind": type(error).__name__})
         lines += self._filled(waiting)
@@ -84,56 +88,100 @@ class Worker:
             self.target.put(f"manifest/{uuid.uuid4().hex}.jsonl", content.encode())
         return lines
 
-    def _opened(self, item: Item) -> tuple[Photo, Mask]:
-        settings = self.settings
+    def _opened(self, item: Item, fetched: float) -> "_Ready":
+        settings, watch = self.settings, _Watch()
+        watch.seconds["fetch"] = fetched
         if item.problem:
             raise PhotoError(item.problem)
-        opened = photo.read(item.photo)
+        place = Place(settings.aligned, box=item.box, points=item.points)
+        with watch("read"):
+            opened = photo.read(item.photo)
+            if settings.from_alpha:
+                opened, mask = _from_alpha(opened)
+            elif not settings.preset:
+                if item.mask is None:
+                    raise MaskError("There is no mask for it. Put one of its name into --masks, or use --preset.")
+                mask = masks.read(item.mask, opened)
         if settings.preset:
-            return opened, presets.for_photo(settings.preset, opened, aligned=settings.aligned, seed=settings.seed)
-        if settings.from_alpha:
-            return _from_alpha(opened)
-        if item.mask is None:
-            raise MaskError("There is no mask for it. Put one of its name into --masks, or use --preset.")
-        return opened, masks.read(item.mask, opened)
+            with watch("align"):
+                if not settings.aligned:  # found once, for the hole and for the fill
+                    place = Place(face=locate(opened.pixels, None, place)[0])
+                where = {"aligned": True} if settings.aligned else {"face": place.face}
+                mask = presets.for_photo(settings.preset, opened, seed=settings.seed, **where)
+        return _Ready(item, opened, mask, place, watch)
 
-    def _filled(self, waiting: Sequence[tuple[Item, Photo, Mask]]) -> list[dict[str, Any]]:
+    def _filled(self, waiting: Sequence["_Ready"]) -> list[dict[str, Any]]:
         settings = self.settings
         try:
             results = fill_many(
-                [(opened, mask) for _, opened, mask in waiting],
+                [(ready.photo, ready.mask, ready.place) for ready in waiting],
                 engine=self.engine,
                 seed=settings.seed,
-                aligned=settings.aligned,
                 blending=settings.blending,
             )
         except Exception as error:  # whatever it is, a few photos' trouble does not end a run over a million
-            return [_failed(item, error) for item, _, _ in waiting]
+            return [_failed(ready.item, error) for ready in waiting]
         lines = []
-        for (item, _, _), result in zip(waiting, results, strict=True):
+        for ready, result in zip(waiting, results, strict=True):
+            if isinstance(result, FaceinpError):
+                lines.append(_failed(ready.item, result))
+                continue
             try:
-                lines.append(_failed(item, result) if isinstance(result, FaceinpError) else self._kept(item, result))
+                lines.append(self._kept(ready, result))
             except FaceinpError as error:
-                lines.append(_failed(item, error))
+                lines.append(_failed(ready.item, error))
         return lines
 
-    def _kept(self, item: Item, result: Result) -> dict[str, Any]:
-        name = f"{posixpath.splitext(item.name)[0]}.{self.settings.format}"
-        data = result.encode(self.settings.format)
-        told = likeness.judge_fill(result, self.judge) if self.judge else None
-        self.target.put(name, data)
+    def _kept(self, ready: "_Ready", result: Result) -> dict[str, Any]:
+        item, watch = ready.item, ready.watch
+        name = f"{item.stem}.{self.settings.format}"
+        watch.add(result.timings)
+        with watch("encode"):
+            data = result.encode(self.settings.format)
+        with watch("judge"):
+            told = likeness.judge_fill(result, self.judge) if self.judge else None
+        with watch("put"):
+            self.target.put(name, data)
         return _line(item, FILLED) | {
             "result": name,
             "result_sha256": hashlib.sha256(data).hexdigest(),
             "engine": result.engine,
             "runtime": result.runtime,
             "seed": result.seed,
-            "seconds": {step: round(seconds, 4) for step, seconds in result.timings.items()},
+            "seconds": {step: round(seconds, 4) for step, seconds in watch.seconds.items()},
             "hidden": round(float(result.mask.mean()), 4),
             "changed_pixels": result.changed_pixels,
             "identity": dataclasses.asdict(told) if told else None,
             "notes": list(result.notes),
         }
+
+
+class _Watch:
+    """Seconds of one photo, by step."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, step: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.add({step: time.perf_counter() - started})
+
+    def add(self, seconds: dict[str, float]) -> None:
+        for step, more in seconds.items():
+            self.seconds[step] = self.seconds.get(step, 0.0) + more
+
+
+@dataclass(frozen=True, eq=False)
+class _Ready:
+    """A photo that waits for the engine."""
+
+    item: Item
+    photo: Photo
+    mask: Mask
+    place: Place
+    watch: _Watch
 
 
 def _from_alpha(opened: Photo) -> tuple[Photo, Mask]:

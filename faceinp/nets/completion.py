@@ -4,9 +4,10 @@ A network is led by guides: maps of the landmarks and, where it was made for the
 (both papers name symmetry as what they lack).
 
 ``Small`` is ours: a U of bottleneck blocks whose cost is the same at every depth, for processors and browsers.
+``CoarseToFine`` is two of them: what hides half a picture is settled at half the side, for a quarter of the cost.
 ``Large`` is the second paper's (L, ``docs/papers.md``; its parts are LaFIn's, Yang et al. 2019, with the attention of
-Zheng et al. 2019, arXiv 1903.04227): for GPUs. Both take the same inputs and give the same output, at any side that is
-a multiple of 16, and copy nothing: composites are the road's work.
+Zheng et al. 2019, arXiv 1903.04227): for GPUs. All take the same inputs and give the same output, at any side that is
+a multiple of 32, and copy nothing: composites are the road's work.
 """
 
 import torch
@@ -100,13 +101,20 @@ class Small(nn.Module):
 
     ``width``: channels at half the side; they double at each halving, so every depth costs the same. ``mirror``: guides
     hold the other half of the face. ``depths``: blocks of the encoder at S/2, S/4, S/8, S/16, of which the last stands
-    between encoder and decoder.
+    between encoder and decoder. ``guessing``: it is given a guess (N, 3, S/2, S/2) of the whole picture, too.
     """
 
-    def __init__(self, width: int = 32, mirror: bool = False, depths: tuple[int, int, int, int] = (1, 2, 3, 6)) -> None:
+    def __init__(
+        self,
+        width: int = 32,
+        mirror: bool = False,
+        depths: tuple[int, int, int, int] = (1, 2, 3, 6),
+        guessing: bool = False,
+    ) -> None:
         super().__init__()
         widths = [width * 2**level for level in range(len(depths))]
         self.stem = _first(nn.Conv2d(4 * (INPUTS + mirror * MIRRORED), width, 3, padding=1), 4 * mirror * MIRRORED)
+        self.guess = nn.Conv2d(3, width, 3, padding=1, bias=False) if guessing else None
         self.encoders = nn.ModuleList(
             nn.Sequential(*(Bottleneck(w) for _ in range(depth)))
             for w, depth in zip(widths[:-1], depths[:-1], strict=True)
@@ -121,21 +129,55 @@ class Small(nn.Module):
         )
         self.last = nn.Sequential(nn.LeakyReLU(0.1), nn.Conv2d(width, 12, 3, padding=1))
 
-    def forward(self, pictures: Tensor, masks: Tensor, guides: Tensor) -> Tensor:
+    def forward(self, pictures: Tensor, masks: Tensor, guides: Tensor, guess: Tensor | None = None) -> Tensor:
         x = torch.cat([(2 * pictures - 1) * (1 - masks), 2 * masks - 1, guides], dim=1)
         x = self.stem(functional.pixel_unshuffle(x, 2))
         known = functional.avg_pool2d(1 - masks, 2)
+        if self.guess is not None and guess is not None:
+            x = x + self.guess((2 * guess - 1) * (1 - known))
         skips = []
         for encoder, down in zip(self.encoders, self.downs, strict=True):
             x = encoder(x)
-            # Where the encoder saw a hole it has nothing of its own to hand over (LaFIn's gated skips).
-            skips.append(torch.cat([x * known, known], dim=1))
+            # Where the encoder saw a hole and no guess it has nothing to hand over (LaFIn's gated skips).
+            skips.append(torch.cat([x if self.guess is not None else x * known, known], dim=1))
             x, known = down(x), functional.avg_pool2d(known, 2)
         x = self.middle(x)
         for up, join, decoder in zip(self.ups, self.joins, self.decoders, strict=True):
             x = functional.pixel_shuffle(up(x), 2)
             x = decoder(join(torch.cat([x, skips.pop()], dim=1)))
         return torch.sigmoid(functional.pixel_shuffle(self.last(x), 2))
+
+
+class CoarseToFine(nn.Module):
+    """Two ``Small`` networks; inputs and output as theirs.
+
+    ``coarse`` fills the picture at half its side, ``fine`` at the whole, with that as its guess. A hole of half a
+    picture is as wide as few of coarse's blocks, and its training costs a quarter; so coarse is trained first and alone
+    (a ``Small`` at half the side), and gets no gradient here. Takes the weights of one ``Small`` for both, too.
+    """
+
+    def __init__(self, width: int = 32, mirror: bool = False) -> None:
+        super().__init__()
+        self.coarse = Small(width, mirror).requires_grad_(False)
+        self.fine = Small(width, mirror, guessing=True)
+        self.register_load_state_dict_pre_hook(_doubled)
+
+    def forward(self, pictures: Tensor, masks: Tensor, guides: Tensor) -> Tensor:
+        # A half-size pixel that holds any of the hole is hole, so that no grey from under it leaks in.
+        halves = functional.avg_pool2d(pictures, 2), functional.max_pool2d(masks, 2), functional.avg_pool2d(guides, 2)
+        filled: Tensor = self.fine(pictures, masks, guides, self.coarse(*halves))
+        return filled
+
+
+def _doubled(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Weights of one ``Small`` as those of both; fine begins by taking the guess for the picture under the hole."""
+    if f"{prefix}stem.weight" not in state:
+        return
+    for key in [key for key in state if key.startswith(prefix)]:
+        name, value = key.removeprefix(prefix), state.pop(key)
+        state[f"{prefix}coarse.{name}"] = state[f"{prefix}fine.{name}"] = value
+    of_picture = state[f"{prefix}fine.stem.weight"][:, :12].unflatten(1, (3, 4))
+    state[f"{prefix}fine.guess.weight"] = of_picture.sum(dim=2)
 
 
 class Large(nn.Module):
@@ -283,4 +325,8 @@ def _with_attention(channels: int, depth: int) -> list[nn.Module]:
     return layers
 
 
-NETWORKS: dict[str, type[Small] | type[Large]] = {"small": Small, "large": Large}
+NETWORKS: dict[str, type[Small] | type[CoarseToFine] | type[Large]] = {
+    "small": Small,
+    "coarse-to-fine": CoarseToFine,
+    "large": Large,
+}

@@ -21,15 +21,16 @@ from faceinp.nets.squeezenet import SqueezeNet
 from faceinp.train import data, holes, loop
 
 DEEPEST, SHOWN, VALIDATED = 5, 8, 96  # SqueezeNet's last fire for the losses; held-back faces shown and measured
+STRIDES = 8  # of that fire and of the judge's maps: as far as pictures are shifted
 
 
 @dataclass(frozen=True)
 class CompletionRun(loop.Run):
     """Settings of the completion network; see ``loop.Run`` for the rest."""
 
-    network: str = field(default="small", metadata={"help": "small (processors, browsers) or large (the paper's)"})
+    network: str = field(default="small", metadata={"help": "small, coarse-to-fine (two of it) or large (the paper's)"})
     width: int = field(default=32, metadata={"help": "channels at the first depth; the paper's network has 64"})
-    side: int = field(default=128, metadata={"help": "side of the pictures, a multiple of 16"})
+    side: int = field(default=128, metadata={"help": "side of the pictures, a multiple of 32"})
     rate: float = field(default=5e-4, metadata={"help": "highest learning rate of the generator (Adam, cosine)"})
     rate_discriminator: float = field(default=2e-4, metadata={"help": "learning rate of the discriminator"})
     patch_width: int = field(default=32, metadata={"help": "channels of the discriminator's first layer"})
@@ -69,7 +70,9 @@ class CompletionTask:
         }
         rates = {"generator": config.rate, "discriminator": config.rate_discriminator}
         self.optimizers: dict[str, torch.optim.Optimizer] = {
-            name: torch.optim.Adam(network.parameters(), lr=rates[name], betas=(0.5, 0.99))
+            name: torch.optim.Adam(
+                [p for p in network.parameters() if p.requires_grad], lr=rates[name], betas=(0.5, 0.99)
+            )
             for name, network in self.networks.items()
         }
         self.seen = _frozen(_features(config.features)) if config.perceptual or config.style else None
@@ -104,7 +107,7 @@ class CompletionTask:
             context.update(terms["discriminator"], self.optimizers["discriminator"])
             discriminator.requires_grad_(False)
         with context.autocast():
-            weighted = self._plain(generated, composite, pictures, hole)
+            weighted = self._plain(generated, composite, pictures, hole, _shift((config.seed, step, rank)))
         if fooled:
             with context.autocast():
                 logits, features = discriminator(generated_part, *rest)
@@ -116,13 +119,14 @@ class CompletionTask:
         return {"loss": loss, **{name: value for name, (_, value) in weighted.items()}, **terms}
 
     def _plain(
-        self, generated: Tensor, composite: Tensor, pictures: Tensor, hole: Tensor
+        self, generated: Tensor, composite: Tensor, pictures: Tensor, hole: Tensor, shift: tuple[int, int] = (0, 0)
     ) -> dict[str, tuple[float, Tensor]]:
-        """The terms that need no opponent: name -> (weight, value)."""
+        """The terms that need no opponent: name -> (weight, value). shift: how far networks see both pictures rolled."""
         config = self.config
         terms = {"hole": (config.hole, losses.reconstruction(generated, pictures, hole).mean())}
         if config.squared:
             terms["squared"] = config.squared, losses.squared(generated, pictures, hole).mean()
+        composite, pictures = (x.roll(shift, dims=(2, 3)) for x in (composite, pictures))
         if self.seen is not None:
             seen = self.seen.to(pictures.device)
             features = seen.layers(composite, DEEPEST)
@@ -140,7 +144,7 @@ class CompletionTask:
             terms["identity"] = config.identity, losses.identity(vectors.float(), originals.float())
             terms["traits"] = config.traits, losses.perceptual(*losses.as_shares(features, targets))
         if config.variation:
-            terms["variation"] = config.variation, losses.variation(composite, hole)
+            terms["variation"] = config.variation, losses.variation(composite, hole.roll(shift, dims=(2, 3)))
         return terms
 
     def _guides(self, pictures: Tensor, hole: Tensor, points: Tensor) -> Tensor:
@@ -212,6 +216,14 @@ def looked_at(hole: Tensor, side: int, seed: tuple[int, ...]) -> Callable[[Tenso
     return lambda x: torch.stack(
         [one[:, top : top + side, left : left + side] for one, (top, left) in zip(x, corners, strict=True)]
     )
+
+
+def _shift(seed: tuple[int, ...]) -> tuple[int, int]:
+    """Rows and columns. Layers of strides look at every eighth pixel more than at others: were those always the same,
+    the generator would fill plain walls with a grid that pleases them.
+    """
+    down, right = np.random.default_rng((*seed, 8)).integers(0, STRIDES, size=2)
+    return int(down), int(right)
 
 
 def _jittered(points: Tensor, jitter: float, seed: tuple[int, ...]) -> Tensor:

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from faceinp import weights
 from faceinp.errors import DataError
-from faceinp.nets import dcgan
+from faceinp.nets import completion, dcgan
 from faceinp.train import loop
 
 STATISTICS_BATCHES, STATISTICS_BATCH = 100, 128
 
 
-def pack(run: str | Path, out: str | Path, **options: int) -> Path:
+def pack(run: str | Path, out: str | Path, **options: Any) -> Path:
     """Write the networks of the run in folder ``run`` that are worth keeping to ``out``, in fp16.
 
     Of a run that measures itself, the averages that measured best; else the last. options: those of the network's
@@ -35,6 +35,8 @@ def pack(run: str | Path, out: str | Path, **options: int) -> Path:
         chosen, averages = weights.read_tensors(best)
         tensors |= averages
         metadata |= {"step": chosen["step"]}
+    if "coarse" in options and network != "completion":
+        raise DataError(f"{checkpoint} holds a run of {network!r}, which has no coarse half. Leave --coarse out.")
     config = json.loads(metadata["config"])
     packed, settings = PACKERS[network](tensors, config, **options)
     about = {
@@ -71,12 +73,46 @@ def _average(tensors: dict[str, Tensor], config: dict[str, Any], *, network: str
     return {f"{network}/{name}": value for name, value in state.items()}, {}
 
 
-def _completion(tensors: dict[str, Tensor], config: dict[str, Any]) -> Packed:
-    """The averaged generator, and the discriminator for those who train on. taught_by: judges that were in a loss."""
+def _completion(tensors: dict[str, Tensor], config: dict[str, Any], coarse: str | Path | None = None) -> Packed:
+    """The averaged generator, and the discriminator for those who train on. taught_by: judges that were in a loss.
+
+    coarse: packed weights of a small network, trained at half the side, that become the coarse half; those of the run,
+    where it is of a small network itself, become the fine one.
+    """
     packed, _ = _average(tensors, config, network="generator")
+    if coarse:
+        packed, config = _joined(packed, config, Path(coarse)), config | {"network": "coarse-to-fine"}
     packed |= {f"discriminator/{name}": value for name, value in weights.under(tensors, "discriminator/").items()}
     settings = {name: config[name] for name in ("network", "width", "landmarks", "mirror", "patch_width")}
-    return packed, settings | {"taught_by": ["bundled"] if config["identity"] or config.get("traits") else []}
+    return packed, settings | {"taught_by": sorted(_taught_by(config) | (_teachers(coarse) if coarse else set()))}
+
+
+def _taught_by(config: dict[str, Any]) -> set[str]:
+    """Judges that were in a loss of a run with these settings, or of the weights that it started from."""
+    own = {"bundled"} if config.get("identity") or config.get("traits") else set()
+    return own | (_teachers(config["init"]) if config.get("init") else set())
+
+
+def _teachers(file: str | Path) -> set[str]:
+    """Of packed weights or of a checkpoint; of a file that is gone, the one judge that losses can have."""
+    if not Path(file).is_file():
+        return {"bundled"}
+    metadata, _ = weights.read_tensors(file)
+    config = json.loads(metadata["config"])
+    return set(config["taught_by"]) if "taught_by" in config else _taught_by(config)
+
+
+def _joined(packed: dict[str, Tensor], config: dict[str, Any], coarse: Path) -> dict[str, Tensor]:
+    network = completion.CoarseToFine(config["width"], config["mirror"])
+    try:
+        network.load_state_dict(weights.under(packed, "generator/"))
+        network.coarse.load_state_dict(weights.under(weights.packed(coarse)[1], "generator/"))
+    except RuntimeError as error:
+        raise DataError(
+            f"{coarse} and the run do not make one network. Both must be small, of the same width, or the run be "
+            "coarse-to-fine."
+        ) from error
+    return {f"generator/{name}": value for name, value in network.state_dict().items()}
 
 
 PACKERS: dict[str, Callable[..., Packed]] = {

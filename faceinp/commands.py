@@ -1,0 +1,267 @@
+"""What each command of the shell does: it calls the library with parsed arguments, and prints.
+
+What a command needs is imported when it runs, so that ``faceinp --help`` answers at once.
+"""
+
+import argparse
+import dataclasses
+import importlib
+from typing import Any
+
+import faceinp
+from faceinp.errors import FaceinpError, WeightsError
+from faceinp.terminal import Bar, say
+
+# `faceinp train NAME`: the module, its configuration, the function that takes one, and what the command is for.
+TRAININGS = {
+    "dcgan": ("faceinp.train.dcgan", "DcganRun", "train", "train the DCGAN, the prior of both latent engines"),
+    "dcgan-limits": ("faceinp.train.limits", "LimitsRun", "measure", "measure the limits of the losses on that DCGAN"),
+    "embedding": ("faceinp.train.embedding", "EmbeddingRun", "train", "train the bundled judge of identity"),
+    "landmarks": ("faceinp.train.landmarks", "LandmarksRun", "train", "train the predictor of 68 landmarks"),
+    "completion": ("faceinp.train.completion", "CompletionRun", "train", "train the landmark-guided completion"),
+}
+
+
+def fill(args: argparse.Namespace) -> None:
+    from faceinp import saving
+
+    saving.output_format(args.out)  # a slip in the output's name shows before the work, not after
+    options = dict(args.set or ())
+    options |= {"fast": True} if args.fast else {}
+    options |= {name: given for name in ("iterations", "mode") if (given := getattr(args, name)) is not None}
+    photo, mask = args.photo, args.mask
+    where = {"aligned": args.aligned, "face": args.face, "box": args.box, "points": args.points}
+    if args.preset is not None:
+        from faceinp import presets
+
+        photo = faceinp.read_photo(args.photo)
+        mask = presets.for_photo(args.preset, photo, seed=args.seed, **where)
+    result = faceinp.fill(
+        photo,
+        mask,
+        engine=faceinp.load_engine(args.engine, **options),
+        seed=args.seed,
+        **where,
+        mask_hole=args.mask_hole,
+        blending=args.blend,
+        progress=None if args.quiet else Bar("filling"),
+    )
+    result.save(args.out)
+    if args.quiet:
+        return
+    for note in result.notes:
+        say(f"note: {note}")
+    print(
+        f"{args.out}: filled by {result.engine} ({result.runtime}) in {sum(result.timings.values()):.1f} s, "
+        f"known pixels changed: {result.changed_pixels:,} of {result.known_pixels:,}"
+    )
+
+
+def batch(args: argparse.Namespace) -> None:
+    from faceinp.batch import run, worker
+
+    settings = worker.Settings(
+        out=args.out,
+        engine=args.engine,
+        options=dict(args.set or ()),
+        preset=args.preset or "",
+        from_alpha=args.mask_from_alpha,
+        seed=args.seed,
+        aligned=args.aligned,
+        blending=args.blend,
+        judge="" if args.judge == "none" else args.judge,
+        format=args.format,
+        threads=args.threads,
+    )
+    masks, workers = args.masks or "", args.workers
+    counted = run.run(args.source, settings, masks=masks, workers=workers, ray=args.ray, retry=args.retry)
+    if counted[worker.FAILED]:
+        say(f"{counted[worker.FAILED]:,} photos failed; `{args.out}/manifest` says why")
+
+
+def engines(args: argparse.Namespace) -> None:
+    engines = faceinp.list_engines()
+    rows = [("engine", "here", "needs", "about")]
+    for engine in engines:
+        needs = ", ".join((*engine.needs.packages, *(f"weights {name}" for name in engine.needs.weights)))
+        rows.append((engine.name, "ready" if engine.ready else "no", needs or "-", engine.about))
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)))
+    for engine in engines:
+        if not engine.ready:
+            print(f"{engine.name} is not ready: {engine.missing}")
+
+
+def doctor(_: argparse.Namespace) -> None:
+    from faceinp import doctor
+
+    broken = []
+    for finding in doctor.examine():
+        mark = {True: "ok", False: "BROKEN", None: "-"}[finding.works]
+        print(f"{mark:8}{finding.subject}: {finding.about}", flush=True)
+        broken += [finding.subject] if finding.works is False else []
+    if broken:
+        raise FaceinpError(f"Installed, and not working: {', '.join(broken)}. Mend these, or uninstall them.")
+
+
+def masks(_: argparse.Namespace) -> None:
+    from faceinp import presets
+
+    width = max(map(len, presets.NAMES))
+    for name, about in presets.ABOUT.items():
+        print(f"{name.ljust(width)}  {about}")
+
+
+def train(args: argparse.Namespace) -> None:
+    module_name, config_name, function, _ = TRAININGS[args.training]
+    module = importlib.import_module(module_name)
+    config = getattr(module, config_name)
+    given = {field.name: getattr(args, field.name) for field in dataclasses.fields(config)}
+    getattr(module, function)(config(**{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}))
+
+
+def pack(args: argparse.Namespace) -> None:
+    from faceinp.train import pack
+
+    print(pack.pack(args.run_folder, args.out, **({"coarse": args.coarse} if args.coarse else {})))
+
+
+def verify(args: argparse.Namespace) -> None:
+    from faceinp import weights
+
+    problems = []
+    for name in weights.CATALOGUE:
+        try:
+            weights.verify(name)
+            print(f"{name}: as recorded")
+        except WeightsError as error:
+            problems.append(str(error))
+    if problems:
+        raise WeightsError("\n".join(problems))
+
+
+def push(args: argparse.Namespace) -> None:
+    from faceinp import hub
+
+    print(hub.push(args.repository, private=args.private))
+
+
+def pull(args: argparse.Namespace) -> None:
+    from faceinp import hub
+
+    for file in hub.pull(args.repository, args.out):
+        print(f"{file}: as recorded")
+
+
+def build(args: argparse.Namespace) -> None:
+    from faceinp.train import build
+
+    built = build.build(
+        args.source,
+        args.out,
+        size=args.size,
+        split=args.split,
+        identity_from=args.identity_from,
+        smallest=args.smallest,
+        shard_megabytes=args.shard_megabytes,
+        say=say,
+        progress=Bar("photos"),
+    )
+    print(
+        f"{args.out}: {built.faces:,} faces in {built.shards} shards; left out: "
+        f"{built.unreadable:,} unreadable photos, {built.faceless:,} photos without a face, {built.small:,} small faces"
+    )
+
+
+def identity(args: argparse.Namespace) -> None:
+    from faceinp import identity
+
+    first, second = args.photos
+    rate = args.false_match_rate
+    verdict = identity.compare(first, second, _judge(args), aligned=args.aligned, false_match_rate=rate)
+    for note in verdict.notes:
+        say(f"note: {note}")
+    print(verdict)
+
+
+def calibrate(args: argparse.Namespace) -> None:
+    from faceinp.evaluate import calibration
+
+    calibration.run(_judge(args), args.data, args.out, args.check, args.strangers, args.strangers_are)
+
+
+def _judge(args: argparse.Namespace) -> Any:
+    from faceinp import identity
+
+    return identity.load(
+        args.judge,
+        sidecar=args.sidecar,
+        calibration=getattr(args, "calibration", None),
+        progress=Bar("fetching weights"),
+    )
+
+
+def evaluate_identity(args: argparse.Namespace) -> None:
+    from faceinp.evaluate import identity
+
+    identity.run(args.data, args.out, args.judges, args.onnx, args.sidecar, seed=args.seed)
+
+
+def paper(args: argparse.Namespace) -> None:
+    from faceinp.evaluate import tables
+
+    _measure(args, tables.named(tuple(args.table)))
+
+
+def quick(args: argparse.Namespace) -> None:
+    from faceinp.evaluate import tables
+
+    _measure(args, (tables.QUICK,))
+
+
+def evaluate_masks(args: argparse.Namespace) -> None:
+    from faceinp.evaluate import tables
+
+    _measure(args, (tables.MASKS,))
+
+
+def _measure(args: argparse.Namespace, wanted: Any) -> None:
+    from faceinp.evaluate.paper import run
+    from faceinp.evaluate.plan import Request
+
+    given = {field.name: getattr(args, field.name) for field in dataclasses.fields(Request) if field.name in args}
+    given |= {name: str(given[name] or "") for name in ("out", "sidecar", "features") if name in given}
+    judges = (*given.get("judges", ()), *map(str, getattr(args, "onnx", ())))
+    given |= {"data": tuple(args.data), "judges": judges}
+    run(wanted, Request(**given))
+
+
+def report(args: argparse.Namespace) -> None:
+    from faceinp.evaluate import cells, report
+
+    found = cells.read(args.cells)
+    if args.into is None:
+        print(report.markdown(found))
+    else:
+        print(f"{args.into}: remade {', '.join(report.into(args.into, found))}")
+
+
+def frechet(args: argparse.Namespace) -> None:
+    from faceinp.evaluate import frechet
+
+    frechet.run(
+        data=args.data,
+        weights=args.weights,
+        out=args.out,
+        generator=args.generator,
+        samples=args.samples,
+        side=args.side,
+        seed=args.seed,
+    )
+
+
+def landmarks(args: argparse.Namespace) -> None:
+    from faceinp.evaluate import landmarks
+
+    landmarks.run(data=args.data, out=args.out, weights=args.weights, pictures=args.pictures)
