@@ -50,7 +50,7 @@ def connect(page: Page, visits: Visits) -> None:
         try:
             open_photo(visit, visit.take(file))
         except faceinp.FaceinpError as error:
-            message = for_people(error)
+            message = words.for_people(error)
             visit.clear()
             return shown(visit, message, error=True)
         return shown(visit, words.NO_STROKE)
@@ -113,7 +113,7 @@ def _connect_mask(page: Page, visits: Visits) -> None:
                 name, photo, aligned=aligned, face=int(face) if face else None, points=visit.points, seed=int(seed or 0)
             )
         except faceinp.FaceinpError as error:
-            return gr.skip(), gr.skip(), words.say(for_people(error), error=True)
+            return gr.skip(), gr.skip(), words.say(words.for_people(error), error=True)
         return _put(visit, mask.hole, f"On the photo: {mask.about}.")
 
     def upload(file: str, request: gr.Request) -> tuple[Any, ...]:
@@ -124,7 +124,7 @@ def _connect_mask(page: Page, visits: Visits) -> None:
             try:
                 mask = faceinp.read_mask(file, faceinp.read_photo(visit.original.path))
             except faceinp.FaceinpError as error:
-                return gr.skip(), gr.skip(), words.say(for_people(error), error=True)
+                return gr.skip(), gr.skip(), words.say(words.for_people(error), error=True)
         said = " ".join([f"The mask was read: {mask.about or 'as it is'}.", *mask.warnings])
         return _put(visit, mask.hole, said)
 
@@ -135,7 +135,7 @@ def _connect_mask(page: Page, visits: Visits) -> None:
         try:
             hole = read_editor(value, visit.original)[1]
         except faceinp.FaceinpError as error:
-            return gr.skip(), gr.skip(), words.say(str(error), error=True)
+            return gr.skip(), gr.skip(), words.say(words.for_people(error), error=True)
         return _put(visit, ~hole, "What was hidden is known now, and the other way round.")
 
     def clear(request: gr.Request) -> tuple[Any, ...]:
@@ -191,10 +191,3 @@ def _canvas(visit: Visit) -> dict[str, Any]:
         return {}
     height, width = working_size(visit.original.height, visit.original.width)
     return {"canvas_size": (width, height)}
-
-
-def for_people(error: faceinp.FaceinpError) -> str:
-    """What an error says, in the page's terms."""
-    if isinstance(error, faceinp.NoFaceError) and "No face was found" in str(error):
-        return words.NO_FACE
-    return uploads.without_folders(str(error))

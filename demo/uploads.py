@@ -23,6 +23,8 @@ from gradio.utils import get_upload_folder
 # Of pictures that the editor sent and nothing has read yet: more are nobody's strokes.
 WAITING, LAYERS, LARGEST = 64, 4, 32 << 20
 _UPLOAD = "upload-"
+# The folders of a path from the root on; not what stands in an address, and no single slash.
+_FOLDERS = re.compile(r"(?<![\w/:.~-])/(?:[^/\s'\"`<>]+/)+")
 _preprocess = gr.ImageEditor.preprocess
 
 
@@ -103,8 +105,8 @@ def bounded(editor: Any) -> Any:
 
 
 def without_folders(text: str) -> str:
-    """``text`` without the folders of this server's files: their names alone are people's business."""
-    return re.sub(rf"{re.escape(str(root()))}/(?:[^/\s]+/)*", "", text)
+    """``text`` without the folders that lead to files of this server: their names alone are people's business."""
+    return _FOLDERS.sub("", text.replace(f"{root()}/", "/_/"))
 
 
 def root() -> Path:

@@ -56,6 +56,8 @@ def send(client: Any, tmp_path: Path) -> Any:
 
     def send(photo: bytes | None, mask: bytes | None = None, name: str = "photo.png", **more: Any) -> Any:
         more = {"engine": "telea", "aligned": True} | more
+        if isinstance(more.get("second"), bytes):
+            more["second"] = file(more["second"], "second.png")
         return client.predict(photo=file(photo, name), mask=file(mask, "mask.png"), api_name="/fill", **more)
 
     return send
@@ -70,17 +72,24 @@ def alive(server: Server, send: Any) -> Any:
     assert not [file for file in server.files() if "upload-" in str(file)]
 
 
-@pytest.mark.parametrize("language", ["python", "sh"])
-def test_the_examples_of_the_docs_run(language: str, server: Server, tmp_path: Path) -> None:
-    (example,) = re.findall(rf"```{language}\n(.*?)```", (ROOT / "docs" / "demo.md").read_text(), re.DOTALL)
-    example = example.replace("http://127.0.0.1:7860", server.url)
+@pytest.mark.parametrize(
+    ("language", "number", "says"),
+    [
+        ("python", 0, "telea.*not evidence of identity"),
+        ("python", 1, r"filled\.png 0\.\d+|filled\.png 1\.0"),
+        ("sh", 2, ""),
+    ],
+)
+def test_the_examples_of_the_docs_run(language: str, number: int, says: str, server: Server, tmp_path: Path) -> None:
+    examples = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "docs" / "demo.md").read_text(), re.DOTALL)
+    assert len(examples) == 3 and examples[number][0] == language
+    example = examples[number][1].replace("http://127.0.0.1:7860", server.url)
     (tmp_path / "photo.png").write_bytes(png(PORTRAIT))
     command = [sys.executable, "-c", example] if language == "python" else ["bash", "-euc", example]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == 0, done.stderr
-    if language == "python":
-        assert "telea" in done.stdout and "not evidence of identity" in done.stdout
-    else:
+    assert re.search(f"(?s){says}", done.stdout)
+    if language == "sh":
         with Image.open(tmp_path / "filled.png") as filled:
             assert filled.size == (512, 512) and filled.text["faceinp:engine"] == "telea"
 
@@ -90,6 +99,22 @@ def test_known_pixels_leave_as_they_came(send: Any) -> None:
     pixels, mask = np.asarray(Image.open(filled)), np.asarray(Image.open(io.BytesIO(hole()))) > 0
     assert np.array_equal(pixels[~mask], PORTRAIT[~mask]) and (pixels[mask] != PORTRAIT[mask]).any()
     assert facts["known_pixels"] == np.count_nonzero(~mask) and facts["size"] == [512, 512]
+
+
+def test_landmarks_that_come_back_moved_move_the_face_and_a_second_photo_is_judged_by(send: Any) -> None:
+    order = {"preset": "lower-face", "engine": "landmark", "aligned": False}
+    first, facts = send(png(PORTRAIT), None, **order)
+    points = np.array(facts["landmarks"])
+    assert points.shape == (68, 2) and facts["identity"]["second"] is None
+    moved = points.copy()
+    moved[48:, 1] -= 12
+    second, facts = send(png(PORTRAIT), None, landmarks=moved.tolist(), second=png(PORTRAIT), **order)
+    assert np.allclose(facts["landmarks"], moved, atol=0.01) and facts["changed_pixels"] == 0
+    assert facts["identity"]["second"]["probability"] > 0 and facts["identity"]["second_floor"]
+    before, after = (np.asarray(Image.open(file)).astype(int) for file in (first, second))
+    assert np.abs(after - before).max() > 20, "the fill follows its landmarks"
+    again, _ = send(png(PORTRAIT), None, landmarks=points.tolist(), **order)
+    assert np.abs(np.asarray(Image.open(again)) - before).max() <= 1, "its own landmarks change nothing"
 
 
 def test_every_engine_says_whether_it_runs_here(client: Any) -> None:
@@ -128,6 +153,7 @@ def gif() -> bytes:
 
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>'
+POINTS = [[float(x), 200.0] for x in range(68)]
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200)
 
 
@@ -160,6 +186,26 @@ HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200)
         (png(PORTRAIT), None, {"preset": "random-1000000"}, "preset"),
         (png(PORTRAIT), None, {"preset": "x" * 100_000}, "no preset"),
         (png(PORTRAIT), None, {"preset": "eyes", "seed": {"a": 1}}, "seed"),
+        (png(PORTRAIT), hole(), {"second": b"just words"}, "second photo"),
+        (png(PORTRAIT), hole(), {"second": bomb(60_000)}, "second photo.*megapixels"),
+        (png(PORTRAIT), hole(), {"landmarks": POINTS}, "not led by landmarks"),
+        *(
+            (png(PORTRAIT), hole(), {"landmarks": wrong, "engine": "landmark"}, "68 pairs")
+            for wrong in (
+                [],
+                POINTS[1:],
+                [*POINTS[1:], [1, 2, 3]],
+                [*POINTS[1:], [1, "2"]],
+                [*POINTS[1:], [True, 2]],
+                [*POINTS[1:], [1e300, 2]],
+                [*POINTS[1:], [10**400, 2]],
+                [*POINTS[1:], [[1, 2]]],
+                POINTS * 10_000,
+                {"x": 1},
+                "everywhere",
+                68,
+            )
+        ),
     ],
     ids=lambda value: repr(value)[:24],
 )

@@ -283,7 +283,9 @@ def test_a_search_shows_its_curve_and_stops_when_told(tmp_path: Path) -> None:
     assert job.wait(30)
     (made,) = job.made()
     assert any("best so far" in note for note in made.notes)
-    assert job.running.curve[-1][1] < job.running.curve[0][1], "the preview comes closer to the known pixels"
+    (_, first), *_, (_, last) = job.running.curve
+    assert last < first, "the loss falls"
+    assert f"Loss of the search: {last:.4g} now, {first:.4g} at first" in words.progress(job.running)
     assert "<svg" in words.progress(job.running) and "data:image/png" in words.progress(job.running)
 
 

@@ -270,7 +270,7 @@ def test_engines_are_compared_and_the_grid_is_saved(open_page: Open) -> None:
     page.wait_for_selector("#grid img")
     rows = page.locator("#table tbody tr").all_inner_texts()
     assert {row.split()[0] for row in rows} == wanted
-    assert all(re.search(r"\d s\s+[+-]\d+\.\d+\s+\d+\.\d%\s+\d\.\d+\s+0$", row) for row in rows), rows
+    assert all(re.search(r"\d s\s+[+-]\d+\.\d+\s+\d+\.\d%\s+distance \d\.\d+\s+0$", row) for row in rows), rows
     assert saved(page, "#grid-file").width > 600
 
 
