@@ -23,18 +23,25 @@ def connect(page: Page, visits: Visits) -> None:
     photo_parts = [page.load, page.photo, page.camera, page.editor, page.masks, page.faces, page.face, page.aligned]
     parts = [*photo_parts, page.preset, page.share, page.fill, page.another, page.message, page.running, *results]
 
-    def shown(visit: Visit, message: str, error: bool = False, aligned: bool = False) -> dict[Any, Any]:
+    def shown(
+        visit: Visit,
+        message: str,
+        error: bool = False,
+        aligned: bool = False,
+        hole: NDArray[np.bool_] | None = None,
+    ) -> dict[Any, Any]:
         there = visit.original is not None
         return (
             dict.fromkeys((page.photo, page.camera, page.compare))
-            | dict.fromkeys((page.share, page.running, page.facts, page.identity), "")
+            | dict.fromkeys((page.running, page.facts, page.identity), "")
             | {part: gr.update(visible=False) for part in (page.faces, page.view, page.landmarks_box)}
             | {part: gr.update(value=None, visible=False) for part in (page.gallery, page.download)}
             | {part: gr.update(interactive=there) for part in (page.fill, page.another)}
             | {
                 page.load: gr.update(visible=not there),
-                page.editor: gr.update(value=painted(visit), visible=there, **_canvas(visit)),
+                page.editor: gr.update(value=painted(visit, hole), visible=there, **_canvas(visit)),
                 page.masks: gr.update(visible=there),
+                page.share: "" if hole is None else words.share(float(hole.mean())),
                 page.preset: NO_PRESET,
                 page.face: gr.update(choices=[], value=None, visible=False),
                 page.aligned: aligned,
@@ -61,19 +68,21 @@ def connect(page: Page, visits: Visits) -> None:
             visit.clear()
             file = f"{name.lower().replace(' ', '-')}.png"
             open_photo(visit, pictures.write(examples.make(name), visit.folder, file))
-            return shown(visit, words.NO_STROKE, aligned=examples.NAMES[name])
+            hole = examples.hole(name)
+            message = words.NO_STROKE if hole is None else words.MARKED
+            return shown(visit, message, aligned=examples.NAMES[name], hole=hole)
 
         return load_it
 
-    def find(aligned: bool, request: gr.Request) -> dict[Any, Any]:
+    def find(aligned: bool, share: str, request: gr.Request) -> dict[Any, Any]:
         visit = visits.of(request)
         nothing = {page.faces: gr.update(visible=False), page.face: gr.update(choices=[], value=None, visible=False)}
         if visit.original is None or aligned:
             return nothing
         visit.faces = faceinp.find_faces(faceinp.read_photo(visit.original.path).pixels)
         if len(visit.faces) < 2:
-            message = words.ONE_FACE if visit.faces else words.NO_FACE
-            return nothing | {page.message: words.say(message, error=not visit.faces)}
+            one = f"{words.ONE_FACE} {words.MARKED if share else words.NO_STROKE}"
+            return nothing | {page.message: words.say(one if visit.faces else words.NO_FACE, error=not visit.faces)}
         labels = [(f"{n}, the largest" if n == 1 else str(n), n) for n in range(1, len(visit.faces) + 1)]
         return {
             page.faces: gr.update(value=numbered(visit, 1), visible=True),
@@ -95,8 +104,10 @@ def connect(page: Page, visits: Visits) -> None:
     ]
     starts += [button.click(example(name), None, parts, **private) for name, button in page.examples.items()]
     for start in starts:
-        start.then(find, page.aligned, [page.faces, page.face, page.message], **QUIET | {"queue": True})
-    page.aligned.input(find, page.aligned, [page.faces, page.face, page.message], **QUIET | {"queue": True})
+        start.then(find, [page.aligned, page.share], [page.faces, page.face, page.message], **QUIET | {"queue": True})
+    page.aligned.input(
+        find, [page.aligned, page.share], [page.faces, page.face, page.message], **QUIET | {"queue": True}
+    )
     page.face.input(choose, page.face, page.faces, **QUIET)
     page.another.click(forget, None, parts, **QUIET)
     _connect_mask(page, visits)

@@ -44,6 +44,7 @@ footer { display: none !important; }
   border: 1px solid var(--border-color-primary); }
 .panel h3 { font-size: .95rem; font-weight: 600; margin: 0 0 6px; }
 .panel p { margin: 6px 0 0; font-size: .84rem; color: var(--body-text-color-subdued); }
+.panel summary { cursor: pointer; margin-top: 6px; font-size: .84rem; color: var(--body-text-color-subdued); }
 .panel td small { display: block; font-size: .78rem; color: var(--body-text-color-subdued); }
 .panel table { width: 100%; margin: 0; border: 0 !important; border-collapse: collapse;
   font-variant-numeric: tabular-nums; }

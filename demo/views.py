@@ -9,7 +9,6 @@ from demo import examples, filling, looks, words
 from demo.editor import STROKE
 from demo.looks import SIDE
 from demo.pictures import VIEWS
-from demo.uploads import bounded
 
 FILE_TYPES = [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"]
 BRUSH = "#{:02x}{:02x}{:02x}".format(*STROKE)
@@ -107,7 +106,7 @@ def _photo() -> dict[str, object]:
         photo = gr.File(label="Photo", file_types=FILE_TYPES, elem_id="photo")
         with gr.Row(elem_id="examples"):
             chosen = {
-                name: gr.Button(name, size="sm", min_width=100, elem_id=looks.example_id(name))
+                name: gr.Button(name, size="sm", min_width=76, elem_id=looks.example_id(name))
                 for name in examples.NAMES
             }
         with gr.Accordion("Paste, or take a picture", open=False, elem_id="camera-box"):
@@ -154,7 +153,7 @@ def _mask() -> dict[str, object]:
     face = gr.Radio([], label="Which face", visible=False, elem_id="face")
     aligned = gr.Checkbox(label="Already aligned: the photo is a square face crop", container=False, elem_id="aligned")
     return {
-        "editor": bounded(editor),
+        "editor": editor,
         "masks": masks,
         "preset": preset,
         "mask_seed": mask_seed,

@@ -21,7 +21,8 @@ LIMITS = (
 CAVEAT = "A likeness score, not evidence of identity."
 NO_PHOTO = "Load a photo first."
 NO_STROKE = "Paint over the part that should be replaced, or put a ready-made mask on it. Then press Fill."
-ONE_FACE = f"One face was found. {NO_STROKE}"
+MARKED = "What should be replaced is marked. Press Fill, or paint over more of it."
+ONE_FACE = "One face was found."
 NO_FACE = (
     "No face was found in the photo. If it is nothing but an aligned face, switch on “Already aligned”; "
     "else take another photo."
@@ -148,13 +149,14 @@ def identity(made: Made) -> str:
         f"<tr><td>{name}</td><td>{_same(filled)}</td><td>{_same(floor)}</td></tr>" for name, filled, floor in rows
     )
     verdict = likeness.verdict
-    notes = "".join(f"<p>{escape(note)}</p>" for note in verdict.notes)
+    listed = "".join(f"<p>{escape(note)}</p>" for note in verdict.notes)
+    notes = f"<details><summary>More about this judge</summary>{listed}</details>" if listed else ""
     return (
         '<div class="panel"><h3>Identity</h3><table><thead><tr><th>Same person as on</th>'
         f"<th>Filled</th><th>Blank hole</th></tr></thead><tbody>{cells}</tbody></table>"
-        f"<p>Judge: {escape(verdict.judge)}. Under {verdict.threshold:.3f} counts as one person; "
-        f"{verdict.false_match_rate:.1%} of strangers do, too. “Blank hole” is the floor: what the rest of the face "
-        f"is worth alone.</p>{notes}<p><strong>{CAVEAT}</strong></p></div>"
+        f"<p>Judge: {escape(verdict.judge)}. A distance under {verdict.threshold:.3f} counts as one person; "
+        f"{verdict.false_match_rate:.1%} of strangers do, too. “Blank hole” is the floor: what the rest of the face is "
+        f"worth alone.</p><p><strong>{CAVEAT}</strong></p>{notes}</div>"
     )
 
 

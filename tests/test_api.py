@@ -277,6 +277,27 @@ def test_an_upload_ends_at_its_limit(server: Server, alive: None) -> None:
     assert not isinstance(refused.value, urllib.error.HTTPError) or refused.value.code == 413
 
 
+def test_one_photo_sent_twice_is_two_files_and_each_goes_by_itself(server: Server) -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="photo.png"\r\n\r\n' + png(PORTRAIT)
+    paths = []
+    for _ in range(2):
+        request = urllib.request.Request(
+            f"{server.url}/gradio_api/upload",
+            body + b"\r\n--x--\r\n",
+            {"Content-Type": "multipart/form-data; boundary=x"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            paths += [Path(path) for path in json.load(answer)]
+    assert len(set(paths)) == 2 and all(path.is_file() and "/upload-" in str(path) for path in paths)
+    others = set(server.files()) - set(paths)
+    assert call(server, photo={"path": str(paths[0])}, preset="eyes", engine="telea")[0] == "complete"
+    assert not paths[0].exists() and paths[1].is_file()
+    left = set(server.files()) - set(paths) - others
+    assert all("/result-" in str(file) for file in left), "nothing lies beside a photo"
+    assert call(server, photo={"path": str(paths[1])}, preset="eyes", engine="telea")[0] == "complete"
+    assert not paths[1].exists()
+
+
 def test_a_folder_is_no_photo_and_stays(server: Server, alive: None) -> None:
     root = next(server.folder.glob("faceinp-demo-*"))
     kind, _ = call(server, photo={"path": str(root)}, preset="eyes", engine="telea")

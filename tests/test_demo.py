@@ -148,7 +148,8 @@ def test_a_hole_becomes_a_layer_and_comes_back_as_it_was() -> None:
 
 
 def test_what_an_editor_never_sends_is_refused_and_what_nobody_reads_is_forgotten() -> None:
-    editor = uploads.bounded(gr.ImageEditor())
+    uploads.take_over()
+    editor = gr.ImageEditor()  # as Gradio makes one anew for each visitor
 
     def send(name: str, index: str, size: int = 4) -> None:
         data = {"type": "layer", "index": index, "id": name}
@@ -160,6 +161,34 @@ def test_what_an_editor_never_sends_is_refused_and_what_nobody_reads_is_forgotte
     for number in range(100):
         send(str(number), "0")
     assert len(editor.blob_storage) <= 64 and "99" in editor.blob_storage
+
+
+def test_what_the_editor_sent_is_gone_once_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    uploads.take_over()
+    sent = {}
+    for name in ("background", "layer_0", "composite"):
+        folder = tmp_path / f"upload-{name}"
+        folder.mkdir()
+        Image.fromarray(painted(square(60, 80))).save(folder / f"{name}.png")
+        sent[name] = {"path": str(folder / f"{name}.png")}
+    payload = gr.ImageEditor.data_model(
+        background=sent["background"], layers=[sent["layer_0"]], composite=sent["composite"]
+    )
+    value = gr.ImageEditor().preprocess(payload)
+    assert list(value) == ["layers"] and np.array_equal(value["layers"][0][..., 3], square(60, 80))
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_gradio_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    uploads.take_over()
+
+    async def upload_fn(request: Any, folder: Any) -> None:
+        pass
+
+    monkeypatch.setattr(uploads, "_REPLACED", {upload_fn: "request upload_dir"})
+    with pytest.raises(faceinp.FaceinpError, match=f"Gradio {gr.__version__} .*upload_fn.*constraints.txt"):
+        uploads.take_over()
 
 
 def test_what_an_upload_or_a_note_says_is_never_markup() -> None:
