@@ -14,6 +14,9 @@ from demo.editor import WORKING_SIDE, Original, layer_of, read_editor, share_hid
 from demo.sessions import Visit, Visits
 from demo.views import NO_PRESET, Page
 
+# No event shows its progress on the editor (show_progress_on, where the editor is among its outputs): to be told of
+# progress, Gradio's editor first sends all its pictures again, each time. What it was told may then come out of order
+# on a busy machine, and "processing" stays over it after the end.
 QUIET: Any = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -97,7 +100,7 @@ def connect(page: Page, visits: Visits) -> None:
         visit.clear()
         return shown(visit, words.NO_PHOTO)
 
-    private: Any = {"api_visibility": "private", "show_progress_on": [page.photo, page.editor]}
+    private: Any = {"api_visibility": "private", "show_progress_on": page.photo}
     starts = [
         page.photo.upload(load, page.photo, parts, **private),
         page.camera.input(load, page.camera, parts, **private),
@@ -109,7 +112,7 @@ def connect(page: Page, visits: Visits) -> None:
         find, [page.aligned, page.share], [page.faces, page.face, page.message], **QUIET | {"queue": True}
     )
     page.face.input(choose, page.face, page.faces, **QUIET)
-    page.another.click(forget, None, parts, **QUIET)
+    page.another.click(forget, None, parts, show_progress_on=page.message, **QUIET)
     _connect_mask(page, visits)
 
 
@@ -153,13 +156,13 @@ def _connect_mask(page: Page, visits: Visits) -> None:
         return painted(visits.of(request)), ""
 
     parts = [page.editor, page.share, page.message]
-    private: Any = {"api_visibility": "private", "show_progress_on": page.editor}
+    private: Any = {"api_visibility": "private", "show_progress": "minimal", "show_progress_on": page.preset}
     for change in (page.preset.input, page.mask_seed.submit, page.mask_seed.blur):
         change(put_on, [page.preset, page.mask_seed, page.aligned, page.face], parts, **private)
     page.mask_file.upload(upload, page.mask_file, parts, **private)
     page.invert.click(invert, page.editor, parts, **private)
     # The editor's bin takes the photo away, too: it is put back, and what was painted is gone.
-    page.editor.clear(clear, None, [page.editor, page.share], api_visibility="private")
+    page.editor.clear(clear, None, [page.editor, page.share], show_progress_on=page.message, **QUIET)
     page.editor.input(
         lambda value: words.share(share_hidden(value)), page.editor, page.share, trigger_mode="always_last", **QUIET
     )

@@ -63,7 +63,9 @@ footer { display: none !important; }
   background: var(--border-color-primary); }
 .running .bar i { display: block; height: 100%; background: var(--color-accent); }
 .running img { width: 128px; height: 128px; border-radius: 6px; image-rendering: auto; }
-.running svg { width: 100%; max-width: 340px; height: 80px; color: var(--color-accent); }
+.running svg { width: 100%; max-width: 340px; height: 80px; }
+.running svg polyline { stroke: var(--color-accent); }
+.running svg line { stroke: var(--border-color-primary); }
 .message { padding: 10px 14px; border-radius: 8px; font-size: .92rem; border: 1px solid var(--border-color-primary);
   border-left: 3px solid var(--color-accent); background: var(--block-background-fill); }
 .message.error { border-left-color: #ca244d; }
@@ -79,6 +81,12 @@ footer { display: none !important; }
     background-position: center 8px; }
   #result:has(#compare .empty) { display: none; }
   .panel th, .panel td { padding: 5px 4px; font-size: .82rem; }
+  .panel td:first-child, .panel td small { white-space: normal; }
+  .panel td small { font-size: .74rem; }
+  #engines-box tr { display: grid; grid-template-columns: 1fr auto; padding: 4px 0; }
+  #engines-box td { padding: 1px 0; border-bottom: 0 !important; }
+  #engines-box td:first-child { font-weight: 600; }
+  #engines-box td.why { order: 1; grid-column: 1 / -1; }
 }
 """
 

@@ -192,9 +192,10 @@ def table(outcomes: Sequence[Made | Failed]) -> str:
     blank = f" A blank hole alone: {floor.probability:.1%}, {floor.distance.euclidean:.3f}." if floor else ""
     return (
         '<div class="panel"><table><thead><tr><th>Engine</th><th>Time</th><th>Seam</th>'
-        "<th>Same person</th><th>Known pixels changed</th></tr></thead>"
+        "<th>Same person</th><th>Changed</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table><p>Seam: how much steeper the picture is over the hole's edge "
-        f"than beside it, in grey levels; 0 is none. {by}{blank} <strong>{CAVEAT}</strong></p></div>"
+        f"than beside it, in grey levels; 0 is none. Changed: known pixels that are not what they were. {by}{blank} "
+        f"<strong>{CAVEAT}</strong></p></div>"
     )
 
 

@@ -204,6 +204,14 @@ def test_the_page_asks_nobody_for_anything_and_offers_three_endpoints() -> None:
     assert public == {"fill", "engines", "identity"}
 
 
+def test_no_progress_is_shown_on_the_editor() -> None:
+    config = app.build().get_config_file()
+    (editor,) = (part["id"] for part in config["components"] if part["type"] == "imageeditor")
+    shown = [event["show_progress_on"] or event["outputs"] for event in config["dependencies"]]
+    assert sum(editor in event["outputs"] for event in config["dependencies"]) >= 8
+    assert not any(editor in where for where in shown), "it would stay there on a busy machine"
+
+
 @pytest.fixture
 def visits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> sessions.Visits:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
@@ -314,7 +322,7 @@ def test_a_search_shows_its_curve_and_stops_when_told(tmp_path: Path) -> None:
     assert any("best so far" in note for note in made.notes)
     (_, first), *_, (_, last) = job.running.curve
     assert last < first, "the loss falls"
-    assert f"Loss of the search: {last:.4g} now, {first:.4g} at first" in words.progress(job.running)
+    assert f"Loss of the search: {last:.3f} now, {first:.3f} at first" in words.progress(job.running)
     assert "<svg" in words.progress(job.running) and "data:image/png" in words.progress(job.running)
 
 
