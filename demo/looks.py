@@ -9,7 +9,7 @@ THUMB = 104  # pixels, of an example's small picture
 
 _CSS = """
 .gradio-container { max-width: 1240px !important; width: 100% !important; margin: 0 auto !important; }
-main.app { width: 100%; padding: 28px 24px 20px !important; }
+.main.app { width: 100%; padding: 28px 24px 20px !important; }
 footer { display: none !important; }
 #head h1 { font-size: 1.7rem; font-weight: 650; letter-spacing: -0.02em; margin: 0 0 4px; }
 #head p { font-size: 1rem; color: var(--body-text-color-subdued); margin: 0; }
@@ -70,15 +70,14 @@ footer { display: none !important; }
   border-left: 3px solid var(--color-accent); background: var(--block-background-fill); }
 .message.error { border-left-color: #ca244d; }
 @media (max-width: 760px) {
-  main.app { padding: 18px 12px 14px !important; }
+  .main.app { padding: 18px 12px 14px !important; }
   #head h1 { font-size: 1.4rem; }
   #editor, #compare { height: 400px !important; }
   #photo { height: 200px !important; }
   #board { flex-direction: column; flex-wrap: nowrap; }
   .side { display: contents !important; }
   #settings { order: 1; }
-  #examples button { min-height: 92px; padding: 62px 4px 4px; justify-content: center; text-align: center;
-    background-position: center 8px; }
+  #examples { display: grid; grid-template-columns: 1fr 1fr; }
   #result:has(#compare .empty) { display: none; }
   .panel th, .panel td { padding: 5px 4px; font-size: .82rem; }
   .panel td:first-child, .panel td small { white-space: normal; }

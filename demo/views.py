@@ -106,7 +106,7 @@ def _photo() -> dict[str, object]:
         photo = gr.File(label="Photo", file_types=FILE_TYPES, elem_id="photo")
         with gr.Row(elem_id="examples"):
             chosen = {
-                name: gr.Button(name, size="sm", min_width=76, elem_id=looks.example_id(name))
+                name: gr.Button(name, size="sm", min_width=100, elem_id=looks.example_id(name))
                 for name in examples.NAMES
             }
         with gr.Accordion("Paste, or take a picture", open=False, elem_id="camera-box"):
