@@ -149,6 +149,9 @@ def identity(made: Made) -> str:
         f"<tr><td>{name}</td><td>{_same(filled)}</td><td>{_same(floor)}</td></tr>" for name, filled, floor in rows
     )
     verdict = likeness.verdict
+    second = (
+        "" if likeness.second else " Where the photo itself is damaged, a second photo, given under More, says more."
+    )
     listed = "".join(f"<p>{escape(note)}</p>" for note in verdict.notes)
     notes = f"<details><summary>More about this judge</summary>{listed}</details>" if listed else ""
     return (
@@ -156,7 +159,7 @@ def identity(made: Made) -> str:
         f"<th>Filled</th><th>Blank hole</th></tr></thead><tbody>{cells}</tbody></table>"
         f"<p>Judge: {escape(verdict.judge)}. A distance under {verdict.threshold:.3f} counts as one person; "
         f"{verdict.false_match_rate:.1%} of strangers do, too. “Blank hole” is the floor: what the rest of the face is "
-        f"worth alone.</p><p><strong>{CAVEAT}</strong></p>{notes}</div>"
+        f"worth alone.{second}</p><p><strong>{CAVEAT}</strong></p>{notes}</div>"
     )
 
 

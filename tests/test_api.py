@@ -134,6 +134,26 @@ def test_a_name_and_a_password_are_asked_for_where_they_are_set(tmp_path: Path) 
         assert client.predict(api_name="/engines")
 
 
+def test_a_server_without_weights_says_what_is_missing_and_not_where(tmp_path: Path) -> None:
+    empty = tmp_path / "nothing-in-it"
+    empty.mkdir()
+    Image.fromarray(PORTRAIT).save(tmp_path / "photo.png")
+    order = {"photo": gradio_client.handle_file(tmp_path / "photo.png"), "preset": "glasses", "api_name": "/fill"}
+    with serving(tmp_path, FACEINP_WEIGHTS=str(empty)) as served:
+        client = gradio_client.Client(served.url, verbose=False, download_files=tmp_path, httpx_kwargs=SLOWLY)
+        missing = {engine["name"]: engine["missing"] for engine in client.predict(api_name="/engines")}
+        assert all("completion.safetensors is not there" in missing[name] for name in ("landmark", "landmark-onnx"))
+        with pytest.raises(gradio_client.exceptions.AppError, match=r"completion\.safetensors is not there") as refused:
+            client.predict(**order, engine="landmark-onnx")
+        _, facts = client.predict(**order, engine="telea")
+        assert facts["no_judge"]
+        with urllib.request.urlopen(served.url, timeout=60) as answer:
+            page = answer.read().decode()
+        assert "completion.safetensors is not there" in page
+        for told in (json.dumps(missing), str(refused.value), json.dumps(facts), page):
+            assert str(empty) not in told
+
+
 def bomb(side: int) -> bytes:
     """A small PNG of side x side pixels."""
 
