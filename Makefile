@@ -14,13 +14,14 @@ CHECKED := faceinp export demo tests
 WANTED := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install-demo demo test lint format clean
+.PHONY: help install-demo demo test lint format image-check clean
 
 help:
 	@echo "make demo     serve the page on this machine (make install-demo: only install what it needs)"
 	@echo "make test     linter, types and tests"
 	@echo "make lint     linter and types alone"
 	@echo "make format   sort imports, lay out the code, mend what the linter can"
+	@echo "make image-check  build the Dockerfile's CPU target with buildah and start it without a network (root)"
 	@echo "make clean    remove .venv and what checks and builds left"
 
 install-demo: .venv/.installed-demo
@@ -48,6 +49,9 @@ format: .venv/.installed-dev
 .venv/.installed-dev: $(WANTED)
 	$(call install,dev)
 	@touch $@ .venv/.installed-demo
+
+image-check:
+	docs/check_image.sh
 
 define install
 	@command -v uv >/dev/null || $(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'faceinp needs Python 3.11 or newer; name it: make PYTHON=python3.11 ...')"

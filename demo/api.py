@@ -2,48 +2,54 @@
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 from gradio.components.api_component import Api
+from numpy.typing import NDArray
 
 import faceinp
 from demo import filling, warming
 from demo.filling import Made, Order
 from demo.jobs import Job
-from demo.results import AT_ONCE, TICK
+from demo.orders import AT_ONCE, TICK
 from demo.sessions import scratch
 from demo.uploads import read_once, touch, without_folders
 
 POLARITIES = ("auto", "white", "black")
+FARTHEST = 100_000  # pixels from the photo's corner: no landmark lies there
 LONGEST = 500  # characters of a message: some repeat what was sent
 
 
 def connect() -> None:
     """Offer the endpoints; called inside of a ``gr.Blocks``."""
     with gr.Row(visible=False):
-        photo, mask = gr.File(label="photo"), gr.File(label="mask")
+        photo, mask, second = (gr.File(label=label) for label in ("photo", "mask", "second"))
         preset = gr.Textbox(label="preset")
         engine = gr.Textbox(next(iter(filling.ready_engines()), ""), label="engine")
         # These pass on what was sent; Order says what is wrong with it.
         seed, face, iterations = (Api(0, {"type": "integer"}, name) for name in ("seed", "face", "iterations"))
         aligned, blending = Api(False, {"type": "boolean"}, "aligned"), gr.Textbox("poisson", label="blending")
         mask_hole = gr.Textbox("auto", label="mask_hole")
+        points: Any = {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}
+        landmarks = Api(None, points, "landmarks")
         filled, facts = gr.File(label="filled"), gr.JSON(label="facts")
         gr.Button().click(
             fill,
-            [photo, mask, preset, engine, seed, aligned, face, blending, iterations, mask_hole],
+            [photo, mask, preset, engine, seed, aligned, face, blending, iterations, mask_hole, landmarks, second],
             [filled, facts],
             api_name="fill",
             concurrency_limit=AT_ONCE,
             concurrency_id="fill",
         )
         gr.Button().click(engines, None, gr.JSON(label="engines"), api_name="engines")
-        first, second = gr.File(label="first"), gr.File(label="second")
+        two = [gr.File(label="first"), gr.File(label="second")]
         gr.Button().click(
             identity,
-            [first, second, Api(False, {"type": "boolean"}, "aligned")],
+            [*two, Api(False, {"type": "boolean"}, "aligned")],
             gr.JSON(label="verdict"),
             api_name="identity",
             concurrency_limit=2,
@@ -61,16 +67,19 @@ def fill(
     blending: str = "poisson",
     iterations: Any = 0,
     mask_hole: str = "auto",
+    landmarks: Any = None,
+    second: str | None = None,
 ) -> Iterator[tuple[str | None, dict[str, Any]]]:
     """Fill the hole of a photo: a mask's, or a preset's. Gives a PNG and what is known of it."""
     folder = scratch()
-    with read_once(photo, mask):
+    with read_once(photo, mask, second):
         try:
             order = _order(photo, mask, preset, engine, seed, aligned, face, blending, iterations, mask_hole)
+            order = replace(order, landmarks=_points(landmarks), second=_second(second))
             job = Job([order], folder, warming.judge)
             try:
                 while not job.wait(TICK):
-                    touch(folder, photo, mask)
+                    touch(folder, photo, mask, second)
                     yield None, {"state": "running", "share": round(job.running.share, 3)}
                 made = job.made()[0]
             finally:
@@ -90,7 +99,7 @@ def engines() -> list[dict[str, Any]]:
             "name": engine.name,
             "about": engine.about,
             "ready": engine.ready,
-            "missing": engine.missing,
+            "missing": without_folders(engine.missing),
             "seconds": round(filling.expected(engine.name), 3),
         }
         for engine in faceinp.list_engines()
@@ -150,6 +159,31 @@ def _order(
     )
 
 
+def _points(landmarks: Any) -> NDArray[np.float32] | None:
+    """The landmarks that were sent, (68, 2) in photo pixels; raises EngineError for what is none."""
+    if landmarks is None:
+        return None
+    pairs = landmarks if isinstance(landmarks, list) and len(landmarks) == 68 else []
+    numbers = [value for pair in pairs if isinstance(pair, list) and len(pair) == 2 for value in pair]
+    if len(numbers) != 136 or not all(type(value) in (int, float) and abs(value) <= FARTHEST for value in numbers):
+        raise faceinp.EngineError(
+            "landmarks are 68 pairs [x, y] of numbers, in photo pixels; what was sent is not. Send those that a fill "
+            "gave, moved, or leave them out."
+        )
+    return np.array(numbers, np.float32).reshape(68, 2)
+
+
+def _second(photo: str | None) -> Path | None:
+    """The second photo, which is judged by; raises PhotoError where it cannot be read."""
+    if not photo:
+        return None
+    try:
+        faceinp.read_photo(photo)
+    except faceinp.PhotoError as error:
+        raise faceinp.PhotoError(f"The second photo: {error}") from error
+    return Path(photo)
+
+
 def _facts(made: Made) -> dict[str, Any]:
     likeness = made.likeness
     return {
@@ -165,7 +199,7 @@ def _facts(made: Made) -> dict[str, Any]:
         "notes": list(made.notes),
         "landmarks": None if made.landmarks is None else made.landmarks.tolist(),
         "identity": None if likeness is None else asdict(likeness),
-        "no_judge": made.no_judge,
+        "no_judge": without_folders(made.no_judge),
     }
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import gradio as gr
 
-from demo import api, comparing, loading, looks, results, sessions, uploads, views, warming, words
+from demo import api, comparing, loading, looks, orders, results, sessions, uploads, views, warming, words
 
 UPLOAD = "128mb"  # a photo of 50 megapixels as PNG
 KEPT = 3600  # seconds after which Gradio deletes what it made itself
@@ -27,7 +27,7 @@ def build() -> gr.Blocks:
 
         watch.tick(look, None, [page.state, watch], **loading.QUIET)
         blocks.unload(visits.leave)
-    blocks.queue(default_concurrency_limit=4, max_size=results.AT_ONCE)
+    blocks.queue(default_concurrency_limit=4, max_size=orders.AT_ONCE)
     uploads.take_over()
     visits.keep_swept()
     return blocks
@@ -42,7 +42,7 @@ def serve(host: str, port: int, auth: tuple[str, str] | None = None, judge: str 
         auth=auth,
         share=False,
         max_file_size=UPLOAD,
-        max_threads=results.AT_ONCE + 16,  # each that looks at a job has one
+        max_threads=orders.AT_ONCE + 16,  # each that looks at a job has one
         theme=looks.theme(),
         css=looks.css(),
         ssr_mode=False,

@@ -10,8 +10,8 @@ import faceinp
 from demo import pictures, warming, words
 from demo.filling import Made
 from demo.jobs import Job
-from demo.loading import QUIET, for_people
-from demo.results import FILLS, TICK, painted_order
+from demo.loading import QUIET
+from demo.orders import FILLS, Update, follow, painted_order
 from demo.sessions import Visits
 from demo.views import Page
 
@@ -35,32 +35,24 @@ def connect(page: Page, visits: Visits) -> None:
         blending: str,
         compared: list[str],
         request: gr.Request,
-    ) -> Iterator[dict[Any, Any]]:
+    ) -> Iterator[Update]:
         visit = visits.of(request)
-        try:
+
+        def start() -> Job:
             names = dict.fromkeys(compared)
             orders = [painted_order(visit, value, name, iterations, seed, aligned, face, blending) for name in names]
             if not orders:
                 raise faceinp.EngineError(words.NO_ENGINE)
-            job = visit.start(Job(orders, visit.folder, warming.judge, keep_going=True))
-        except faceinp.FaceinpError as error:
-            yield {page.comparing: words.say(str(error), error=True)}
+            return visit.start(Job(orders, visit.folder, warming.judge, keep_going=True))
+
+        def look(job: Job) -> Update:
+            return {page.comparing: words.progress(job.running), page.table: words.table(list(job.outcomes))}
+
+        job = yield from follow(start, page.comparing, look)
+        if job is None:
             return
-        listed = 0
-        try:
-            while not job.wait(TICK):
-                update: dict[Any, Any] = {page.comparing: words.progress(job.running)}
-                if len(job.outcomes) > listed:
-                    listed = len(job.outcomes)
-                    update[page.table] = words.table(list(job.outcomes))
-                yield update
-            made = job.made()
-        except faceinp.FaceinpError as error:
-            yield {page.comparing: words.failed(for_people(error), error)}
-            return
-        finally:
-            job.stop()
-        done: dict[Any, Any] = {page.comparing: "", page.table: words.table(job.outcomes)}
+        made = job.made()
+        done: Update = {page.comparing: "", page.table: words.table(job.outcomes)}
         if made:
             file = str(pictures.write(_grid(made), visit.folder, "engines.png"))
             done |= {page.grid: gr.update(value=file, visible=True)}

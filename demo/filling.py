@@ -113,12 +113,12 @@ def _engine(name: str) -> faceinp.Engine:
 
 
 class _Watched(faceinp.Engine):
-    """A search whose previews are compared with the pixels it knows: the curve that is drawn while it runs."""
+    """A search whose loss at each preview is kept, as (share done, loss): the curve that is drawn while it runs."""
 
     name = about = ""
     size = largest = 0
 
-    def __init__(self, engine: faceinp.Engine, curve: list[tuple[float, float]]) -> None:
+    def __init__(self, engine: Any, curve: list[tuple[float, float]]) -> None:
         self._engine, self._curve = engine, curve
         for detail in ("name", "about", "size", "largest", "runtime"):
             setattr(self, detail, getattr(engine, detail))
@@ -126,14 +126,13 @@ class _Watched(faceinp.Engine):
     def _fill(
         self, crops: NDArray[np.float32], masks: NDArray[np.bool_], seed: int, progress: Callable[..., None]
     ) -> NDArray[np.float32]:
-        known = ~np.broadcast_to(masks[0], crops[0].shape)
-
         def watch(done: int, total: int, preview: NDArray[np.float32] | None = None) -> None:
             progress(done, total, preview)
             if preview is not None:
-                self._curve.append((done / total, float(np.abs(preview - crops[0])[known].mean() * 255)))
+                loss = self._engine.loss(crops[:1], masks[:1], preview[None])
+                self._curve.append((done / total, float(loss[0])))
 
-        return self._engine.fill(crops, masks, seed=seed, progress=watch)
+        return np.asarray(self._engine.fill(crops, masks, seed=seed, progress=watch), np.float32)
 
 
 def fill(

@@ -28,7 +28,7 @@ class Failed:
 
 @dataclass
 class Running:
-    """How far a job is. curve: (share done, distance of the preview from the known pixels in grey levels)."""
+    """How far a job is. curve: (share done, loss of the search)."""
 
     before: int = 0  # jobs that are served first; meaningless once ``started``
     started: float | None = None

@@ -14,6 +14,9 @@ from demo.editor import WORKING_SIDE, Original, layer_of, read_editor, share_hid
 from demo.sessions import Visit, Visits
 from demo.views import NO_PRESET, Page
 
+# No event shows its progress on the editor (show_progress_on, where the editor is among its outputs): to be told of
+# progress, Gradio's editor first sends all its pictures again, each time. What it was told may then come out of order
+# on a busy machine, and "processing" stays over it after the end.
 QUIET: Any = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -23,18 +26,25 @@ def connect(page: Page, visits: Visits) -> None:
     photo_parts = [page.load, page.photo, page.camera, page.editor, page.masks, page.faces, page.face, page.aligned]
     parts = [*photo_parts, page.preset, page.share, page.fill, page.another, page.message, page.running, *results]
 
-    def shown(visit: Visit, message: str, error: bool = False, aligned: bool = False) -> dict[Any, Any]:
+    def shown(
+        visit: Visit,
+        message: str,
+        error: bool = False,
+        aligned: bool = False,
+        hole: NDArray[np.bool_] | None = None,
+    ) -> dict[Any, Any]:
         there = visit.original is not None
         return (
             dict.fromkeys((page.photo, page.camera, page.compare))
-            | dict.fromkeys((page.share, page.running, page.facts, page.identity), "")
+            | dict.fromkeys((page.running, page.facts, page.identity), "")
             | {part: gr.update(visible=False) for part in (page.faces, page.view, page.landmarks_box)}
             | {part: gr.update(value=None, visible=False) for part in (page.gallery, page.download)}
             | {part: gr.update(interactive=there) for part in (page.fill, page.another)}
             | {
                 page.load: gr.update(visible=not there),
-                page.editor: gr.update(value=painted(visit), visible=there, **_canvas(visit)),
+                page.editor: gr.update(value=painted(visit, hole), visible=there, **_canvas(visit)),
                 page.masks: gr.update(visible=there),
+                page.share: "" if hole is None else words.share(float(hole.mean())),
                 page.preset: NO_PRESET,
                 page.face: gr.update(choices=[], value=None, visible=False),
                 page.aligned: aligned,
@@ -50,7 +60,7 @@ def connect(page: Page, visits: Visits) -> None:
         try:
             open_photo(visit, visit.take(file))
         except faceinp.FaceinpError as error:
-            message = for_people(error)
+            message = words.for_people(error)
             visit.clear()
             return shown(visit, message, error=True)
         return shown(visit, words.NO_STROKE)
@@ -61,19 +71,21 @@ def connect(page: Page, visits: Visits) -> None:
             visit.clear()
             file = f"{name.lower().replace(' ', '-')}.png"
             open_photo(visit, pictures.write(examples.make(name), visit.folder, file))
-            return shown(visit, words.NO_STROKE, aligned=examples.NAMES[name])
+            hole = examples.hole(name)
+            message = words.NO_STROKE if hole is None else words.MARKED
+            return shown(visit, message, aligned=examples.NAMES[name], hole=hole)
 
         return load_it
 
-    def find(aligned: bool, request: gr.Request) -> dict[Any, Any]:
+    def find(aligned: bool, share: str, request: gr.Request) -> dict[Any, Any]:
         visit = visits.of(request)
         nothing = {page.faces: gr.update(visible=False), page.face: gr.update(choices=[], value=None, visible=False)}
         if visit.original is None or aligned:
             return nothing
         visit.faces = faceinp.find_faces(faceinp.read_photo(visit.original.path).pixels)
         if len(visit.faces) < 2:
-            message = words.ONE_FACE if visit.faces else words.NO_FACE
-            return nothing | {page.message: words.say(message, error=not visit.faces)}
+            one = f"{words.ONE_FACE} {words.MARKED if share else words.NO_STROKE}"
+            return nothing | {page.message: words.say(one if visit.faces else words.NO_FACE, error=not visit.faces)}
         labels = [(f"{n}, the largest" if n == 1 else str(n), n) for n in range(1, len(visit.faces) + 1)]
         return {
             page.faces: gr.update(value=numbered(visit, 1), visible=True),
@@ -88,17 +100,19 @@ def connect(page: Page, visits: Visits) -> None:
         visit.clear()
         return shown(visit, words.NO_PHOTO)
 
-    private: Any = {"api_visibility": "private", "show_progress_on": [page.photo, page.editor]}
+    private: Any = {"api_visibility": "private", "show_progress_on": page.photo}
     starts = [
         page.photo.upload(load, page.photo, parts, **private),
         page.camera.input(load, page.camera, parts, **private),
     ]
     starts += [button.click(example(name), None, parts, **private) for name, button in page.examples.items()]
     for start in starts:
-        start.then(find, page.aligned, [page.faces, page.face, page.message], **QUIET | {"queue": True})
-    page.aligned.input(find, page.aligned, [page.faces, page.face, page.message], **QUIET | {"queue": True})
+        start.then(find, [page.aligned, page.share], [page.faces, page.face, page.message], **QUIET | {"queue": True})
+    page.aligned.input(
+        find, [page.aligned, page.share], [page.faces, page.face, page.message], **QUIET | {"queue": True}
+    )
     page.face.input(choose, page.face, page.faces, **QUIET)
-    page.another.click(forget, None, parts, **QUIET)
+    page.another.click(forget, None, parts, show_progress_on=page.message, **QUIET)
     _connect_mask(page, visits)
 
 
@@ -113,7 +127,7 @@ def _connect_mask(page: Page, visits: Visits) -> None:
                 name, photo, aligned=aligned, face=int(face) if face else None, points=visit.points, seed=int(seed or 0)
             )
         except faceinp.FaceinpError as error:
-            return gr.skip(), gr.skip(), words.say(for_people(error), error=True)
+            return gr.skip(), gr.skip(), words.say(words.for_people(error), error=True)
         return _put(visit, mask.hole, f"On the photo: {mask.about}.")
 
     def upload(file: str, request: gr.Request) -> tuple[Any, ...]:
@@ -124,7 +138,7 @@ def _connect_mask(page: Page, visits: Visits) -> None:
             try:
                 mask = faceinp.read_mask(file, faceinp.read_photo(visit.original.path))
             except faceinp.FaceinpError as error:
-                return gr.skip(), gr.skip(), words.say(for_people(error), error=True)
+                return gr.skip(), gr.skip(), words.say(words.for_people(error), error=True)
         said = " ".join([f"The mask was read: {mask.about or 'as it is'}.", *mask.warnings])
         return _put(visit, mask.hole, said)
 
@@ -135,20 +149,20 @@ def _connect_mask(page: Page, visits: Visits) -> None:
         try:
             hole = read_editor(value, visit.original)[1]
         except faceinp.FaceinpError as error:
-            return gr.skip(), gr.skip(), words.say(str(error), error=True)
+            return gr.skip(), gr.skip(), words.say(words.for_people(error), error=True)
         return _put(visit, ~hole, "What was hidden is known now, and the other way round.")
 
     def clear(request: gr.Request) -> tuple[Any, ...]:
         return painted(visits.of(request)), ""
 
     parts = [page.editor, page.share, page.message]
-    private: Any = {"api_visibility": "private", "show_progress_on": page.editor}
+    private: Any = {"api_visibility": "private", "show_progress": "minimal", "show_progress_on": page.preset}
     for change in (page.preset.input, page.mask_seed.submit, page.mask_seed.blur):
         change(put_on, [page.preset, page.mask_seed, page.aligned, page.face], parts, **private)
     page.mask_file.upload(upload, page.mask_file, parts, **private)
     page.invert.click(invert, page.editor, parts, **private)
     # The editor's bin takes the photo away, too: it is put back, and what was painted is gone.
-    page.editor.clear(clear, None, [page.editor, page.share], api_visibility="private")
+    page.editor.clear(clear, None, [page.editor, page.share], show_progress_on=page.message, **QUIET)
     page.editor.input(
         lambda value: words.share(share_hidden(value)), page.editor, page.share, trigger_mode="always_last", **QUIET
     )
@@ -191,10 +205,3 @@ def _canvas(visit: Visit) -> dict[str, Any]:
         return {}
     height, width = working_size(visit.original.height, visit.original.width)
     return {"canvas_size": (width, height)}
-
-
-def for_people(error: faceinp.FaceinpError) -> str:
-    """What an error says, in the page's terms."""
-    if isinstance(error, faceinp.NoFaceError) and "No face was found" in str(error):
-        return words.NO_FACE
-    return uploads.without_folders(str(error))

@@ -9,7 +9,7 @@ THUMB = 104  # pixels, of an example's small picture
 
 _CSS = """
 .gradio-container { max-width: 1240px !important; width: 100% !important; margin: 0 auto !important; }
-main.app { width: 100%; padding: 28px 24px 20px !important; }
+.main.app { width: 100%; padding: 28px 24px 20px !important; }
 footer { display: none !important; }
 #head h1 { font-size: 1.7rem; font-weight: 650; letter-spacing: -0.02em; margin: 0 0 4px; }
 #head p { font-size: 1rem; color: var(--body-text-color-subdued); margin: 0; }
@@ -44,7 +44,8 @@ footer { display: none !important; }
   border: 1px solid var(--border-color-primary); }
 .panel h3 { font-size: .95rem; font-weight: 600; margin: 0 0 6px; }
 .panel p { margin: 6px 0 0; font-size: .84rem; color: var(--body-text-color-subdued); }
-.scroll { overflow-x: auto; }
+.panel summary { cursor: pointer; margin-top: 6px; font-size: .84rem; color: var(--body-text-color-subdued); }
+.panel td small { display: block; font-size: .78rem; color: var(--body-text-color-subdued); }
 .panel table { width: 100%; margin: 0; border: 0 !important; border-collapse: collapse;
   font-variant-numeric: tabular-nums; }
 .panel tr { border: 0 !important; }
@@ -62,22 +63,29 @@ footer { display: none !important; }
   background: var(--border-color-primary); }
 .running .bar i { display: block; height: 100%; background: var(--color-accent); }
 .running img { width: 128px; height: 128px; border-radius: 6px; image-rendering: auto; }
-.running svg { width: 100%; max-width: 340px; height: 80px; color: var(--color-accent); }
+.running svg { width: 100%; max-width: 340px; height: 80px; }
+.running svg polyline { stroke: var(--color-accent); }
+.running svg line { stroke: var(--border-color-primary); }
 .message { padding: 10px 14px; border-radius: 8px; font-size: .92rem; border: 1px solid var(--border-color-primary);
   border-left: 3px solid var(--color-accent); background: var(--block-background-fill); }
 .message.error { border-left-color: #ca244d; }
 @media (max-width: 760px) {
-  main.app { padding: 18px 12px 14px !important; }
+  .main.app { padding: 18px 12px 14px !important; }
   #head h1 { font-size: 1.4rem; }
   #editor, #compare { height: 400px !important; }
   #photo { height: 200px !important; }
   #board { flex-direction: column; flex-wrap: nowrap; }
   .side { display: contents !important; }
   #settings { order: 1; }
-  #examples button { min-height: 92px; padding: 62px 4px 4px; justify-content: center; text-align: center;
-    background-position: center 8px; }
+  #examples { display: grid; grid-template-columns: 1fr 1fr; }
   #result:has(#compare .empty) { display: none; }
   .panel th, .panel td { padding: 5px 4px; font-size: .82rem; }
+  .panel td:first-child, .panel td small { white-space: normal; }
+  .panel td small { font-size: .74rem; }
+  #engines-box tr { display: grid; grid-template-columns: 1fr auto; padding: 4px 0; }
+  #engines-box td { padding: 1px 0; border-bottom: 0 !important; }
+  #engines-box td:first-child { font-weight: 600; }
+  #engines-box td.why { order: 1; grid-column: 1 / -1; }
 }
 """
 

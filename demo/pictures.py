@@ -176,10 +176,10 @@ def curve(points: Sequence[tuple[float, float]]) -> str:
     low, high = min(values), max(values)
     room = max(high - low, 1e-6)
     line = " ".join(f"{4 + 232 * share:.1f},{76 - 68 * (value - low) / room:.1f}" for share, value in points)
-    about = f"Distance from the known pixels: {values[-1]:.1f} grey levels, {values[0]:.1f} at first"
+    about = f"Loss of the search: {values[-1]:.3f} now, {values[0]:.3f} at first"
     return (
-        f'<svg viewBox="0 0 240 80" role="img" aria-label="{about}"><polyline points="{line}" fill="none" '
-        f'stroke="currentColor" stroke-width="2" stroke-linejoin="round"/></svg><p>{about}</p>'
+        f'<svg viewBox="0 0 240 80" role="img" aria-label="{about}"><line x1="4" y1="78" x2="236" y2="78"/>'
+        f'<polyline points="{line}" fill="none" stroke-width="2" stroke-linejoin="round"/></svg><p>{about}</p>'
     )
 
 

@@ -9,16 +9,12 @@ import numpy as np
 
 import faceinp
 from demo import filling, pictures, warming, words
-from demo.editor import read_editor, share_hidden
-from demo.filling import Made, Order, ranked, with_seeds
+from demo.filling import Made, ranked, with_seeds
 from demo.jobs import Job
-from demo.loading import QUIET, for_people
+from demo.loading import QUIET
+from demo.orders import FILLS, Update, follow, painted_order
 from demo.sessions import Visit, Visits
 from demo.views import Page
-
-TICK = 0.4  # seconds between two looks at a job
-AT_ONCE = 64  # visitors whose jobs are looked at; all but a few of them wait for their turn
-FILLS: Any = {"concurrency_limit": AT_ONCE, "concurrency_id": "fill", "api_visibility": "private"}
 
 
 def connect(page: Page, visits: Visits) -> None:
@@ -50,27 +46,19 @@ def connect(page: Page, visits: Visits) -> None:
             blending: str,
             candidates: float,
             request: gr.Request,
-        ) -> Iterator[dict[Any, Any]]:
+        ) -> Iterator[Update]:
             visit = visits.of(request)
-            try:
+
+            def start() -> Job:
                 first = painted_order(visit, value, engine, iterations, seed, aligned, face, blending)
                 first = replace(first, landmarks=visit.points if moved else None)
-                job = visit.start(Job(with_seeds(first, int(candidates)), visit.folder, warming.judge))
-            except faceinp.FaceinpError as error:
-                yield {page.message: words.say(str(error), error=True)}
-                return
-            try:
-                while not job.wait(TICK):
-                    yield {page.running: words.progress(job.running)}
-                made = ranked(job.made())
-            except faceinp.FaceinpError as error:
-                yield {page.message: words.failed(for_people(error), error)}
-                return
-            finally:
-                job.stop()  # whoever left before the end frees the place
-            visit.replace(made)
-            message = words.say(words.EQUAL if job.equal else "")
-            yield {**_show(page, visit), **_draw(page, visit), page.message: message}
+                return visit.start(Job(with_seeds(first, int(candidates)), visit.folder, warming.judge))
+
+            job = yield from follow(start, page.message, lambda job: {page.running: words.progress(job.running)})
+            if job is not None:
+                visit.replace(ranked(job.made()))
+                message = words.say(words.EQUAL if job.equal else "")
+                yield {**_show(page, visit), **_draw(page, visit), page.message: message}
 
         return run
 
@@ -104,35 +92,6 @@ def connect(page: Page, visits: Visits) -> None:
     page.engine.change(_about, page.engine, [page.engine, page.iterations], **QUIET)
     _connect_second(page, visits)
     _connect_landmarks(page, visits)
-
-
-def painted_order(
-    visit: Visit,
-    value: dict[str, Any] | None,
-    engine: str,
-    iterations: float,
-    seed: float,
-    aligned: bool,
-    face: int | None,
-    blending: str,
-) -> Order:
-    """What the page shows, as an order; raises FaceinpError where there is no photo, or nothing is painted on it."""
-    original = visit.original
-    if original is None:
-        raise faceinp.PhotoError(words.NO_PHOTO)
-    if not share_hidden(value):
-        raise faceinp.MaskError(words.NO_STROKE)
-    return Order(
-        photo=original.path,
-        hole=lambda: read_editor(value, original)[1],
-        engine=engine,
-        seed=int(seed),
-        iterations=int(iterations) if engine in filling.SEARCHES else 0,
-        aligned=aligned,
-        face=int(face) if face and not aligned else None,
-        blending=blending,
-        second=visit.second,
-    )
 
 
 def _about(engine: str) -> tuple[Any, ...]:
@@ -177,7 +136,7 @@ def _connect_second(page: Page, visits: Visits) -> None:
             faceinp.read_photo(visit.second)
         except faceinp.FaceinpError as error:
             drop(request)
-            return words.say(f"The second photo: {for_people(error)}", error=True)
+            return words.say(f"The second photo: {words.for_people(error)}", error=True)
         return words.say("The second photo is there: the next fill is judged against it, too.")
 
     def drop(request: gr.Request) -> None:

@@ -4,6 +4,7 @@ Gradio keeps uploads by their content, so that two visitors with the same photo 
 them before an hour. Here each upload gets a folder of its own, which nobody else needs.
 """
 
+import inspect
 import os
 import re
 import shutil
@@ -20,10 +21,22 @@ from gradio.data_classes import FileData
 from gradio.route_utils import upload_fn
 from gradio.utils import get_upload_folder
 
+import faceinp
+
 # Of pictures that the editor sent and nothing has read yet: more are nobody's strokes.
 WAITING, LAYERS, LARGEST = 64, 4, 32 << 20
 _UPLOAD = "upload-"
-_preprocess = gr.ImageEditor.preprocess
+# The folders of a path from the root on; not what stands in an address, and no single slash.
+_FOLDERS = re.compile(r"(?<![\w/:.~-])/(?:[^/\s'\"`<>]+/)+")
+# What of Gradio is replaced, by what it takes: on the classes, since Gradio makes components anew for each visitor.
+_preprocess, _accept_blobs = gr.ImageEditor.preprocess, gr.ImageEditor.accept_blobs
+_REPLACED: dict[Any, str] = {
+    upload_fn: "request upload_dir max_file_size upload_id force_move upload_progress",
+    gr.File._process_single_file: "self f",
+    gr.UploadButton._process_single_file: "self f",
+    _preprocess: "self payload",
+    _accept_blobs: "self data",
+}
 
 
 def discard(file: str | os.PathLike[str]) -> None:
@@ -56,8 +69,11 @@ def touch(*files: str | os.PathLike[str] | None) -> None:
 def take_over() -> None:
     """Have Gradio handle uploads as this module says: each in a folder of its own, so that deleting it takes nobody
     else's; handed on whatever it is, since the library says better what is wrong with it; the editor's pictures deleted
-    once they are read. Done to the classes, since Gradio makes components anew for each visitor.
+    once they are read, refused where no editor sends them, and forgotten where nobody reads them.
+
+    Raises FaceinpError where Gradio's own way is another than the one that is replaced here.
     """
+    check_gradio()
 
     async def apart(request: Any, upload_dir: Any, *rest: Any, **more: Any) -> Any:
         return await upload_fn(request, tempfile.mkdtemp(prefix=_UPLOAD, dir=upload_dir), *rest, **more)
@@ -71,10 +87,37 @@ def take_over() -> None:
             value = _preprocess(editor, payload)
         return {"layers": value["layers"]} if value else value  # what is painted: no more is looked at
 
+    @server
+    def accept_blobs(editor: gr.ImageEditor, data: Any) -> None:
+        index = data.data.get("index")
+        if index not in (None, "", "null") and not 0 <= int(index) < LAYERS:
+            raise ValueError("An editor has few layers.")
+        if not data.files or len(data.files[0][1]) > LARGEST:
+            raise ValueError("A picture of the editor is small.")
+        while len(editor.blob_storage) >= WAITING:
+            editor.blob_storage.pop(next(iter(editor.blob_storage)), None)
+        _accept_blobs(editor, data)
+
     classes: Any = gr  # to mypy a method is nothing to assign to
     gradio.routes.upload_fn = apart
     classes.File._process_single_file = classes.UploadButton._process_single_file = path
     classes.ImageEditor.preprocess = read
+    classes.ImageEditor.accept_blobs = accept_blobs
+
+
+def check_gradio() -> None:
+    """Raise FaceinpError unless what is replaced takes what it took when this was written.
+
+    Gradio offers no other way: a listener with ``preprocess=False`` is handed paths that nobody compared with the
+    folder of uploads, and a component of our own makes Gradio write a stub beside our source.
+    """
+    for replaced, takes in _REPLACED.items():
+        found = " ".join(inspect.signature(replaced).parameters)
+        if found != takes:
+            raise faceinp.FaceinpError(
+                f"Gradio {gr.__version__} handles uploads in another way than the page knows: "
+                f"{replaced.__qualname__} takes ({found}), not ({takes}). Install the version in constraints.txt."
+            )
 
 
 def of_editor(folder: Path) -> bool:
@@ -83,28 +126,9 @@ def of_editor(folder: Path) -> bool:
     return bool(names) and all(re.fullmatch(r"background|composite|layer_\d+", name[:-4]) for name in names)
 
 
-def bounded(editor: Any) -> Any:
-    """Have a ``gr.ImageEditor`` refuse what no editor sends, and forget what nobody reads: Gradio's keeps all."""
-    accept = editor.accept_blobs
-
-    @server
-    def accept_blobs(data: Any) -> None:
-        index = data.data.get("index")
-        if index not in (None, "", "null") and not 0 <= int(index) < LAYERS:
-            raise ValueError("An editor has few layers.")
-        if not data.files or len(data.files[0][1]) > LARGEST:
-            raise ValueError("A picture of the editor is small.")
-        while len(editor.blob_storage) >= WAITING:
-            editor.blob_storage.pop(next(iter(editor.blob_storage)), None)
-        accept(data)
-
-    editor.accept_blobs = accept_blobs
-    return editor
-
-
 def without_folders(text: str) -> str:
-    """``text`` without the folders of this server's files: their names alone are people's business."""
-    return re.sub(rf"{re.escape(str(root()))}/(?:[^/\s]+/)*", "", text)
+    """``text`` without the folders that lead to files of this server: their names alone are people's business."""
+    return _FOLDERS.sub("", text.replace(f"{root()}/", "/_/"))
 
 
 def root() -> Path:

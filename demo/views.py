@@ -9,7 +9,6 @@ from demo import examples, filling, looks, words
 from demo.editor import STROKE
 from demo.looks import SIDE
 from demo.pictures import VIEWS
-from demo.uploads import bounded
 
 FILE_TYPES = [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"]
 BRUSH = "#{:02x}{:02x}{:02x}".format(*STROKE)
@@ -154,7 +153,7 @@ def _mask() -> dict[str, object]:
     face = gr.Radio([], label="Which face", visible=False, elem_id="face")
     aligned = gr.Checkbox(label="Already aligned: the photo is a square face crop", container=False, elem_id="aligned")
     return {
-        "editor": bounded(editor),
+        "editor": editor,
         "masks": masks,
         "preset": preset,
         "mask_seed": mask_seed,

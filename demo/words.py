@@ -9,6 +9,7 @@ import faceinp
 from demo import filling, pictures
 from demo.filling import Made
 from demo.jobs import Failed, Running
+from demo.uploads import without_folders
 
 TITLE = "Fill a part of a face"
 LEAD = "Load a photo, paint over what should be replaced, and press Fill. The rest stays as it is, to the bit."
@@ -20,7 +21,8 @@ LIMITS = (
 CAVEAT = "A likeness score, not evidence of identity."
 NO_PHOTO = "Load a photo first."
 NO_STROKE = "Paint over the part that should be replaced, or put a ready-made mask on it. Then press Fill."
-ONE_FACE = f"One face was found. {NO_STROKE}"
+MARKED = "What should be replaced is marked. Press Fill, or paint over more of it."
+ONE_FACE = "One face was found."
 NO_FACE = (
     "No face was found in the photo. If it is nothing but an aligned face, switch on “Already aligned”; "
     "else take another photo."
@@ -35,6 +37,13 @@ HOW_TO_MOVE = (
 COMPARE = "The photo and the mask of the first tab through several engines, one after the other."
 COMPARE_FIRST = "Load a photo and mark a hole on the first tab, then press Compare."
 NO_ENGINE = "Choose at least one engine."
+
+
+def for_people(error: faceinp.FaceinpError) -> str:
+    """What an error says, in the page's terms, and without the server's folders."""
+    if isinstance(error, faceinp.NoFaceError) and "No face was found" in str(error):
+        return NO_FACE
+    return without_folders(str(error))
 
 
 def say(text: str, error: bool = False) -> str:
@@ -53,7 +62,7 @@ def failed(text: str, error: faceinp.FaceinpError) -> str:
 
 def state(text: str) -> str:
     """What the server is doing besides."""
-    return f'<span role="status">{escape(text)}</span>'
+    return f'<span role="status">{_plain(text)}</span>'
 
 
 def about_engine(name: str | None) -> str:
@@ -78,7 +87,7 @@ def engines() -> str:
         + (
             f"</td><td>{_seconds(filling.expected(engine.name))}</td></tr>"
             if engine.ready
-            else f"<p>{escape(engine.missing)}</p></td><td>not here</td></tr>"
+            else f"<p>{_plain(engine.missing)}</p></td><td>not here</td></tr>"
         )
         for engine in faceinp.list_engines()
     )
@@ -131,26 +140,31 @@ def facts(made: Made) -> str:
 def identity(made: Made) -> str:
     """What the judge says, with the floor beside it; or why there is none."""
     if made.likeness is None:
-        return f'<div class="panel"><h3>Identity</h3>No judge: {escape(made.no_judge)}<p>{CAVEAT}</p></div>'
+        return f'<div class="panel"><h3>Identity</h3>No judge: {_plain(made.no_judge)}<p>{CAVEAT}</p></div>'
     likeness = made.likeness
     rows = [("this photo", likeness.original, likeness.floor)]
     if likeness.second is not None and likeness.second_floor is not None:
         rows.append(("the second photo", likeness.second, likeness.second_floor))
     cells = "".join(
-        f"<tr><td>{name}</td><td>{filled.probability:.1%}</td><td>{filled.distance.euclidean:.3f}</td>"
-        f"<td>{floor.probability:.1%}</td><td>{floor.distance.euclidean:.3f}</td></tr>"
-        for name, filled, floor in rows
+        f"<tr><td>{name}</td><td>{_same(filled)}</td><td>{_same(floor)}</td></tr>" for name, filled, floor in rows
     )
     verdict = likeness.verdict
-    notes = "".join(f"<p>{escape(note)}</p>" for note in verdict.notes)
-    return (
-        '<div class="panel"><h3>Identity</h3><div class="scroll"><table><thead><tr><th>Compared with</th>'
-        "<th>Same person</th><th>Distance</th><th>Blank hole</th><th>Distance</th></tr></thead>"
-        f"<tbody>{cells}</tbody></table></div>"
-        f"<p>Judge: {escape(verdict.judge)}. Under {verdict.threshold:.3f} counts as one person; "
-        f"{verdict.false_match_rate:.1%} of strangers do, too. “Blank hole” is the floor: what the rest of the face "
-        f"is worth alone.</p>{notes}<p><strong>{CAVEAT}</strong></p></div>"
+    second = (
+        "" if likeness.second else " Where the photo itself is damaged, a second photo, given under More, says more."
     )
+    listed = "".join(f"<p>{escape(note)}</p>" for note in verdict.notes)
+    notes = f"<details><summary>More about this judge</summary>{listed}</details>" if listed else ""
+    return (
+        '<div class="panel"><h3>Identity</h3><table><thead><tr><th>Same person as on</th>'
+        f"<th>Filled</th><th>Blank hole</th></tr></thead><tbody>{cells}</tbody></table>"
+        f"<p>Judge: {escape(verdict.judge)}. A distance under {verdict.threshold:.3f} counts as one person; "
+        f"{verdict.false_match_rate:.1%} of strangers do, too. “Blank hole” is the floor: what the rest of the face is "
+        f"worth alone.{second}</p><p><strong>{CAVEAT}</strong></p>{notes}</div>"
+    )
+
+
+def _same(verdict: faceinp.Verdict) -> str:
+    return f"{verdict.probability:.1%}<small>distance {verdict.distance.euclidean:.3f}</small>"
 
 
 def caption(place: int, made: Made) -> str:
@@ -160,34 +174,37 @@ def caption(place: int, made: Made) -> str:
 
 
 def table(outcomes: Sequence[Made | Failed]) -> str:
-    """Engines beside each other: time, seam, identity."""
+    """Engines beside each other: time, seam, identity; empty for none."""
+    if not outcomes:
+        return ""
     rows = []
     for outcome in outcomes:
         if isinstance(outcome, Failed):
-            rows.append(f'<tr><td>{outcome.engine}</td><td class="why" colspan="5">{escape(outcome.reason)}</td></tr>')
+            rows.append(f'<tr><td>{outcome.engine}</td><td class="why" colspan="4">{_plain(outcome.reason)}</td></tr>')
             continue
         verdict = outcome.likeness.verdict if outcome.likeness else None
-        likeness = (
-            f"<td>{verdict.probability:.1%}</td><td>{verdict.distance.euclidean:.3f}</td>"
-            if verdict
-            else "<td>–</td><td>–</td>"
-        )
         rows.append(
-            f"<tr><td>{outcome.engine}</td><td>{outcome.seconds:.2f} s</td><td>{outcome.seam:+.2f}</td>{likeness}"
-            f"<td>{outcome.changed_pixels:,}</td></tr>"
+            f"<tr><td>{outcome.engine}</td><td>{outcome.seconds:.2f} s</td><td>{outcome.seam:+.2f}</td>"
+            f"<td>{_same(verdict) if verdict else '–'}</td><td>{outcome.changed_pixels:,}</td></tr>"
         )
     made = [outcome for outcome in outcomes if isinstance(outcome, Made)]
     judge = next((one.likeness.verdict.judge for one in made if one.likeness), "")
     reason = next((one.no_judge for one in made if one.no_judge), "")
-    by = f"Judge: {escape(judge)}." if judge else f"No judge: {escape(reason)}" if reason else ""
+    by = f"Judge: {escape(judge)}." if judge else f"No judge: {_plain(reason)}" if reason else ""
     floor = next((one.likeness.floor for one in made if one.likeness), None)
     blank = f" A blank hole alone: {floor.probability:.1%}, {floor.distance.euclidean:.3f}." if floor else ""
     return (
-        '<div class="panel"><div class="scroll"><table><thead><tr><th>Engine</th><th>Time</th><th>Seam</th>'
-        "<th>Same person</th><th>Distance</th><th>Known pixels changed</th></tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table></div><p>Seam: how much steeper the picture is over the hole's edge "
-        f"than beside it, in grey levels; 0 is none. {by}{blank} <strong>{CAVEAT}</strong></p></div>"
+        '<div class="panel"><table><thead><tr><th>Engine</th><th>Time</th><th>Seam</th>'
+        "<th>Same person</th><th>Changed</th></tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table><p>Seam: how much steeper the picture is over the hole's edge "
+        f"than beside it, in grey levels; 0 is none. Changed: known pixels that are not what they were. {by}{blank} "
+        f"<strong>{CAVEAT}</strong></p></div>"
     )
+
+
+def _plain(text: str) -> str:
+    """What the library says of this machine, without its folders, as HTML."""
+    return escape(without_folders(text))
 
 
 def _seconds(seconds: float) -> str:

@@ -1,11 +1,10 @@
 """Make the pictures of the page in the docs: python docs/make_screenshots.py
 
 It serves the page on a free port and opens it in Chromium (Debian: apt-get install chromium; CHROMIUM names another).
-Only the NASA portrait of scikit-image (public domain) is shown.
+Only the NASA portrait of scikit-image (public domain) is shown, with scratches drawn on it.
 """
 
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -56,13 +55,9 @@ def filled(browser: Browser, url: str, size: str, scheme: str) -> Page:
     page = context.new_page()
     page.goto(url)
     page.wait_for_selector("text=Models are loaded")
-    page.get_by_role("button", name="Portrait").click()
+    page.get_by_role("button", name="Scratched photo").click()
     page.wait_for_selector("text=One face was found")
-    page.wait_for_timeout(3000)  # the editor moves the photo into place, and says nothing when it has
-    page.locator("#preset input").click()
-    page.get_by_role("option", name=re.compile("^glasses:")).click()
-    page.wait_for_selector("#share span")
-    page.wait_for_timeout(2000)
+    page.wait_for_timeout(4000)  # the editor moves photo and scratches into place, and says nothing when it has
     page.click("#fill")
     page.wait_for_selector("#facts .known")
     page.wait_for_selector("#fill:not([disabled])")

@@ -115,7 +115,8 @@ def path(name: str) -> Path:
     file = folder() / CATALOGUE[name].file
     if not file.is_file():
         raise WeightsError(
-            f"The weights {name!r} are not at {file}. Clone the repository whole, or set FACEINP_WEIGHTS."
+            f"The weights {name!r} are missing: {file} is not there. Clone the repository whole, or set "
+            "FACEINP_WEIGHTS."
         )
     return file
 

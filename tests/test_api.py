@@ -56,6 +56,8 @@ def send(client: Any, tmp_path: Path) -> Any:
 
     def send(photo: bytes | None, mask: bytes | None = None, name: str = "photo.png", **more: Any) -> Any:
         more = {"engine": "telea", "aligned": True} | more
+        if isinstance(more.get("second"), bytes):
+            more["second"] = file(more["second"], "second.png")
         return client.predict(photo=file(photo, name), mask=file(mask, "mask.png"), api_name="/fill", **more)
 
     return send
@@ -70,17 +72,24 @@ def alive(server: Server, send: Any) -> Any:
     assert not [file for file in server.files() if "upload-" in str(file)]
 
 
-@pytest.mark.parametrize("language", ["python", "sh"])
-def test_the_examples_of_the_docs_run(language: str, server: Server, tmp_path: Path) -> None:
-    (example,) = re.findall(rf"```{language}\n(.*?)```", (ROOT / "docs" / "demo.md").read_text(), re.DOTALL)
-    example = example.replace("http://127.0.0.1:7860", server.url)
+@pytest.mark.parametrize(
+    ("language", "number", "says"),
+    [
+        ("python", 0, "telea.*not evidence of identity"),
+        ("python", 1, r"filled\.png 0\.\d+|filled\.png 1\.0"),
+        ("sh", 2, ""),
+    ],
+)
+def test_the_examples_of_the_docs_run(language: str, number: int, says: str, server: Server, tmp_path: Path) -> None:
+    examples = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "docs" / "demo.md").read_text(), re.DOTALL)
+    assert len(examples) == 3 and examples[number][0] == language
+    example = examples[number][1].replace("http://127.0.0.1:7860", server.url)
     (tmp_path / "photo.png").write_bytes(png(PORTRAIT))
     command = [sys.executable, "-c", example] if language == "python" else ["bash", "-euc", example]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == 0, done.stderr
-    if language == "python":
-        assert "telea" in done.stdout and "not evidence of identity" in done.stdout
-    else:
+    assert re.search(f"(?s){says}", done.stdout)
+    if language == "sh":
         with Image.open(tmp_path / "filled.png") as filled:
             assert filled.size == (512, 512) and filled.text["faceinp:engine"] == "telea"
 
@@ -90,6 +99,22 @@ def test_known_pixels_leave_as_they_came(send: Any) -> None:
     pixels, mask = np.asarray(Image.open(filled)), np.asarray(Image.open(io.BytesIO(hole()))) > 0
     assert np.array_equal(pixels[~mask], PORTRAIT[~mask]) and (pixels[mask] != PORTRAIT[mask]).any()
     assert facts["known_pixels"] == np.count_nonzero(~mask) and facts["size"] == [512, 512]
+
+
+def test_landmarks_that_come_back_moved_move_the_face_and_a_second_photo_is_judged_by(send: Any) -> None:
+    order = {"preset": "lower-face", "engine": "landmark", "aligned": False}
+    first, facts = send(png(PORTRAIT), None, **order)
+    points = np.array(facts["landmarks"])
+    assert points.shape == (68, 2) and facts["identity"]["second"] is None
+    moved = points.copy()
+    moved[48:, 1] -= 12
+    second, facts = send(png(PORTRAIT), None, landmarks=moved.tolist(), second=png(PORTRAIT), **order)
+    assert np.allclose(facts["landmarks"], moved, atol=0.01) and facts["changed_pixels"] == 0
+    assert facts["identity"]["second"]["probability"] > 0 and facts["identity"]["second_floor"]
+    before, after = (np.asarray(Image.open(file)).astype(int) for file in (first, second))
+    assert np.abs(after - before).max() > 20, "the fill follows its landmarks"
+    again, _ = send(png(PORTRAIT), None, landmarks=points.tolist(), **order)
+    assert np.abs(np.asarray(Image.open(again)) - before).max() <= 1, "its own landmarks change nothing"
 
 
 def test_every_engine_says_whether_it_runs_here(client: Any) -> None:
@@ -107,6 +132,26 @@ def test_a_name_and_a_password_are_asked_for_where_they_are_set(tmp_path: Path) 
             assert refused.value.code == 401
         client = gradio_client.Client(served.url, auth=("me", "secret"), verbose=False, httpx_kwargs=SLOWLY)
         assert client.predict(api_name="/engines")
+
+
+def test_a_server_without_weights_says_what_is_missing_and_not_where(tmp_path: Path) -> None:
+    empty = tmp_path / "nothing-in-it"
+    empty.mkdir()
+    Image.fromarray(PORTRAIT).save(tmp_path / "photo.png")
+    order = {"photo": gradio_client.handle_file(tmp_path / "photo.png"), "preset": "glasses", "api_name": "/fill"}
+    with serving(tmp_path, FACEINP_WEIGHTS=str(empty)) as served:
+        client = gradio_client.Client(served.url, verbose=False, download_files=tmp_path, httpx_kwargs=SLOWLY)
+        missing = {engine["name"]: engine["missing"] for engine in client.predict(api_name="/engines")}
+        assert all("completion.safetensors is not there" in missing[name] for name in ("landmark", "landmark-onnx"))
+        with pytest.raises(gradio_client.exceptions.AppError, match=r"completion\.safetensors is not there") as refused:
+            client.predict(**order, engine="landmark-onnx")
+        _, facts = client.predict(**order, engine="telea")
+        assert facts["no_judge"]
+        with urllib.request.urlopen(served.url, timeout=60) as answer:
+            page = answer.read().decode()
+        assert "completion.safetensors is not there" in page
+        for told in (json.dumps(missing), str(refused.value), json.dumps(facts), page):
+            assert str(empty) not in told
 
 
 def bomb(side: int) -> bytes:
@@ -128,6 +173,7 @@ def gif() -> bytes:
 
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>'
+POINTS = [[float(x), 200.0] for x in range(68)]
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200)
 
 
@@ -160,6 +206,26 @@ HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200)
         (png(PORTRAIT), None, {"preset": "random-1000000"}, "preset"),
         (png(PORTRAIT), None, {"preset": "x" * 100_000}, "no preset"),
         (png(PORTRAIT), None, {"preset": "eyes", "seed": {"a": 1}}, "seed"),
+        (png(PORTRAIT), hole(), {"second": b"just words"}, "second photo"),
+        (png(PORTRAIT), hole(), {"second": bomb(60_000)}, "second photo.*megapixels"),
+        (png(PORTRAIT), hole(), {"landmarks": POINTS}, "not led by landmarks"),
+        *(
+            (png(PORTRAIT), hole(), {"landmarks": wrong, "engine": "landmark"}, "68 pairs")
+            for wrong in (
+                [],
+                POINTS[1:],
+                [*POINTS[1:], [1, 2, 3]],
+                [*POINTS[1:], [1, "2"]],
+                [*POINTS[1:], [True, 2]],
+                [*POINTS[1:], [1e300, 2]],
+                [*POINTS[1:], [10**400, 2]],
+                [*POINTS[1:], [[1, 2]]],
+                POINTS * 10_000,
+                {"x": 1},
+                "everywhere",
+                68,
+            )
+        ),
     ],
     ids=lambda value: repr(value)[:24],
 )
@@ -229,6 +295,27 @@ def test_an_upload_ends_at_its_limit(server: Server, alive: None) -> None:
     with pytest.raises((urllib.error.HTTPError, ConnectionError, urllib.error.URLError)) as refused:
         urllib.request.urlopen(request, timeout=120)
     assert not isinstance(refused.value, urllib.error.HTTPError) or refused.value.code == 413
+
+
+def test_one_photo_sent_twice_is_two_files_and_each_goes_by_itself(server: Server) -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="photo.png"\r\n\r\n' + png(PORTRAIT)
+    paths = []
+    for _ in range(2):
+        request = urllib.request.Request(
+            f"{server.url}/gradio_api/upload",
+            body + b"\r\n--x--\r\n",
+            {"Content-Type": "multipart/form-data; boundary=x"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            paths += [Path(path) for path in json.load(answer)]
+    assert len(set(paths)) == 2 and all(path.is_file() and "/upload-" in str(path) for path in paths)
+    others = set(server.files()) - set(paths)
+    assert call(server, photo={"path": str(paths[0])}, preset="eyes", engine="telea")[0] == "complete"
+    assert not paths[0].exists() and paths[1].is_file()
+    left = set(server.files()) - set(paths) - others
+    assert all("/result-" in str(file) for file in left), "nothing lies beside a photo"
+    assert call(server, photo={"path": str(paths[1])}, preset="eyes", engine="telea")[0] == "complete"
+    assert not paths[1].exists()
 
 
 def test_a_folder_is_no_photo_and_stays(server: Server, alive: None) -> None:

@@ -88,6 +88,34 @@ def test_stopping_gives_the_best_so_far_and_says_where(faces, holes):
     assert np.array_equal(stopped, ten.pictures.numpy())
 
 
+@pytest.mark.parametrize(("name", "options"), [("structural", {}), ("structural", {"mode": "faithful"}), ("dip", {})])
+def test_the_loss_of_its_previews_is_the_searchs_curve(prior, faces, holes, name, options):
+    engine = faceinp.load_engine(name, iterations=51, **options)
+    pictures, known = (
+        torch.from_numpy(np.where(holes, np.float32(0.5), faces)[:1]),
+        torch.from_numpy(~holes[:1]).float(),
+    )
+    previews = {}
+
+    def watch(done, total, preview=None):
+        if preview is not None:
+            previews[done] = engine.loss(faces[:1], holes[:1], preview[None])[0]
+
+    found = search.search(prior, engine._objective(), pictures, known, iterations=51, progress=watch)
+    curve = {step: float(loss[0]) for step, loss in found.curve} | {51: float(found.loss[0])}
+    assert sorted(previews) == [0, 25, 50, 51]
+    assert all(loss == pytest.approx(curve[step], abs=1e-3, rel=1e-3) for step, loss in previews.items())
+    assert previews[51] < previews[0]
+
+
+def test_only_pictures_of_the_crops_shape_have_a_loss(faces, holes):
+    engine = faceinp.load_engine("structural")
+    with pytest.raises(faceinp.EngineError, match="shape"):
+        engine.loss(faces[:1], holes[:1], faces[:2])
+    with pytest.raises(faceinp.EngineError, match="float32"):
+        engine.loss(faces[0], holes[:1], faces[:1])
+
+
 def test_previews_are_pictures(faces, holes):
     seen = []
     engine = faceinp.load_engine("structural", iterations=30)

@@ -6,7 +6,7 @@ pixels: in a larger photo the fill is as soft as that, and its place in the crop
 
 from abc import abstractmethod
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,23 @@ class LatentEngine(Engine):
         self.prior = search.Prior.load()
         self.limits = search.load_limits()
         self.runtime = self.prior.runtime
+
+    def loss(self, crops: Any, masks: Any, pictures: Any) -> NDArray[np.float32]:
+        """What the search makes small, (N,), for ``pictures`` as its progress shows them: the curve of a search.
+
+        crops, masks: as for ``fill``. pictures: float32 (N, 3, 64, 64) in [0, 1]. Raises EngineError as ``fill`` does.
+        """
+        import torch
+
+        from faceinp.engines import search
+
+        given = [torch.from_numpy(array).to(self.prior.device) for array in self._checked(crops, masks)]
+        generated = torch.as_tensor(pictures, dtype=torch.float32, device=self.prior.device)
+        if generated.shape != given[0].shape:
+            raise EngineError(f"Pictures are of the crops' shape, {crops.shape}; these are {tuple(generated.shape)}.")
+        with torch.no_grad():
+            distance = self._objective()(given[0], (~given[1]).float())
+            return search.total_loss(self.prior, distance, generated).cpu().numpy()
 
     @abstractmethod
     def _objective(self) -> "Objective":

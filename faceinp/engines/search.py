@@ -105,6 +105,11 @@ def dip(pictures: Tensor, known: Tensor) -> Distance:
     return distance
 
 
+def total_loss(prior: Prior, distance: Distance, generated: Tensor) -> Tensor:
+    """The objective's distance plus 0.003 L_d, (N,), of pictures that G made."""
+    return distance(generated) + REALISM * losses.realism(prior.discriminator(generated))
+
+
 @dataclass(frozen=True)
 class Found:
     """pictures: G of the best z, (N, 3, 64, 64). loss: its loss, (N,). curve: (step, loss (N,)) where taken."""
