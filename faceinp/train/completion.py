@@ -121,7 +121,7 @@ class CompletionTask:
     def _plain(
         self, generated: Tensor, composite: Tensor, pictures: Tensor, hole: Tensor, shift: tuple[int, int] = (0, 0)
     ) -> dict[str, tuple[float, Tensor]]:
-        """The terms that need no opponent: name -> (weight, value). shift: how far networks see both pictures rolled."""
+        """The terms that need no opponent: name -> (weight, value). Networks see both pictures rolled by ``shift``."""
         config = self.config
         terms = {"hole": (config.hole, losses.reconstruction(generated, pictures, hole).mean())}
         if config.squared:
