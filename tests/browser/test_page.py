@@ -272,6 +272,13 @@ def test_a_second_photo_is_judged_by_too(open_page: Open, photo: Path) -> None:
     assert "A likeness score, not evidence of identity." in told and "Blank hole" in told
 
 
+def at(picture: Any, across: float, down: float) -> None:
+    """Click a place of a picture, in shares of its sides, wherever the page has scrolled to."""
+    picture.evaluate("picture => picture.scrollIntoView({block: 'center'})")
+    box = picture.bounding_box()
+    picture.click(position={"x": box["width"] * across, "y": box["height"] * down})
+
+
 def test_a_landmark_that_is_moved_moves_the_face(open_page: Open) -> None:
     page = open_page()
     example(page, "Portrait")
@@ -282,12 +289,10 @@ def test_a_landmark_that_is_moved_moves_the_face(open_page: Open) -> None:
     page.click("#landmarks-box button")
     shown = page.locator("#landmarks img")
     before = shown.get_attribute("src")
-    shown.scroll_into_view_if_needed()
-    box = shown.bounding_box()
-    page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.7)
+    at(shown, 0.5, 0.7)
     page.wait_for_function(f"document.querySelector('#landmarks img').src != {before!r}")
     picked = shown.get_attribute("src")
-    page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.85)
+    at(shown, 0.5, 0.85)
     page.wait_for_function(f"document.querySelector('#landmarks img').src != {picked!r}")
     fill(page, "#again")
     second = saved(page)
