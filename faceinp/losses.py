@@ -84,14 +84,17 @@ def ssim(a: Tensor, b: Tensor, weights: Tensor | None = None) -> Tensor:
 
 def reconstruction(generated: Tensor, pictures: Tensor, hole: Tensor) -> Tensor:
     """L (2), with LaFIn's L1 in place of the square, which blurs more: mean |I - G| over the hole, (N,)."""
-    size = hole.sum(dim=(1, 2, 3)).clamp(min=1)
-    return ((generated - pictures).abs() * hole).sum(dim=(1, 2, 3)) / (3 * size)
+    return _over(hole, (generated - pictures).abs())
 
 
 def squared(generated: Tensor, pictures: Tensor, hole: Tensor) -> Tensor:
     """L (2) as it is printed, over the hole alone: mean (I - G)^2, (N,). It settles the colours of large holes."""
-    size = hole.sum(dim=(1, 2, 3)).clamp(min=1)
-    return ((generated - pictures) ** 2 * hole).sum(dim=(1, 2, 3)) / (3 * size)
+    return _over(hole, (generated - pictures) ** 2)
+
+
+def _over(hole: Tensor, values: Tensor) -> Tensor:
+    """The mean of ``values`` (N, 3, S, S) where ``hole`` (N, 1, S, S) is 1; 0 without a hole. (N,)."""
+    return (values * hole).sum(dim=(1, 2, 3)) / (3 * hole.sum(dim=(1, 2, 3)).clamp(min=1))
 
 
 def as_shares(features: Sequence[Tensor], targets: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:

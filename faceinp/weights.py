@@ -21,6 +21,8 @@ from faceinp.errors import WeightsError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from faceinp.nets.squeezenet import SqueezeNet
+
 CHECKSUMS = "checksums.json"  # file name -> sha256
 
 
@@ -191,6 +193,20 @@ def packed(file: str | Path) -> tuple[dict[str, Any], dict[str, "Tensor"]]:
     """What `faceinp weights pack` wrote: the settings the network is rebuilt from, and its tensors in fp32."""
     metadata, tensors = read_tensors(file)
     return json.loads(metadata.get("config", "{}")), floats(tensors)
+
+
+def squeezenet(file: str | Path) -> "SqueezeNet":
+    """SqueezeNet 1.0 from a safetensors file of any float type, in eval mode; raises WeightsError for another file."""
+    from faceinp.nets.squeezenet import SqueezeNet
+
+    network = SqueezeNet()
+    try:
+        network.load_state_dict(floats(read_tensors(file)[1]))
+    except RuntimeError as error:
+        raise WeightsError(
+            f"{file} holds no SqueezeNet 1.0. Its layers are called conv1, fire2.squeeze and so on."
+        ) from error
+    return network.eval()
 
 
 def floats(tensors: dict[str, "Tensor"]) -> dict[str, "Tensor"]:

@@ -83,9 +83,7 @@ class Measurer:
 
     @cached_property
     def network(self) -> "SqueezeNet":
-        from faceinp.evaluate.frechet import load_squeezenet
-
-        return load_squeezenet(self.setting.features)
+        return weights.squeezenet(self.setting.features)
 
     # ---- what is kept ----
 

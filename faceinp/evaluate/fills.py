@@ -70,6 +70,14 @@ class Fill:
         return np.asarray(cv2.resize(self.pixels, (size, size), interpolation=way), np.uint8)
 
 
+def write(path: Path, content: bytes) -> None:
+    """Whole or not at all, whenever the process is killed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_bytes(content)
+    part.replace(path)
+
+
 class Store:
     """A folder of files by content."""
 
@@ -83,12 +91,7 @@ class Store:
             return None
 
     def write(self, key: str, content: bytes) -> None:
-        """Whole or not at all."""
-        path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{key}.{os.getpid()}.part")
-        part.write_bytes(content)
-        part.replace(path)
+        write(self._path(key), content)
 
     def __contains__(self, key: str) -> bool:
         return self._path(key).is_file()

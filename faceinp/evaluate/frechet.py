@@ -68,7 +68,7 @@ def run(
     ``frechet.md`` into the folder ``out``.
     Raises DataError or WeightsError when a file is missing or not what it should be.
     """
-    network = load_squeezenet(weights).to(device)
+    network = shipped.squeezenet(weights).to(device)
     source = Path(generator) if generator else shipped.path("dcgan")
     faces = load_generator(source).to(device)
     photographs = shards.load(data, SIZE).pictures
@@ -174,19 +174,6 @@ def features(
         if (start // BATCH + 1) % 20 == 0:
             say(f"features: {start + len(batch):,} of {len(pictures):,}")
     return np.concatenate(seen)
-
-
-def load_squeezenet(path: str | Path) -> SqueezeNet:
-    """SqueezeNet 1.0 from a safetensors file of any float type, in eval mode."""
-    network = SqueezeNet()
-    _, tensors = shipped.read_tensors(path)
-    try:
-        network.load_state_dict({name: value.float() for name, value in tensors.items()})
-    except RuntimeError as error:
-        raise WeightsError(
-            f"{path} holds no SqueezeNet 1.0. Its layers are called conv1, fire2.squeeze and so on."
-        ) from error
-    return network.eval()
 
 
 def load_generator(path: str | Path) -> Generator:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from faceinp import blend, presets
-from faceinp.evaluate import tables, variants
+from faceinp.evaluate import fills, tables, variants
 from faceinp.evaluate.figures import Measurer
 from faceinp.evaluate.fills import Fill, Order
 from faceinp.evaluate.tables import ALIGNED, FOUND, Sheet, Table
@@ -43,10 +43,7 @@ class Picture:
 
     def write(self, folder: Path) -> None:
         """As NAME.webp, which says in its metadata what it shows."""
-        folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f"{self.name}.part"
-        part.write_bytes(self.webp)
-        part.replace(folder / f"{self.name}.webp")
+        fills.write(folder / f"{self.name}.webp", self.webp)
 
 
 def read(folder: Path) -> list[Picture]:

@@ -70,13 +70,19 @@ def one_thread() -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads(), cv2.getNumThreads()
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+    _take_threads(1, 1)
     try:
         yield
     finally:
-        torch.set_num_threads(before[0])
-        cv2.setNumThreads(before[1])
+        _take_threads(*before)
+
+
+def _take_threads(of_torch: int, of_opencv: int) -> None:
+    import cv2
+    import torch
+
+    torch.set_num_threads(of_torch)
+    cv2.setNumThreads(of_opencv)
 
 
 _measurer: Measurer  # of a process of the pool
@@ -84,11 +90,8 @@ _measurer: Measurer  # of a process of the pool
 
 def _begin(setting: Setting) -> None:
     global _measurer  # noqa: PLW0603 - a process of the pool has no other place for what it loads once
-    import cv2
-    import torch
 
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+    _take_threads(1, 1)
     _measurer = Measurer(setting)
 
 

@@ -126,6 +126,8 @@ class CompletionTask:
         terms = {"hole": (config.hole, losses.reconstruction(generated, pictures, hole).mean())}
         if config.squared:
             terms["squared"] = config.squared, losses.squared(generated, pictures, hole).mean()
+        if config.variation:
+            terms["variation"] = config.variation, losses.variation(composite, hole)
         composite, pictures = (x.roll(shift, dims=(2, 3)) for x in (composite, pictures))
         if self.seen is not None:
             seen = self.seen.to(pictures.device)
@@ -143,8 +145,6 @@ class CompletionTask:
             vectors, originals = judge.vectors(features[-1]), judge.vectors(targets[-1])
             terms["identity"] = config.identity, losses.identity(vectors.float(), originals.float())
             terms["traits"] = config.traits, losses.perceptual(*losses.as_shares(features, targets))
-        if config.variation:
-            terms["variation"] = config.variation, losses.variation(composite, hole.roll(shift, dims=(2, 3)))
         return terms
 
     def _guides(self, pictures: Tensor, hole: Tensor, points: Tensor) -> Tensor:
@@ -220,7 +220,7 @@ def looked_at(hole: Tensor, side: int, seed: tuple[int, ...]) -> Callable[[Tenso
 
 def _shift(seed: tuple[int, ...]) -> tuple[int, int]:
     """Rows and columns. Layers of strides look at every eighth pixel more than at others: were those always the same,
-    the generator would fill plain walls with a grid that pleases them.
+    they would favour fills with a grid of that phase.
     """
     down, right = np.random.default_rng((*seed, 8)).integers(0, STRIDES, size=2)
     return int(down), int(right)
@@ -247,9 +247,7 @@ def _faces(pictures: Tensor) -> Tensor:
 def _features(file: str) -> SqueezeNet:
     if not file:
         raise DataError("The perceptual and the style loss need --features: SqueezeNet 1.0 as safetensors.")
-    network = SqueezeNet()
-    network.load_state_dict({name: value.float() for name, value in weights.read_tensors(file)[1].items()})
-    return network
+    return weights.squeezenet(file)
 
 
 def _judge() -> embedding.Embedding:
