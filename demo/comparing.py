@@ -11,7 +11,7 @@ from demo import pictures, warming, words
 from demo.filling import Made
 from demo.jobs import Job
 from demo.loading import QUIET
-from demo.orders import FILLS, Update, follow, painted_order
+from demo.orders import FILLS, Given, Update, follow, painted_order
 from demo.sessions import Visits
 from demo.views import Page
 
@@ -25,22 +25,12 @@ def connect(page: Page, visits: Visits) -> None:
     def end() -> tuple[Any, ...]:
         return gr.update(interactive=True), gr.update(interactive=False)
 
-    def run(
-        value: dict[str, Any] | None,
-        engine: str,
-        iterations: float,
-        seed: float,
-        aligned: bool,
-        face: int | None,
-        blending: str,
-        compared: list[str],
-        request: gr.Request,
-    ) -> Iterator[Update]:
+    def run(given: Given, request: gr.Request) -> Iterator[Update]:
         visit = visits.of(request)
 
         def start() -> Job:
-            names = dict.fromkeys(compared)
-            orders = [painted_order(visit, value, name, iterations, seed, aligned, face, blending) for name in names]
+            names = dict.fromkeys(given[page.compared])
+            orders = [painted_order(page, given | {page.engine: name}, visit) for name in names]
             if not orders:
                 raise faceinp.EngineError(words.NO_ENGINE)
             return visit.start(Job(orders, visit.folder, warming.judge, keep_going=True))
@@ -63,7 +53,7 @@ def connect(page: Page, visits: Visits) -> None:
 
     shown = [page.comparing, page.table, page.grid, page.grid_file]
     page.start.click(begin, None, [page.start, page.halt, page.comparing], **QUIET).then(
-        run, [*page.order, page.compared], shown, show_progress="hidden", **FILLS
+        run, page.order | {page.compared}, shown, show_progress="hidden", **FILLS
     ).then(end, None, [page.start, page.halt], **QUIET)
 
     def halt(request: gr.Request) -> None:

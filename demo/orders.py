@@ -9,26 +9,23 @@ from demo.editor import read_editor, share_hidden
 from demo.filling import Order
 from demo.jobs import Job
 from demo.sessions import Visit
+from demo.views import Page
 
 TICK = 0.4  # seconds between two looks at a job
 AT_ONCE = 64  # visitors whose jobs are looked at; all but a few of them wait for their turn
 FILLS: Any = {"concurrency_limit": AT_ONCE, "concurrency_id": "fill", "api_visibility": "private"}
 
+Given = dict[Any, Any]  # parts of the page and what they hold: Gradio gives it for a set of inputs
 Update = dict[Any, Any]  # parts of the page and what becomes of them
 
 
-def painted_order(
-    visit: Visit,
-    value: dict[str, Any] | None,
-    engine: str,
-    iterations: float,
-    seed: float,
-    aligned: bool,
-    face: int | None,
-    blending: str,
-) -> Order:
-    """What the page shows, as an order; raises FaceinpError where there is no photo, or nothing is painted on it."""
-    original = visit.original
+def painted_order(page: Page, given: Given, visit: Visit) -> Order:
+    """What the page shows, as an order; raises FaceinpError where there is no photo, or nothing is painted on it.
+
+    given: what at least the parts ``page.order`` hold.
+    """
+    original, value, engine = visit.original, given[page.editor], given[page.engine]
+    face, aligned = given[page.face], given[page.aligned]
     if original is None:
         raise faceinp.PhotoError(words.NO_PHOTO)
     if not share_hidden(value):
@@ -37,11 +34,11 @@ def painted_order(
         photo=original.path,
         hole=lambda: read_editor(value, original)[1],
         engine=engine,
-        seed=int(seed or 0),
-        iterations=int(iterations) if engine in filling.SEARCHES else 0,
+        seed=int(given[page.seed] or 0),
+        iterations=int(given[page.iterations]) if engine in filling.SEARCHES else 0,
         aligned=aligned,
         face=int(face) if face and not aligned else None,
-        blending=blending,
+        blending=given[page.blending],
         second=visit.second,
     )
 

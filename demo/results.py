@@ -12,7 +12,7 @@ from demo import filling, pictures, warming, words
 from demo.filling import Made, ranked, with_seeds
 from demo.jobs import Job
 from demo.loading import QUIET
-from demo.orders import FILLS, Update, follow, painted_order
+from demo.orders import FILLS, Given, Update, follow, painted_order
 from demo.sessions import Visit, Visits
 from demo.views import Page
 
@@ -36,23 +36,12 @@ def connect(page: Page, visits: Visits) -> None:
     def filler(moved: bool) -> Any:
         """The function behind a button. moved: the landmarks, as they were moved, lead the fill."""
 
-        def run(
-            value: dict[str, Any] | None,
-            engine: str,
-            iterations: float,
-            seed: float,
-            aligned: bool,
-            face: int | None,
-            blending: str,
-            candidates: float,
-            request: gr.Request,
-        ) -> Iterator[Update]:
+        def run(given: Given, request: gr.Request) -> Iterator[Update]:
             visit = visits.of(request)
 
             def start() -> Job:
-                first = painted_order(visit, value, engine, iterations, seed, aligned, face, blending)
-                first = replace(first, landmarks=visit.points if moved else None)
-                return visit.start(Job(with_seeds(first, int(candidates)), visit.folder, warming.judge))
+                first = replace(painted_order(page, given, visit), landmarks=visit.points if moved else None)
+                return visit.start(Job(with_seeds(first, int(given[page.candidates])), visit.folder, warming.judge))
 
             job = yield from follow(start, page.message, lambda job: {page.running: words.progress(job.running)})
             if job is not None:
@@ -80,7 +69,7 @@ def connect(page: Page, visits: Visits) -> None:
     for button, moved in ((page.fill, False), (page.again, True)):
         button.click(begin, None, [page.fill, page.again, page.cancel, page.message], **QUIET).then(
             filler(moved),
-            [*page.order, page.candidates],
+            page.order | {page.candidates},
             [*shown, page.running, page.message],
             show_progress="hidden",
             scroll_to_output=True,

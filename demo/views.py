@@ -73,9 +73,9 @@ class Page:
     grid_file: gr.DownloadButton
 
     @property
-    def order(self) -> list[gr.components.Component]:
-        """What ``results.painted_order`` takes, in its order."""
-        return [self.editor, self.engine, self.iterations, self.seed, self.aligned, self.face, self.blending]
+    def order(self) -> set[gr.components.Component]:
+        """What ``orders.painted_order`` reads."""
+        return {self.editor, self.engine, self.iterations, self.seed, self.aligned, self.face, self.blending}
 
 
 def lay_out() -> Page:
