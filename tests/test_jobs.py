@@ -1,0 +1,127 @@
+"""Fills in turn: what is ordered, what comes of it, and who is served next."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+import faceinp
+
+pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
+
+from demo import filling, jobs, pictures, words
+
+
+def order(engine: str = "telea", **given: Any) -> filling.Order:
+    hole = np.zeros((512, 512), np.bool_)
+    hole[100:120, 200:240] = True
+    return filling.Order(
+        photo=skimage.data.astronaut()[:, :512], hole=lambda: hole, engine=engine, aligned=True, **given
+    )
+
+
+def until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until something holds, however slow the machine is."""
+    ends = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"engine": "../../etc/passwd"}, "no engine"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 2**63}, "seed"),
+        ({"seed": True}, "seed"),
+        ({"seed": float("nan")}, "seed"),
+        ({"iterations": 10**9}, "iterations"),
+        ({"blending": "x" * 10_000}, "blending"),
+    ],
+    ids=str,
+)
+def test_absurd_orders_are_refused_in_one_short_sentence(wrong: dict[str, Any], says: str) -> None:
+    with pytest.raises(faceinp.EngineError, match=says) as refused:
+        order(**wrong)
+    assert len(str(refused.value)) < 300
+
+
+def test_a_job_fills_and_says_what_it_did(tmp_path: Path) -> None:
+    job = jobs.Job([order(seed=3)], tmp_path)
+    assert job.wait(240)
+    (made,) = job.made()
+    assert made.changed_pixels == 0 and made.seed == 3 and made.size == (512, 512)
+    with Image.open(made.file) as picture:
+        assert np.asarray(picture)[0, 0].tolist() == skimage.data.astronaut()[0, 0].tolist()
+    assert set(made.views) == set(pictures.VIEWS) and all(
+        file.exists() for pair in made.views.values() for file in pair
+    )
+
+
+def test_seeds_that_change_nothing_give_one_candidate(tmp_path: Path) -> None:
+    job = jobs.Job([order(seed=seed) for seed in range(4)], tmp_path)
+    assert job.wait(240) and job.equal and len(job.made()) == 1
+
+
+def test_an_engine_that_fails_in_a_comparison_leaves_the_others_alone(tmp_path: Path) -> None:
+    bad = filling.Order(photo=b"no picture", hole=lambda: None, engine="mirror")
+    job = jobs.Job([bad, order()], tmp_path, keep_going=True)
+    assert job.wait(240)
+    assert isinstance(job.outcomes[0], jobs.Failed) and [made.engine for made in job.made()] == ["telea"]
+    assert "telea" in words.table(job.outcomes) and job.outcomes[0].reason in words.table(job.outcomes).replace(
+        "&#x27;", "'"
+    )
+
+
+def test_a_search_shows_its_curve_and_stops_when_told(tmp_path: Path) -> None:
+    job = jobs.Job([order("structural", iterations=400)], tmp_path)
+    until(lambda: len(job.running.curve) >= 2 or job.wait(0), 240)
+    job.stop()
+    assert job.wait(240)
+    (made,) = job.made()
+    assert any("best so far" in note for note in made.notes)
+    (_, first), *_, (_, last) = job.running.curve
+    assert last < first, "the loss falls"
+    assert f"Loss of the search: {last:.3f} now, {first:.3f} at first" in words.progress(job.running)
+    assert "<svg" in words.progress(job.running) and "data:image/png" in words.progress(job.running)
+
+
+def test_who_waits_is_served_in_turn_and_who_left_is_skipped(tmp_path: Path) -> None:
+    lane, served = jobs._Lane(1), []
+    inside, go = threading.Event(), threading.Event()
+
+    def holder() -> None:
+        with lane.turn(lambda n: None, lambda: None):
+            inside.set()
+            go.wait(120)
+
+    def waits(name: str, left: threading.Event) -> None:
+        def check() -> None:
+            if left.is_set():
+                raise faceinp.Cancelled("gone")
+
+        with contextlib.suppress(faceinp.Cancelled), lane.turn(lambda n: None, check):
+            served.append(name)
+
+    threads = [threading.Thread(target=holder)]
+    threads[0].start()
+    assert inside.wait(60)
+    gone, stays = threading.Event(), threading.Event()
+    for place, (name, event) in enumerate((("first", stays), ("gone", gone), ("last", stays)), 1):
+        threads.append(threading.Thread(target=waits, args=(name, event)))
+        threads[-1].start()
+        until(lambda place=place: len(lane._waiting) == place)
+    gone.set()
+    until(lambda: len(lane._waiting) == 2)
+    go.set()
+    for thread in threads:
+        thread.join(60)
+    assert served == ["first", "last"]

@@ -1,0 +1,68 @@
+"""Photos do not stay: what is uploaded, and what a visitor leaves."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import faceinp
+
+gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
+
+from demo import sessions, uploads  # noqa: E402
+
+
+def test_another_gradio_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    uploads.take_over()
+
+    async def upload_fn(request: Any, folder: Any) -> None:
+        pass
+
+    monkeypatch.setattr(uploads, "_REPLACED", {upload_fn: "request upload_dir"})
+    with pytest.raises(faceinp.FaceinpError, match=f"Gradio {gr.__version__} .*upload_fn.*constraints.txt"):
+        uploads.take_over()
+
+
+@pytest.fixture
+def visits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> sessions.Visits:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    return sessions.Visits()
+
+
+def test_what_one_visitor_leaves_goes_and_another_one_keeps_everything(visits: sessions.Visits, tmp_path: Path) -> None:
+    one, other = gr.Request(session_hash="one"), gr.Request(session_hash="other")
+    for request in (one, other):
+        folder = tmp_path / f"upload-{request.session_hash}" / "same"
+        folder.mkdir(parents=True)
+        (folder / "face.png").write_bytes(b"face")
+        assert visits.of(request).take(folder / "face.png").read_bytes() == b"face"
+    assert not list(tmp_path.glob("upload-*"))
+    visits.leave(one)
+    assert [file.read_bytes() for file in tmp_path.rglob("*.png")] == [b"face"]
+    visits.leave(other)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_nobody_claims_is_swept_and_nothing_else_is_deleted(visits: sessions.Visits, tmp_path: Path) -> None:
+    visit = visits.of(gr.Request(session_hash="one"))
+    (visit.folder / "face.png").write_bytes(b"face")
+    (tmp_path / "upload-lost").mkdir()
+    (tmp_path / "upload-lost" / "face.png").write_bytes(b"face")
+    visits.sweep()
+    assert len(list(tmp_path.rglob("face.png"))) == 2
+    visits.sweep(stray=-1)
+    assert [file.parent for file in tmp_path.rglob("face.png")] == [visit.folder]
+    visits.sweep(idle=-1)
+    assert not list(tmp_path.rglob("face.png"))
+
+
+@pytest.mark.parametrize("name", ["../outside.png", "upload-a/../../outside.png", "kept/file.png"])
+def test_only_uploads_are_discarded(name: str, visits: sessions.Visits, tmp_path: Path) -> None:
+    visit = visits.of(gr.Request(session_hash="one"))
+    for file in (tmp_path.parent / "outside.png", tmp_path / "kept" / "file.png", visit.folder / "face.png"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b"kept")
+    uploads.discard(tmp_path / name)
+    uploads.discard(visit.folder / "face.png")
+    assert (tmp_path.parent / "outside.png").exists() and (tmp_path / "kept" / "file.png").exists()
+    assert (visit.folder / "face.png").exists()
