@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import skimage.data
+from PIL import Image
 from serving import PATIENCE, ROOT, Server
 
 ARTIFACTS = ROOT / "tests" / "artifacts"
@@ -51,6 +53,14 @@ def open_page(browser: Any, server: Server, request: pytest.FixtureRequest) -> I
     for context in contexts:
         with _kept(context, request.node.name) if failed else _dropped(context):
             context.close()
+
+
+@pytest.fixture(scope="session")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A portrait as a file."""
+    file = tmp_path_factory.mktemp("photo") / "astronaut.png"
+    Image.fromarray(skimage.data.astronaut()).save(file)
+    return file
 
 
 @pytest.hookimpl(wrapper=True)

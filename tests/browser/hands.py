@@ -1,0 +1,98 @@
+"""What a person does on the page, and sees there."""
+
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+SHARE = "(document.querySelector('#share span')?.innerText || '')"
+
+
+def load(page: Any, file: Path) -> None:
+    page.set_input_files("#photo input[type=file]", file)
+    settle(page)
+
+
+def example(page: Any, name: str) -> None:
+    page.get_by_role("button", name=name).click()
+    settle(page)
+
+
+def settle(page: Any) -> None:
+    """Wait until the editor has moved the photo into place; it says nothing when it has."""
+    page.wait_for_selector("#fill:not([disabled])")
+    page.wait_for_selector("#editor canvas")
+    seen = -1
+    while seen != zoom(page) or seen == 100:
+        seen = zoom(page)
+        page.wait_for_timeout(1500)
+
+
+def zoom(page: Any) -> int:
+    """Percent, as the editor writes it: other than 100 once a photo of 512 or 256 pixels has been fitted in."""
+    shown = re.search(r"(\d+)%", page.locator("#editor").inner_text())
+    return int(shown[1]) if shown else 100
+
+
+def paint(page: Any, size: int, x: int, y: int, length: int) -> None:
+    """One stroke with the mouse from (x, y) of a square photo to the right, in the photo's pixels."""
+    page.locator("#editor").scroll_into_view_if_needed()
+    before = page.evaluate(SHARE)
+    box = page.locator("#editor").bounding_box()
+    scale = zoom(page) / 100
+    left = box["x"] + box["width"] / 2 + (x - size / 2) * scale
+    top = box["y"] + box["height"] / 2 + (y - size / 2) * scale
+    page.mouse.move(left, top)
+    page.wait_for_timeout(1000)  # an idle editor measures a stroke's first point by its last frame: let it draw one
+    page.mouse.move(left, top + 1)
+    page.mouse.down()
+    for step in range(11):
+        page.mouse.move(left + length * scale * step / 10, top)
+    page.mouse.up()
+    page.wait_for_function(f"{SHARE} != {before!r}")
+
+
+def put_on(page: Any, preset: str) -> None:
+    page.locator("#preset input").click()
+    page.get_by_role("option", name=re.compile(rf"^{preset}:")).click()
+    page.wait_for_selector("#share span")
+    page.wait_for_timeout(1500)  # for the editor, which says nothing
+
+
+def use(page: Any, engine: str) -> None:
+    page.locator("#engine").get_by_label(engine, exact=True).check()
+
+
+def set_to(page: Any, slider: str, number: int) -> None:
+    page.locator(f"{slider} input[type=number]").fill(str(number))
+    page.locator(f"{slider} input[type=number]").press("Enter")
+
+
+def fill(page: Any, button: str = "#fill") -> None:
+    """Press Fill and wait until there is nothing more to cancel."""
+    page.click(button)
+    page.wait_for_selector("#cancel:not([disabled])")
+    page.wait_for_selector("#cancel[disabled]")
+    page.wait_for_selector("#fill:not([disabled])")
+
+
+def message(page: Any) -> str:
+    return str(page.locator("#message").inner_text())
+
+
+def saved(page: Any, button: str = "#download") -> Image.Image:
+    with page.expect_download() as download:
+        page.click(button)
+    return Image.open(io.BytesIO(Path(download.value.path()).read_bytes()))
+
+
+def changed(picture: Image.Image, before: np.ndarray) -> np.ndarray:
+    return (np.asarray(picture.convert("RGB")) != before).any(axis=2)
+
+
+def hidden(page: Any) -> float:
+    """Per cent of the photo that is painted over."""
+    return float(page.evaluate(SHARE).partition("%")[0] or 0)
