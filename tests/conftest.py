@@ -1,7 +1,9 @@
-"""What several tests need: a cache of their own, exported files of small networks, and the served page."""
+"""What several tests need: a cache of their own, exported files of small networks, a judge, and the served page."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from serving import ROOT, Server, serving
@@ -51,6 +53,41 @@ def exported(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ca
         return made[name, precision, size]
 
     return get
+
+
+@pytest.fixture(scope="session")
+def judge_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of weights: an untrained embedding network and a calibration that fits it."""
+    import torch
+    from judge_files import calibrated
+    from safetensors.torch import save_file
+
+    from faceinp.nets.embedding import Embedding
+
+    folder = tmp_path_factory.mktemp("weights")
+    torch.manual_seed(0)
+    network = Embedding((16, 24), (1, 1), 32, 16)
+    config = {"widths": [16, 24], "depths": [1, 1], "features": 32, "embedding": 16}
+    tensors = {f"embedding/{name}": value.contiguous() for name, value in network.state_dict().items()}
+    save_file(tensors, folder / "embedding.safetensors", {"network": "embedding", "config": json.dumps(config)})
+    calibrated(folder / "embedding.safetensors").write(folder / "embedding.json")
+    return folder
+
+
+@pytest.fixture
+def judge_places(judge_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That folder holds the package's weights, the cache is empty, and there is nothing to be fetched."""
+    monkeypatch.setenv("FACEINP_WEIGHTS", str(judge_folder))
+    monkeypatch.setenv("FACEINP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("FACEINP_WEIGHTS_URL", (tmp_path / "nowhere").as_uri())
+
+
+@pytest.fixture
+def judge(judge_places: None) -> Any:
+    """The bundled judge of that folder."""
+    import faceinp
+
+    return faceinp.load_judge("bundled")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,23 @@
+"""What judges of identity are tested with: a calibration, and faces."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from skimage.data import astronaut
+
+from faceinp import weights
+from faceinp.identity import calibration
+
+
+def calibrated(file: Path, judge: str = "bundled") -> calibration.Calibration:
+    rng = np.random.default_rng(0)
+    genuine, impostor = rng.normal(0.8, 0.1, 200), rng.normal(1.3, 0.1, 4000)
+    return calibration.fit(judge, weights.sha256(file), genuine, impostor, data="drawn", people=9, pictures=99)
+
+
+def crops(count: int, side: int = 128) -> np.ndarray:
+    """Cuts of one portrait, float32 (count, 3, side, side)."""
+    cuts = [Image.fromarray(astronaut()).crop((140 + 4 * n, 30, 300 + 4 * n, 190)) for n in range(count)]
+    stacked = np.stack([np.asarray(cut.resize((side, side))) for cut in cuts])
+    return np.ascontiguousarray(stacked.transpose(0, 3, 1, 2)).astype(np.float32) / np.float32(255)
