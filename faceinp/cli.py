@@ -76,7 +76,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"faceinp {faceinp.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_fill(_command(commands, "fill", run.fill, "fill the hole in a face"))
-    _add_batch(_command(commands, "batch", run.batch, "fill a folder of photos, or shards or tables of them"))
+    _add_batch(_command(commands, "batch", run.batch, "fill many photos: a folder, shards (.tar) or tables"))
     _command(commands, "engines", run.engines, "which engines there are, and whether they run here")
     _command(commands, "doctor", run.doctor, "what is installed here, and whether it works, by running it")
     _add_identity(commands, calibrate=argv[:2] == ["identity", "calibrate"])
@@ -92,7 +92,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 def _add_fill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photo", type=Path, help="the photo")
     hole = parser.add_mutually_exclusive_group(required=True)
-    hole.add_argument("--mask", type=Path, help="black and white picture that shows the hole")
+    hole.add_argument("--mask", type=Path, help="picture of the hole: black and white, a transparent layer, or strokes")
     hole.add_argument("--preset", metavar="NAME", help="a ready-made hole on the face: one of `faceinp masks`")
     parser.add_argument(
         "-o", "--out", type=Path, required=True, help="where the filled photo goes; its suffix is its format"
@@ -108,12 +108,12 @@ def _add_fill(parser: argparse.ArgumentParser) -> None:
         "--points",
         type=_points,
         metavar="X,Y,...",
-        help="left eye, right eye, nose, left and right mouth corner, in pixels, as seen on an upright face: "
-        "of one that is turned, upside down or partly out of the photo",
+        help="where a face is that is turned, upside down or partly outside of the photo: its left eye, right eye, "
+        "nose, left and right mouth corner, in pixels; left is what is left when the face is upright",
     )
     parser.add_argument("--seed", type=int, default=0, help="all randomness comes from it")
     parser.add_argument(
-        "--mask-hole", choices=("auto", "white", "black"), default="auto", help="the mask's colour of the hole"
+        "--mask-hole", choices=("auto", "white", "black"), default="auto", help="the hole's colour in the mask"
     )
     parser.add_argument(
         "--blend", choices=("poisson", "composite"), default="poisson", help="how the filling joins the photo"
@@ -121,7 +121,7 @@ def _add_fill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fast", action="store_true", help="the quick setting of an engine that searches")
     parser.add_argument("--iterations", type=int, metavar="N", help="steps of an engine that searches")
     parser.add_argument(
-        "--mode", choices=("robust", "faithful"), help="of the structural engine: our variant, or the paper's letter"
+        "--mode", choices=("robust", "faithful"), help="for `structural`: our variant, or the paper's letter"
     )
     parser.add_argument(
         "--set", type=_setting, action="append", metavar="KEY=VALUE", help="any other option of the engine (repeatable)"
@@ -130,21 +130,23 @@ def _add_fill(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_batch(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", metavar="IN", help="a folder, a .tar or a .parquet, here or a URL such as s3://...")
+    parser.add_argument("source", metavar="IN", help="a folder, .tar shard or .parquet table, here or a URL: s3://...")
     parser.add_argument("out", metavar="OUT", help="the folder for filled photos and their manifest, here or a URL")
     hole = parser.add_mutually_exclusive_group()
-    hole.add_argument("--masks", metavar="DIR", help="masks of the photos' names (default: beside them in the shards)")
+    hole.add_argument("--masks", metavar="DIR", help="masks named as the photos are (default: in the shards)")
     hole.add_argument("--preset", metavar="NAME", help="a ready-made hole on each face: one of `faceinp masks`")
     hole.add_argument("--mask-from-alpha", action="store_true", help="the hole is where a photo is transparent")
     parser.add_argument("--engine", default="landmark", help="one of `faceinp engines`, or onnx:FILE")
     parser.add_argument("--aligned", action="store_true", help="the photos are square, aligned face crops already")
     parser.add_argument("--seed", type=int, default=0, help="all randomness comes from it")
     parser.add_argument("--blend", choices=("poisson", "composite"), default="poisson", help="as in `faceinp fill`")
-    parser.add_argument("--judge", default="auto", help="who judges identity: auto, bundled, ..., or none")
-    parser.add_argument("--format", choices=("png", "webp", "tif", "jpg"), default="png", help="of the results")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes, or actors on Ray")
-    parser.add_argument("--threads", type=int, default=0, metavar="N", help="of each worker (default: cores / workers)")
-    parser.add_argument("--ray", default="", metavar="ADDRESS", help="a Ray cluster: its address, auto, or local")
+    parser.add_argument("--judge", default="auto", help="auto, facenet, bundled, dlib, an ONNX file, or none")
+    parser.add_argument("--format", choices=("png", "webp", "tif", "jpg"), default="png", help="format of the results")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="how many processes, or actors on Ray")
+    parser.add_argument(
+        "--threads", type=int, default=0, metavar="N", help="threads a worker (default: cores / workers)"
+    )
+    parser.add_argument("--ray", default="", metavar="ADDRESS", help="run on Ray: a cluster's address, auto, or local")
     parser.add_argument("--retry", action="store_true", help="try photos again that failed before")
     parser.add_argument("--set", type=_setting, action="append", metavar="KEY=VALUE", help="an option of the engine")
 
@@ -156,11 +158,13 @@ def _add_identity(commands: Any, *, calibrate: bool) -> None:
         group = _group(commands, "identity", about)
         parser = _command(group, "calibrate", run.calibrate, "measure what a judge's distances mean")
         parser.add_argument(
-            "--data", nargs="+", required=True, help="training shards with people: those held back are measured"
+            "--data", nargs="+", required=True, help="training shards with people: those held back from it are measured"
         )
         parser.add_argument("--check", nargs="+", help="shards of other people, to try the thresholds on")
         parser.add_argument("--strangers", nargs="+", help="shards whose every picture is taken for another person's")
-        parser.add_argument("--strangers-are", default="", metavar="TEXT", help="what they are, in words for the user")
+        parser.add_argument(
+            "--strangers-are", default="", metavar="TEXT", help="who the strangers are, for the user to read"
+        )
         parser.add_argument(
             "-o", "--out", type=Path, required=True, metavar="FILE", help="the JSON to write; a plot goes beside it"
         )
@@ -170,7 +174,7 @@ def _add_identity(commands: Any, *, calibrate: bool) -> None:
         parser.add_argument("photos", type=Path, nargs=2, metavar="PHOTO", help="the largest face of each is compared")
         parser.add_argument("--aligned", action="store_true", help="both photos are square, aligned face crops already")
         parser.add_argument(
-            "--false-match-rate", type=float, default=0.01, help="how many strangers may pass: 0.001, 0.01 or 0.1"
+            "--false-match-rate", type=float, default=0.01, help="share of strangers that may pass: 0.001, 0.01 or 0.1"
         )
         parser.add_argument("--calibration", type=Path, help="a file of `faceinp identity calibrate`")
     parser.add_argument("--judge", default="auto", help="auto, facenet, bundled, dlib, or the path of an ONNX file")
@@ -218,7 +222,7 @@ def _add_weights(commands: Any) -> None:
     pack.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="the safetensors file to write")
     _command(commands, "verify", run.verify, "compare every file of weights with its recorded checksum")
     push = _command(commands, "push", run.push, "upload the weights and their model cards to a model hub")
-    push.add_argument("--private", action="store_true", help="nobody else sees the repository that is made")
+    push.add_argument("--private", action="store_true", help="a repository that is made is seen by nobody else")
     pull = _command(commands, "pull", run.pull, "fetch weights that were pushed, and compare their checksums")
     pull.add_argument("-o", "--out", type=Path, metavar="FOLDER", help="where to (default: the package's own folder)")
     for parser in (push, pull):
@@ -230,14 +234,14 @@ def _add_data(commands: Any) -> None:
     parser.add_argument("source", type=Path, metavar="SOURCE", help="the CelebA download, or any folder of photos")
     parser.add_argument("out", type=Path, metavar="OUT", help="a new folder for the shards")
     parser.add_argument("--size", type=int, default=256, help="side of the crops in pixels")
-    parser.add_argument("--split", choices=("train", "val", "test", "all"), default="train", help="CelebA's part")
+    parser.add_argument("--split", choices=("train", "val", "test", "all"), default="train", help="part of CelebA")
     parser.add_argument(
         "--identity-from",
         choices=("folder",),
         help="the person is the name of the photo's folder; its largest face is taken",
     )
     parser.add_argument(
-        "--smallest", type=int, default=96, metavar="PIXELS", help="leave out crops narrower in their photo"
+        "--smallest", type=int, default=96, metavar="PIXELS", help="leave out crops narrower than this in the photo"
     )
     parser.add_argument("--shard-megabytes", type=float, default=20, metavar="MB", help="size of a shard")
 
@@ -249,32 +253,32 @@ def _add_evaluate(commands: Any) -> None:
         type=_names,
         default=(),
         metavar="A,B",
-        help="of Q1, L3, L4, L5, irregular, worn, across (default: all)",
+        help="which tables: Q1, L3, L4, L5, irregular, worn, across (default: all)",
     )
     quick = _command(commands, "quick", run.quick, "every engine on the first paper's holes, in minutes")
     masks = _command(commands, "masks", run.evaluate_masks, "engines on the second paper's masks: picture and person")
     for parser, count in ((paper, 200), (quick, 100), (masks, 200)):
         parser.add_argument(
-            "--engines", type=_names, default=(), metavar="A,B", help="or all (default: the table's own)"
+            "--engines", type=_names, default=(), metavar="A,B", help="which engines, or all (default: the table's own)"
         )
-        parser.add_argument("--pictures", type=int, default=count, help="how many of each set")
+        parser.add_argument("--pictures", type=int, default=count, help="how many pictures of each set")
         parser.add_argument("--every", action="store_true", help="slow engines take all pictures, too")
         parser.add_argument(
-            "--reference", default="", metavar="ENGINE", help="differences are to it (default: the table's)"
+            "--reference", default="", metavar="ENGINE", help="what others are compared with (default: the table's)"
         )
         parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes of one thread each")
     for parser in (paper, masks):
         parser.add_argument(
-            "--masks", type=_names, default=(), metavar="A,B", help="of `faceinp masks`, not the table's"
+            "--masks", type=_names, default=(), metavar="A,B", help="which of `faceinp masks`, in place of the table's"
         )
         parser.add_argument(
             "--judges", type=_names, default=("bundled",), metavar="A,B", help="calibrated judges of identity"
         )
         parser.add_argument("--features", type=Path, help="SqueezeNet 1.0 as safetensors, for Frechet distances")
-    report = _command(commands, "report", run.report, "tables from cells that were measured")
-    report.add_argument("cells", type=Path, nargs="+", metavar="CELLS", help="cells.jsonl of the commands above")
+    report = _command(commands, "report", run.report, "tables of what was measured")
+    report.add_argument("cells", type=Path, nargs="+", metavar="CELLS", help="cells.jsonl of paper, quick or masks")
     report.add_argument(
-        "--into", type=Path, metavar="PAGE", help="remake the marked places of this page, and print none"
+        "--into", type=Path, metavar="PAGE", help="write the tables into the marked places of this page; print none"
     )
     frechet = _command(commands, "frechet", run.frechet, "Frechet distance between the generator's faces and real ones")
     frechet.add_argument(
@@ -287,7 +291,7 @@ def _add_evaluate(commands: Any) -> None:
         commands, "landmarks", run.landmarks, "error of the 68 landmarks, half of the face hidden or not"
     )
     landmarks.add_argument("--weights", type=Path, help="packed weights of the predictor (default: the package's)")
-    landmarks.add_argument("--pictures", type=int, help="how many (default: all)")
+    landmarks.add_argument("--pictures", type=int, help="how many pictures (default: all)")
     identity = _command(commands, "identity", run.evaluate_identity, "how well judges tell people apart")
     identity.add_argument("--judges", type=_names, metavar="A,B", help="default: bundled and dlib, where they run")
     for parser in (paper, masks, identity):
