@@ -127,10 +127,9 @@ def test_an_opset_that_cannot_be_made_is_not_made_as_another(
 
 @pytest.mark.slow
 def test_a_network_of_the_shipped_kind_is_halved_but_for_norms_and_softmax(
-    tmp_path: Path, small_folder: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Coarse to fine: two networks in one, both of which must be so."""
-    (tmp_path / "landmarks.safetensors").write_bytes((small_folder / "landmarks.safetensors").read_bytes())
     config = {"network": "coarse-to-fine", "width": 8, "landmarks": True, "taught_by": ["bundled"]}
     put(tmp_path, "completion", "generator", completion.CoarseToFine(8), config)
     monkeypatch.setenv("FACEINP_WEIGHTS", str(tmp_path))
