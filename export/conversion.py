@@ -56,7 +56,8 @@ def traced(built: Built, *, opset: int = OPSET, batch: tuple[int, int] = (1, 16)
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own, about axes with one name, which is what we mean
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        for exporter in ("torch.onnx", "onnxscript"):
+            logging.getLogger(exporter).setLevel(logging.ERROR)
         program = torch.onnx.export(
             built.module,
             example,
@@ -69,6 +70,10 @@ def traced(built: Built, *, opset: int = OPSET, batch: tuple[int, int] = (1, 16)
         )
     if program is None:  # its type says it may; with dynamo=True it does not
         raise FaceinpError("torch.onnx.export gave nothing. Try another version of torch.")
+    if (made := program.model.opset_imports[""]) != opset:  # it only warns where it cannot convert
+        raise FaceinpError(
+            f"{built.graph.name} cannot be written in opset {opset}, only in {made}. Give another --opset."
+        )
     return program
 
 

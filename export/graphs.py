@@ -111,9 +111,11 @@ class Prior(nn.Module):
 
 
 class Judge(nn.Module):
-    def __init__(self, network: nn.Module, size: int) -> None:
+    """The judge ``bundled``: it looks at a face and at its mirror image."""
+
+    def __init__(self, network: embedding.Embedding, size: int) -> None:
         super().__init__()
-        self.network = network
+        self.network = embedding.Mirrored(network)
 
     def forward(self, picture: Tensor) -> Tensor:
         faces = embedding.resample(picture, embedding.BOX, (embedding.SIZE, embedding.SIZE))
@@ -266,7 +268,7 @@ GRAPHS = {
             about="A face becomes a vector of length 1, near for one person and far for two",
             weights=("embedding",),
             inputs=(Port("picture", "float32", ("batch", 3, "side", "side"), _PICTURE),),
-            outputs=(Port("vector", "float32", ("batch", 128), "cosine distance compares two"),),
+            outputs=(Port("vector", "float32", ("batch", 128), "the judge bundled's; cosine compares two"),),
             wrapper=Judge,
         ),
     )
@@ -281,7 +283,7 @@ def build(name: str, size: int = 0) -> Built:
     file that holds another network.
     """
     if name not in GRAPHS:
-        raise FaceinpError(f"There is no graph {name!r}. Choose one of: {', '.join(GRAPHS)}, all.")
+        raise FaceinpError(f"There is no graph {name!r}. Choose one of: {', '.join(GRAPHS)}.")
     graph = GRAPHS[name]
     size = (size or graph.side) if graph.side else 0
     if size % graph.multiple or size < 0:

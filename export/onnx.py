@@ -125,8 +125,18 @@ def _shape(port: graphs.Port, size: int) -> str:
     return "(" + ", ".join(str(size if name == "side" else name) for name in port.shape) + ")"
 
 
+def _all(precision: str) -> Sequence[str]:
+    """The graphs that are offered in this precision."""
+    if precision != "int8":
+        return tuple(GRAPHS)
+    from export.cost import MEASURED
+
+    say(f"note: of the graphs, {' and '.join(MEASURED)} are offered in int8")
+    return MEASURED
+
+
 def _run(args: argparse.Namespace) -> None:
-    for name in GRAPHS if args.name == "all" else [args.name]:
+    for name in _all(args.precision) if args.name == "all" else [args.name]:
         file = export(
             name,
             args.out,

@@ -8,6 +8,7 @@ import torch
 from export_files import SIDE
 
 from export import cases, graphs, parity
+from faceinp import identity
 from faceinp.errors import FaceinpError, WeightsError
 from faceinp.nets.completion import landmark_map
 
@@ -67,6 +68,13 @@ def test_landmarks_lead_the_restorer_and_those_left_out_are_predicted() -> None:
     some[:, 30] = 0.25
     points = restorer(image, mask, some)[1]
     assert torch.equal(points[:, 30], some[:, 30]) and torch.equal(points[:, :30], predicted[:, :30])
+
+
+@torch.no_grad()
+def test_the_exported_embedding_is_the_bundled_judge() -> None:
+    faces = torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    vectors = graphs.build("embedding", SIDE).module(faces)
+    assert torch.allclose(vectors, identity.load("bundled").embed(faces), atol=1e-5)
 
 
 def test_spreading_is_exact_at_one_size_and_keeps_means_at_others() -> None:

@@ -94,6 +94,7 @@ def test_int8_says_what_it_needs(shards: Path, tmp_path: Path, capsys: pytest.Ca
     with tarfile.open(shards) as source, tarfile.open(few, "w") as target:
         for entry in source.getmembers()[:4]:
             target.addfile(entry, source.extractfile(entry))
-    command = ["completion", "--precision", "int8", "--size", str(SIDE), "-o", str(tmp_path)]
+    command = ["all", "--precision", "int8", "--size", str(SIDE), "-o", str(tmp_path)]
     assert main([*command, "--calibrate", str(few)]) == DataError.exit_code
-    assert "Give more --calibrate shards" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "completion and restorer are offered in int8" in said and "Give more --calibrate shards" in said

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from export_files import SIDE
+from export_files import SIDE, put
 
 onnx = pytest.importorskip("onnx", reason="the extra 'export' is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra 'export' is not installed")
@@ -17,6 +17,7 @@ pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
 from export import cases, conversion, divergence, graphs, parity, sidecar  # noqa: E402
 from export.onnx import main  # noqa: E402
 from faceinp.errors import WeightsError  # noqa: E402
+from faceinp.nets import completion  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("small_weights")
 Exported = Callable[..., Path]
@@ -93,7 +94,7 @@ def test_a_file_that_is_another_network_is_refused_and_the_layer_named(
 
     def damaged(program, built):
         model = finished(program, built)
-        inside = (node for node in model.graph.node if conversion.layer(node).startswith("network.stages.8"))
+        inside = (node for node in model.graph.node if conversion.layer(node).startswith("network.network.stages.8"))
         target = next(node for node in inside if node.op_type == "Conv")
         weight = next(tensor for tensor in model.graph.initializer if tensor.name == target.input[1])
         values = onnx.numpy_helper.to_array(weight) * 1.5
@@ -103,7 +104,7 @@ def test_a_file_that_is_another_network_is_refused_and_the_layer_named(
     monkeypatch.setattr(conversion, "finished", damaged)
     assert main(["embedding", "--size", str(SIDE), "-o", str(tmp_path)]) == 1
     said = capsys.readouterr().err
-    assert "not the same network" in said and "network.stages.8" in said
+    assert "not the same network" in said and "network.network.stages.8" in said
     assert not list(tmp_path.iterdir())
 
 
@@ -113,6 +114,39 @@ def test_batches_and_opset_are_those_asked_for(tmp_path: Path) -> None:
     assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_value == 2
     assert {entry.version for entry in model.opset_import if not entry.domain} == {18}
     assert {error["batch"] for error in sidecar.read(tmp_path / "dcgan.onnx")["errors"]} == {2}
+
+
+def test_an_opset_that_cannot_be_made_is_not_made_as_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["dcgan", "--opset", "99", "-o", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert "cannot be written in opset 99, only in " in said and "--opset" in said
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_network_of_the_shipped_kind_is_halved_but_for_norms_and_softmax(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Coarse to fine: two networks in one, both of which must be so."""
+    config = {"network": "coarse-to-fine", "width": 8, "landmarks": True, "taught_by": ["bundled"]}
+    put(tmp_path, "completion", "generator", completion.CoarseToFine(8), config)
+    monkeypatch.setenv("FACEINP_WEIGHTS", str(tmp_path))
+    assert main(["completion", "--size", str(SIDE), "--precision", "fp16", "-o", str(tmp_path)]) == 0
+    file = tmp_path / "completion.fp16.onnx"
+    assert sidecar.read(file)["taught_by"] == ["bundled"]
+    model = onnx.shape_inference.infer_shapes(onnx.load(file))
+    kinds = {value.name: value.type.tensor_type.elem_type for value in model.graph.value_info}
+    for part in ("generator.coarse", "generator.fine"):
+        of = {
+            (node.op_type, kinds[node.output[0]])
+            for node in model.graph.node
+            if node.output[0] in kinds and conversion.layer(node).startswith(part)
+        }
+        half, single = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
+        for operation, kind in (("Conv", half), ("Softmax", single), ("ReduceMean", single)):
+            assert {made for name, made in of if name == operation} == {kind}
 
 
 def test_untrained_networks_say_so(
@@ -141,6 +175,20 @@ def test_parity_is_checked_again_on_request(
     monkeypatch.setenv("FACEINP_WEIGHTS", str(tmp_path))
     assert parity.main([str(file)]) == WeightsError.exit_code
     assert "other weights" in capsys.readouterr().err
+
+
+def test_a_file_that_drifted_is_found_and_its_layer_named(
+    exported: Exported, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, file = exported("dcgan"), tmp_path / "dcgan.onnx"
+    model = onnx.load(source)
+    layer = [node for node in model.graph.node if node.op_type == "ConvTranspose"][2]
+    weight = next(tensor for tensor in model.graph.initializer if tensor.name == layer.input[1])
+    weight.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(weight) * 1.5, weight.name))
+    onnx.save(model, file)
+    sidecar.write(file, {key: value for key, value in sidecar.read(source).items() if key not in ("file", "sha256")})
+    assert parity.main([str(file), "--against", "torch"]) == 1
+    assert f"The first layer that differs is {conversion.layer(layer)}" in capsys.readouterr().err
 
 
 def test_errors_count_as_they_should() -> None:

@@ -68,6 +68,13 @@ def test_an_engine_is_kept_while_it_fits_and_built_again_when_not(
     capsys.readouterr()
     assert trt.build("dcgan", tmp_path, capability=("8.6",), **options).stat().st_mtime_ns > made
     assert "built again: capability was ['8.9'], is ['8.6']" in capsys.readouterr().err
+    export("dcgan", tmp_path, opset=21)
+    assert trt.build("dcgan", tmp_path, capability=("8.6",), **options).stat().st_mtime_ns > made
+    assert "built again: onnx_sha256 was " in capsys.readouterr().err
+    made, about = file.stat().st_mtime_ns, sidecar.read(file)
+    sidecar.write(file, {key: value for key, value in about.items() if key != "sha256"} | {"version": "0.9"})
+    assert trt.build("dcgan", tmp_path, capability=("8.6",), **options).stat().st_mtime_ns > made
+    assert f"built again: version was 0.9, is {about['version']}" in capsys.readouterr().err
     made = file.stat().st_mtime_ns
     file.write_bytes(file.read_bytes()[:-1])
     assert trt.build("dcgan", tmp_path, capability=("8.6",), **options).stat().st_mtime_ns > made

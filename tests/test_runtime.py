@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import faceinp
+from faceinp import weights
 from faceinp.engines import runtime, sessions
 from faceinp.errors import EngineError, WeightsError
 
@@ -98,6 +99,25 @@ def test_tensorrt_gives_what_torch_gives() -> None:
     engine, truth = faceinp.load_engine("landmark-tensorrt"), faceinp.load_engine("landmark")
     assert engine.runtime.startswith("tensorrt") and engine.runtime.endswith("cuda fp16")
     assert np.abs(engine.fill(*crops()) - truth.fill(*crops())).max() < 2e-2
+
+
+@pytest.mark.skipif(sessions.nvidia_gpus() > 0, reason="there is a GPU: the engine would be built")
+def test_an_engine_of_another_onnx_file_is_built_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rtx = pytest.importorskip("tensorrt_rtx", reason="the extra 'tensorrt-rtx' is not installed")
+    monkeypatch.setenv("FACEINP_CACHE", str(tmp_path))
+    monkeypatch.setattr(sessions, "compute_capability", lambda: "8.9")
+    folder = runtime._made_of("landmarks")
+    folder.mkdir()
+    source, engine = folder / "landmarks.fp16.onnx", folder / "landmarks.fp16.tensorrt-rtx.engine"
+    for file in (source, engine):
+        file.write_bytes(file.name.encode())
+    about = {"backend": "tensorrt-rtx", "version": rtx.__version__, "capability": ["8.9"]}
+    sums = {"sha256": weights.sha256(engine), "onnx_sha256": weights.sha256(source)}
+    (folder / f"{engine.name}.json").write_text(json.dumps(about | sums))
+    assert runtime._built("landmarks", "", "fp16") == engine
+    source.write_bytes(b"another")
+    with pytest.raises(EngineError, match=r"no GPU here to build for.*export\.trt landmarks"):
+        runtime._built("landmarks", "", "fp16")
 
 
 @pytest.mark.skipif(sessions.nvidia_gpus() > 0, reason="there is a GPU")

@@ -155,8 +155,10 @@ def _built(name: str, given: str | Path, precision: str) -> Path:
     stem = name if precision == "fp32" else f"{name}.{precision}"
     file = _made_of(name) / f"{stem}.{TENSORRT[package]}.engine"
     try:
-        current = not mismatch(read_sidecar(file), package)
-    except WeightsError:
+        about = read_sidecar(file)
+        source = weights.sha256(file.with_name(f"{stem}.onnx"))
+        current = about["onnx_sha256"] == source and not mismatch(about, package)
+    except (OSError, WeightsError):
         current = False
     if not current:
         options = ("--precision", precision, "--batch", f"1,{BATCH}", "-o", str(file.parent))

@@ -97,6 +97,28 @@ def test_a_photo_is_sketched_on_filled_and_downloaded_and_never_leaves(
     context.close()
 
 
+def test_the_bundled_judge_runs_in_the_browser(
+    browser: Any, address: str, exported: Callable[..., Path], tmp_path: Path
+) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime", reason="the extra 'export' is not installed")
+    shutil.copy(exported("embedding"), tmp_path / "embedding.onnx")
+    face = (skimage.data.astronaut()[20:148, 150:278].transpose(2, 0, 1) / np.float32(255)).astype(np.float32)[None]
+    page = browser.new_page()
+    page.goto(address)
+    vector = page.evaluate(
+        """async (face) => {
+          const ort = await import("./node_modules/onnxruntime-web/dist/ort.webgpu.bundle.min.mjs");
+          const session = await ort.InferenceSession.create("embedding.onnx", { executionProviders: ["wasm"] });
+          const picture = new ort.Tensor("float32", Float32Array.from(face), [1, 3, 128, 128]);
+          return Array.from((await session.run({ picture })).vector.data);
+        }""",
+        face.flatten().tolist(),
+    )
+    page.close()
+    session = onnxruntime.InferenceSession(exported("embedding"), providers=["CPUExecutionProvider"])
+    assert vector == pytest.approx(session.run(None, {"picture": face})[0][0].tolist(), abs=1e-4)
+
+
 def test_the_browser_keeps_the_page_from_sending_anything_elsewhere(browser: Any, address: str) -> None:
     page = browser.new_page()
     page.goto(address)
