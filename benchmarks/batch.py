@@ -1,11 +1,11 @@
 """A folder of photos through ``faceinp batch``: photos a second, where the time goes, workers, memory.
 
-    python -m benchmarks.batch make photos500 [--photos 500] [--faces 'shards/*.tar']
+    python -m benchmarks.batch make photos500 [--photos 500] [--faces 'shards/*.tar'] [--megapixels 1 4]
     python -m benchmarks.batch run photos500 [--workers 1 2] [--engine landmark] [--judge none] [--rounds 1]
     python -m benchmarks.batch processor photos500 [--engine landmark] [--judge none]
     python -m benchmarks.batch memory photos500 [--photos 2000]
 
-``make`` writes JPEG photos of 1 to 4 megapixels, each with one face, and a mask over a part of it. The faces are the
+``make`` writes JPEG photos of so many megapixels, each with one face, and a mask over a part of it. The faces are the
 DCGAN's own and scikit-image's astronaut, or those of WebDataset shards. ``run`` prints tables for docs/batch.md;
 ``processor`` tells the time that each step takes of a core, which other work on the machine changes little; ``memory``
 fills as many photos as it is told, the same ones again and again, and prints what a worker holds meanwhile.
@@ -32,7 +32,6 @@ import skimage.data
 from PIL import Image
 
 STEPS = ("fetch", "read", "align", "fill", "blend", "encode", "judge", "put")
-MEGAPIXELS = (1.0, 4.0)
 FACE = (0.2, 0.6)  # width of a face's crop, in shares of the photo's shorter side
 
 
@@ -59,9 +58,11 @@ def faces_of(shards: list[str]) -> Iterator[np.ndarray]:
         seed += 1
 
 
-def photo_of(face: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def photo_of(
+    face: np.ndarray, rng: np.random.Generator, megapixels: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
     """A photo with the face somewhere in it, uint8 (H, W, 3), and a mask over a part of the face, uint8 (H, W)."""
-    pixels, aspect = rng.uniform(*MEGAPIXELS) * 1e6, rng.choice((3 / 4, 2 / 3, 1, 4 / 3, 3 / 2))
+    pixels, aspect = rng.uniform(*megapixels) * 1e6, rng.choice((3 / 4, 2 / 3, 1, 4 / 3, 3 / 2))
     width, height = round((pixels * aspect) ** 0.5), round((pixels / aspect) ** 0.5)
     coarse = rng.uniform(40, 215, (4, 4, 3)).astype(np.float32)
     photo = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
@@ -84,12 +85,12 @@ def photo_of(face: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np
     return np.rint(np.clip(photo, 0, 255)).astype(np.uint8), mask
 
 
-def make(folder: Path, photos: int, shards: list[str]) -> None:
+def make(folder: Path, photos: int, shards: list[str], megapixels: tuple[float, float]) -> None:
     for name in ("photos", "masks"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     source = faces_of(shards)
     for number in range(photos):
-        photo, mask = photo_of(next(source), np.random.default_rng(number))
+        photo, mask = photo_of(next(source), np.random.default_rng(number), megapixels)
         Image.fromarray(photo).save(folder / "photos" / f"{number:05}.jpg", quality=90)
         Image.fromarray(mask).save(folder / "masks" / f"{number:05}.png")
 
@@ -237,13 +238,14 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("--photos", type=int, help="of make: 500; of memory: 2000")
     parser.add_argument("--faces", nargs="+", default=[], metavar="SHARDS", help="of make: WebDataset tars of faces")
+    parser.add_argument("--megapixels", type=float, nargs=2, default=[1, 4], metavar=("LEAST", "MOST"), help="of make")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="of run")
     parser.add_argument("--engine", default="landmark")
     parser.add_argument("--judge", default="none")
     parser.add_argument("--rounds", type=int, default=1, help="of run: so many times, in turns; the best counts")
     given = parser.parse_args()
     if given.what == "make":
-        make(given.folder, given.photos or 500, given.faces)
+        make(given.folder, given.photos or 500, given.faces, tuple(given.megapixels))
     elif given.what == "run":
         run(given.folder, given.workers, given.engine, given.judge, given.rounds)
     elif given.what == "processor":

@@ -130,6 +130,11 @@ def _add_fill(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_batch(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "It succeeds (exit code 0) when a photo was filled, now or by an earlier run, whatever else failed: "
+        "OUT/manifest says which, and why. When none could be filled the exit code is that of the error which all of "
+        "them share, else 1."
+    )
     parser.add_argument("source", metavar="IN", help="a folder, .tar shard or .parquet table, here or a URL: s3://...")
     parser.add_argument("out", metavar="OUT", help="the folder for filled photos and their manifest, here or a URL")
     hole = parser.add_mutually_exclusive_group()
@@ -137,7 +142,15 @@ def _add_batch(parser: argparse.ArgumentParser) -> None:
     hole.add_argument("--preset", metavar="NAME", help="a ready-made hole on each face: one of `faceinp masks`")
     hole.add_argument("--mask-from-alpha", action="store_true", help="the hole is where a photo is transparent")
     parser.add_argument("--engine", default="landmark", help="one of `faceinp engines`, or onnx:FILE")
-    parser.add_argument("--aligned", action="store_true", help="the photos are square, aligned face crops already")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--aligned", action="store_true", help="the photos are square, aligned face crops already")
+    where.add_argument(
+        "--faces",
+        default="",
+        metavar="DIR",
+        help='JSON of the photos\' names, {"box": [x, y, width, height]} or {"points": [[x, y], ...]} as in '
+        "`faceinp fill`, of photos whose face is not found (in shards: KEY.face.json)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="all randomness comes from it")
     parser.add_argument("--blend", choices=("poisson", "composite"), default="poisson", help="as in `faceinp fill`")
     parser.add_argument("--judge", default="auto", help="auto, facenet, bundled, dlib, an ONNX file, or none")

@@ -74,9 +74,11 @@ def batch(args: argparse.Namespace) -> None:
         threads=args.threads,
     )
     masks, workers = args.masks or "", args.workers
-    counted = run.run(args.source, settings, masks=masks, workers=workers, ray=args.ray, retry=args.retry)
-    if counted[worker.FAILED]:
-        say(f"{counted[worker.FAILED]:,} photos failed; `{args.out}/manifest` says why")
+    counted = run.run(
+        args.source, settings, masks=masks, faces=args.faces, workers=workers, ray=args.ray, retry=args.retry
+    )
+    if failed := counted[worker.FAILED]:
+        say(f"{failed:,} of {counted.total():,} photos failed; `{args.out}/manifest` says why")
 
 
 def engines(args: argparse.Namespace) -> None:

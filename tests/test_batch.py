@@ -19,7 +19,7 @@ from PIL import Image
 from faceinp.batch import sources, worker
 from faceinp.batch.run import run
 from faceinp.cli import main
-from faceinp.errors import DataError, EngineError, MaskError
+from faceinp.errors import DataError, EngineError, FaceinpError, MaskError, PhotoError
 
 FACE = np.asarray(Image.fromarray(skimage.data.astronaut()).crop((145, 35, 305, 195)).resize((96, 96)))
 HOLE = np.zeros((96, 96), np.uint8)
@@ -193,24 +193,68 @@ def test_shards_and_tables_hold_photos_beside_their_masks(tmp_path: Path) -> Non
     assert counted["failed"] == 1 and counted["filled"] >= 1  # what came before the damage is kept
 
 
+ASTRONAUT = skimage.data.astronaut()
+FIVE = [[205.0, 102.0], [247.0, 104.0], [225.0, 129.0], [202.0, 139.0], [245.0, 142.0]]
+LIES = np.zeros((512, 512), np.uint8)
+LIES[90:117, 195:215] = 255
+# An astronaut upside down, whose five points are known; one whose box is; one of whom too few points are known.
+PLACED: dict[str, tuple[np.ndarray, np.ndarray, dict]] = {
+    "upside-down": (ASTRONAUT[::-1, ::-1], LIES[::-1, ::-1], {"points": [[512 - x, 512 - y] for x, y in FIVE]}),
+    "boxed": (ASTRONAUT, LIES, {"box": [181.0, 62.0, 87.0, 110.0]}),
+    "three": (ASTRONAUT, LIES, {"points": FIVE[:3]}),
+}
+
+
+def check_placed(out: Path) -> None:
+    told = {Path(name).stem: line for name, line in manifest(out).items()}
+    assert [told[name]["outcome"] for name in PLACED] == ["filled", "filled", "failed"]
+    assert "five" in told["three"]["error"]
+    turned = np.asarray(Image.open(out / told["upside-down"]["result"]))[::-1, ::-1]
+    assert np.array_equal(turned[LIES == 0], ASTRONAUT[LIES == 0]) and (turned != ASTRONAUT).any()
+    assert not any("No face" in note for note in told["boxed"]["notes"])
+
+
 def test_a_table_may_say_where_the_faces_are(tmp_path: Path) -> None:
     pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
-    astronaut = skimage.data.astronaut()
-    points = [[205.0, 102.0], [247.0, 104.0], [225.0, 129.0], [202.0, 139.0], [245.0, 142.0]]
-    hole = np.zeros((512, 512), np.uint8)
-    hole[90:117, 195:215] = 255
     columns = {
-        "image": [encoded(np.ascontiguousarray(astronaut[::-1, ::-1])), encoded(astronaut), encoded(astronaut)],
-        "mask": [encoded(np.ascontiguousarray(hole[::-1, ::-1])), encoded(hole), encoded(hole)],
-        "points": [[[512 - x, 512 - y] for x, y in points], None, points[:3]],
-        "box": [None, [181.0, 62.0, 87.0, 110.0], None],
-        "name": ["upside-down", "boxed", "three"],
+        "image": [encoded(np.ascontiguousarray(picture)) for picture, _, _ in PLACED.values()],
+        "mask": [encoded(np.ascontiguousarray(hole)) for _, hole, _ in PLACED.values()],
+        "points": [place.get("points") for _, _, place in PLACED.values()],
+        "box": [place.get("box") for _, _, place in PLACED.values()],
+        "name": list(PLACED),
     }
     parquet.write_table(pyarrow.table(columns), tmp_path / "in.parquet")
     assert run(str(tmp_path / "in.parquet"), settings(tmp_path / "out", aligned=False), say=quiet)["filled"] == 2
-    assert "five" in manifest(tmp_path / "out")["in/three"]["error"]
-    turned = np.asarray(Image.open(tmp_path / "out" / "in" / "upside-down.png"))[::-1, ::-1]
-    assert np.array_equal(turned[hole == 0], astronaut[hole == 0]) and (turned != astronaut).any()
+    check_placed(tmp_path / "out")
+
+
+def test_folders_and_shards_may_say_it_too(tmp_path: Path) -> None:
+    for folder in ("in", "masks", "faces", "shards"):
+        (tmp_path / folder).mkdir()
+    with tarfile.open(tmp_path / "shards" / "0.tar", "w") as tar:
+        for name, (picture, hole, place) in PLACED.items():
+            files = {
+                f"{name}.png": ("in", encoded(np.ascontiguousarray(picture))),
+                f"{name}.mask.png": ("masks", encoded(np.ascontiguousarray(hole))),
+                f"{name}.face.json": ("faces", json.dumps(place).encode()),
+            }
+            for file, (folder, content) in files.items():
+                entry = tarfile.TarInfo(file)
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
+                first, last = file.split(".")[0], file.split(".")[-1]
+                (tmp_path / folder / f"{first}.{last}").write_bytes(content)
+    wanted = settings(tmp_path / "filled", aligned=False)
+    run(str(tmp_path / "in"), wanted, masks=str(tmp_path / "masks"), faces=str(tmp_path / "faces"), say=quiet)
+    check_placed(tmp_path / "filled")
+    run(str(tmp_path / "shards"), settings(tmp_path / "tarred", aligned=False), say=quiet)
+    check_placed(tmp_path / "tarred")
+    (tmp_path / "faces" / "boxed.json").write_text('{"Box": 1}')
+    wanted = settings(tmp_path / "wrong", aligned=False)
+    run(str(tmp_path / "in"), wanted, masks=str(tmp_path / "masks"), faces=str(tmp_path / "faces"), say=quiet)
+    assert "where its face is says nothing" in manifest(tmp_path / "wrong")["boxed.png"]["error"]
+    with pytest.raises(DataError, match=r"no \.json files"):
+        run(str(tmp_path / "in"), wanted, masks=str(tmp_path / "masks"), faces=str(tmp_path / "masks"), say=quiet)
 
 
 def test_other_places_are_urls(folder: Path) -> None:
@@ -241,8 +285,41 @@ def test_the_shell_fills_a_folder_with_a_preset(folder: Path, capsys: pytest.Cap
     argv = ["batch", str(folder / "in"), str(folder / "out"), "--preset", "centre", "--engine", "telea", "--aligned"]
     assert main([*argv, "--judge", "none", "--format", "webp"]) == 0
     said = capsys.readouterr()
-    assert "6 filled, 1 failed" in said.out and "damaged.jpg: " in said.out and "1 photos failed" in said.err
+    assert "6 filled, 1 failed" in said.out and "damaged.jpg: " in said.out and "1 of 7 photos failed" in said.err
     assert (folder / "out" / "alone.webp").is_file()
+
+
+def test_the_shell_fails_where_no_photo_could_be_filled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(2):
+        (tmp_path / "in" / f"{number}.jpg").write_bytes(encoded(FACE, "JPEG")[:300])
+    argv = [
+        "batch",
+        str(tmp_path / "in"),
+        str(tmp_path / "out"),
+        "--preset",
+        "centre",
+        "--engine",
+        "telea",
+        "--aligned",
+    ]
+    argv += ["--judge", "none"]
+    for _ in range(2):  # the second run has nothing to do, and still nothing is filled
+        assert main(argv) == PhotoError.exit_code
+        assert capsys.readouterr().err.splitlines()[-1].startswith("faceinp: None of 2 photos could be filled")
+    (tmp_path / "in" / "2.png").write_bytes(encoded(np.dstack([FACE, 255 - HOLE])))
+    assert main(argv) == 0
+    assert main([*argv, "--retry"]) == 0  # one is filled, and the two are said to have failed
+    assert "2 of 2 photos failed" in capsys.readouterr().err
+
+
+def test_errors_of_several_kinds_share_no_exit_code(folder: Path) -> None:
+    for file in (folder / "in").rglob("*.png"):
+        if file.stem != "alone":
+            file.unlink()
+    with pytest.raises(FaceinpError, match="None of 2") as raised:  # one is damaged, one has no mask
+        run(str(folder / "in"), settings(folder / "out"), masks=str(folder / "masks"), say=quiet)
+    assert raised.value.exit_code == 1
 
 
 def test_many_through_the_engine_at_once_are_as_each_alone(folder: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from skimage.data import astronaut
 
-from faceinp.engines import classical
+from faceinp.engines import classical, variation
 from faceinp.engines.base import Engine
 from faceinp.errors import Cancelled
 
@@ -133,8 +133,8 @@ def test_total_variation_reaches_its_optimum(number: int) -> None:
     crop, hole = faces(), holes()
     crop, hole = crop[number], hole[number, 0]
     start = np.where(hole, classical.Telea().paint(np.where(hole, np.float32(0.5), crop), hole, 0), crop)
-    found = energy(classical.least_variation(start, hole))
-    long = energy(classical.least_variation(start, hole, tolerance=1e-4, most=100_000))
+    found = energy(variation.least_variation(start, hole))
+    long = energy(variation.least_variation(start, hole, tolerance=1e-4, most=100_000))
     assert found <= 1.002 * long and long <= 1.0001 * found
     assert found < 0.99 * energy(start)
     assert found < 0.99 * energy(classical.Biharmonic().fill(crop[None], hole[None, None])[0])
@@ -160,18 +160,18 @@ def test_total_variation_is_the_one_of_chambolle_and_pock(number: int) -> None:
 
 def test_the_duality_gap_bounds_the_distance_from_the_optimum() -> None:
     crop, hole = faces(24)[0].astype(np.float64), holes(24)[0, 0]
-    best = classical.least_variation(crop.astype(np.float32), hole, tolerance=1e-5, most=100_000)
-    least = classical.duality_gap(best, hole, np.zeros((2, 3, 24, 24)))[1]
+    best = variation.least_variation(crop.astype(np.float32), hole, tolerance=1e-5, most=100_000)
+    least = variation.duality_gap(best, hole, np.zeros((2, 3, 24, 24)))[1]
     rng = np.random.default_rng(0)
     for _ in range(20):
         candidate = np.where(hole, rng.random(crop.shape), crop)
         p = rng.standard_normal((2, 3, 24, 24))
         p *= rng.random((24, 24)) / np.sqrt((p**2).sum(axis=(0, 1)))
-        gap, own = classical.duality_gap(candidate, hole, p)
+        gap, own = variation.duality_gap(candidate, hole, p)
         assert gap >= own - least
     # Around one colour the least energy is 0 whatever p is, and the bound is tight.
     flat = np.full_like(crop, 0.7)
-    gap, own = classical.duality_gap(np.where(hole, crop, flat), hole, p)
+    gap, own = variation.duality_gap(np.where(hole, crop, flat), hole, p)
     assert gap == pytest.approx(own)
 
 

@@ -1,5 +1,7 @@
 """The latent engines on the shipped DCGAN, with few iterations."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -152,3 +154,15 @@ def test_beyond_its_limits_faithful_stands_still_where_robust_moves(faces, holes
 def test_wrong_options_are_named(options):
     with pytest.raises(faceinp.EngineError, match=next(iter(options))):
         faceinp.load_engine("structural", **options)
+
+
+def test_a_fast_search_in_halves_reaches_the_loss_of_one_in_whole_numbers(prior, faces, holes):
+    """On a processor without bfloat16 both are the same search."""
+    pictures, known = torch.from_numpy(np.where(holes, np.float32(0.5), faces)), torch.from_numpy(~holes).float()
+    exact = dataclasses.replace(prior)
+    exact.__dict__["quick"] = prior.generator
+    found = [search.search(one, search.dip, pictures, known, iterations=100, fast=True) for one in (exact, prior)]
+    distance = search.dip(pictures, known)
+    exactly, quickly = (float(search.total_loss(prior, distance, one.pictures).mean()) for one in found)
+    assert quickly == pytest.approx(exactly, rel=0.05)
+    assert float(found[1].loss.mean()) == pytest.approx(quickly, rel=0.02)  # of what it returns

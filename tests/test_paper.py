@@ -411,7 +411,7 @@ def test_the_first_papers_figures_show_each_loss_alone_and_every_engine_that_is_
 def test_slow_engines_take_fewer_pictures_and_the_table_says_so(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables, "FEWER", {"mirror": (200, 2)})
+    monkeypatch.setattr(tables, "FEWER", {"mirror": 2})
     request = asked(folder, tmp_path, engines=("mirror",), masks=("centre",))
     made = paper.run(tables.named(("L3",)), request, silent)
     assert at(made, engine="mirror").pictures == 2 and at(made, engine="telea").pictures == 4

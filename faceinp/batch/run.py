@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from typing import Any
 
-from faceinp import presets
+from faceinp import errors, presets
 from faceinp.batch.sources import Part, Target, check_apart, parts
 from faceinp.batch.worker import FAILED, FILLED, Settings, Worker
 from faceinp.errors import DataError, FaceinpError
@@ -24,6 +24,7 @@ def run(
     settings: Settings,
     *,
     masks: str = "",
+    faces: str = "",
     workers: int = 1,
     ray: str = "",
     retry: bool = False,
@@ -31,23 +32,28 @@ def run(
 ) -> Counter[str]:
     """Fill the photos of ``source``: a folder, a .tar or a .parquet, local or a URL of fsspec's.
 
-    masks: folder of masks of the photos' names. workers: processes on this machine, or actors. ray: a cluster's
-    address, "auto" for the one that is here, "local" for a new one of this machine alone. retry: try what failed
-    before, too. What the manifest in ``settings.out`` holds already is left alone. Returns how many photos were filled
-    and how many failed, now. Raises DataError when nothing is there, results would lie among the photos, or a worker
-    died, and what concerns all photos.
+    masks, faces: folders of masks, and of JSON that says where faces are, of the photos' names. workers: processes on
+    this machine, or actors. ray: a cluster's address, "auto" for the one that is here, "local" for a new one of this
+    machine alone. retry: try what failed before, too. What the manifest in ``settings.out`` holds already is left
+    alone. Returns how many photos were filled and how many failed, now. Raises DataError when nothing is there, results
+    would lie among the photos, or a worker died, and what concerns all photos; at its end, where no photo could be
+    filled, now or before, the error that all of them share, or FaceinpError.
     """
     check_apart(source, settings.out)
     if settings.preset:
         presets.check_name(settings.preset)
-    before = {line["name"]: line["outcome"] for line in Target(settings.out).lines()}
+    before: dict[str, str] = {}
+    kinds: Counter[str] = Counter()
+    for line in Target(settings.out).lines():
+        before[line["name"]] = line["outcome"]
+        kinds[line.get("kind", FILLED)] += 1
     done = frozenset(name for name, outcome in before.items() if outcome == FILLED or not retry)
     if done:
         failed = sum(before[name] == FAILED for name in done)
         again = f", {failed:,} of them failed (--retry tries these again)" if failed else ""
         say(f"{len(done):,} photos are done already{again}; `{settings.out}/manifest` lists them")
     settings = settings if settings.threads or ray else replace(settings, threads=max(1, _cores() // max(1, workers)))
-    todo = parts(source, masks, done, need_masks=not settings.preset and not settings.from_alpha)
+    todo = parts(source, masks, done, faces=faces, need_masks=not settings.preset and not settings.from_alpha)
     if ray:
         from faceinp.batch.cluster import on_ray
 
@@ -61,10 +67,20 @@ def run(
     for lines in answers:
         counted.update(line["outcome"] for line in lines)
         for line in lines:
+            kinds[line.get("kind", FILLED)] += 1
             if line["outcome"] == FAILED:
                 say(f"{line['name']}: {line['error']}")
         say(f"{counted[FILLED]:,} filled, {counted[FAILED]:,} failed")
+    if kinds and not kinds[FILLED]:
+        failed = counted[FAILED] or len(before)
+        raise _shared(kinds)(f"None of {failed:,} photos could be filled; `{settings.out}/manifest` says why.")
     return counted
+
+
+def _shared(kinds: Iterable[str]) -> type[FaceinpError]:
+    """The error that all photos' are, so that the shell's exit code says it."""
+    codes = {getattr(errors, kind, FaceinpError).exit_code for kind in kinds}
+    return next((error for error in FaceinpError.__subclasses__() if codes == {error.exit_code}), FaceinpError)
 
 
 _worker: Worker | FaceinpError  # of a process of the pool; or why there is none

@@ -16,7 +16,7 @@ from faceinp.errors import DataError
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 FILES = 16  # photos of a part that is made of files
-MASK = "mask"  # in a shard, KEY.mask.png is the mask of KEY.jpg
+MASK, FACE = "mask", "face"  # in a shard, KEY.mask.png is the mask of KEY.jpg, KEY.face.json says where its face is
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,15 @@ class Part:
     """Photos that one worker takes at once.
 
     source: URL of the folder, shard or table. stems: of the photos' results; of a shard or table, the one folder of all
-    of them. names: of its photos, in order; empty: all there are. masks: where the masks of ``names`` lie. row_group:
-    of a Parquet table.
+    of them. names: of its photos, in order; empty: all there are. masks, faces: where their masks lie, and what says
+    where their faces are. row_group: of a Parquet table.
     """
 
     source: str
     stems: tuple[str, ...]
     names: tuple[str, ...] = ()
     masks: tuple[str | None, ...] = ()
+    faces: tuple[str | None, ...] = ()
     row_group: int = 0
 
     def items(self, done: frozenset[str]) -> Iterator[Item]:
@@ -58,12 +59,13 @@ class Part:
             yield from _from_table(self.source, self.stems[0], self.row_group, done)
         else:
             files, root = opened(self.source)
-            for name, stem, mask in zip(self.names, self.stems, self.masks, strict=True):
+            for name, stem, mask, face in zip(self.names, self.stems, self.masks, self.faces, strict=True):
                 if name in done:
                     continue
                 try:
                     content = files.cat_file(posixpath.join(root, name))
-                    yield Item(name, stem, content, _content(mask) if mask else None)
+                    hole, place = (_content(url) if url else None for url in (mask, face))
+                    yield _item(name, stem, content, hole, place)
                 except OSError as error:
                     problem = f"It cannot be read ({error}). See that it is there, and may be read."
                     yield Item(name, stem, b"", None, problem)
@@ -78,6 +80,21 @@ def opened(url: str) -> tuple[Any, str]:
     except (ValueError, ImportError) as error:
         raise DataError(f"{url} cannot be reached ({error}). Install what fsspec needs for it.") from error
     return files, path.rstrip("/")
+
+
+def _item(name: str, stem: str, photo: bytes, mask: bytes | None, face: bytes | None) -> Item:
+    """face: JSON, {"box": [x, y, width, height]} or {"points": [[x, y], ...]}."""
+    if face is None:
+        return Item(name, stem, photo, mask)
+    try:
+        told = json.loads(face)
+        box, points = told.get("box"), told.get("points")
+    except (ValueError, AttributeError):
+        box = points = None
+    if box is None and points is None:
+        problem = 'What says where its face is says nothing. Write {"box": [x, y, width, height]} or {"points": [...]}.'
+        return Item(name, stem, photo, mask, problem)
+    return Item(name, stem, photo, mask, box=box, points=points)
 
 
 def _content(url: str) -> bytes:
@@ -98,12 +115,18 @@ def check_apart(source: str, out: str) -> None:
 
 
 def parts(
-    source: str, masks: str = "", done: frozenset[str] = frozenset(), *, need_masks: bool = False
+    source: str,
+    masks: str = "",
+    done: frozenset[str] = frozenset(),
+    *,
+    faces: str = "",
+    need_masks: bool = False,
 ) -> Iterator[Part]:
     """What there is to do in ``source``, a folder, a shard or a table, less the files whose names are in ``done``.
 
-    masks: folder with a mask for each photo, of the same path but for the suffix. need_masks: nothing else says where
-    the holes are. Raises DataError when no photos are there, or no masks for them.
+    masks: folder with a mask for each photo, of the same path but for the suffix. faces: likewise, JSON that says where
+    a photo's face is, of those that have one. need_masks: nothing else says where the holes are. Raises DataError when
+    no photos are there, or no masks for them.
     """
     files, root = opened(source)
     found = files.find(root) if files.isdir(root) else [root] if files.exists(root) else []
@@ -114,9 +137,12 @@ def parts(
         raise DataError(f"{source} holds no photos. Give a folder of photos, or of .tar or .parquet files.")
     if photos and need_masks and not masks:
         raise DataError(f"Nothing says where the holes of the photos in {source} are. Give --masks, or --preset NAME.")
-    there = _by_stem(masks) if masks else {}
+    there = _by_stem(masks, PICTURES) if masks else {}
+    placed = _by_stem(faces, (".json",)) if faces else {}
     if masks and not there:
         raise DataError(f"{masks} holds no masks. Give a folder of pictures that are named like the photos.")
+    if faces and not placed:
+        raise DataError(f"{faces} holds no .json files. Give a folder of them, named like the photos.")
     for name, stem in _stems(bundles).items():
         url = files.unstrip_protocol(posixpath.join(base, name))
         for group in range(_row_groups(url) if name.endswith(".parquet") else 1):
@@ -125,8 +151,8 @@ def parts(
     names = [name for name in photos if name not in done]
     for start in range(0, len(names), FILES):
         chosen = tuple(names[start : start + FILES])
-        where = tuple(there.get(_stem(name)) for name in chosen)
-        yield Part(files.unstrip_protocol(base), tuple(stems[name] for name in chosen), chosen, where)
+        holes, places = (tuple(found.get(_stem(name)) for name in chosen) for found in (there, placed))
+        yield Part(files.unstrip_protocol(base), tuple(stems[name] for name in chosen), chosen, holes, places)
 
 
 def _stems(names: list[str]) -> dict[str, str]:
@@ -135,10 +161,10 @@ def _stems(names: list[str]) -> dict[str, str]:
     return {name: _stem(name) if several[_stem(name)] == 1 else name for name in names}
 
 
-def _by_stem(folder: str) -> dict[str, str]:
+def _by_stem(folder: str, suffixes: tuple[str, ...]) -> dict[str, str]:
     files, root = opened(folder)
-    pictures = [path for path in files.find(root) if path.lower().endswith(PICTURES)]
-    return {_stem(posixpath.relpath(path, root)): files.unstrip_protocol(path) for path in pictures}
+    found = [path for path in files.find(root) if path.lower().endswith(suffixes)]
+    return {_stem(posixpath.relpath(path, root)): files.unstrip_protocol(path) for path in found}
 
 
 def _stem(name: str) -> str:
@@ -146,7 +172,7 @@ def _stem(name: str) -> str:
 
 
 def _from_shard(url: str, under: str, done: frozenset[str]) -> Iterator[Item]:
-    """Samples as WebDataset has them: KEY.jpg and, where there is one, KEY.mask.png."""
+    """Samples as WebDataset has them: KEY.jpg and, where there are such, KEY.mask.png and KEY.face.json."""
     from webdataset import tariterators
 
     files, path = opened(url)
@@ -156,7 +182,7 @@ def _from_shard(url: str, under: str, done: frozenset[str]) -> Iterator[Item]:
             stem = f"{under}/{sample['__key__']}"
             if photo is not None and stem + photo not in done:
                 mask = next((sample[key] for suffix in PICTURES if (key := MASK + suffix) in sample), None)
-                yield Item(stem + photo, stem, sample[photo[1:]], mask)
+                yield _item(stem + photo, stem, sample[photo[1:]], mask, sample.get(f"{FACE}.json"))
 
 
 def _row_groups(url: str) -> int:

@@ -59,6 +59,7 @@ class Measurer:
         self.store = Store(Path(setting.folder))
         self.engines = Engines()
         self._subjects: dict[tuple[str, int], Subjects] = {}
+        self._everybody: dict[tuple[str, int, str], NDArray[np.float64]] = {}
 
     def subjects(self, name: str, size: int) -> Subjects:
         """The faces of one set, loaded when they are first needed."""
@@ -83,7 +84,10 @@ class Measurer:
 
     @cached_property
     def network(self) -> "SqueezeNet":
-        return weights.squeezenet(self.setting.features)
+        import torch
+
+        network: SqueezeNet = weights.squeezenet(self.setting.features).to(memory_format=torch.channels_last)
+        return network
 
     # ---- what is kept ----
 
@@ -106,7 +110,11 @@ class Measurer:
 
     def everybody(self, name: str, size: int, kind: str) -> NDArray[np.float64]:
         """Vectors of all faces of a set, untouched, (N, D); kind as for ``of``."""
-        subjects = self.subjects(name, size)
+        if (name, size, kind) not in self._everybody:
+            self._everybody[name, size, kind] = self._seen(self.subjects(name, size), kind)
+        return self._everybody[name, size, kind]
+
+    def _seen(self, subjects: Subjects, kind: str) -> NDArray[np.float64]:
         pictures = subjects.faces.pictures
         key = self._key("everybody", kind, [hashlib.sha256(pictures.numpy().tobytes()).hexdigest()])
 

@@ -141,9 +141,9 @@ def _make(order: Order, places: Sequence[int], subjects: Subjects, variant: Vari
         return [Fill(subjects.wearing(order.mask, place), 0.0) for place in places]
     holes = [subjects.hole(order.mask, place, order.arrangement) for place in places]
     engine = engines[variant.name]
-    if order.arrangement == FOUND:
-        return [_found(engine, photo, hole, order.seed) for photo, hole in zip(photos, holes, strict=True)]
     try:
+        if order.arrangement == FOUND:
+            return _found(engine, photos, holes, order.seed)
         return _together(engine, photos, holes, variant.side(order.size), order.seed)
     except FaceinpError as error:
         if len(places) == 1:
@@ -168,15 +168,16 @@ def _together(
     return [Fill(pixels, seconds) for pixels in np.rint(255 * made.transpose(0, 2, 3, 1)).astype(np.uint8)]
 
 
-def _found(engine: Engine, photo: Pixels, hole: NDArray[np.bool_], seed: int) -> Fill:
+def _found(engine: Engine, photos: Sequence[Pixels], holes: Sequence[NDArray[np.bool_]], seed: int) -> list[Fill]:
     """By the road: the face is looked for in the photo."""
-    mask = hole.astype(np.uint8) * np.uint8(255)
-    started = time.perf_counter()
-    try:
-        result = pipeline.fill(photo, mask, engine=engine, seed=seed, mask_hole="white", blending="composite")
-    except FaceinpError as error:
-        return Fill(None, 0.0, str(error))
-    return Fill(result.image, time.perf_counter() - started)
+    jobs = [(photo, hole.astype(np.uint8) * np.uint8(255)) for photo, hole in zip(photos, holes, strict=True)]
+    results = pipeline.fill_many(jobs, engine=engine, seed=seed, mask_hole="white", blending="composite")
+    return [
+        Fill(None, 0.0, str(result))
+        if isinstance(result, FaceinpError)
+        else Fill(result.image, sum(result.timings.values()))
+        for result in results
+    ]
 
 
 def _whole(order: Order, variant: Variant) -> bool:

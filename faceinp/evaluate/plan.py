@@ -167,7 +167,7 @@ class Plan:
         if mask in presets.OF_FACES and not subjects.pointed:
             problem = f"The hole {mask} is made of 68 points, which {name} lacks."
             return Row(table, name, arrangement, variant, mask, problem=problem)
-        limits = [table.pictures, None if self.request.every else tables.limit(variant.name, table.size)]
+        limits = [table.pictures, None if self.request.every else tables.limit(variant.name)]
         count = min([len(subjects.chosen), *(limit for limit in limits if limit is not None)])
         compared = tables.by_kind(table.measures)
         together = TOGETHER_SEARCHED if variant.largest == SEARCHED else TOGETHER

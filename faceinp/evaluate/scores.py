@@ -21,6 +21,7 @@ class Scores:
     def __init__(self, measurer: Measurer) -> None:
         self.measurer = measurer
         self._values: dict[tuple[str, ...], Values] = {}
+        self._others: dict[tuple[str, int], frechet.Others] = {}
 
     def values(self, row: Row) -> Values:
         """By measure, each (n,) over the row's pictures, and "seconds"; of FEATURES the vectors, (n, D)."""
@@ -78,8 +79,10 @@ class Scores:
 
     def frechet(self, row: Row, seen: Floats, reference: Floats | None = None) -> Measure:
         """The distance of what was ``seen`` (n, D) to the set's other faces, less that of a reference's."""
-        subjects = self.measurer.subjects(row.set, row.table.size)
-        others = frechet.Others(self.measurer.everybody(row.set, row.table.size, FEATURES)[subjects.rest()])
+        subjects, place = self.measurer.subjects(row.set, row.table.size), (row.set, row.table.size)
+        if place not in self._others:
+            self._others[place] = frechet.Others(self.measurer.everybody(*place, FEATURES)[subjects.rest()])
+        others = self._others[place]
         people = list(subjects.people)
         if reference is None:
             return frechet.spread(seen, others, people)

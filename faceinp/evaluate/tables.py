@@ -144,9 +144,9 @@ MASKS = Table(
     printed={"composite_psnr": _models(_L3) | _EDGECONNECT, SAME: _models(_L4, 0.01), OTHER: _models(_L5, 0.01)},
 )  # fmt: skip
 
-# Pictures at most, at 64 pixels a side and above: engines that take long. Seconds a fill on one core at 256, means over
-# the twelve masks: tv .8, patchmatch .3, biharmonic .2; a search takes three, whatever is hidden.
-FEWER = {"structural": (32, 32), "dip": (32, 32), "tv": (200, 64), "patchmatch": (200, 100)}
+# Pictures at most, of engines that take long: a search takes more than a second of one core, whatever is hidden; of the
+# others patchmatch most, .3 at 256 pixels.
+FEWER = {"structural": 32, "dip": 32}
 
 
 def named(names: tuple[str, ...]) -> tuple[Table, ...]:
@@ -156,10 +156,9 @@ def named(names: tuple[str, ...]) -> tuple[Table, ...]:
     return tuple(TABLES[name] for name in names or TABLES)
 
 
-def limit(engine: str, size: int) -> int | None:
-    """How many pictures of a table of this size the engine (a variant's name) takes at most; None: all."""
-    found = FEWER.get(engine.partition("+")[0])
-    return found[size > 64] if found else None
+def limit(engine: str) -> int | None:
+    """How many pictures of a table the engine (a variant's name) takes at most; None: all."""
+    return FEWER.get(engine.partition("+")[0])
 
 
 # ---- pictures of the first paper, to look at ----

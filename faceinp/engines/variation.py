@@ -1,0 +1,207 @@
+"""The fill of least total variation: a convex problem, solved until its duality gap says that it is."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceinp.errors import EngineError
+
+STEP = 8.0  # the augmented Lagrangian's weight: 4 to 16 took the least time on faces of 64 to 256 pixels
+RELAXATION = 1.8
+CHECK_EVERY = 10
+SMALLEST = 24  # sides from which nothing is gained by starting with a smaller picture
+COARSE_TOLERANCE = 1e-2
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float32]
+
+
+def least_variation(start: Floats, hole: Bools, *, tolerance: float = 5e-3, most: int = 5000) -> Floats:
+    """The picture of least total variation among those that equal ``start`` on the known pixels.
+
+        minimise  TV(u) = sum over pixels of |grad u|,  |.| over both directions and all channels,
+        with u = start outside the hole
+
+    (Chambolle and Pock 2011, section 6.2, inpainting; the channels are coupled so that their edges coincide.)
+    The variable d = grad u is split off and the augmented Lagrangian is minimised over u (a Poisson equation in the
+    hole, factorised once), over d (shrinkage) and raised in the multiplier p in turn: ADMM (Boyd et al. 2011, sections
+    3.1 and 3.4.3), over-relaxed, and begun with u and p of the picture at half the size, where steps cost a fourth and
+    colours have half as far to go. It stops when the gap between TV(u) and the dual value of p,
+
+        - sum over known of start * div p - sum over hole of max(lowest * div p, highest * div p),
+
+    which no picture's TV is below, is at most ``tolerance`` times the TV of the cells that touch the hole
+    (``lowest``, ``highest``: a channel's extremes among the known pixels; a minimiser lies between them). Most of that
+    gap is the dual's: where it is .5 %, TV(u) was 0 to .3 % above its least, and u a sixth of an 8-bit step from it.
+
+    start: float (3, H, W) in [0, 1]; its hole is the initial guess. hole: bool (H, W). Returns float32 (3, H, W).
+    Raises EngineError when ``most`` iterations do not reach the tolerance.
+    """
+    rows, columns = (np.flatnonzero(hole.any(axis=axis)) for axis in (1, 0))
+    # One pixel around the hole: nothing farther away enters a sum that the hole can change.
+    window = (slice(max(rows[0] - 1, 0), rows[-1] + 2), slice(max(columns[0] - 1, 0), columns[-1] + 2))
+    filled = start.astype(np.float32)
+    near = filled[:, *window]
+    filled[:, *window], _, gap = _descend(hole[window], *_coarse_start(near, hole[window]), tolerance, most)
+    if gap > tolerance:
+        raise EngineError(
+            f"Total variation came only to {gap:.2g} of its optimum in {most} iterations. "
+            "Raise `tolerance` or use `telea`."
+        )
+    return filled
+
+
+def _coarse_start(u: Floats, hole: Bools) -> tuple[Floats, Floats]:
+    """(u, p) to begin with: those of the picture at half the size, enlarged; else u itself and 0."""
+    nothing = u, np.zeros((2, *u.shape), np.float32)
+    if min(hole.shape) < 2 * SMALLEST:
+        return nothing
+    odd = [(0, side % 2) for side in hole.shape]
+    known = _sum_of_fours(np.pad(~hole, odd, mode="edge").astype(np.float32))
+    inside = known < 2
+    if inside.all() or not inside.any():
+        return nothing
+    padded = np.pad(u, ((0, 0), *odd), mode="edge")
+    of_known = _sum_of_fours(padded * np.pad(~hole, odd, mode="edge")) / np.maximum(known, 1)
+    small = np.where(known > 0, of_known, _sum_of_fours(padded) / 4)
+    small, p, _ = _descend(inside, *_coarse_start(small, inside), COARSE_TOLERANCE, 500)
+    height, width = hole.shape
+    larger, p = (x.repeat(2, axis=-2).repeat(2, axis=-1)[..., :height, :width] for x in (small, p))
+    return np.where(hole, larger, u), p
+
+
+def _sum_of_fours(x: Floats) -> Floats:
+    return np.asarray(x[..., ::2, ::2] + x[..., 1::2, ::2] + x[..., ::2, 1::2] + x[..., 1::2, 1::2])
+
+
+def _descend(hole: Bools, u: Floats, p: Floats, tolerance: float, most: int) -> tuple[Floats, Floats, float]:
+    """(u, p, gap in shares of the energy), after as few steps as the tolerance takes, or ``most``."""
+    correct = poisson_solver(hole)
+    u, multiplier = u.copy(), p / np.float32(STEP)
+    gradient = _gradient(u)
+    slope = gradient.copy()  # d
+    ascent = slope - multiplier
+    gap = np.inf
+    for iteration in range(1, most + 1):
+        correct(u, _divergence(np.subtract(gradient, ascent, out=ascent)))
+        gradient = _gradient(u)
+        raised = slope  # RELAXATION * grad u + (1 - RELAXATION) * d + p / STEP, in place
+        raised *= np.float32(1 - RELAXATION)
+        raised += multiplier
+        raised += np.float32(RELAXATION) * gradient
+        np.divide(raised, np.maximum(1, np.float32(STEP) * _length(raised)), out=multiplier)
+        slope = np.subtract(raised, multiplier, out=raised)
+        np.subtract(slope, multiplier, out=ascent)
+        if iteration % CHECK_EVERY == 0:
+            apart, energy = duality_gap(u, hole, np.float32(STEP) * multiplier)
+            gap = apart / energy if energy else 0.0
+            if gap <= tolerance:
+                break
+    return u, np.float32(STEP) * multiplier, gap
+
+
+def duality_gap(u: NDArray[Any], hole: Bools, p: NDArray[Any]) -> tuple[float, float]:
+    """(an upper bound of how far u is from the least energy, u's energy): TV over the cells that touch the hole.
+
+    p: (2, 3, H, W), of length at most 1 at each pixel.
+    """
+    cells = hole.copy()  # a cell is a pixel with its neighbours below and to the right
+    cells[:-1] |= hole[1:]
+    cells[:, :-1] |= hole[:, 1:]
+    energy = float(_length(_gradient(u))[cells].sum(dtype=np.float64))
+    flow = _divergence(p * cells)
+    known = u[:, ~hole]
+    lowest, highest = known.min(axis=1, keepdims=True), known.max(axis=1, keepdims=True)
+    inside = flow[:, hole]
+    beyond = np.maximum(lowest * inside, highest * inside).sum(dtype=np.float64)
+    return energy + float((known * flow[:, ~hole]).sum(dtype=np.float64) + beyond), energy
+
+
+# ---- the Poisson equation ----
+
+
+def poisson_solver(hole: Bools) -> Callable[[Floats, Floats], None]:
+    """A function that adds to u (3, H, W) the x with grad^T grad x = b in the hole, x = 0 around it; b (3, H, W).
+
+    What u lacks, not u itself, so that single precision will do.
+    """
+    rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
+    whole = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    return _of_rectangle(hole.shape, whole) if hole[whole].all() else _of_any(hole)
+
+
+def _of_rectangle(shape: tuple[int, ...], whole: tuple[slice, slice]) -> Callable[[Floats, Floats], None]:
+    """By the eigenvectors of either direction: four matrix products, in a third of the time of sparse factors."""
+    from scipy.linalg import eigh_tridiagonal
+
+    values, vectors = [], []
+    for side, part in zip(shape, whole, strict=True):
+        neighbours = np.full(part.stop - part.start, 2.0)
+        neighbours[0] -= part.start == 0
+        neighbours[-1] -= part.stop == side
+        eigenvalues, eigenvectors = eigh_tridiagonal(neighbours, np.full(len(neighbours) - 1, -1.0))
+        values.append(eigenvalues)
+        vectors.append(eigenvectors.astype(np.float32))
+    down, right = vectors
+    inverse = (1 / (values[0][:, None] + values[1])).astype(np.float32)
+
+    def correct(u: Floats, b: Floats) -> None:
+        u[:, *whole] += down @ (down.T @ b[:, *whole] @ right * inverse) @ right.T
+
+    return correct
+
+
+def _of_any(hole: Bools) -> Callable[[Floats, Floats], None]:
+    from scipy import sparse
+    from scipy.sparse.linalg import splu
+
+    number = np.full(hole.shape, -1)
+    number[hole] = np.arange(hole.sum())
+    neighbours = np.zeros(hole.shape)
+    neighbours[:-1] += 1
+    neighbours[1:] += 1
+    neighbours[:, :-1] += 1
+    neighbours[:, 1:] += 1
+    pairs = np.concatenate(
+        [
+            np.stack([number[:-1].ravel(), number[1:].ravel()], axis=1),
+            np.stack([number[:, :-1].ravel(), number[:, 1:].ravel()], axis=1),
+        ]
+    )
+    pairs = pairs[(pairs >= 0).all(axis=1)]
+    shape = (int(hole.sum()),) * 2
+    links = sparse.coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=shape)
+    matrix = (sparse.diags_array(neighbours[hole]) - links - links.T).tocsc().astype(np.float32)
+    # Symmetric and positive definite: no pivoting, which keeps the factors sparse.
+    factors = splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    where = np.flatnonzero(hole)
+
+    def correct(u: Floats, b: Floats) -> None:
+        u.reshape(3, -1)[:, where] += factors.solve(b.reshape(3, -1)[:, where].T).T
+
+    return correct
+
+
+def _gradient(u: NDArray[Any]) -> NDArray[Any]:
+    """Forward differences (2, 3, H, W), down and right; 0 past the last row and column."""
+    slope = np.zeros((2, *u.shape), u.dtype)
+    np.subtract(u[:, 1:], u[:, :-1], out=slope[0, :, :-1])
+    np.subtract(u[:, :, 1:], u[:, :, :-1], out=slope[1, :, :, :-1])
+    return slope
+
+
+def _divergence(p: NDArray[Any]) -> NDArray[Any]:
+    """The negative adjoint of ``_gradient``."""
+    flow = np.zeros(p.shape[1:], p.dtype)
+    flow[:, :-1] += p[0, :, :-1]
+    flow[:, 1:] -= p[0, :, :-1]
+    flow[:, :, :-1] += p[1, :, :, :-1]
+    flow[:, :, 1:] -= p[1, :, :, :-1]
+    return flow
+
+
+def _length(p: NDArray[Any]) -> NDArray[Any]:
+    """Over directions and channels: (H, W)."""
+    return np.asarray(np.sqrt((p * p).sum(axis=(0, 1))))
