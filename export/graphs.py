@@ -307,8 +307,6 @@ def _network(name: str, size: int) -> tuple[nn.Module, str, set[str]]:
             return _make(name, {}, size), "", set()
     file = weights.path(name)
     config, tensors = weights.packed(file)
-    if config.get("mirror"):
-        raise WeightsError(f"{file} was trained with --mirror, which no exported graph draws. Give weights without it.")
     try:
         network = _make(name, config, size)
         network.load_state_dict(weights.under(tensors, PREFIXES[name]))

@@ -1,7 +1,6 @@
 """The landmark-guided network, its losses, its training and the engine on it, with small untrained networks."""
 
 import json
-import math
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ from safetensors.torch import save_file
 from torch.nn import functional
 
 import faceinp
-from faceinp import faces, losses, presets, weights
+from faceinp import faces, losses, weights
 from faceinp.errors import DataError, EngineError, WeightsError
 from faceinp.nets import completion
 from faceinp.nets.embedding import Embedding
@@ -119,59 +118,6 @@ def test_landmark_maps_show_points_where_they_are(points):
     assert alone[:, [0, 1, 3, 4]].max() == 0
 
 
-def a_face(turned=0.0):
-    """Points of an average face, turned about the picture's middle by radians: (1, 68, 2)."""
-    places = torch.from_numpy(presets.average_points(1)).float()[None] - 0.5
-    cos, sin = math.cos(turned), math.sin(turned)
-    return places @ torch.tensor([[cos, sin], [-sin, cos]]) + 0.5
-
-
-def test_an_upright_face_is_mirrored_by_a_flip_where_that_half_is_known():
-    pictures, masks = functional.avg_pool2d(torch.rand(1, 3, 256, 256), 4), torch.zeros(1, 1, 64, 64)
-    masks[..., :30] = 1
-    colours, confidence = completion.mirrored(pictures, masks, a_face()).split([3, 1], dim=1)
-    assert confidence[..., 24:56, 20:32].min() > 0.9  # the hidden half of the face
-    expected = (2 * pictures - 1).flip(-1) * confidence
-    assert (colours - expected)[..., 20:30].abs().max() < 0.05
-    assert confidence[..., 36:].max() < 0.01  # their partners are hidden
-    assert confidence[..., :4, :4].max() < 0.01  # no face is there
-
-
-def test_a_turned_face_is_mirrored_about_its_own_axis():
-    """A dot on the right cheek comes to lie on the left one, as far from the nose."""
-    points = a_face(0.3)
-    partners = points[:, list(MIRROR)]
-    dot, place = points[0, 14], partners[0, 14]
-    x, y = (dot * 128).long().tolist()
-    pictures = torch.zeros(1, 3, 128, 128)
-    pictures[..., y - 2 : y + 3, x - 2 : x + 3] = 1
-    colours, confidence = completion.mirrored(pictures, torch.zeros(1, 1, 128, 128), points).split([3, 1], dim=1)
-    brightness = (colours[0, 0] / confidence[0, 0].clamp(min=0.01) * (confidence[0, 0] > 0.5)).clamp(min=0)
-    there = torch.nonzero(brightness > 0.5).float().mean(dim=0).flip(0) / 128
-    assert (there - place).abs().max() < 0.02
-
-
-def test_halves_that_do_not_match_are_not_trusted():
-    pictures, masks = torch.rand(1, 3, 64, 64), torch.zeros(1, 1, 64, 64)
-    noise = torch.from_numpy(np.random.default_rng(0).normal(0, 0.1, (1, 68, 2))).float()
-    assert completion.mirrored(pictures, masks, a_face() + noise)[:, 3].max() < 0.2
-    assert completion.mirrored(pictures, masks, a_face())[:, 3].max() > 0.95
-
-
-@pytest.mark.parametrize("kind", sorted(completion.NETWORKS))
-def test_a_network_with_a_mirror_takes_weights_made_without_and_begins_as_that_one(kind, points):
-    torch.manual_seed(0)
-    plain, mirrored = completion.NETWORKS[kind](WIDTHS[kind]), completion.NETWORKS[kind](WIDTHS[kind], True)
-    mirrored.load_state_dict(plain.state_dict())
-    pictures, masks = torch.rand(3, 3, 32, 32), (torch.rand(3, 1, 32, 32) < 0.5).float()
-    guides = completion.guides(pictures, masks, points, mirror=True)
-    assert guides.shape == (3, 9, 32, 32)
-    with torch.no_grad():
-        assert torch.allclose(mirrored(pictures, masks, guides), plain(pictures, masks, guides[:, :5]), atol=1e-5)
-    again = completion.NETWORKS[kind](WIDTHS[kind], True)
-    again.load_state_dict(mirrored.state_dict())
-
-
 def test_the_discriminator_sees_patches_of_70_pixels():
     network = PatchDiscriminator(4).eval()
     picture = torch.rand(1, 3, 160, 160, requires_grad=True)
@@ -219,8 +165,7 @@ def test_mirrored_faces_keep_their_points_on_the_face(some_faces):
 def test_a_run_learns_is_packed_and_fills(tmp_path, some_faces, shipped):
     config = CompletionRun(
         data=("-",), out=str(tmp_path / "run"), steps=12, batch=4, side=32, width=8, patch_width=4, predicted=0,
-        mirror=True, look=24,
-        adversarial=0.01, matching=1.0, variation=0.01, precision="fp32", preview_every=12, rate=3e-3,
+        look=24, adversarial=0.01, matching=1.0, variation=0.01, precision="fp32", preview_every=12, rate=3e-3,
     )  # fmt: skip
     checkpoint = loop.train(CompletionTask(config, some_faces, some_faces), config, say=lambda _: None)
     lines = [json.loads(line) for line in (tmp_path / "run" / loop.LOG).read_text().splitlines()]

@@ -38,8 +38,7 @@ class Landmark(GuidedEngine):
             raise WeightsError(
                 f"{file or 'completion'} holds no completion network. Give one that `faceinp weights pack` made."
             )
-        self.mirror = bool(config.get("mirror"))
-        network = completion.NETWORKS[config["network"]](config["width"], self.mirror)
+        network = completion.NETWORKS[config["network"]](config["width"])
         self.generator = self._ready(network, tensors, "generator/")
         self.taught_by = tuple(config.get("taught_by", ()))
         self.guided = bool(config.get("landmarks", True))
@@ -67,7 +66,7 @@ class Landmark(GuidedEngine):
     ) -> NDArray[np.float32]:
         import torch
 
-        from faceinp.nets.completion import guides
+        from faceinp.nets.completion import landmark_map
 
         filled = np.empty_like(crops)
         for at in range(0, len(crops), BATCH):
@@ -76,8 +75,8 @@ class Landmark(GuidedEngine):
             pictures, holes, places = (
                 torch.from_numpy(np.ascontiguousarray(x[part])).to(self.device) for x in (crops, masks, points)
             )
-            leading = guides(pictures, holes.float(), places, self.mirror)
-            leading = leading if self.guided else torch.zeros_like(leading)
-            filled[part] = self.generator(pictures, holes.float(), leading).cpu().numpy()
+            maps = landmark_map(places, crops.shape[-1])
+            maps = maps if self.guided else torch.zeros_like(maps)
+            filled[part] = self.generator(pictures, holes.float(), maps).cpu().numpy()
         progress(len(crops), len(crops))
         return filled

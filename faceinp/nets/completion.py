@@ -1,8 +1,5 @@
 """Landmark-guided completion: a picture with a hole and its 68 points become a whole picture.
 
-A network is led by guides: maps of the landmarks and, where it was made for them, what the face's other half shows
-(both papers name symmetry as what they lack).
-
 ``Small`` is ours: a U of bottleneck blocks whose cost is the same at every depth, for processors and browsers.
 ``CoarseToFine`` is two of them: what hides half a picture is settled at half the side, for a quarter of the cost.
 ``Large`` is the second paper's (L, ``docs/papers.md``; its parts are LaFIn's, Yang et al. 2019, with the attention of
@@ -14,17 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .landmarks import MIRROR
-
 SIZE = 256
 # Points that belong together are drawn into one channel: jaw, brows, nose, eyes, mouth.
 GROUPS = ((0, 17), (17, 27), (27, 36), (36, 48), (48, 68))
 SPREAD = 0.012  # radius of a drawn point (standard deviation), in shares of the side
 INPUTS = 3 + 1 + len(GROUPS)
-MIRRORED = 3 + 1  # channels of ``mirrored``
-DAMPING = 0.07  # on the squares of the mirror's map, which few points settle
-REACH = 0.08  # around a landmark the face is taken to be, standard deviation in shares of the side
-TRUST = 0.04  # mean miss of the mirror's map, in shares of the side, at which its confidence has fallen to 1 / e
 
 
 def landmark_map(points: Tensor, side: int) -> Tensor:
@@ -42,78 +33,24 @@ def landmark_map(points: Tensor, side: int) -> Tensor:
     return torch.stack(groups, dim=1).clamp(max=1)
 
 
-def guides(pictures: Tensor, masks: Tensor, points: Tensor, mirror: bool) -> Tensor:
-    """What leads a network: (N, 5, S, S), the landmarks' map; with ``mirror`` (N, 9, S, S), the other half, too.
-
-    pictures: (N, 3, S, S) in [0, 1], S a side. masks: (N, 1, S, S), 1 in the hole. points: as for ``landmark_map``.
-    """
-    maps = landmark_map(points, pictures.shape[-1])
-    return torch.cat([maps, mirrored(pictures, masks, points)], dim=1) if mirror else maps
-
-
-def mirrored(pictures: Tensor, masks: Tensor, points: Tensor) -> Tensor:
-    """The known pixels of each face's other half, where its landmarks say that they belong: (N, 4, S, S).
-
-    Three channels of colour in [-1, 1], times the fourth: the confidence in [0, 1]. It is 0 where the other half is
-    hidden as well and away from the face, and the lower the worse the halves match, as they do in turned heads.
-
-    A flip would land beside the features of a turned face. Its mirror image is taken by the quadratic map that brings
-    the 68 points closest to their partners: least squares, by elimination, which exports and runs anywhere.
-    """
-    side = pictures.shape[-1]
-    places = points - 0.5
-    terms = _quadratic(places)  # (N, 68, 6)
-    damping = torch.diag(terms.new_tensor([0.0, 0.0, 0.0, DAMPING, DAMPING, DAMPING]))
-    partners = places[:, list(MIRROR)]
-    transposed = terms.transpose(1, 2)
-    factors = _solved(transposed @ terms + damping, transposed @ partners)  # (N, 6, 2)
-    miss = (terms @ factors - partners).norm(dim=2).mean(dim=1)
-    centres = (torch.arange(side, device=points.device, dtype=points.dtype) + 0.5) / side
-    rows, columns = torch.meshgrid(centres - 0.5, centres - 0.5, indexing="ij")
-    source = (_quadratic(torch.stack([columns, rows], dim=-1)).flatten(0, 1) @ factors).unflatten(1, (side, side))
-    known = torch.cat([(2 * pictures - 1) * (1 - masks), 1 - masks], dim=1)
-    seen = functional.grid_sample(known, 2 * source, padding_mode="zeros", align_corners=False)
-    spots = torch.exp(-(((points[..., None] - centres) / REACH) ** 2) / 2)
-    face = (spots[:, :, 1].transpose(1, 2) @ spots[:, :, 0]).clamp(max=1)
-    confidence = (face * torch.exp(-((miss / TRUST) ** 2))[:, None, None])[:, None]
-    return seen * confidence
-
-
-def _quadratic(places: Tensor) -> Tensor:
-    """(..., 2) -> (..., 6): 1, x, y, x x, x y, y y."""
-    x, y = places.unbind(dim=-1)
-    return torch.stack([torch.ones_like(x), x, y, x * x, x * y, y * y], dim=-1)
-
-
-def _solved(matrices: Tensor, right: Tensor) -> Tensor:
-    """x in A x = b, A (N, n, n) positive definite, b (N, n, m), by Gauss-Jordan elimination."""
-    count = matrices.shape[1]
-    system = torch.cat([matrices, right], dim=2)
-    for k in range(count):
-        row = system[:, k : k + 1] / system[:, k : k + 1, k : k + 1]
-        rest = system - system[:, :, k : k + 1] * row
-        system = torch.cat([rest[:, :k], row, rest[:, k + 1 :]], dim=1)
-    return system[:, :, count:]
-
-
 class Small(nn.Module):
-    """Pictures (N, 3, S, S) in [0, 1], masks (N, 1, S, S), 1 in the hole, ``guides`` -> pictures in [0, 1].
+    """Pictures (N, 3, S, S) in [0, 1], masks (N, 1, S, S), 1 in the hole, maps (N, 5, S, S) of ``landmark_map`` ->
+    pictures in [0, 1].
 
-    ``width``: channels at half the side; they double at each halving, so every depth costs the same. ``mirror``: guides
-    hold the other half of the face. ``depths``: blocks of the encoder at S/2, S/4, S/8, S/16, of which the last stands
-    between encoder and decoder. ``guessing``: it is given a guess (N, 3, S/2, S/2) of the whole picture, too.
+    ``width``: channels at half the side; they double at each halving, so every depth costs the same. ``depths``:
+    blocks of the encoder at S/2, S/4, S/8, S/16, of which the last stands between encoder and decoder. ``guessing``:
+    it is given a guess (N, 3, S/2, S/2) of the whole picture, too.
     """
 
     def __init__(
         self,
         width: int = 32,
-        mirror: bool = False,
         depths: tuple[int, int, int, int] = (1, 2, 3, 6),
         guessing: bool = False,
     ) -> None:
         super().__init__()
         widths = [width * 2**level for level in range(len(depths))]
-        self.stem = _first(nn.Conv2d(4 * (INPUTS + mirror * MIRRORED), width, 3, padding=1), 4 * mirror * MIRRORED)
+        self.stem = nn.Conv2d(4 * INPUTS, width, 3, padding=1)
         self.guess = nn.Conv2d(3, width, 3, padding=1, bias=False) if guessing else None
         self.encoders = nn.ModuleList(
             nn.Sequential(*(Bottleneck(w) for _ in range(depth)))
@@ -129,8 +66,8 @@ class Small(nn.Module):
         )
         self.last = nn.Sequential(nn.LeakyReLU(0.1), nn.Conv2d(width, 12, 3, padding=1))
 
-    def forward(self, pictures: Tensor, masks: Tensor, guides: Tensor, guess: Tensor | None = None) -> Tensor:
-        x = torch.cat([(2 * pictures - 1) * (1 - masks), 2 * masks - 1, guides], dim=1)
+    def forward(self, pictures: Tensor, masks: Tensor, maps: Tensor, guess: Tensor | None = None) -> Tensor:
+        x = torch.cat([(2 * pictures - 1) * (1 - masks), 2 * masks - 1, maps], dim=1)
         x = self.stem(functional.pixel_unshuffle(x, 2))
         known = functional.avg_pool2d(1 - masks, 2)
         if self.guess is not None and guess is not None:
@@ -156,16 +93,16 @@ class CoarseToFine(nn.Module):
     (a ``Small`` at half the side), and gets no gradient here. Takes the weights of one ``Small`` for both, too.
     """
 
-    def __init__(self, width: int = 32, mirror: bool = False) -> None:
+    def __init__(self, width: int = 32) -> None:
         super().__init__()
-        self.coarse = Small(width, mirror).requires_grad_(False)
-        self.fine = Small(width, mirror, guessing=True)
+        self.coarse = Small(width).requires_grad_(False)
+        self.fine = Small(width, guessing=True)
         self.register_load_state_dict_pre_hook(_doubled)
 
-    def forward(self, pictures: Tensor, masks: Tensor, guides: Tensor) -> Tensor:
+    def forward(self, pictures: Tensor, masks: Tensor, maps: Tensor) -> Tensor:
         # A half-size pixel that holds any of the hole is hole, so that no grey from under it leaks in.
-        halves = functional.avg_pool2d(pictures, 2), functional.max_pool2d(masks, 2), functional.avg_pool2d(guides, 2)
-        filled: Tensor = self.fine(pictures, masks, guides, self.coarse(*halves))
+        halves = functional.avg_pool2d(pictures, 2), functional.max_pool2d(masks, 2), functional.avg_pool2d(maps, 2)
+        filled: Tensor = self.fine(pictures, masks, maps, self.coarse(*halves))
         return filled
 
 
@@ -187,13 +124,12 @@ class Large(nn.Module):
     skips that pass known pixels only.
     """
 
-    def __init__(self, width: int = 64, mirror: bool = False) -> None:
+    def __init__(self, width: int = 64) -> None:
         super().__init__()
         widths = (width, 2 * width, 4 * width)
-        first = nn.Conv2d(INPUTS + mirror * MIRRORED, widths[0], 7, padding=3)
         self.encoders = nn.ModuleList(
             [
-                _normalised(_first(first, mirror * MIRRORED)),
+                _normalised(nn.Conv2d(INPUTS, widths[0], 7, padding=3)),
                 _normalised(nn.Conv2d(widths[0], widths[1], 4, 2, 1)),
                 _normalised(nn.Conv2d(widths[1], widths[2], 4, 2, 1)),
             ]
@@ -208,8 +144,8 @@ class Large(nn.Module):
             ]
         )
 
-    def forward(self, pictures: Tensor, masks: Tensor, guides: Tensor) -> Tensor:
-        x = torch.cat([(2 * pictures - 1) * (1 - masks), 2 * masks - 1, guides], dim=1)
+    def forward(self, pictures: Tensor, masks: Tensor, maps: Tensor) -> Tensor:
+        x = torch.cat([(2 * pictures - 1) * (1 - masks), 2 * masks - 1, maps], dim=1)
         known, skips = 1 - masks, []
         for number, encoder in enumerate(self.encoders):
             x = encoder(x)
@@ -255,22 +191,6 @@ class LongShortAttention(nn.Module):
         gathered = functional.scaled_dot_product_attention(query, query, values)
         short, long = gathered[:, 0].transpose(1, 2).chunk(2, dim=1)
         return x + self.short * short.view_as(x) + self.long * (1 - known) * long.view_as(x)
-
-
-def _first(convolution: nn.Conv2d, mirrored: int) -> nn.Conv2d:
-    """A first layer whose last ``mirrored`` inputs begin at zero: something to take, not to swallow. It also takes the
-    weights of a layer that has only the other inputs.
-    """
-    inputs = convolution.in_channels
-    convolution.weight.data[:, inputs - mirrored :] = 0
-
-    def widen(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
-        weight = state.get(f"{prefix}weight")
-        if weight is not None and weight.shape[1] == inputs - mirrored:
-            state[f"{prefix}weight"] = functional.pad(weight, (0, 0, 0, 0, 0, mirrored))
-
-    convolution.register_load_state_dict_pre_hook(widen)
-    return convolution
 
 
 def _normalised(convolution: nn.Conv2d) -> nn.Sequential:

@@ -52,7 +52,6 @@ class CompletionRun(loop.Run):
         default=0.5, metadata={"help": "share of a batch that is led by the shipped predictor's landmarks"}
     )
     landmarks: bool = field(default=True, metadata={"help": "give the landmarks to the network"})
-    mirror: bool = field(default=False, metadata={"help": "give the face's other half to the network"})
 
 
 class CompletionTask:
@@ -63,7 +62,7 @@ class CompletionTask:
         torch.manual_seed(config.seed)
         self.config, self.faces = config, faces
         self.held_back = held_back.subset(range(min(VALIDATED, len(held_back))))
-        generator = completion.NETWORKS[config.network](config.width, config.mirror)
+        generator = completion.NETWORKS[config.network](config.width)
         self.networks: dict[str, nn.Module] = {
             "generator": generator.to(memory_format=torch.channels_last),
             "discriminator": PatchDiscriminator(config.patch_width).to(memory_format=torch.channels_last),
@@ -88,17 +87,16 @@ class CompletionTask:
         led = round(config.predicted * config.batch)
         if self.predictor is not None and led:
             points[:led] = _predicted(self.predictor, pictures[:led], hole[:led])
-        guides = self._guides(pictures, hole, points)
+        maps = self._maps(points)
         loop.set_rate(self.optimizers["generator"], config.rate * loop.cosine(step, config.steps))
         generator, discriminator = self.networks["generator"], self.networks["discriminator"]
         with context.autocast():
-            generated = generator(pictures, hole, guides).float()
+            generated = generator(pictures, hole, maps).float()
         composite = torch.where(hole > 0, generated, pictures)
         terms: dict[str, Tensor] = {}
         fooled = config.adversarial > 0 or config.matching > 0
         if fooled:
             part = looked_at(hole, min(config.look or config.side, config.side), seed)
-            maps = guides[:, : len(completion.GROUPS)]  # a mirrored half is the generator's to use, or not
             real, generated_part, *rest = (part(x) for x in (pictures, composite, hole, maps))
             with context.autocast():
                 on_real, targets = discriminator(real, *rest)
@@ -147,28 +145,27 @@ class CompletionTask:
             terms["traits"] = config.traits, losses.perceptual(*losses.as_shares(features, targets))
         return terms
 
-    def _guides(self, pictures: Tensor, hole: Tensor, points: Tensor) -> Tensor:
-        guides = completion.guides(pictures, hole, points, self.config.mirror)
-        return guides if self.config.landmarks else torch.zeros_like(guides)
+    def _maps(self, points: Tensor) -> Tensor:
+        maps = completion.landmark_map(points, self.config.side)
+        return maps if self.config.landmarks else torch.zeros_like(maps)
 
     @torch.no_grad()
     def _fill(self, generator: nn.Module) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The held-back faces, always with the same holes: pictures, holes, guides, generated."""
+        """The held-back faces, always with the same holes: pictures, holes, maps, generated."""
         device = next(generator.parameters()).device
         pictures, points = self.held_back.pictures.to(device).float() / 255, self.held_back.points.to(device)
         hole = holes.draw(points, self.config.side, seed=(self.config.seed, 5)).float()
         points = points if self.predictor is None else _predicted(self.predictor, pictures, hole)
-        guides = self._guides(pictures, hole, points)
-        parts = zip(pictures.split(16), hole.split(16), guides.split(16), strict=True)
-        return pictures, hole, guides, torch.cat([generator(p, h, m) for p, h, m in parts])
+        maps = self._maps(points)
+        parts = zip(pictures.split(16), hole.split(16), maps.split(16), strict=True)
+        return pictures, hole, maps, torch.cat([generator(p, h, m) for p, h, m in parts])
 
     def preview(self, averages: dict[str, nn.Module]) -> Tensor:
-        """Held-back faces by row: masked, landmarks, the other half where it is given, generated, result, truth."""
-        pictures, hole, guides, generated = (x[:SHOWN] for x in self._fill(averages["generator"]))
+        """Held-back faces by row: masked, landmarks, generated, result, truth."""
+        pictures, hole, maps, generated = (x[:SHOWN] for x in self._fill(averages["generator"]))
         rows = [
             torch.where(hole > 0, 0.5, pictures),
-            guides[:, : len(completion.GROUPS)].amax(dim=1, keepdim=True).expand(-1, 3, -1, -1),
-            *([(guides[:, -4:-1] + 1) / 2] if self.config.mirror else []),
+            maps.amax(dim=1, keepdim=True).expand(-1, 3, -1, -1),
             generated,
             torch.where(hole > 0, generated, pictures),
             pictures,

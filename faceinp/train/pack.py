@@ -83,7 +83,7 @@ def _completion(tensors: dict[str, Tensor], config: dict[str, Any], coarse: str 
     if coarse:
         packed, config = _joined(packed, config, Path(coarse)), config | {"network": "coarse-to-fine"}
     packed |= {f"discriminator/{name}": value for name, value in weights.under(tensors, "discriminator/").items()}
-    settings = {name: config[name] for name in ("network", "width", "landmarks", "mirror", "patch_width")}
+    settings = {name: config[name] for name in ("network", "width", "landmarks", "patch_width")}
     return packed, settings | {"taught_by": sorted(_taught_by(config) | (_teachers(coarse) if coarse else set()))}
 
 
@@ -103,7 +103,7 @@ def _teachers(file: str | Path) -> set[str]:
 
 
 def _joined(packed: dict[str, Tensor], config: dict[str, Any], coarse: Path) -> dict[str, Tensor]:
-    network = completion.CoarseToFine(config["width"], config["mirror"])
+    network = completion.CoarseToFine(config["width"])
     try:
         network.load_state_dict(weights.under(packed, "generator/"))
         network.coarse.load_state_dict(weights.under(weights.packed(coarse)[1], "generator/"))
