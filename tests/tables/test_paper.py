@@ -1,0 +1,207 @@
+"""The tables of engines on holes, on drawn faces, with a judge that sees colours: one road from shards to reports."""
+
+import dataclasses
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn import SIDE, asked, at, only, silent
+from PIL import Image
+
+from faceinp import metrics
+from faceinp.cli import main
+from faceinp.engines import classical
+from faceinp.engines.base import load_engine
+from faceinp.errors import DataError, EngineError, FaceinpError, WeightsError
+from faceinp.evaluate import paper, sheets, subjects, tables, variants
+
+pytest.importorskip("webdataset")
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+
+def test_the_figures_are_those_of_the_engine_and_of_the_metrics(folder: Path, judge: Path, tmp_path: Path) -> None:
+    request = asked(folder, tmp_path, engines=("mirror",), judges=(str(judge),))
+    made = paper.run(tables.named(("L3", "L4", "L5")), request, silent)
+    faces = subjects.load("celeba-val", [str(folder / "celeba-val-00.tar")], SIDE, 4, 0)
+    expected: dict[str, list[float]] = {"telea": [], "mirror": []}
+    for name, found in expected.items():
+        for place in range(4):
+            photo, hole = faces.picture(place), faces.hole("centre", place)
+            crop = photo.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255)
+            (filled,) = load_engine(name).fill(crop, hole[None, None])
+            made_of = np.rint(255 * filled.transpose(1, 2, 0)).astype(np.uint8)
+            found.append(metrics.psnr(photo, np.where(hole[..., None], made_of, photo)))
+    cell = at(made, table="L3", engine="mirror", mask="centre")
+    assert cell.measures["composite_psnr"].mean == pytest.approx(np.mean(expected["mirror"]), rel=1e-5)
+    apart = np.mean(expected["mirror"]) - np.mean(expected["telea"])
+    assert cell.reference == "telea" and cell.differences["composite_psnr"].mean == pytest.approx(apart, abs=1e-4)
+    assert (cell.pictures, cell.people, cell.failed) == (4, 3, 0) and cell.hidden == pytest.approx(0.25)
+    assert cell.seconds_per_picture > 0 and cell.runtime.startswith("opencv") and cell.machine and cell.date
+    same, other = at(made, table="L4", engine="telea", mask="7"), at(made, table="L5", engine="telea", mask="7")
+    assert same.measures == {"same colours": same.measures["same colours"]} and same.measures["same colours"].mean == 1
+    assert other.measures["other colours"].mean == 1.0  # colours are easy
+    untouched = at(made, table="L5", engine="untouched")
+    assert untouched.measures["other colours"].mean == 1.0 and (untouched.pictures, untouched.people) == (4, 3)
+    table = (tmp_path / "report.md").read_text()
+    assert "| *model 5, as printed* | 25.08 | - |" in table and "| untouched | 100.0 %" in table
+    assert "Refused, `telea`, `mirror`: No feature network was given" in table
+
+
+def test_a_judge_that_is_kin_of_a_loss_is_refused_in_that_row_alone(
+    folder: Path, judge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(classical.Mirror, "taught_by", ("colours",), raising=False)
+    variants.described.cache_clear()
+    request = asked(folder, tmp_path, engines=("mirror", "telea"), judges=(str(judge),))
+    made = paper.run(tables.named(("L4",)), request, silent)
+    variants.described.cache_clear()
+    refused = at(made, engine="mirror", mask="7")
+    assert not refused.measures and not refused.differences and "kin of colours" in refused.refused["same colours"]
+    assert at(made, engine="telea", mask="7").measures["same colours"].mean == 1.0
+    table = (tmp_path / "report.md").read_text()
+    assert "| `mirror` | refused | refused |" in table and "Refused, `mirror`: The judge colours is kin" in table
+
+
+def test_faces_without_people_or_points_are_said_not_crashed_on(folder: Path, judge: Path, tmp_path: Path) -> None:
+    request = dataclasses.replace(
+        asked(folder, tmp_path, judges=(str(judge),)), data=(str(folder / "asian-val-*.tar"),), pictures=3
+    )
+    made = paper.run(tables.named(("L3", "L4", "L5")), request, silent)
+    assert "68 points" in at(made, table="L3", engine="telea", mask="7").refused[""]
+    assert at(made, table="L4", engine="telea", mask="centre").measures["same colours"].mean is not None
+    assert at(made, table="L5", engine="telea", mask="centre").refused == {
+        "other colours": "asian-val shows nobody twice."
+    }
+    assert "shows nobody twice" in (tmp_path / "report.md").read_text()
+
+
+def test_across_sets_turned_and_found_again_and_by_bins(folder: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    made = paper.run(only("across"), asked(folder, tmp_path, masks=("centre",), pictures=3), said.append)
+    assert any("no shards generated-val" in line for line in said)
+    assert {cell.set for cell in made} == {"celeba-val", "asian-val"}
+    found = at(made, set="celeba-val", arrangement="found", group="")
+    assert found.failed == 3 and "No face" in found.refused[""]  # drawn colours are none
+    turned = at(made, set="celeba-val", arrangement="turned", group="")
+    assert turned.hidden == pytest.approx(0.25 * subjects.ZOOM**2, rel=0.03) and turned.measures["hole_psnr"].mean
+    bins = [cell for cell in made if cell.set == "celeba-val" and cell.group]
+    assert {"sharpest third", "middle third", "most blurred third", "yaw under 10°"} == {cell.group for cell in bins}
+    assert not [cell for cell in made if cell.set == "asian-val" and "yaw" in cell.group]  # it has no points
+    assert "no fill of 3 of 3 pictures" in (tmp_path / "report.md").read_text()
+
+
+def test_the_face_that_still_wears_it_is_the_row_to_beat(folder: Path, tmp_path: Path) -> None:
+    made = paper.run(only("worn"), asked(folder, tmp_path, masks=()), silent)
+    worn = at(made, engine="as worn", mask="protective-mask")
+    assert worn.measures["composite_psnr"].mean < at(made, engine="telea", mask="protective-mask").measures[
+        "composite_psnr"
+    ].mean  # fmt: skip
+    assert 0.1 < worn.hidden < 0.35
+
+
+def test_raw_hole_composite_and_blended_at_64_pixels(folder: Path, tmp_path: Path) -> None:
+    request = asked(folder, tmp_path, engines=("structural+iterations=2", "landmark"), masks=(), pictures=2)
+    said: list[str] = []
+    made = paper.run((tables.QUICK,), request, said.append)
+    assert {cell.engine for cell in made} == {"telea", "structural+iterations=2"}
+    assert any("skipped landmark" in line for line in said)
+    plain, searched = (at(made, engine=name, mask="1").measures for name in ("telea", "structural+iterations=2"))
+    # Telea returns known pixels as they came: half of the pixels carry all of the error.
+    assert plain["raw_psnr"] == plain["composite_psnr"]
+    assert plain["raw_psnr"].mean - plain["hole_psnr"].mean == pytest.approx(10 * np.log10(2), abs=1e-4)
+    assert searched["raw_psnr"].mean < searched["composite_psnr"].mean  # a search guesses known pixels, too
+    assert (
+        "| *Qiang et al., as printed* | 20.06 | 19.98 | 19.88 | 19.74 | - | - |" in (tmp_path / "report.md").read_text()
+    )
+
+
+def test_reports_show_what_all_runs_in_the_folder_made_and_no_path(
+    folder: Path, small_weights: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "private" / "mine.safetensors"
+    file.parent.mkdir()
+    file.write_bytes((small_weights / "completion.safetensors").read_bytes())
+    said: list[str] = []
+    request = asked(folder, tmp_path / "out", engines=(f"landmark+file={file}",), masks=("centre",), pictures=1)
+    made = paper.run(tables.named(("L3",)), request, said.append)
+    assert {cell.engine for cell in made} == {"telea", "landmark+file=mine.safetensors"}
+    assert any("made of celeba-val; left out: asian-val" in line for line in said)
+    paper.run(tables.named(("irregular",)), asked(folder, tmp_path / "out", masks=("irregular-10-20",)), silent)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert page.count('src="data:image/webp;base64,') == 2 and 'id="L3"' in page and 'id="irregular"' in page
+    for name in ("cells.jsonl", "report.md", "report.html"):
+        text = (tmp_path / "out" / name).read_text()
+        assert "mine.safetensors" in text and "private" not in text and str(folder) not in text
+
+
+def test_the_first_papers_figures_show_each_loss_alone_and_every_engine_that_is_here(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = {"structural+fast": "structural+iterations=2", "dip+fast": "dip+iterations=2", "patchmatch": "onnx:none.onnx"}
+    shown = [
+        dataclasses.replace(
+            sheet, columns=tuple((few.get(e, e.replace("fast", "iterations=2")), kind) for e, kind in sheet.columns)
+        )
+        for sheet in tables.SHEETS
+    ]
+    monkeypatch.setattr(tables, "SHEETS", shown)
+    paper.run(only("Q1", reference="telea"), asked(folder, tmp_path, masks=("centre",), pictures=2), silent)
+    pictures = {picture.name: picture for picture in sheets.read(tmp_path / "pictures")}
+    assert {"losses", "blending", "centre", "standard", "arbitrary", "Q1"} == set(pictures)
+    assert pictures["losses"].heads[2:] == (
+        "structural+iterations=2+only=context, raw", "structural+iterations=2+only=structure, raw",
+        "structural+iterations=2, raw",
+    )  # fmt: skip
+    size = Image.open(io.BytesIO(pictures["losses"].webp)).size
+    assert size == (5 * sheets.SIDE, 2 * sheets.SIDE)
+    drawn = np.asarray(Image.open(io.BytesIO(pictures["losses"].webp))).astype(int)
+    context, structure = (drawn[:, n * sheets.SIDE : (n + 1) * sheets.SIDE] for n in (2, 3))
+    assert abs(context - structure).mean() > 0.5
+    assert pictures["centre"].heads[2:] == (
+        "tv, composite",
+        "dip+iterations=2, blended",
+        "structural+iterations=2, blended",
+    )
+
+
+def test_slow_engines_take_fewer_pictures_and_the_table_says_so(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "FEWER", {"mirror": 2})
+    request = asked(folder, tmp_path, engines=("mirror",), masks=("centre",))
+    made = paper.run(tables.named(("L3",)), request, silent)
+    assert at(made, engine="mirror").pictures == 2 and at(made, engine="telea").pictures == 4
+    assert "| `mirror` (2 pictures) |" in (tmp_path / "report.md").read_text()
+    every = paper.run(tables.named(("L3",)), dataclasses.replace(request, every=True), silent)
+    assert at(every, engine="mirror").pictures == 4
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "said"),
+    [
+        ({"pictures": 0}, DataError, "--pictures 1 or more"),
+        ({"workers": 0}, DataError, "--workers 1"),
+        ({"masks": ("nose",)}, DataError, "no hole 'nose'"),
+        ({"engines": ("magic",)}, EngineError, "no engine 'magic'"),
+        ({"features": "none.safetensors"}, WeightsError, "There is no file none"),
+        ({"judges": ("nobody",)}, EngineError, "no judge 'nobody'"),
+        ({"data": ("nothing-*.tar",)}, DataError, "No shard matches"),
+    ],
+)
+def test_wrong_requests_are_named(
+    changed: dict, error: type[FaceinpError], said: str, folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(error, match=said):
+        paper.run(tables.named(("L4",)), dataclasses.replace(asked(folder, tmp_path), **changed), silent)
+
+
+def test_the_shell_names_wrong_tables_and_takes_files_for_no_folders(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", "paper", "--data", str(folder), "--table", "L9"]) == DataError.exit_code
+    assert "no table 'L9'. Choose among: Q1, L3" in capsys.readouterr().err
+    (tmp_path / "file").touch()
+    assert main(["evaluate", "quick", "--data", str(folder), "-o", str(tmp_path / "file")]) == DataError.exit_code
+    assert "is a file. Give -o a folder." in capsys.readouterr().err
