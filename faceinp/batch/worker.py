@@ -17,6 +17,7 @@ from faceinp import identity, likeness, masks, photo, presets
 from faceinp.batch.sources import Item, Part, Target
 from faceinp.engines.base import Engine, load_engine
 from faceinp.errors import DataError, FaceinpError, MaskError, PhotoError
+from faceinp.machine import take_threads
 from faceinp.masks import Mask
 from faceinp.photo import Photo
 from faceinp.pipeline import Result, fill_many
@@ -56,11 +57,7 @@ class Worker:
 
     def __init__(self, settings: Settings) -> None:
         if settings.threads:
-            import cv2
-            import torch
-
-            torch.set_num_threads(settings.threads)
-            cv2.setNumThreads(settings.threads)
+            take_threads(settings.threads)
         self.settings, self.target = settings, Target(settings.out)
         self.engine: Engine = load_engine(settings.engine, **settings.options)
         self.judge = identity.load(settings.judge) if settings.judge else None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from faceinp.errors import DataError
 from faceinp.evaluate.figures import Measurer, Setting
 from faceinp.evaluate.fills import Order
+from faceinp.machine import take_threads
 
 
 @dataclass(frozen=True)
@@ -66,23 +67,11 @@ def do(task: Task, measurer: Measurer) -> None:
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Several processes side by side must not each take all cores; and times are those of one core."""
-    import cv2
-    import torch
-
-    before = torch.get_num_threads(), cv2.getNumThreads()
-    _take_threads(1, 1)
+    undo = take_threads(1)
     try:
         yield
     finally:
-        _take_threads(*before)
-
-
-def _take_threads(of_torch: int, of_opencv: int) -> None:
-    import cv2
-    import torch
-
-    torch.set_num_threads(of_torch)
-    cv2.setNumThreads(of_opencv)
+        undo()
 
 
 _measurer: Measurer  # of a process of the pool
@@ -91,7 +80,7 @@ _measurer: Measurer  # of a process of the pool
 def _begin(setting: Setting) -> None:
     global _measurer  # noqa: PLW0603 - a process of the pool has no other place for what it loads once
 
-    _take_threads(1, 1)
+    take_threads(1)
     _measurer = Measurer(setting)
 
 
