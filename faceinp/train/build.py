@@ -225,7 +225,8 @@ class _Shards:
 
     def __init__(self, folder: Path, name: str, limit: int) -> None:
         self.folder, self.name = folder, name
-        self.limit = limit - tarfile.RECORDSIZE  # a tar ends in empty blocks
+        # A tar ends in two empty blocks, and is filled up to whole records.
+        self.limit = limit // tarfile.RECORDSIZE * tarfile.RECORDSIZE - 2 * tarfile.BLOCKSIZE
         self.number = 0
         self.bytes = 0
         self.tar: tarfile.TarFile | None = None
