@@ -17,12 +17,18 @@ pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=1)]
 Open = Callable[..., Any]
 
 
-def test_a_search_streams_previews_and_cancel_gives_the_best_so_far(open_page: Open) -> None:
+def ready_to_search(open_page: Open, iterations: int) -> Any:
+    """A page whose next fill is a search."""
     page = open_page()
     example(page, "Generated face")
     put_on(page, "centre")
     use(page, "structural")
-    set_to(page, "#iterations", 2000)
+    set_to(page, "#iterations", iterations)
+    return page
+
+
+def test_a_search_streams_previews_and_cancel_gives_the_best_so_far(open_page: Open) -> None:
+    page = ready_to_search(open_page, 2000)
     page.click("#fill")
     page.wait_for_selector("#running svg")
     page.wait_for_selector("#running img[alt=Preview]")
@@ -38,11 +44,7 @@ def test_a_search_streams_previews_and_cancel_gives_the_best_so_far(open_page: O
 
 
 def test_candidates_are_shown_and_one_is_chosen(open_page: Open) -> None:
-    page = open_page()
-    example(page, "Generated face")
-    put_on(page, "centre")
-    use(page, "structural")
-    set_to(page, "#iterations", 50)
+    page = ready_to_search(open_page, 50)
     set_to(page, "#candidates", 2)
     fill(page)
     page.wait_for_selector("#gallery img")
