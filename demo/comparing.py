@@ -66,4 +66,4 @@ def _grid(made: list[Made]) -> pictures.Pixels:
     """The face as it was, under its hole, and as each engine filled it."""
     views = made[0].views
     files = [("photo", views["Face"][0]), ("hole", views["Hole"][1]), *((one.engine, one.face) for one in made)]
-    return pictures.grid([(name, faceinp.read_photo(file).pixels) for name, file in files])
+    return pictures.grid([(name, pictures.read(file).pixels) for name, file in files])

@@ -80,9 +80,10 @@ def connect(page: Page, visits: Visits) -> None:
     def find(aligned: bool, share: str, request: gr.Request) -> dict[Any, Any]:
         visit = visits.of(request)
         nothing = {page.faces: gr.update(visible=False), page.face: gr.update(choices=[], value=None, visible=False)}
-        if visit.original is None or aligned:
+        original = visit.original
+        if original is None or aligned:
             return nothing
-        visit.faces = faceinp.find_faces(faceinp.read_photo(visit.original.path).pixels)
+        visit.faces = faceinp.find_faces(pictures.read(original.path).pixels)
         if len(visit.faces) < 2:
             one = f"{words.ONE_FACE} {words.MARKED if share else words.NO_STROKE}"
             return nothing | {page.message: words.say(one if visit.faces else words.NO_FACE, error=not visit.faces)}
@@ -119,10 +120,11 @@ def connect(page: Page, visits: Visits) -> None:
 def _connect_mask(page: Page, visits: Visits) -> None:
     def put_on(name: str, seed: int, aligned: bool, face: int | None, request: gr.Request) -> tuple[Any, ...]:
         visit = visits.of(request)
-        if visit.original is None or name == NO_PRESET:
+        original = visit.original
+        if original is None or name == NO_PRESET:
             return gr.skip(), gr.skip(), gr.skip()
         try:
-            photo = faceinp.read_photo(visit.original.path)
+            photo = pictures.read(original.path)
             mask = faceinp.make_preset(
                 name, photo, aligned=aligned, face=int(face) if face else None, points=visit.points, seed=int(seed or 0)
             )
@@ -133,10 +135,11 @@ def _connect_mask(page: Page, visits: Visits) -> None:
     def upload(file: str, request: gr.Request) -> tuple[Any, ...]:
         visit = visits.of(request)
         with uploads.read_once(file):
-            if visit.original is None:
+            original = visit.original
+            if original is None:
                 return gr.skip(), gr.skip(), words.say(words.NO_PHOTO)
             try:
-                mask = faceinp.read_mask(file, faceinp.read_photo(visit.original.path))
+                mask = faceinp.read_mask(file, pictures.read(original.path))
             except faceinp.FaceinpError as error:
                 return gr.skip(), gr.skip(), words.say(words.for_people(error), error=True)
         said = " ".join([f"The mask was read: {mask.about or 'as it is'}.", *mask.warnings])
@@ -170,9 +173,10 @@ def _connect_mask(page: Page, visits: Visits) -> None:
 
 def numbered(visit: Visit, chosen: int) -> str | None:
     """A picture of the visit's photo with its faces numbered; None without a photo."""
-    if visit.original is None:
+    original = visit.original
+    if original is None:
         return None
-    picture = pictures.number_faces(faceinp.read_photo(visit.original.path).pixels, visit.faces, chosen)
+    picture = pictures.number_faces(pictures.read(original.path).pixels, visit.faces, chosen)
     return str(pictures.write(picture, visit.folder, "faces.png"))
 
 
@@ -182,7 +186,7 @@ def _put(visit: Visit, hole: NDArray[np.bool_], message: str) -> tuple[Any, ...]
 
 def open_photo(visit: Visit, file: Path) -> None:
     """Make ``file``, which lies in the visit's folder, the visit's photo; raises PhotoError."""
-    photo = faceinp.read_photo(file)
+    photo = pictures.read(file)
     visit.original = Original(file, photo.height, photo.width)
     visit.background = pictures.write(pictures.shrunk(photo.pixels, WORKING_SIDE), visit.folder, "painted.png")
 

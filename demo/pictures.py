@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
+import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,12 +24,32 @@ _LINES = (range(17), range(17, 22), range(22, 27), range(27, 31), range(31, 36))
 _RINGS = (range(36, 42), range(42, 48), range(48, 60), range(60, 68))
 
 
+class Gone(faceinp.PhotoError, gr.Error):  # type: ignore[misc]
+    """A file went while it was at work: the visitor left, or took another photo. That is no fault, and nobody waits to
+    be told: Gradio, which logs and shows what it does not know, does neither.
+    """
+
+    def __init__(self) -> None:
+        said = "The photo is gone: its visit has ended, or another one took its place. Load it again."
+        gr.Error.__init__(self, said, visible=False, print_exception=False)
+
+
 def own_folder(folder: Path) -> Path:
-    """A new folder in ``folder``; raises PhotoError where that is gone, as when its visitor left."""
+    """A new folder in ``folder``; raises Gone."""
     try:
         return Path(tempfile.mkdtemp(dir=folder))
     except FileNotFoundError as error:
-        raise faceinp.PhotoError("The visit has ended, and its files are deleted. Load the photo again.") from error
+        raise Gone from error
+
+
+def read(file: Path) -> faceinp.Photo:
+    """A photo or picture of a visit; raises Gone, and what ``faceinp.read_photo`` raises of a file that is there."""
+    try:
+        return faceinp.read_photo(file)
+    except faceinp.PhotoError as error:
+        if file.exists():
+            raise
+        raise Gone from error
 
 
 def write_views(result: faceinp.Result, folder: Path) -> dict[str, tuple[Path, Path]]:

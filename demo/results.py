@@ -110,7 +110,7 @@ def _draw(page: Page, visit: Visit) -> dict[Any, Any]:
     made = visit.made[visit.shown]
     if visit.points is None:
         return {page.landmarks_box: gr.update(visible=False), page.landmarks: None}
-    face = faceinp.read_photo(made.face).pixels
+    face = pictures.read(made.face).pixels
     drawn = pictures.draw_landmarks(face, visit.points, made.window, visit.picked)
     file = pictures.write(drawn, made.folder, "landmarks.png")
     return {page.landmarks_box: gr.update(visible=True), page.landmarks: str(file)}
@@ -144,7 +144,7 @@ def _connect_landmarks(page: Page, visits: Visits) -> None:
         if visit.points is None or not visit.made:
             return gr.skip(), gr.skip()
         made = visit.made[visit.shown]
-        shape = faceinp.read_photo(made.face).pixels.shape
+        shape = pictures.read(made.face).pixels.shape
         at = pictures.to_photo(np.array([event.index], np.float32), made.window, shape)[0]
         if visit.picked is None:
             visit.picked = int(((visit.points - at) ** 2).sum(axis=1).argmin())

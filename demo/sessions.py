@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 import faceinp
-from demo import uploads
+from demo import pictures, uploads
 from demo.editor import Original
 from demo.filling import Made
 from demo.jobs import Job
@@ -46,7 +46,7 @@ class Visit:
         source = Path(file)
         if not source.is_file():
             raise faceinp.PhotoError("There is no such file. Upload it again.")
-        target = Path(tempfile.mkdtemp(dir=self.folder)) / source.name
+        target = pictures.own_folder(self.folder) / source.name
         shutil.move(source, target)
         uploads.discard(source)
         return target

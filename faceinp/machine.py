@@ -1,10 +1,14 @@
-"""This machine: what stands beside a measurement, and how many of its cores a process takes."""
+"""This machine: what stands beside a measurement, processes side by side, and how many cores each takes."""
 
+import multiprocessing
 import os
 import platform
+import threading
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 
 def machine() -> str:
@@ -43,3 +47,22 @@ def take_threads(count: int) -> Callable[[], None]:
         cv2.setNumThreads(of_opencv)
 
     return undo
+
+
+def processes(count: int, begin: Callable[..., None], *given: Any) -> ProcessPoolExecutor:
+    """``count`` new processes, for torch's threads do not survive a fork. Each calls ``begin(*given)`` first, and ends
+    when this one does, even when that is killed.
+    """
+    return ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _begin, (begin, *given))
+
+
+def _begin(begin: Callable[..., None], *given: Any) -> None:
+    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    begin(*given)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -320,6 +320,10 @@ def test_errors_of_several_kinds_share_no_exit_code(folder: Path) -> None:
     with pytest.raises(FaceinpError, match="None of 2") as raised:  # one is damaged, one has no mask
         run(str(folder / "in"), settings(folder / "out"), masks=str(folder / "masks"), say=quiet)
     assert raised.value.exit_code == 1
+    (folder / "in" / "alone.png").write_bytes(b"damaged, too")
+    (folder / "masks" / "alone.png").write_bytes(encoded(HOLE))
+    with pytest.raises(PhotoError, match="None of 2"):  # what a file failed of before counts no more
+        run(str(folder / "in"), settings(folder / "out"), masks=str(folder / "masks"), retry=True, say=quiet)
 
 
 def test_many_through_the_engine_at_once_are_as_each_alone(folder: Path) -> None:

@@ -68,6 +68,18 @@ def test_what_lies_under_the_hole_is_not_looked_at(name, points):
         assert torch.allclose(network(pictures, masks, maps), network(other, masks, maps), atol=1e-6)
 
 
+@pytest.mark.parametrize(("name", "period"), [("small", 2), ("coarse-to-fine", 4)])  # the last layers' own
+def test_where_nothing_is_known_no_grid_is_drawn(name, period):
+    network = completion.NETWORKS[name](WIDTHS[name]).eval()
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.padding_mode = "circular"  # the border, too, is something known
+    with torch.no_grad():
+        filled = network(torch.rand(1, 3, 64, 64), torch.ones(1, 1, 64, 64), torch.zeros(1, 5, 64, 64))
+    for axis in (2, 3):
+        torch.testing.assert_close(filled.roll(period, axis), filled, atol=1e-6, rtol=0)
+
+
 @pytest.mark.parametrize("kind", sorted(completion.NETWORKS))
 def test_every_weight_learns(kind, points):
     network = completion.NETWORKS[kind](WIDTHS[kind])

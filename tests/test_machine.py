@@ -1,4 +1,12 @@
-"""How many cores a process takes."""
+"""Processes side by side, and how many cores each takes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -22,3 +30,43 @@ def test_a_process_takes_as_many_threads_as_it_is_told_and_gives_them_back() -> 
     undo()
     assert counts() == (2, 2, {2})
     undo_all()
+
+
+PARENT = """
+import os, sys, time
+from faceinp.machine import processes
+
+def begin(file):
+    with open(file, "w") as stream:
+        stream.write(str(os.getpid()) + "\\n")
+
+if __name__ == "__main__":
+    processes(1, begin, sys.argv[1]).submit(time.sleep, 600).result()
+"""
+
+
+def test_processes_end_with_the_one_that_began_them_even_if_it_is_killed(tmp_path: Path) -> None:
+    script, told = tmp_path / "parent.py", tmp_path / "told"
+    script.write_text(PARENT)
+    parent = subprocess.Popen([sys.executable, str(script), str(told)])
+    until(lambda: told.exists() and told.read_text().endswith("\n"))
+    child = int(told.read_text())
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    until(lambda: not runs(child))
+
+
+def until(happens: Callable[[], bool], seconds: float = 60) -> None:
+    ends = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+
+def runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{process}/stat")  # one that has ended and is waited for by nobody
+    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"

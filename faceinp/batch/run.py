@@ -1,10 +1,9 @@
 """``faceinp batch``: what is to do, who does it, and what is said while it is done."""
 
-import multiprocessing
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from typing import Any
@@ -13,6 +12,7 @@ from faceinp import errors, presets
 from faceinp.batch.sources import Part, Target, check_apart, parts
 from faceinp.batch.worker import FAILED, FILLED, Settings, Worker
 from faceinp.errors import DataError, FaceinpError
+from faceinp.machine import processes
 
 AHEAD = 2  # parts that wait for each worker, so that none idles
 
@@ -42,14 +42,11 @@ def run(
     check_apart(source, settings.out)
     if settings.preset:
         presets.check_name(settings.preset)
-    before: dict[str, str] = {}
-    kinds: Counter[str] = Counter()
-    for line in Target(settings.out).lines():
-        before[line["name"]] = line["outcome"]
-        kinds[line.get("kind", FILLED)] += 1
-    done = frozenset(name for name, outcome in before.items() if outcome == FILLED or not retry)
+    before = {line["name"]: line.get("kind", FILLED) for line in Target(settings.out).lines()}
+    done = frozenset(name for name, kind in before.items() if kind == FILLED or not retry)
+    kinds = Counter(before[name] for name in done)
     if done:
-        failed = sum(before[name] == FAILED for name in done)
+        failed = len(done) - kinds[FILLED]
         again = f", {failed:,} of them failed (--retry tries these again)" if failed else ""
         say(f"{len(done):,} photos are done already{again}; `{settings.out}/manifest` lists them")
     settings = settings if settings.threads or ray else replace(settings, threads=max(1, _cores() // max(1, workers)))
@@ -101,10 +98,8 @@ def _take(part: Part, done: frozenset[str]) -> Lines:
 
 
 def _in_processes(todo: Iterable[Part], settings: Settings, done: frozenset[str], workers: int) -> Iterator[Lines]:
-    """New processes, for torch's threads do not survive a fork."""
-    context = multiprocessing.get_context("spawn")
     waiting: set[Future[Lines]] = set()
-    with ProcessPoolExecutor(workers, context, _begin, (settings,)) as pool:
+    with processes(workers, _begin, settings) as pool:
         try:
             for part in todo:
                 waiting.add(pool.submit(_take, part, _of(part, done)))

@@ -1,6 +1,5 @@
 """Who measures: this process, or several, of one thread each, that share what is kept."""
 
-import multiprocessing
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from faceinp.errors import DataError
 from faceinp.evaluate.figures import Measurer, Setting
 from faceinp.evaluate.fills import Order
-from faceinp.machine import take_threads
+from faceinp.machine import processes, take_threads
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,7 @@ class Workers:
     def begin(self, tasks: Iterable[Task]) -> None:
         self._tasks = {task.order: task for task in tasks}
         if self.count > 1:
-            context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
-            self._pool = ProcessPoolExecutor(self.count, context, _begin, (self.setting,))
+            self._pool = processes(self.count, _begin, self.setting)
             self._waiting = {order: self._pool.submit(_take, task) for order, task in self._tasks.items()}
 
     def wait(self, order: Order) -> None:

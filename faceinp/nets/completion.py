@@ -80,9 +80,16 @@ class Small(nn.Module):
             x, known = down(x), functional.avg_pool2d(known, 2)
         x = self.middle(x)
         for up, join, decoder in zip(self.ups, self.joins, self.decoders, strict=True):
-            x = functional.pixel_shuffle(up(x), 2)
+            x = _smooth(functional.pixel_shuffle(up(x), 2))
             x = decoder(join(torch.cat([x, skips.pop()], dim=1)))
         return torch.sigmoid(functional.pixel_shuffle(self.last(x), 2))
+
+
+def _smooth(x: Tensor) -> Tensor:
+    """(N, C, h, w) -> the same shape: [1 2 1] / 4 both ways, so that a pixel shuffle before it draws no grid where
+    nothing is known (as Sugawara et al. 2018, arXiv 1806.02658): its four phases weigh the same at every position.
+    """
+    return functional.avg_pool2d(functional.avg_pool2d(x, 2, 1), 2, 1, padding=1, count_include_pad=False)
 
 
 class CoarseToFine(nn.Module):

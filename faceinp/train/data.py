@@ -132,7 +132,8 @@ def _stacked(block: list[NDArray[np.uint8]]) -> Tensor:
 
 def records(patterns: str | Sequence[str]) -> Iterator[dict[str, Any]]:
     """Yield {"key", "picture": encoded bytes, "about": the JSON} for each sample, in shard order."""
-    dataset = webdataset.WebDataset(shard_urls(patterns), shardshuffle=False, empty_check=False)
+    # Of several processes each keeps all faces: what it draws of them comes from its rank.
+    dataset = webdataset.WebDataset(shard_urls(patterns), shardshuffle=False, empty_check=False, nodesplitter=None)
     for sample in dataset:  # never .decode(): its defaults would unpickle
         encoded = next((sample[e] for e in PICTURE_EXTENSIONS if e in sample), None)
         if encoded is not None:
