@@ -68,7 +68,7 @@ def test_what_lies_under_the_hole_is_not_looked_at(name, points):
         assert torch.allclose(network(pictures, masks, maps), network(other, masks, maps), atol=1e-6)
 
 
-@pytest.mark.parametrize(("name", "period"), [("small", 2), ("coarse-to-fine", 4)])  # the last layers' own
+@pytest.mark.parametrize(("name", "period"), [("small", 2), ("coarse-to-fine", 4), ("large", 1)])  # the last layer's
 def test_where_nothing_is_known_no_grid_is_drawn(name, period):
     network = completion.NETWORKS[name](WIDTHS[name]).eval()
     for module in network.modules():

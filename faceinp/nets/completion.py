@@ -80,15 +80,16 @@ class Small(nn.Module):
             x, known = down(x), functional.avg_pool2d(known, 2)
         x = self.middle(x)
         for up, join, decoder in zip(self.ups, self.joins, self.decoders, strict=True):
-            x = _smooth(functional.pixel_shuffle(up(x), 2))
+            x = _enlarged(up(x))
             x = decoder(join(torch.cat([x, skips.pop()], dim=1)))
         return torch.sigmoid(functional.pixel_shuffle(self.last(x), 2))
 
 
-def _smooth(x: Tensor) -> Tensor:
-    """(N, C, h, w) -> the same shape: [1 2 1] / 4 both ways, so that a pixel shuffle before it draws no grid where
-    nothing is known (as Sugawara et al. 2018, arXiv 1806.02658): its four phases weigh the same at every position.
+def _enlarged(x: Tensor) -> Tensor:
+    """(N, 4 C, h, w) -> (N, C, 2 h, 2 w): a pixel shuffle, then [1 2 1] / 4 both ways. So its four phases weigh the
+    same everywhere, and no grid is drawn where nothing is known (the condition of Sugawara et al. 2018).
     """
+    x = functional.pixel_shuffle(x, 2)
     return functional.avg_pool2d(functional.avg_pool2d(x, 2, 1), 2, 1, padding=1, count_include_pad=False)
 
 
@@ -162,7 +163,7 @@ class Large(nn.Module):
         for number, decoder in enumerate(self.decoders):
             skip, known = skips.pop()
             x = decoder(torch.cat([x, skip * known, known], dim=1))
-            x = functional.pixel_shuffle(x, 2) if number < 2 else x
+            x = _enlarged(x) if number < 2 else x
         return torch.sigmoid(x)
 
 

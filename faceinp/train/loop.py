@@ -138,6 +138,8 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
                 line = {"step": step, "pictures_per_second": round(rate, 1)}
                 line |= {name: round(float(value.detach()), 5) for name, value in terms.items()}
                 print(json.dumps(line), file=log, flush=True)
+            if chief and (step % config.save_every == 0 or last):  # first: who sent SIGTERM may not wait for more
+                save(task, averages, config, step, checkpoint, accelerator)
             if chief and (step % config.preview_every == 0 or last):
                 _save_preview(task.preview(averages), folder / "previews" / f"{step:07d}.png")
                 if scores := task.validate(averages):
@@ -148,8 +150,6 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
                         best = score
                         save_averages(task, averages, config, step, folder / BEST, score)
                 plot_log(folder / LOG, folder / "curves.png")
-            if chief and (step % config.save_every == 0 or last):
-                save(task, averages, config, step, checkpoint, accelerator)
             if last:
                 break
     accelerator.end_training()
