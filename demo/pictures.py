@@ -24,7 +24,7 @@ _LINES = (range(17), range(17, 22), range(22, 27), range(27, 31), range(31, 36))
 _RINGS = (range(36, 42), range(42, 48), range(48, 60), range(60, 68))
 
 
-class Gone(faceinp.PhotoError, gr.Error):  # type: ignore[misc]
+class Gone(faceinp.PhotoError, gr.Error):
     """A file went while it was at work: the visitor left, or took another photo. That is no fault, and nobody waits to
     be told: Gradio, which logs and shows what it does not know, does neither.
     """

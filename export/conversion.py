@@ -12,6 +12,7 @@ from torch import Tensor
 from export.graphs import Built, ExactNorm, Port
 from faceinp import __version__
 from faceinp.errors import FaceinpError
+from faceinp.nets.completion import ThinParts
 
 if TYPE_CHECKING:
     import onnx
@@ -110,7 +111,7 @@ def halved(model: "onnx.ModelProto", built: Built) -> "onnx.ModelProto":
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    norms = {name for name, module in built.module.named_modules() if isinstance(module, ExactNorm)}
+    exact_ones = {n for n, module in built.module.named_modules() if isinstance(module, ExactNorm | ThinParts)}
     # Where landmarks lead a generator, half a pixel's error of theirs costs more than the predictor's few operations.
     networks = {name for name, _ in built.module.named_children()}
     networks -= {"predictor"} if "generator" in networks else set()
@@ -143,7 +144,7 @@ def halved(model: "onnx.ModelProto", built: Built) -> "onnx.ModelProto":
         return made[name, kind]
 
     for node in model.graph.node:
-        exact = node.op_type in KEPT_IN_FP32 or layer(node) in norms
+        exact = node.op_type in KEPT_IN_FP32 or layer(node) in exact_ones
         half = layer(node).split(".")[0] in networks and not exact and any(name in floats for name in node.output)
         kind = TensorProto.FLOAT16 if half else TensorProto.FLOAT
         placed = onnx.NodeProto()

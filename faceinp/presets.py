@@ -40,6 +40,7 @@ ABOUT = {
     "lower-face": "face below the middle of the nose's bridge",
     "glasses": "glasses, clear or dark",
     "protective-mask": "protective mask with its straps",
+    "scratches": "scratches of an old photo, long and thin",
     "blocks": "one to six blocks",
     **{f"irregular-{low}-{low + 10}": f"strokes over {low} to {low + 10} % of the picture" for low in AREAS},
     **{f"random-{share}": f"{share} % of all pixels" for share in (20, 40, 60, 80)},
@@ -90,6 +91,8 @@ def make(name: str, shape: Shape, *, points: Points | None = None, seed: int = 0
         return random_pixels(shape, int(share[1]) / 100, seed)
     if name == "centre":
         return centre(shape)
+    if name == "scratches":
+        return scratches(shape, seed)
     if name == "blocks":
         return blocks(shape, seed)
     if name.startswith("irregular-"):
@@ -192,6 +195,20 @@ def random_pixels(shape: Shape, share: float, seed: int) -> Bools:
     hole = np.zeros(count, np.bool_)
     hole[np.random.default_rng(seed).choice(count, round(share * count), replace=False)] = True
     return hole.reshape(shape)
+
+
+def scratches(shape: Shape, seed: int) -> Bools:
+    """bool (H, W): four to nine lines that wander, each .4 to 2.4 % of the shorter side wide (1 to 6 pixels of 256)."""
+    rng, side = np.random.default_rng(seed), min(shape)
+    hole = np.zeros(shape, np.uint8)
+    for _ in range(rng.integers(4, 10)):
+        line, angle = [rng.uniform(0, 1, 2) * (shape[1], shape[0])], rng.uniform(0, 2 * np.pi)
+        width = max(1, round(side * 0.004 * 6 ** rng.uniform()))
+        for _ in range(rng.integers(4, 13)):
+            angle += rng.normal(0, 0.3)
+            line.append(line[-1] + 0.08 * side * np.array([np.cos(angle), np.sin(angle)]))
+        cv2.polylines(hole, [np.array(line).astype(np.int32)], False, 1, width)
+    return hole > 0
 
 
 def blocks(shape: Shape, seed: int) -> Bools:

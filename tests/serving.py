@@ -56,7 +56,9 @@ def serving(
         process.terminate()
         process.wait(PATIENCE)
     assert not list(kept.glob("faceinp-*")), "people's photos outlive the server"
-    assert f'File "{cwd}/demo' not in log.read_text(), log.read_text()[-3000:]  # an error that we did not foresee
+    said = log.read_text()
+    ours = said.find(f'File "{cwd}/demo')
+    assert ours < 0, said[max(0, ours - 2000) : ours + 2000]  # an error that we did not foresee
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

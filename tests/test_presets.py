@@ -72,7 +72,7 @@ def test_each_name_gives_a_hole_that_its_seed_decides(name: str) -> None:
     holes = [presets.make(name, (SIDE, SIDE), points=POINTS, seed=seed) for seed in (0, 0, *range(1, 9))]
     assert holes[0].dtype == bool and holes[0].shape == (SIDE, SIDE) and 0 < holes[0].mean() < 0.85
     assert np.array_equal(holes[0], holes[1])
-    random = name.startswith(("random", "irregular")) or name in ("glasses", "protective-mask", "blocks")
+    random = name.startswith(("random", "irregular")) or name in ("glasses", "protective-mask", "blocks", "scratches")
     assert len({hole.tobytes() for hole in holes}) == (9 if random else 1)
 
 

@@ -9,7 +9,7 @@ import faceinp
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from demo import sessions, uploads  # noqa: E402
+from demo import pictures, sessions, uploads  # noqa: E402
 
 
 def test_another_gradio_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,6 +41,22 @@ def test_what_one_visitor_leaves_goes_and_another_one_keeps_everything(visits: s
     assert [file.read_bytes() for file in tmp_path.rglob("*.png")] == [b"face"]
     visits.leave(other)
     assert not list(tmp_path.iterdir())
+
+
+def test_work_on_the_photo_of_a_visitor_who_left_ends_quietly(visits: sessions.Visits) -> None:
+    request = gr.Request(session_hash="one")
+    visit = visits.of(request)
+    file = visit.folder / "face.png"
+    file.write_bytes(b"no picture")
+    with pytest.raises(faceinp.PhotoError) as damaged:
+        pictures.read(file)
+    assert not isinstance(damaged.value, pictures.Gone)
+    visits.leave(request)
+    for work in (lambda: pictures.read(file), lambda: visit.take(__file__)):
+        with pytest.raises(pictures.Gone) as gone:
+            work()
+        assert not gone.value.visible and not gone.value.print_exception  # what Gradio goes by
+    assert Path(__file__).exists()
 
 
 def test_what_nobody_claims_is_swept_and_nothing_else_is_deleted(visits: sessions.Visits, tmp_path: Path) -> None:

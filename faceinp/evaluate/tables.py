@@ -120,7 +120,8 @@ TABLES = {
             (OTHER,), "telea", printed={OTHER: _models(_L5, 0.01)},
         ),
         Table(
-            "irregular", "Strokes, by the share of the picture that they hide, 256 x 256", 256, _IRREGULAR,
+            "irregular", "Scratches, and strokes by the share of the picture that they hide, 256 x 256", 256,
+            ("scratches", *_IRREGULAR),
             (*PICTURE, FRECHET), "telea", printed={"composite_psnr": _EDGECONNECT},
         ),
         Table(
