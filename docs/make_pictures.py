@@ -52,7 +52,7 @@ def masks() -> None:
         cells.append(("worn", worn.wear_protective_mask(crop.pixels, points, seed=seed)[0]))
     cells.append(("worn", worn.wear_glasses(crop.pixels, points, seed=1, lenses="clear")[0]))
     cells.append(("worn", worn.wear_glasses(crop.pixels, points, seed=2, lenses="dark")[0]))
-    side, label, columns = 112, 16, 8
+    side, label, columns = 112, 16, 11
     rows = -(-len(cells) // columns)
     sheet = np.full((rows * (side + label), columns * side, 3), 255, np.uint8)
     for number, (name, picture) in enumerate(cells):
