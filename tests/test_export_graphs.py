@@ -114,7 +114,7 @@ def test_untrained_networks_are_called_that_and_are_always_the_same(
 @torch.no_grad()
 def test_a_generator_trained_without_landmarks_gets_none() -> None:
     built = graphs.build("completion", SIDE)
-    case = {name: torch.from_numpy(value) for name, value in cases.inputs(built, 0, SIDE, SIDE).items()}
+    case = {name: torch.from_numpy(value) for name, value in cases.inputs(built, 2, SIDE, SIDE).items()}
     unguided = graphs.Completion(graphs.Unguided(built.module.generator), SIDE)
     empty = {**case, "landmark_map": torch.zeros_like(case["landmark_map"])}
     assert torch.equal(unguided(**case), built.module(**empty))
