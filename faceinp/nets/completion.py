@@ -55,8 +55,10 @@ class ThinParts(nn.Module):
         for x, hole in reversed(levels):
             filled = functional.interpolate(filled, scale_factor=2.0, mode="bilinear")
             filled = _smoother(x + hole * torch.cat([filled[:, :3], filled[:, 3:] / 2], dim=1), hole)
-        deepest = -functional.max_pool2d(-filled[:, 3:], REACH, 1, REACH // 2)
-        share = torch.sigmoid(24 * (deepest - 0.3))
+        far = -filled[:, 3:]
+        for window, around in (((REACH, 1), (REACH // 2, 0)), ((1, REACH), (0, REACH // 2))):  # a square's, sooner
+            far = functional.max_pool2d(far, window, 1, around)
+        share = torch.sigmoid(24 * (-far - 0.3))
         return share * filled[:, :3].clamp(0, 1) + (1 - share) * drawn
 
 
