@@ -58,7 +58,7 @@ class ThinParts(nn.Module):
         far = -filled[:, 3:]
         for window, around in (((REACH, 1), (REACH // 2, 0)), ((1, REACH), (0, REACH // 2))):  # a square's, sooner
             far = functional.max_pool2d(far, window, 1, around)
-        share = torch.sigmoid(24 * (-far - 0.3))
+        share = torch.sigmoid(-24 * (far + 0.3))
         return share * filled[:, :3].clamp(0, 1) + (1 - share) * drawn
 
 
