@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 C1, C2 = 0.01**2, 0.03**2  # of Wang et al. 2004, for a dynamic range of 1
+PERIOD = 16  # pixels: the completion network halves its side four times
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,22 @@ def variation(composite: Tensor, hole: Tensor) -> Tensor:
     across = (composite[..., 1:] - composite[..., :-1]).abs() * torch.maximum(hole[..., 1:], hole[..., :-1])
     down = (composite[..., 1:, :] - composite[..., :-1, :]).abs() * torch.maximum(hole[..., 1:, :], hole[..., :-1, :])
     return (across.sum() + down.sum()) / (3 * hole.sum().clamp(min=1))
+
+
+def checkerboard(generated: Tensor, pictures: Tensor, hole: Tensor) -> Tensor:
+    """The part of the error that repeats every PERIOD pixels, squared; a scalar. Strides draw it (Odena et al. 2016).
+
+    Of blocks of PERIOD x PERIOD pixels that the hole covers, the mean of 4 x 4 neighbours: in it stays a grid of that
+    period, or of one that divides it, and all else fades. Slopes and larger forms are taken away before.
+    """
+    error = (generated - pictures) * hole
+    around, inside = (functional.avg_pool2d(x, PERIOD + 1, 1, PERIOD // 2) for x in (error, hole))
+    error = error - around / inside.clamp(min=1e-6)
+    covered = functional.pixel_unshuffle(hole, PERIOD).amin(dim=1, keepdim=True)
+    together = min(4, covered.shape[-1])
+    repeated = functional.avg_pool2d(functional.pixel_unshuffle(error, PERIOD) * covered, together, 2)
+    share = functional.avg_pool2d(covered, together, 2).sum()
+    return (repeated**2).sum() / (repeated.shape[1] * share.clamp(min=1))
 
 
 def adversarial(logits: Tensor) -> Tensor:

@@ -175,6 +175,25 @@ def test_losses_of_equal_pictures_are_nothing_and_of_different_ones_something():
     assert losses.variation(pictures, hole) > 0
 
 
+def test_the_checkerboard_loss_sees_what_repeats_and_little_else():
+    pictures, hole = torch.rand(2, 3, 128, 128), torch.ones(2, 1, 128, 128)
+    grid = 0.1 * torch.sign(torch.randn(8, 8)).repeat(16, 16)
+    slope = torch.linspace(-1, 1, 128).expand(128, 128)
+    noise = 0.1 * torch.sign(torch.randn(128, 128))
+
+    def of(error, hole=hole):
+        return float(losses.checkerboard(pictures + error * hole, pictures, hole))
+
+    assert of(0 * grid) == 0
+    assert of(grid) > 0.005  # of .01, its square
+    assert of(noise) < of(grid) / 8
+    assert of(slope) < of(grid) / 8
+    assert of(grid, 0 * hole) == 0
+    half = hole.clone()
+    half[..., :64] = 0
+    assert of(grid, half) == pytest.approx(of(grid), rel=0.5)  # counted by what the hole covers
+
+
 def test_mirrored_faces_keep_their_points_on_the_face(some_faces):
     """Each picture is dark but for the left outer eye corner, which is where its point says, mirrored or not."""
     pictures = torch.zeros_like(some_faces.pictures)
@@ -195,11 +214,12 @@ def test_mirrored_faces_keep_their_points_on_the_face(some_faces):
 def test_a_run_learns_is_packed_and_fills(tmp_path, some_faces, shipped):
     config = CompletionRun(
         data=("-",), out=str(tmp_path / "run"), steps=12, batch=4, side=32, width=8, patch_width=4, predicted=0,
-        look=24, adversarial=0.01, matching=1.0, variation=0.01, precision="fp32", preview_every=12, rate=3e-3,
+        look=24, adversarial=0.01, matching=1.0, variation=0.01, checkerboard=1.0, precision="fp32", preview_every=12,
+        rate=3e-3,
     )  # fmt: skip
     checkpoint = loop.train(CompletionTask(config, some_faces, some_faces), config, say=lambda _: None)
     lines = [json.loads(line) for line in (tmp_path / "run" / loop.LOG).read_text().splitlines()]
-    assert {"loss", "hole", "adversarial", "matching", "variation", "discriminator"} <= set(lines[0])
+    assert {"loss", "hole", "adversarial", "matching", "variation", "checkerboard", "discriminator"} <= set(lines[0])
     assert lines[-1]["held_back"] > 0
     assert checkpoint.is_file() and (tmp_path / "run" / loop.BEST).is_file()
     assert list((tmp_path / "run" / "previews").iterdir())

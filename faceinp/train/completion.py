@@ -46,6 +46,7 @@ class CompletionRun(loop.Run):
     adversarial: float = field(default=0.0, metadata={"help": "weight of the adversarial loss"})
     matching: float = field(default=0.0, metadata={"help": "weight of the discriminator's feature matching"})
     variation: float = field(default=0.0, metadata={"help": "weight of the total variation"})
+    checkerboard: float = field(default=0.0, metadata={"help": "weight of the error that repeats in a grid, squared"})
     features: str = field(default="", metadata={"help": "SqueezeNet 1.0 on ImageNet as safetensors"})
     jitter: float = field(default=0.006, metadata={"help": "noise on the landmarks, in shares of the side"})
     predicted: float = field(
@@ -126,6 +127,8 @@ class CompletionTask:
             terms["squared"] = config.squared, losses.squared(generated, pictures, hole).mean()
         if config.variation:
             terms["variation"] = config.variation, losses.variation(composite, hole)
+        if config.checkerboard:
+            terms["checkerboard"] = config.checkerboard, losses.checkerboard(generated, pictures, hole)
         composite, pictures = (x.roll(shift, dims=(2, 3)) for x in (composite, pictures))
         if self.seen is not None:
             seen = self.seen.to(pictures.device)
