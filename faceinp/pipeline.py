@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import __version__, blend, faces, masks, saving
+from faceinp import __version__, blend, faces, masks, saving, tone
 from faceinp import photo as photos
 from faceinp.engines.base import Engine, GuidedEngine, Progress, load_engine
 from faceinp.errors import Cancelled, EngineError, FaceinpError, MaskError
@@ -194,9 +194,13 @@ def _finish(
 ) -> Result:
     photo, mask, crop, timings = prepared.photo, prepared.mask, prepared.crop, prepared.timings
     with _timed(timings, "blend"):
-        image, outside = _put_back(photo, mask.hole, crop, generated, BLENDINGS[blending])
+        toned = tone.of(crop.pixels, crop.hole)
+        in_tone = generated if toned is None else toned(generated)
+        image, outside = _put_back(photo, mask.hole, crop, in_tone, BLENDINGS[blending])
     known, changed = _count_changed(photo.pixels, image, mask.hole)
     notes = [note for note in (mask.about, *mask.warnings, *prepared.notes, *watch.notes) if note]
+    if toned is not None and not photo.grey:
+        notes.append("The photo has one tone, as black and white or sepia have: the fill was given the same.")
     if outside:
         notes.append(f"{outside:,} hole pixels lie outside of the face: they were continued from their surroundings.")
     return Result(
@@ -307,8 +311,6 @@ def _put_back(
     outside = int(np.count_nonzero(hole) - np.count_nonzero(hole[window] & inside))
     frame = _surroundings(pixels, hole) if outside else np.zeros((*hole.shape, 3), np.float32)
     frame[window][inside] = painted[inside]
-    if photo.grey:
-        frame[:] = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)[..., None]
     image = photo.pixels.copy()
     image[rows, columns] = blending(pixels, frame, hole)
     return image, outside
