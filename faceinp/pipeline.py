@@ -200,7 +200,7 @@ def _finish(
     known, changed = _count_changed(photo.pixels, image, mask.hole)
     notes = [note for note in (mask.about, *mask.warnings, *prepared.notes, *watch.notes) if note]
     if toned is not None and not photo.grey:
-        notes.append("The photo has one tone, as black and white or sepia have: the fill was given the same.")
+        notes.append("The photo is black and white, or of one tone such as sepia: so is the fill.")
     if outside:
         notes.append(f"{outside:,} hole pixels lie outside of the face: they were continued from their surroundings.")
     return Result(
