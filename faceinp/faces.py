@@ -201,6 +201,11 @@ def whole(pixels: Pixels, hole: Hole, size: int) -> Crop:
     return align(pixels, hole, _corners(width), size)
 
 
+def side(quad: NDArray[np.floating[Any]]) -> float:
+    """The side of the square that ``quad`` cuts out of the photo, in its pixels."""
+    return float(np.hypot(*(quad[3] - quad[0])))
+
+
 def to_crop(points: NDArray[np.floating[Any]], quad: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """Photo pixels (K, 2) -> shares of the side of the crop that ``quad`` cuts out, (K, 2)."""
     axes = np.stack([quad[3] - quad[0], quad[1] - quad[0]])

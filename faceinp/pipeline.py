@@ -14,11 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import __version__, blend, faces, masks, saving, tone
+from faceinp import __version__, blend, faces, grain, masks, saving, tone
 from faceinp import photo as photos
 from faceinp.engines.base import Engine, GuidedEngine, Progress, load_engine
 from faceinp.errors import Cancelled, EngineError, FaceinpError, MaskError
 from faceinp.faces import Crop, Face
+from faceinp.grain import Grain
 from faceinp.masks import Mask, Polarity
 from faceinp.photo import Photo
 from faceinp.placing import Box, Place, locate
@@ -196,11 +197,14 @@ def _finish(
     with _timed(timings, "blend"):
         toned = tone.of(crop.pixels, crop.hole)
         in_tone = generated if toned is None else toned(generated)
-        image, outside = _put_back(photo, mask.hole, crop, in_tone, BLENDINGS[blending])
+        grainy = None if engine.copies else grain.of(photo.pixels, mask.hole, faces.side(crop.quad))
+        image, outside = _put_back(photo, mask.hole, crop, in_tone, grainy, seed, BLENDINGS[blending])
     known, changed = _count_changed(photo.pixels, image, mask.hole)
     notes = [note for note in (mask.about, *mask.warnings, *prepared.notes, *watch.notes) if note]
     if toned is not None and not photo.grey:
         notes.append("The photo is black and white, or of one tone such as sepia: so is the fill.")
+    if grainy is not None:
+        notes.append(f"The photo is grainy, by {grainy.strength:.0f} grey levels: so is the fill.")
     if outside:
         notes.append(f"{outside:,} hole pixels lie outside of the face: they were continued from their surroundings.")
     return Result(
@@ -229,7 +233,7 @@ def _cut(photo: Photo, mask: Mask, engine: Engine, place: Place) -> tuple[Face |
     else:
         face, found = locate(photo.pixels, mask.hole, place)
         quad = faces.quad(face)
-        native = float(np.hypot(*(quad[3] - quad[0])))
+        native = faces.side(quad)
         crop = faces.align(photo.pixels, mask.hole, quad, _side(engine, native))
         notes = list(_notes(face, found, mask.hole, place))
     if not crop.hole.any():
@@ -301,6 +305,8 @@ def _put_back(
     hole: NDArray[np.bool_],
     crop: Crop,
     generated: NDArray[np.float32],
+    grainy: Grain | None,
+    seed: int,
     blending: Callable[..., NDArray[np.uint8]],
 ) -> tuple[NDArray[np.uint8], int]:
     """The photo with its hole filled, and how many hole pixels the crop did not reach."""
@@ -311,6 +317,8 @@ def _put_back(
     outside = int(np.count_nonzero(hole) - np.count_nonzero(hole[window] & inside))
     frame = _surroundings(pixels, hole) if outside else np.zeros((*hole.shape, 3), np.float32)
     frame[window][inside] = painted[inside]
+    if grainy is not None:
+        frame[hole] += grainy.drawn(rows, columns, seed)[hole]
     image = photo.pixels.copy()
     image[rows, columns] = blending(pixels, frame, hole)
     return image, outside

@@ -20,6 +20,7 @@ from faceinp.nets.embedding import Embedding
 from faceinp.nets.landmarks import MIRROR, Landmarks
 from faceinp.nets.patchgan import PatchDiscriminator
 from faceinp.train import data, loop, pack
+from faceinp.train.colours import recolour
 from faceinp.train.completion import CompletionRun, CompletionTask, drawn, looked_at
 
 WIDTHS = {"small": 8, "coarse-to-fine": 8, "large": 4}
@@ -209,6 +210,25 @@ def test_mirrored_faces_keep_their_points_on_the_face(some_faces):
             ((torch.tensor([x, y]) + 0.5 - a).abs().max() < 1) + ((torch.tensor([x, y]) + 0.5 - b).abs().max() < 1)
         )
     assert hits >= 64
+
+
+def test_a_share_of_the_faces_is_seen_in_other_light(some_faces):
+    """Recoloured as a whole: what had one colour has one after it, in the hole as around it."""
+
+    def of(share, seed=(0, 1, 2)):
+        return drawn(some_faces, 64, seed, torch.device("cpu"), share)
+
+    (plain, points), (changed, same_points) = of(0.0), of(0.5)
+    other = (changed != plain).flatten(1).any(dim=1)
+    assert 16 < other.sum() < 48
+    assert torch.equal(points, same_points)
+    assert changed.min() >= 0 and changed.max() <= 1
+    assert (of(1.0)[0].mean(dim=(2, 3)) - plain.mean(dim=(2, 3))).abs().amax(dim=1).median() > 0.05
+
+    striped = torch.rand(8, 3, 1, 2).repeat(1, 1, 32, 16)
+    seen = recolour(striped, np.random.default_rng(0))
+    assert torch.equal(seen, seen[..., :1, :2].repeat(1, 1, 32, 16))
+    assert len(torch.unique(seen[:, :, 0, 0], dim=0)) == 8
 
 
 def test_a_run_learns_is_packed_and_fills(tmp_path, some_faces, shipped):

@@ -63,6 +63,7 @@ class Engine(ABC):
     name: as in ``load_engine(name)``. about: one line for people. size: the side it works at best.
     largest: the greatest side it accepts (equal to ``size`` where the network is built for one side).
     runtime: what computes, for example "torch cpu fp32". taught_by: names of judges that were in its network's loss.
+    copies: what it makes is taken from the crop as it is, grain and all.
     """
 
     name: ClassVar[str]
@@ -72,6 +73,7 @@ class Engine(ABC):
     needs: ClassVar[Needs] = Needs()
     runtime: str = "cpu"
     taught_by: tuple[str, ...] = ()
+    copies: ClassVar[bool] = False
 
     @classmethod
     def hindrance(cls) -> str:

@@ -104,6 +104,7 @@ class PatchMatch(Classical):
     about = "PatchMatch (PyPatchMatch): copies 7 x 7 patches of the same picture"
     needs = Needs(packages=("patchmatch",), extra="classical")
     runtime = "pypatchmatch cpu"
+    copies = True
 
     # The library keeps one seed for the whole process.
     _lock: ClassVar[threading.Lock] = threading.Lock()
@@ -130,6 +131,7 @@ class Mirror(Classical):
     name = "mirror"
     about = "the face's other half, flipped; Telea where both sides are hidden"
     runtime = f"opencv {cv2.__version__} cpu"
+    copies = True
 
     def paint(self, crop: NDArray[np.float32], hole: NDArray[np.bool_], seed: int) -> NDArray[np.floating]:
         hidden_twice = hole & hole[:, ::-1]

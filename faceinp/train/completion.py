@@ -19,6 +19,7 @@ from faceinp.nets.landmarks import MIRROR, SEEN, Landmarks
 from faceinp.nets.patchgan import PatchDiscriminator
 from faceinp.nets.squeezenet import SqueezeNet
 from faceinp.train import data, holes, loop
+from faceinp.train.colours import recolour
 
 DEEPEST, SHOWN, VALIDATED = 5, 8, 96  # SqueezeNet's last fire for the losses; held-back faces shown and measured
 STRIDES = 8  # of that fire and of the judge's maps: as far as pictures are shifted
@@ -52,6 +53,7 @@ class CompletionRun(loop.Run):
     predicted: float = field(
         default=0.5, metadata={"help": "share of a batch that is led by the shipped predictor's landmarks"}
     )
+    recoloured: float = field(default=0.5, metadata={"help": "share of the pictures whose colours are changed"})
     landmarks: bool = field(default=True, metadata={"help": "give the landmarks to the network"})
 
 
@@ -82,7 +84,7 @@ class CompletionTask:
     def step(self, step: int, rank: int, context: loop.Context) -> dict[str, Tensor]:
         config, device = self.config, context.device
         seed = (config.seed, step, rank)
-        pictures, points = drawn(self.faces, config.batch, seed, device)
+        pictures, points = drawn(self.faces, config.batch, seed, device, config.recoloured)
         hole = holes.draw(points, config.side, seed=seed).float()
         points = _jittered(points, config.jitter, seed)
         led = round(config.predicted * config.batch)
@@ -188,18 +190,25 @@ class CompletionTask:
         }
 
 
-def drawn(faces: data.Faces, count: int, seed: tuple[int, ...], device: torch.device) -> tuple[Tensor, Tensor]:
-    """``count`` faces, half of them mirrored: float32 (count, 3, S, S) in [0, 1] and points (count, 68, 2)."""
+def drawn(
+    faces: data.Faces, count: int, seed: tuple[int, ...], device: torch.device, recoloured: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """``count`` faces, half of them mirrored, that share ``recoloured``: float32 (count, 3, S, S) in [0, 1] and points
+    (count, 68, 2).
+    """
     rng = np.random.default_rng(seed)
     chosen = torch.from_numpy(rng.integers(len(faces), size=count))
     pictures, points = faces.pictures[chosen].to(device).float() / 255, faces.points[chosen].to(device)
-    mirrored = torch.from_numpy(rng.random(count) < 0.5).to(device)
+
+    def some(share: float) -> Tensor:
+        return torch.from_numpy(rng.random(count) < share).to(device)[:, None, None, None]
+
+    mirrored = some(0.5)
+    pictures = torch.where(mirrored, pictures.flip(-1), pictures)
+    pictures = torch.where(some(recoloured), recolour(pictures, rng), pictures)
     over = points.new_tensor([1.0, 0.0])
     turned = (over + points * points.new_tensor([-1.0, 1.0]))[:, list(MIRROR)]
-    return (
-        torch.where(mirrored[:, None, None, None], pictures.flip(-1), pictures),
-        torch.where(mirrored[:, None, None], turned, points),
-    )
+    return pictures, torch.where(mirrored[:, 0], turned, points)
 
 
 def looked_at(hole: Tensor, side: int, seed: tuple[int, ...]) -> Callable[[Tensor], Tensor]:

@@ -10,6 +10,7 @@ from torch.nn import functional
 from faceinp.errors import DataError
 from faceinp.nets.landmarks import MIRROR, SEEN, Landmarks
 from faceinp.train import data, holes, loop
+from faceinp.train.colours import recolour
 
 OUTER_EYE_CORNERS = (36, 45)
 TURN, SCALE, SHIFT = 0.15, 0.08, 0.04  # how far faces are moved: radians, factor, share of the side
@@ -48,7 +49,7 @@ class LandmarksTask:
             self.faces.points[chosen].to(context.device),
             rng,
         )
-        pictures = recolour(pictures, rng)
+        pictures = recolour(soften(pictures, rng), rng)
         hole = holes.draw(points, SEEN, seed=(config.seed, step, rank))
         hole[round(config.masked * config.batch) :] = False
         optimizer = self.optimizers["landmarks"]
@@ -117,19 +118,11 @@ def move(pictures: Tensor, points: Tensor, rng: np.random.Generator) -> tuple[Te
     return moved, torch.where(flipped, places[:, list(MIRROR)], places)
 
 
-def recolour(pictures: Tensor, rng: np.random.Generator) -> Tensor:
-    """Change brightness, contrast, colours and, of a fifth, sharpness."""
-    count = len(pictures)
-
-    def drawn(low: float, high: float, channels: int = 1) -> Tensor:
-        return torch.from_numpy(rng.uniform(low, high, (count, channels, 1, 1))).to(pictures)
-
+def soften(pictures: Tensor, rng: np.random.Generator) -> Tensor:
+    """A fifth of the pictures with half of their sharpness."""
     blurred = functional.interpolate(functional.avg_pool2d(pictures, 2), scale_factor=2, mode="bilinear")
-    pictures = torch.where(drawn(0, 1) < 0.2, blurred, pictures)
-    grey = pictures.mean(dim=1, keepdim=True)
-    pictures = torch.lerp(grey, pictures, drawn(0.4, 1.4)) * drawn(0.85, 1.15, channels=3)
-    middle = pictures.mean(dim=(1, 2, 3), keepdim=True)
-    return (torch.lerp(middle, pictures, drawn(0.6, 1.3)) + drawn(-0.15, 0.15)).clamp(0, 1)
+    chosen = torch.from_numpy(rng.random(len(pictures)) < 0.2).to(pictures.device)
+    return torch.where(chosen[:, None, None, None], blurred, pictures)
 
 
 def predict(network: nn.Module, pictures: Tensor, hole: Tensor, batch: int = 64) -> Tensor:
