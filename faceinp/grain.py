@@ -46,7 +46,7 @@ class Grain:
 
 
 def of(pixels: NDArray[np.uint8], hole: NDArray[np.bool_], width: float) -> Grain | None:
-    """The grain of uint8 (H, W, 3) around the hole, bool (H, W); None where it is faint, or too little is known to say.
+    """The grain of uint8 (H, W, 3) around its hole, bool (H, W); None where it is faint, or too little is known to say.
 
     width: of the face, in pixels: the wider, the coarser what may count as grain.
     """

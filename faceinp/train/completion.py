@@ -100,10 +100,10 @@ class CompletionTask:
         fooled = config.adversarial > 0 or config.matching > 0
         if fooled:
             part = looked_at(hole, min(config.look or config.side, config.side), seed)
-            real, generated_part, *rest = (part(x) for x in (pictures, composite, hole, maps))
+            real, generated_part, hole_part = (part(x) for x in (pictures, composite, hole))
             with context.autocast():
-                on_real, targets = discriminator(real, *rest)
-                on_generated, _ = discriminator(generated_part.detach(), *rest)
+                on_real, targets = discriminator(real, hole_part)
+                on_generated, _ = discriminator(generated_part.detach(), hole_part)
             terms["discriminator"] = losses.discrimination(on_real.float(), on_generated.float())
             context.update(terms["discriminator"], self.optimizers["discriminator"])
             discriminator.requires_grad_(False)
@@ -111,7 +111,7 @@ class CompletionTask:
             weighted = self._plain(generated, composite, pictures, hole, _shift((config.seed, step, rank)))
         if fooled:
             with context.autocast():
-                logits, features = discriminator(generated_part, *rest)
+                logits, features = discriminator(generated_part, hole_part)
             weighted["adversarial"] = config.adversarial, losses.adversarial(logits.float())
             weighted["matching"] = config.matching, losses.matching(features, [target.detach() for target in targets])
         loss = torch.stack([weight * value for weight, value in weighted.values()]).sum()
