@@ -52,7 +52,8 @@ def of(pixels: NDArray[np.uint8], hole: NDArray[np.bool_], width: float) -> Grai
     """
     times = int(np.clip(round(width / FACE), 1, LARGEST))
     side, rim = SIDE * times, RIM * times
-    starts = [_starts(hole.any(axis=axis), side) for axis in (1, 0)]
+    rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
+    starts = [_starts(at, size, side) for at, size in zip((rows, columns), hole.shape, strict=True)]
     samples = []
     for top in starts[0]:
         for left in starts[1]:
@@ -70,8 +71,7 @@ def of(pixels: NDArray[np.uint8], hole: NDArray[np.bool_], width: float) -> Grai
     return grain if grain.strength > FAINTEST else None
 
 
-def _starts(hidden: NDArray[np.bool_], side: int) -> NDArray[np.intp]:
+def _starts(hidden: NDArray[np.intp], size: int, side: int) -> NDArray[np.intp]:
     """Where along an axis samples begin, within REACH of what is hidden."""
-    at = np.flatnonzero(hidden)
-    first, last = max(0, at[0] - REACH), min(len(hidden), at[-1] + 1 + REACH) - side
+    first, last = max(0, hidden[0] - REACH), min(size, hidden[-1] + 1 + REACH) - side
     return np.unique(np.linspace(first, last, ACROSS).astype(np.intp)) if last >= first else np.zeros(0, np.intp)
