@@ -35,14 +35,21 @@ class Grain:
         """Standard deviation in grey levels."""
         return 255 * float(self.samples.std())
 
-    def drawn(self, rows: slice, columns: slice, seed: int) -> Floats:
-        """For these rows and columns of a picture, float32 (H, W, 3); the same for the same seed."""
+    def tile(self, seed: int) -> Floats:
+        """Such grain, float32 (TILE, TILE, 3), that goes on at its borders; the same for the same seed."""
         count, side = self.samples.shape[:2]
         white = np.random.default_rng(seed).standard_normal((count, TILE, TILE, 1), np.float32)
         spots = np.fft.rfft2(self.samples, (TILE, TILE), axes=(1, 2)) / np.sqrt(count * side * side)
-        tile = np.fft.irfft2((np.fft.rfft2(white, axes=(1, 2)) * spots).sum(axis=0), axes=(0, 1))
-        at = (np.arange(along.start, along.stop) % TILE for along in (rows, columns))
-        return tile[np.ix_(*at)].astype(np.float32)
+        grains = np.fft.irfft2((np.fft.rfft2(white, axes=(1, 2)) * spots).sum(axis=0), axes=(0, 1))
+        return np.asarray(grains, np.float32)
+
+    def add(self, frame: Floats, hole: NDArray[np.bool_], seed: int) -> None:
+        """Onto float32 (H, W, 3), in place, where the hole is, bool (H, W); by bands, to spare memory on large ones."""
+        width = hole.shape[1]
+        wide = np.tile(self.tile(seed), (1, -(-width // TILE), 1))[:, :width]
+        for top in range(0, len(hole), TILE):
+            here = hole[top : top + TILE]
+            frame[top : top + TILE][here] += wide[: len(here)][here]
 
 
 def of(pixels: NDArray[np.uint8], hole: NDArray[np.bool_], width: float) -> Grain | None:

@@ -105,7 +105,7 @@ def fill(
 
     Raises PhotoError, MaskError, NoFaceError, EngineError, WeightsError or Cancelled.
     """
-    engine = _engine(engine, blending, options)
+    engine = _engine(engine, blending, seed, options)
     prepared = _prepare(photo, mask, engine, Place(aligned, face, box, points), mask_hole)
     watch = _Watch(progress)
     with _timed(prepared.timings, "fill"):
@@ -130,7 +130,7 @@ def fill_many(
     a photo's share of its batch.
     Raises what concerns all of them: EngineError, WeightsError, MissingPackageError.
     """
-    engine = _engine(engine, blending, options)
+    engine = _engine(engine, blending, seed, options)
     done: list[Result | FaceinpError | None] = []
     waiting: dict[int, list[tuple[int, _Prepared]]] = {}
     for number, job in enumerate(jobs):
@@ -164,9 +164,11 @@ class _Prepared:
     timings: dict[str, float]
 
 
-def _engine(engine: str | Engine, blending: str, options: dict[str, Any]) -> Engine:
+def _engine(engine: str | Engine, blending: str, seed: int, options: dict[str, Any]) -> Engine:
     if blending not in BLENDINGS:
         raise FaceinpError(f"There is no blending {blending!r}. Choose one of: {', '.join(BLENDINGS)}.")
+    if seed < 0:
+        raise FaceinpError(f"A seed is 0 or more; this is {seed}.")
     if not isinstance(engine, Engine):
         return load_engine(engine, **options)
     if options:
@@ -318,7 +320,7 @@ def _put_back(
     frame = _surroundings(pixels, hole) if outside else np.zeros((*hole.shape, 3), np.float32)
     frame[window][inside] = painted[inside]
     if grainy is not None:
-        frame[hole] += grainy.drawn(rows, columns, seed)[hole]
+        grainy.add(frame, hole, seed)
     image = photo.pixels.copy()
     image[rows, columns] = blending(pixels, frame, hole)
     return image, outside

@@ -141,6 +141,8 @@ def test_unknown_engines_and_blendings_are_named_with_those_there_are():
         faceinp.fill(PHOTO, EYE, engine="nothing")
     with pytest.raises(faceinp.FaceinpError, match=r"nothing.*poisson"):
         faceinp.fill(PHOTO, EYE, engine="telea", blending="nothing")
+    with pytest.raises(faceinp.FaceinpError, match="0 or more"):
+        faceinp.fill(PHOTO, EYE, engine="telea", seed=-1)
 
 
 @pytest.mark.parametrize(
