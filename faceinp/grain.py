@@ -37,11 +37,12 @@ class Grain:
 
     def tile(self, seed: int) -> Floats:
         """Such grain, float32 (TILE, TILE, 3), that goes on at its borders; the same for the same seed."""
-        count, side = self.samples.shape[:2]
-        white = np.random.default_rng(seed).standard_normal((count, TILE, TILE, 1), np.float32)
-        spots = np.fft.rfft2(self.samples, (TILE, TILE), axes=(1, 2)) / np.sqrt(count * side * side)
-        grains = np.fft.irfft2((np.fft.rfft2(white, axes=(1, 2)) * spots).sum(axis=0), axes=(0, 1))
-        return np.asarray(grains, np.float32)
+        rng, grains = np.random.default_rng(seed), np.zeros((TILE, TILE // 2 + 1, 3), np.complex128)
+        for sample in self.samples:
+            white = rng.standard_normal((TILE, TILE, 1))
+            grains += np.fft.rfft2(white, axes=(0, 1)) * np.fft.rfft2(sample, (TILE, TILE), axes=(0, 1))
+        of_variance = len(self.samples) * self.samples.shape[1] * self.samples.shape[2]
+        return np.asarray(np.fft.irfft2(grains / np.sqrt(of_variance), axes=(0, 1)), np.float32)
 
     def add(self, frame: Floats, hole: NDArray[np.bool_], seed: int) -> None:
         """Onto float32 (H, W, 3), in place, where the hole is, bool (H, W); by bands, to spare memory on large ones."""
@@ -61,20 +62,14 @@ def of(pixels: NDArray[np.uint8], hole: NDArray[np.bool_], width: float) -> Grai
     side, rim = SIDE * times, RIM * times
     rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
     starts = [_starts(at, size, side) for at, size in zip((rows, columns), hole.shape, strict=True)]
-    samples = []
-    for top in starts[0]:
-        for left in starts[1]:
-            place = np.s_[top : top + side, left : left + side]
-            if not hole[place].any():
-                sample = pixels[place].astype(np.float32) / np.float32(255)
-                if DARKEST < sample.mean() < BRIGHTEST:
-                    form = cv2.GaussianBlur(sample, (0, 0), FORM * times)
-                    samples.append((sample - form)[rim:-rim, rim:-rim])
-    if len(samples) < FEWEST:
+    places = [np.s_[y : y + side, x : x + side] for y in starts[0] for x in starts[1]]
+    places = [place for place in places if _shows(pixels, hole, place)]
+    if len(places) < FEWEST:
         return None
-    flattest = np.argsort([sample.std() for sample in samples])[: max(1, round(FLATTEST * len(samples)))]
+    flattest = np.argsort([_rough(pixels[place], rim).std() for place in places])
+    flattest = flattest[: max(1, round(FLATTEST * len(places)))]
     taken = flattest[np.unique(np.linspace(0, len(flattest) - 1, TAKEN).astype(int))]
-    grain = Grain(np.stack([samples[number] for number in taken]))
+    grain = Grain(np.stack([_rough(pixels[places[number]], rim) for number in taken]))
     return grain if grain.strength > FAINTEST else None
 
 
@@ -82,3 +77,14 @@ def _starts(hidden: NDArray[np.intp], size: int, side: int) -> NDArray[np.intp]:
     """Where along an axis samples begin, within REACH of what is hidden."""
     first, last = max(0, hidden[0] - REACH), min(size, hidden[-1] + 1 + REACH) - side
     return np.unique(np.linspace(first, last, ACROSS).astype(np.intp)) if last >= first else np.zeros(0, np.intp)
+
+
+def _shows(pixels: NDArray[np.uint8], hole: NDArray[np.bool_], place: tuple[slice, slice]) -> bool:
+    return not hole[place].any() and DARKEST < pixels[place].mean() / 255 < BRIGHTEST
+
+
+def _rough(sample: NDArray[np.uint8], rim: int) -> Floats:
+    """What a blur takes away from uint8 (S, S, 3), in [0, 1], without the rim."""
+    fine = sample.astype(np.float32) / np.float32(255)
+    form = cv2.GaussianBlur(fine, (0, 0), FORM * rim / RIM)
+    return np.asarray((fine - form)[rim:-rim, rim:-rim], np.float32)
