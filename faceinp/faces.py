@@ -242,9 +242,9 @@ def paste(
     if 0 in size:
         return np.zeros((size[1], size[0], 3), np.float32), np.zeros((size[1], size[0]), bool), region
 
-    side = max(1, round(_side(corners)))
-    if side < len(picture):  # average before it gets smaller, or fine structure turns into false structure
-        picture = np.asarray(cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA))
+    native = max(1, round(side(corners)))
+    if native < len(picture):  # average before it gets smaller, or fine structure turns into false structure
+        picture = np.asarray(cv2.resize(picture, (native, native), interpolation=cv2.INTER_AREA))
     to_crop = cv2.invertAffineTransform(_from_crop(corners - (left, top), len(picture)))
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     warped = cv2.warpAffine(picture, to_crop, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
@@ -329,12 +329,12 @@ def _cut(picture: NDArray[Any], quad: NDArray[np.float64], size: int) -> NDArray
     part, quad = picture[start[1] : end[1], start[0] : end[0]], quad - start
     if part.dtype == bool:
         part = part.astype(np.float32)
-    scale = _side(quad) / size
+    scale = side(quad) / size
     if scale > 4:  # most of the way by whole areas: cheap, and the rest needs few samples
         small = np.ceil((end - start) / int(scale / 2)).astype(int)
         part = cv2.resize(part, small.tolist(), interpolation=cv2.INTER_AREA)
         quad = quad * (small / (end - start))
-        scale = _side(quad) / size
+        scale = side(quad) / size
     # Several samples a pixel, a source pixel apart at most, then their mean.
     fine = max(1, int(np.ceil(scale - 1e-6)))
     interpolation = cv2.INTER_LINEAR if picture.dtype == bool or fine > 1 else cv2.INTER_CUBIC
@@ -349,10 +349,6 @@ def _from_crop(quad: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     """Affine map (2, 3) of a crop's pixel numbers to the photo's: both half a pixel from continuous coordinates."""
     across, down = (quad[3] - quad[0]) / size, (quad[1] - quad[0]) / size
     return np.column_stack([across, down, quad[0] + (across + down) / 2 - 0.5])
-
-
-def _side(quad: NDArray[np.float64]) -> float:
-    return float(np.hypot(*(quad[3] - quad[0])))
 
 
 def _corners(side: int) -> NDArray[np.float64]:

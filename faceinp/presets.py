@@ -294,8 +294,7 @@ def on_photo(name: str, quad: Points, shape: tuple[int, ...], points: Points | N
     The preset is made at the crop's own size there, 1024 pixels at most; each photo pixel takes its nearest value.
     """
     corners = np.asarray(quad, np.float64)
-    side = float(np.hypot(*(corners[3] - corners[0])))
-    size = int(np.clip(round(side), 1, _WORKING))
+    size = int(np.clip(round(faces.side(corners)), 1, _WORKING))
     across, down = (corners[3] - corners[0]) / size, (corners[1] - corners[0]) / size
     to_photo = np.column_stack([across, down, corners[0]])
     to_crop = cv2.invertAffineTransform(to_photo)

@@ -115,7 +115,7 @@ def _cut(
         say(f"left out: no face was found in {one.path}")
     for number, face in enumerate(found[:1] if largest_only else found):
         quad = faces.quad(face)
-        native = round(float(np.hypot(*(quad[3] - quad[0]))))
+        native = round(faces.side(quad))
         if native < smallest:
             count["small"] += 1
             continue
