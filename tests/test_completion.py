@@ -195,6 +195,20 @@ def test_the_checkerboard_loss_sees_what_repeats_and_little_else():
     assert of(grid, half) == pytest.approx(of(grid), rel=0.5)  # counted by what the hole covers
 
 
+def test_the_colour_loss_sees_wide_areas_and_no_detail():
+    pictures, hole = torch.rand(2, 3, 128, 128), torch.ones(2, 1, 128, 128)
+    hole[..., :40] = 0
+
+    def of(error):
+        return float(losses.colour(pictures + error, pictures, hole))
+
+    assert of(torch.zeros(128, 128)) == 0
+    assert of(torch.full((128, 128), 0.1)) == pytest.approx(0.01, rel=1e-3)
+    assert of(0.1 * torch.sign(torch.randn(128, 128))) < 0.0005
+    assert of(0.1 * (1 - hole)) == 0  # known pixels count for nothing
+    assert float(losses.colour(pictures + 0.1, pictures, 0 * hole)) == 0
+
+
 def test_mirrored_faces_keep_their_points_on_the_face(some_faces):
     """Each picture is dark but for the left outer eye corner, which is where its point says, mirrored or not."""
     pictures = torch.zeros_like(some_faces.pictures)

@@ -1,7 +1,5 @@
 """The latent engines on the shipped DCGAN, with few iterations."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -51,9 +49,9 @@ def test_the_search_comes_closer_to_the_face(faces, holes, name, options):
     assert (error(engine.fill(faces[:2], holes[:2]), faces[:2]) < 0.6 * at_first).all()
 
 
-@pytest.mark.parametrize("name", ["structural", "dip"])
-def test_a_picture_gets_the_same_answer_alone_and_among_eight(faces, holes, name):
-    engine = faceinp.load_engine(name, iterations=40)
+@pytest.mark.parametrize(("name", "options"), [("structural", {}), ("dip", {}), ("dip", {"fast": True})])
+def test_a_picture_gets_the_same_answer_alone_and_among_eight(faces, holes, name, options):
+    engine = faceinp.load_engine(name, iterations=40, **options)
     together = engine.fill(faces, holes, seed=3)
     alone = engine.fill(faces[5:6], holes[5:6], seed=3)
     assert np.abs(together[5] - alone[0]).max() <= 1e-4
@@ -156,13 +154,13 @@ def test_wrong_options_are_named(options):
         faceinp.load_engine("structural", **options)
 
 
-def test_a_fast_search_in_halves_reaches_the_loss_of_one_in_whole_numbers(prior, faces, holes):
-    """On a processor without bfloat16 both are the same search."""
-    pictures, known = torch.from_numpy(np.where(holes, np.float32(0.5), faces)), torch.from_numpy(~holes).float()
-    exact = dataclasses.replace(prior)
-    exact.__dict__["quick"] = prior.generator
-    found = [search.search(one, search.dip, pictures, known, iterations=100, fast=True) for one in (exact, prior)]
-    distance = search.dip(pictures, known)
-    exactly, quickly = (float(search.total_loss(prior, distance, one.pictures).mean()) for one in found)
-    assert quickly == pytest.approx(exactly, rel=0.05)
-    assert float(found[1].loss.mean()) == pytest.approx(quickly, rel=0.02)  # of what it returns
+@pytest.mark.parametrize("name", ["structural", "dip"])
+def test_a_fast_search_gets_as_far_in_half_of_the_iterations(prior, faces, holes, name):
+    """With noise, so that G cannot reach the pictures, as it cannot reach photographs."""
+    noise = np.random.default_rng(4).normal(scale=0.05, size=(4, 3, 64, 64))
+    pictures = torch.from_numpy((faces[:4] + noise).clip(0, 1).astype(np.float32))
+    known = torch.from_numpy(~holes[:4]).float()
+    objective = faceinp.load_engine(name)._objective()
+    whole = search.search(prior, objective, pictures, known, iterations=200)
+    fast = search.search(prior, objective, pictures, known, iterations=100, fast=True)
+    assert fast.loss.mean() <= whole.loss.mean()

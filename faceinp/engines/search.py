@@ -1,11 +1,10 @@
 """The latent search itself: a frozen DCGAN, the papers' objectives, and gradient descent in z."""
 
-import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +12,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from faceinp import losses, weights
 from faceinp.engines.base import Progress
+from faceinp.engines.lbfgs import LBFGS
 from faceinp.errors import Cancelled
 from faceinp.nets.dcgan import Discriminator, Generator, latents
 
@@ -20,9 +20,7 @@ PREVIEW_EVERY = 25
 REALISM = 0.003  # weight of L_d in both papers
 SHARES = (0.2, 0.797)  # weights of L_c and L_s in Q (8)
 GUESSES, GUESS_BATCH = 256, 64  # samples among which a fast search looks for its start
-LAZY = 16  # iterations of a fast search between two looks of the discriminator
-RATE = 0.2
-BETAS, FAST_BETAS = (0.9, 0.999), (0.9, 0.95)  # of Adam; a shorter memory settles sooner
+RATE = 0.2  # of Adam
 
 
 @dataclass(frozen=True)
@@ -50,20 +48,6 @@ class Prior:
     @property
     def runtime(self) -> str:
         return f"torch {self.device.type} fp32"
-
-    @property
-    def quick_runtime(self) -> str:
-        return f"torch {self.device.type} {'bf16' if self.has_halves else 'fp32'}"
-
-    @cached_property
-    def quick(self) -> nn.Module:
-        """G for steps that need not be exact: on a processor that computes in bfloat16, half of the time."""
-        return _InHalves(self.generator) if self.has_halves else self.generator
-
-    @property
-    def has_halves(self) -> bool:
-        capable: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.10
-        return self.device.type == "cpu" and (capable.get("avx512_bf16", False) or capable.get("amx_bf16", False))
 
     def latents(self, count: int, seed: int) -> Tensor:
         """z of shape (count, latent) from N(0, 1), the same on every device."""
@@ -147,49 +131,36 @@ def search(
     starts: int = 1,
     progress: Progress | None = None,
 ) -> Found:
-    """Descend from ``starts`` latents to the z whose G(z) agrees best with each picture, with Adam.
+    """Descend from ``starts`` latents to the z whose G(z) agrees best with each picture.
 
     pictures: float32 (N, 3, 64, 64) in [0, 1]; known: float32 (N, 1, 64, 64), 1 on known pixels. The loss is the
-    objective's distance plus 0.003 L_d, both papers' weight. Every picture starts from the same z, so that it gets
-    the same answer alone and among others. fast: start from the best of GUESSES samples, and ask the discriminator,
-    half of an iteration's work, in one of LAZY iterations, with LAZY times its weight (as Karras et al. 2020
-    regularise), with G in bfloat16 where that is quick. When ``progress`` raises ``Cancelled``, the best so far is
-    returned.
+    objective's distance plus 0.003 L_d, both papers' weight; Adam seeks its minimum from the same z for every picture.
+    fast: L-BFGS does, from the best of GUESSES samples. Either way a picture gets the same answer alone and among
+    others. When ``progress`` raises ``Cancelled``, the best so far is returned.
     """
-    count, every = len(pictures), LAZY if fast else 1
-    generator = prior.quick if fast else prior.generator
-    z = (
-        _first_guess(prior, objective, pictures, known, starts, seed)
-        if fast
-        else _same_start(prior, count, starts, seed)
-    )
+    count = len(pictures)
     distance = objective(pictures.repeat_interleave(starts, 0), known.repeat_interleave(starts, 0))
-    z.requires_grad_()
-    optimizer = torch.optim.Adam([z], lr=RATE, betas=FAST_BETAS if fast else BETAS)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, iterations, eta_min=RATE / 50)
-    best, best_z = torch.full((len(z),), torch.inf, device=z.device), z.detach().clone()
+    if fast:
+        start = _first_guess(prior, objective, pictures, known, starts, seed)
+        descent = _descend_fast(prior, distance, start, iterations)
+    else:
+        start = prior.latents(starts, seed).repeat(count, 1)
+        descent = _descend(prior, distance, start, iterations)
+    best, best_z = torch.full((len(start),), torch.inf, device=start.device), start.clone()
     curve: list[tuple[int, Tensor]] = []
     stopped = False
     try:
-        for step in range(iterations):
-            generated = generator(z)
-            descend = loss = distance(generated)
-            if step % every == 0 or step == iterations - 1:
-                realism = REALISM * losses.realism(prior.discriminator(generated))
-                descend, loss = loss + every * realism, (loss + realism).detach()
-                _keep_better(best, best_z, loss, z.detach())
-                curve.append((step, loss.view(count, starts).amin(dim=1)))
+        for step, seen in enumerate(descent):
+            if seen is not None:
+                better = seen.loss < best
+                best[better], best_z[better] = seen.loss[better], seen.z[better]
+                curve.append((step, seen.loss.view(count, starts).amin(dim=1)))
             if progress is not None:
-                show = step % PREVIEW_EVERY == 0
-                progress(step, iterations, generated[0].detach().cpu().numpy() if show else None)
-            optimizer.zero_grad(set_to_none=True)
-            descend.sum().backward()
-            optimizer.step()
-            schedule.step()
-            _stay_in_reach(z)
+                show = seen is not None and step % PREVIEW_EVERY == 0
+                progress(step, iterations, seen.generated[0].cpu().numpy() if seen and show else None)
     except Cancelled:
         stopped = True
-    winner = best.view(count, starts).argmin(dim=1) + starts * torch.arange(count, device=z.device)
+    winner = best.view(count, starts).argmin(dim=1) + starts * torch.arange(count, device=start.device)
     with torch.no_grad():
         generated = prior.generator(best_z[winner])
     if progress is not None and not stopped:
@@ -197,8 +168,49 @@ def search(
     return Found(generated, best[winner], tuple(curve))
 
 
-def _same_start(prior: Prior, count: int, starts: int, seed: int) -> Tensor:
-    return prior.latents(starts, seed).repeat(count, 1)
+class _Seen(NamedTuple):
+    """What an iteration of a descent looked at: z (N, latent), G(z) and its loss (N,)."""
+
+    z: Tensor
+    generated: Tensor
+    loss: Tensor
+
+
+def _descend(prior: Prior, distance: Distance, z: Tensor, iterations: int) -> Iterator[_Seen]:
+    """The papers' descent: Adam, with both networks in every iteration."""
+    z = z.clone().requires_grad_()
+    optimizer = torch.optim.Adam([z], lr=RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, iterations, eta_min=RATE / 50)
+    for _ in range(iterations):
+        generated = prior.generator(z)
+        loss = total_loss(prior, distance, generated)
+        yield _Seen(z.detach(), generated.detach(), loss.detach())
+        optimizer.zero_grad(set_to_none=True)
+        loss.sum().backward()
+        optimizer.step()
+        schedule.step()
+        z.data = _within_reach(z.data)
+
+
+def _descend_fast(prior: Prior, distance: Distance, z: Tensor, iterations: int) -> Iterator[_Seen | None]:
+    """L-BFGS, which needs a quarter of Adam's iterations. The discriminator, half of the work of an iteration, is asked
+    in one of PREVIEW_EVERY, and its gradient in z taken for constant until the next.
+    """
+    descent, pull = LBFGS(z, _within_reach), torch.zeros_like(z)
+    for step in range(iterations):
+        if step % PREVIEW_EVERY and step < iterations - 1:
+            yield None
+        else:
+            at = descent.at.clone().requires_grad_()
+            generated = prior.generator(at)
+            realism = REALISM * losses.realism(prior.discriminator(generated))
+            before, pull = pull, torch.autograd.grad(realism.sum(), at)[0]
+            descent.tilt(pull - before)
+            with torch.no_grad():
+                yield _Seen(descent.at, generated.detach(), distance(generated) + realism)
+        trial = descent.trial.clone().requires_grad_()
+        value = distance(prior.generator(trial)) + (pull * trial).sum(dim=1)
+        descent.tell(value.detach(), torch.autograd.grad(value.sum(), trial)[0])
 
 
 @torch.no_grad()
@@ -214,30 +226,9 @@ def _first_guess(prior: Prior, objective: Objective, pictures: Tensor, known: Te
     return torch.cat(chosen)
 
 
-def _keep_better(best: Tensor, best_z: Tensor, loss: Tensor, z: Tensor) -> None:
-    better = loss < best
-    best[better] = loss[better]
-    best_z[better] = z[better]
-
-
-@torch.no_grad()
-def _stay_in_reach(z: Tensor) -> None:
-    """Back into the ball where the prior's samples lie, |z|^2 <= its mean; Yeh et al. clip z likewise."""
-    z.mul_((z.shape[1] ** 0.5 / z.norm(dim=1, keepdim=True)).clamp_max(1))
-
-
-class _InHalves(nn.Module):
-    """A generator whose layers compute in bfloat16 but for the first, which would round z; channels last, as the
-    processor's convolutions like it.
-    """
-
-    def __init__(self, generator: Generator) -> None:
-        super().__init__()
-        layers = copy.deepcopy(generator.layers)
-        self.first, self.others = layers[:2], layers[2:].bfloat16().to(memory_format=torch.channels_last)
-
-    def forward(self, z: Tensor) -> Tensor:
-        return (torch.tanh(self.others(self.first(z[:, :, None, None]).bfloat16()).float()) + 1) / 2
+def _within_reach(z: Tensor) -> Tensor:
+    """The ball where the prior's samples lie, |z|^2 <= its mean; Yeh et al. clip z likewise."""
+    return z * (z.shape[1] ** 0.5 / z.norm(dim=1, keepdim=True)).clamp_max(1)
 
 
 def _folded(layers: nn.Sequential) -> nn.Sequential:

@@ -48,6 +48,7 @@ class CompletionRun(loop.Run):
     matching: float = field(default=0.0, metadata={"help": "weight of the discriminator's feature matching"})
     variation: float = field(default=0.0, metadata={"help": "weight of the total variation"})
     checkerboard: float = field(default=0.0, metadata={"help": "weight of the error that repeats in a grid, squared"})
+    colour: float = field(default=0.0, metadata={"help": "weight of the squared error of blurred fills"})
     features: str = field(default="", metadata={"help": "SqueezeNet 1.0 on ImageNet as safetensors"})
     jitter: float = field(default=0.006, metadata={"help": "noise on the landmarks, in shares of the side"})
     predicted: float = field(
@@ -131,6 +132,8 @@ class CompletionTask:
             terms["variation"] = config.variation, losses.variation(composite, hole)
         if config.checkerboard:
             terms["checkerboard"] = config.checkerboard, losses.checkerboard(generated, pictures, hole)
+        if config.colour:
+            terms["colour"] = config.colour, losses.colour(generated, pictures, hole)
         composite, pictures = (x.roll(shift, dims=(2, 3)) for x in (composite, pictures))
         if self.seen is not None:
             seen = self.seen.to(pictures.device)
