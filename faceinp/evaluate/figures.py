@@ -60,6 +60,7 @@ class Measurer:
         self.engines = Engines()
         self._subjects: dict[tuple[str, int], Subjects] = {}
         self._everybody: dict[tuple[str, int, str], NDArray[np.float64]] = {}
+        self._latest: tuple[Order, list[Fill]] | None = None
 
     def subjects(self, name: str, size: int) -> Subjects:
         """The faces of one set, loaded when they are first needed."""
@@ -92,9 +93,12 @@ class Measurer:
     # ---- what is kept ----
 
     def fills(self, order: Order) -> list[Fill]:
-        """Made now, or as kept."""
-        subjects = self.subjects(order.set, order.size)
-        return fills.fills(order, subjects, variants.described(order.variant), self.store, self.engines)
+        """Made now, or as kept. Kinds of figures are asked for in turn: what the latest order made stays at hand."""
+        if self._latest is None or self._latest[0] != order:
+            subjects = self.subjects(order.set, order.size)
+            made = fills.fills(order, subjects, variants.described(order.variant), self.store, self.engines)
+            self._latest = order, made
+        return self._latest[1]
 
     def keys(self, order: Order) -> list[str]:
         """What the fills of ``order`` are kept by."""
