@@ -193,7 +193,7 @@ def _descend(prior: Prior, distance: Distance, z: Tensor, iterations: int) -> It
 
 
 def _descend_fast(prior: Prior, distance: Distance, z: Tensor, iterations: int) -> Iterator[_Seen | None]:
-    """L-BFGS, which needs a quarter of Adam's iterations. The discriminator, half of the work of an iteration, is asked
+    """L-BFGS, which needs a third of Adam's iterations. The discriminator, half of the work of an iteration, is asked
     in one of PREVIEW_EVERY, and its gradient in z taken for constant until the next.
     """
     descent, pull = LBFGS(z, _within_reach), torch.zeros_like(z)

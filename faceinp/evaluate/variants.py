@@ -17,7 +17,7 @@ from faceinp.engines.base import FOREIGN, Engine, available, list_engines, load_
 from faceinp.errors import EngineError, FaceinpError
 
 WORN = "as worn"  # no engine: the face with the protective mask or the glasses still on
-_FAST = ("structural", "dip")  # measured in their quick setting: the same loss in a fraction of the time
+_FAST = ("structural", "dip")  # measured in their quick setting: as near in a fraction of the time
 _LAST = ("biharmonic", "patchmatch", "tv", *_FAST)  # these take long: whoever waits sees the others first
 _APART = ("faceinp", "faceinp.errors", "faceinp.weights")  # code that no pixel depends on
 
