@@ -17,10 +17,12 @@ def quadratics(seed: int, count: int, unknowns: int) -> tuple[torch.Tensor, torc
     return torch.from_numpy(hessians), torch.from_numpy(rng.normal(size=(count, unknowns)))
 
 
-def tell_quadratic(descent: LBFGS, hessians: torch.Tensor, minima: torch.Tensor) -> None:
+def tell_quadratic(
+    descent: LBFGS, hessians: torch.Tensor, minima: torch.Tensor, slope: torch.Tensor | float = 0.0
+) -> None:
     away = descent.trial - minima
     gradient = (hessians @ away[:, :, None])[:, :, 0]
-    descent.tell((away * gradient).sum(dim=1) / 2, gradient)
+    descent.tell((away * gradient).sum(dim=1) / 2 + (slope * descent.trial).sum(dim=1), gradient + slope)
 
 
 @settings(deadline=None, max_examples=40)
@@ -71,10 +73,7 @@ def test_a_slope_moves_the_minimum():
     for step in range(160):
         if step == 40:
             descent.tilt(slope)
-        away = descent.trial - minima
-        gradient = (hessians @ away[:, :, None])[:, :, 0]
-        tilted = slope * (step >= 40)
-        descent.tell((away * gradient).sum(dim=1) / 2 + (tilted * descent.trial).sum(dim=1), gradient + tilted)
+        tell_quadratic(descent, hessians, minima, slope * (step >= 40))
     moved = minima - torch.linalg.solve(hessians, slope)
     assert torch.allclose(descent.at, moved, atol=1e-4)
 

@@ -156,8 +156,8 @@ def search(
                 best[better], best_z[better] = seen.loss[better], seen.z[better]
                 curve.append((step, seen.loss.view(count, starts).amin(dim=1)))
             if progress is not None:
-                show = seen is not None and step % PREVIEW_EVERY == 0
-                progress(step, iterations, seen.generated[0].cpu().numpy() if seen and show else None)
+                shown = seen.generated[0].cpu().numpy() if seen and step % PREVIEW_EVERY == 0 else None
+                progress(step, iterations, shown)
     except Cancelled:
         stopped = True
     winner = best.view(count, starts).argmin(dim=1) + starts * torch.arange(count, device=start.device)
