@@ -23,8 +23,8 @@ def psnr(a: ArrayLike, b: ArrayLike, where: NDArray[np.bool_] | None = None) -> 
     Raises DataError when the shapes differ or nothing is to be compared.
     """
     first, second = _pair(a, b)
-    square = ((first - second) ** 2)[:, _where(where, first)]
-    error = square.mean()
+    square = (first - second) ** 2
+    error = (square if where is None else square[:, _where(where, first)]).mean()
     return float(-10 * np.log10(error)) if error > 0 else float("inf")
 
 
@@ -128,11 +128,9 @@ def _unit(picture: ArrayLike) -> NDArray[np.float64]:
     raise DataError(f"Pictures are uint8 (H, W, 3) or float (3, H, W); this is {array.dtype} {array.shape}.")
 
 
-def _where(where: NDArray[np.bool_] | None, picture: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """The pixels that count."""
+def _where(where: NDArray[np.bool_], picture: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """The pixels that count, checked."""
     shape = picture.shape[-2:]
-    if where is None:
-        return np.ones(shape, bool)
     if where.dtype != np.bool_ or where.shape != shape or not where.any():
         raise DataError(
             f"`where` is bool {shape}, True somewhere; this is {where.dtype} {where.shape}, {where.sum()} True."

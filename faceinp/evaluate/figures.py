@@ -60,6 +60,7 @@ class Measurer:
         self.engines = Engines()
         self._subjects: dict[tuple[str, int], Subjects] = {}
         self._everybody: dict[tuple[str, int, str], NDArray[np.float64]] = {}
+        self._fingerprints: dict[str, str] = {}
         self._latest: tuple[Order, list[Fill]] | None = None
 
     def subjects(self, name: str, size: int) -> Subjects:
@@ -128,7 +129,12 @@ class Measurer:
         return self._kept(key, measure)["vectors"]
 
     def fingerprint(self, kind: str) -> str:
-        """What a figure of this kind depends on beside the fills."""
+        """What a figure of this kind depends on beside the fills; files are read once."""
+        if kind not in self._fingerprints:
+            self._fingerprints[kind] = self._fingerprint(kind)
+        return self._fingerprints[kind]
+
+    def _fingerprint(self, kind: str) -> str:
         what, _, name = kind.partition(" ")
         if what == "judge":
             judge = self.judges[name]
@@ -193,18 +199,18 @@ def compare(photo: Pixels, fill: Fill, hole: Bools, kinds: Sequence[str]) -> dic
     if fill.pixels is None:
         return {f"{kind}_{measured}": float("nan") for kind in kinds for measured in ("psnr", "ssim")}
     told: dict[str, float] = {}
-    generated = fill.at(len(photo))
+    generated, composite = fill.at(len(photo)), fill.composite(photo, hole)
     if "raw" in kinds:
         told["raw_psnr"] = metrics.psnr(photo, generated)
         told["raw_ssim"] = metrics.ssim(photo, generated)
     if "hole" in kinds:
         told["hole_psnr"] = metrics.psnr(photo, generated, hole)
         # Where known pixels were generated, too, windows see them; where not, the photo's.
-        similarity = metrics.ssim_map(photo, generated) if "raw" in kinds else _composite_map(photo, fill, hole)
+        similarity = metrics.ssim_map(photo, generated) if "raw" in kinds else _composite_map(photo, composite, hole)
         told["hole_ssim"] = metrics.mean_ssim(similarity, hole)
     if "composite" in kinds:
-        told["composite_psnr"] = metrics.psnr(photo, fill.composite(photo, hole))
-        told["composite_ssim"] = metrics.mean_ssim(_composite_map(photo, fill, hole))
+        told["composite_psnr"] = metrics.psnr(photo, composite)
+        told["composite_ssim"] = metrics.mean_ssim(_composite_map(photo, composite, hole))
     if "blended" in kinds:
         blended = blend.poisson(photo, generated.astype(np.float32) / np.float32(255), hole)
         told["blended_psnr"] = metrics.psnr(photo, blended)
@@ -212,13 +218,12 @@ def compare(photo: Pixels, fill: Fill, hole: Bools, kinds: Sequence[str]) -> dic
     return told
 
 
-def _composite_map(photo: Pixels, fill: Fill, hole: Bools) -> NDArray[np.float64]:
+def _composite_map(photo: Pixels, composite: Pixels, hole: Bools) -> NDArray[np.float64]:
     """``metrics.ssim_map`` of photo and composite, computed around the hole alone: elsewhere it is 1.
 
     A window reaches REACH pixels; as many more around keep what is mirrored at the box's border out of sight.
     """
     similarity = np.ones(hole.shape)
-    composite = fill.composite(photo, hole)
     rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
     if not rows.size:
         return similarity

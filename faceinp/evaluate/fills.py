@@ -56,9 +56,7 @@ class Fill:
 
     def composite(self, photo: Pixels, hole: NDArray[np.bool_]) -> Pixels:
         """The photo with its hole replaced: uint8 (S, S, 3)."""
-        joined = photo.copy()
-        joined[hole] = self.at(len(photo))[hole]
-        return joined
+        return np.where(hole[..., None], self.at(len(photo)), photo)
 
     def at(self, size: int) -> Pixels:
         """What was made at another size."""
