@@ -179,7 +179,9 @@ def _of_any(hole: Bools) -> Callable[[Floats, Floats], None]:
     where = np.flatnonzero(hole)
 
     def correct(u: Floats, b: Floats) -> None:
-        u.reshape(3, -1)[:, where] += factors.solve(b.reshape(3, -1)[:, where].T).T
+        lacking = factors.solve(b.reshape(3, -1).take(where, axis=1).T).T
+        for channel, own in zip(u, lacking, strict=True):  # all at once take six times as long
+            channel[hole] += own
 
     return correct
 
