@@ -76,7 +76,12 @@ def take_over() -> None:
     check_gradio()
 
     async def apart(request: Any, upload_dir: Any, *rest: Any, **more: Any) -> Any:
-        return await upload_fn(request, tempfile.mkdtemp(prefix=_UPLOAD, dir=upload_dir), *rest, **more)
+        folder = tempfile.mkdtemp(prefix=_UPLOAD, dir=upload_dir)
+        try:
+            return await upload_fn(request, folder, *rest, **more)
+        except BaseException:  # whoever leaves while it is being sent cancels it
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
     def path(_: Any, file: FileData) -> str:  # Gradio's own makes an empty file beside each, which nobody deletes
         return str(file.path)
