@@ -1,5 +1,6 @@
 """Photos do not stay: what is uploaded, and what a visitor leaves."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,22 @@ def test_another_gradio_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(uploads, "_REPLACED", {upload_fn: "request upload_dir"})
     with pytest.raises(faceinp.FaceinpError, match=f"Gradio {gr.__version__} .*upload_fn.*constraints.txt"):
         uploads.take_over()
+
+
+@pytest.mark.parametrize("end", [ConnectionError, asyncio.CancelledError])
+def test_an_upload_that_is_cut_off_leaves_nothing(
+    end: type[BaseException], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    uploads.take_over()
+
+    async def upload_fn(request: Any, folder: str) -> None:
+        (Path(folder) / "tmpface").write_bytes(b"half a face")
+        raise end
+
+    monkeypatch.setattr(uploads, "upload_fn", upload_fn)
+    with pytest.raises(end):
+        asyncio.run(gr.routes.upload_fn(None, str(tmp_path)))
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture
