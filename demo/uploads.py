@@ -16,10 +16,12 @@ from typing import Any
 
 import gradio as gr
 import gradio.routes
+from fastapi import HTTPException
 from gradio.components.base import server
 from gradio.data_classes import FileData
 from gradio.route_utils import upload_fn
 from gradio.utils import get_upload_folder
+from starlette.requests import ClientDisconnect
 
 import faceinp
 
@@ -79,8 +81,10 @@ def take_over() -> None:
         folder = tempfile.mkdtemp(prefix=_UPLOAD, dir=upload_dir)
         try:
             return await upload_fn(request, folder, *rest, **more)
-        except BaseException:  # whoever leaves while it is being sent cancels it
+        except BaseException as end:  # whoever leaves while it is being sent cancels it
             shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(end, ClientDisconnect):  # no fault of the server: nothing for its log
+                raise HTTPException(400, "The upload was cut off.") from end
             raise
 
     def path(_: Any, file: FileData) -> str:  # Gradio's own makes an empty file beside each, which nobody deletes

@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +59,14 @@ def serving(
     said = log.read_text()
     ours = said.find(f'File "{cwd}/demo')
     assert ours < 0, said[max(0, ours - 2000) : ours + 2000]  # an error that we did not foresee
+
+
+def until(holds: Callable[[], object], seconds: float = 60) -> None:
+    """Wait until something holds, however slow the machine is."""
+    ends = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

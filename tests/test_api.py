@@ -3,10 +3,12 @@
 import io
 import json
 import re
+import socket
 import struct
 import subprocess
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 import zlib
 from pathlib import Path
@@ -16,7 +18,7 @@ import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
-from serving import ROOT, SLOWLY, Server, serving
+from serving import ROOT, SLOWLY, Server, serving, until
 
 gradio_client = pytest.importorskip("gradio_client", reason="the extra 'demo' is not installed")
 
@@ -302,6 +304,18 @@ def test_an_upload_ends_at_its_limit(server: Server, alive: None) -> None:
     with pytest.raises((urllib.error.HTTPError, ConnectionError, urllib.error.URLError)) as refused:
         urllib.request.urlopen(request, timeout=120)
     assert not isinstance(refused.value, urllib.error.HTTPError) or refused.value.code == 413
+
+
+def test_an_upload_that_is_cut_off_leaves_no_file_and_no_error(server: Server, alive: None) -> None:
+    before, address = uploads(server), urllib.parse.urlsplit(server.url)
+    with socket.create_connection((str(address.hostname), address.port or 80)) as sender:
+        sender.sendall(
+            b"POST /gradio_api/upload HTTP/1.1\r\nHost: here\r\nContent-Length: 1000000\r\n"
+            b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+            b'--x\r\nContent-Disposition: form-data; name="files"; filename="photo.png"\r\n\r\n' + bytes(100_000)
+        )
+        until(lambda: uploads(server) - before)
+    until(lambda: not uploads(server) - before)  # at the server's end its log is looked at, too
 
 
 def test_one_photo_sent_twice_is_two_files_and_each_goes_by_itself(server: Server) -> None:

@@ -2,8 +2,6 @@
 
 import contextlib
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
+from serving import until
 
 import faceinp
 
@@ -25,14 +24,6 @@ def order(engine: str = "telea", **given: Any) -> filling.Order:
     return filling.Order(
         photo=skimage.data.astronaut()[:, :512], hole=lambda: hole, engine=engine, aligned=True, **given
     )
-
-
-def until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait until something holds, however slow the machine is."""
-    ends = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < ends
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(

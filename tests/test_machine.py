@@ -4,13 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
+from serving import until
 from threadpoolctl import threadpool_info
 
 from faceinp.machine import take_threads
@@ -54,13 +53,6 @@ def test_processes_end_with_the_one_that_began_them_even_if_it_is_killed(tmp_pat
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     until(lambda: not runs(child))
-
-
-def until(happens: Callable[[], bool], seconds: float = 60) -> None:
-    ends = time.monotonic() + seconds
-    while not happens():
-        assert time.monotonic() < ends
-        time.sleep(0.05)
 
 
 def runs(process: int) -> bool:
