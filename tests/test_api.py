@@ -23,6 +23,9 @@ from serving import ROOT, SLOWLY, Server, serving, until
 gradio_client = pytest.importorskip("gradio_client", reason="the extra 'demo' is not installed")
 
 PORTRAIT = skimage.data.astronaut()
+# An upload, as a browser sends it: its kind, and what comes before the photo.
+FORM = "multipart/form-data; boundary=x"
+HEAD = b'--x\r\nContent-Disposition: form-data; name="files"; filename="photo.png"\r\n\r\n'
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -295,11 +298,10 @@ def test_nothing_outside_of_its_folder_is_read(path: str, server: Server, alive:
 
 
 def test_an_upload_ends_at_its_limit(server: Server, alive: None) -> None:
-    head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="photo.png"\r\n\r\n'
     request = urllib.request.Request(
         f"{server.url}/gradio_api/upload",
-        head + bytes(130 << 20) + b"\r\n--x--\r\n",
-        {"Content-Type": "multipart/form-data; boundary=x"},
+        HEAD + bytes(130 << 20) + b"\r\n--x--\r\n",
+        {"Content-Type": FORM},
     )
     with pytest.raises((urllib.error.HTTPError, ConnectionError, urllib.error.URLError)) as refused:
         urllib.request.urlopen(request, timeout=120)
@@ -311,21 +313,21 @@ def test_an_upload_that_is_cut_off_leaves_no_file_and_no_error(server: Server, a
     with socket.create_connection((str(address.hostname), address.port or 80)) as sender:
         sender.sendall(
             b"POST /gradio_api/upload HTTP/1.1\r\nHost: here\r\nContent-Length: 1000000\r\n"
-            b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
-            b'--x\r\nContent-Disposition: form-data; name="files"; filename="photo.png"\r\n\r\n' + bytes(100_000)
+            + f"Content-Type: {FORM}\r\n\r\n".encode()
+            + HEAD
+            + bytes(100_000)
         )
         until(lambda: uploads(server) - before)
     until(lambda: not uploads(server) - before)  # at the server's end its log is looked at, too
 
 
 def test_one_photo_sent_twice_is_two_files_and_each_goes_by_itself(server: Server) -> None:
-    body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="photo.png"\r\n\r\n' + png(PORTRAIT)
     paths = []
     for _ in range(2):
         request = urllib.request.Request(
             f"{server.url}/gradio_api/upload",
-            body + b"\r\n--x--\r\n",
-            {"Content-Type": "multipart/form-data; boundary=x"},
+            HEAD + png(PORTRAIT) + b"\r\n--x--\r\n",
+            {"Content-Type": FORM},
         )
         with urllib.request.urlopen(request, timeout=60) as answer:
             paths += [Path(path) for path in json.load(answer)]
