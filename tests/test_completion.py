@@ -99,6 +99,23 @@ def test_what_lies_under_the_hole_is_not_looked_at(name, points):
         assert torch.allclose(network(pictures, masks, maps), network(other, masks, maps), atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", (completion.Small, completion.CoarseToFine))
+def test_no_convolution_has_to_reorder_what_the_one_before_it_made(kind, points):
+    network = kind(8).eval().to(memory_format=torch.channels_last)
+    orders = {}
+    for name, module in network.named_modules():
+        if isinstance(module, torch.nn.Conv2d) and not name.endswith(("stem", "guess")):
+            module.register_forward_pre_hook(
+                lambda _, given, name=name: orders.update(
+                    {name: given[0].is_contiguous(memory_format=torch.channels_last)}
+                )
+            )
+    with torch.no_grad():
+        network(torch.rand(3, 3, 64, 64), torch.ones(3, 1, 64, 64), completion.landmark_map(points, 64))
+    assert orders
+    assert not [name for name, kept in orders.items() if not kept]
+
+
 @pytest.mark.parametrize("kind", sorted(completion.NETWORKS))
 def test_every_weight_learns(kind, points):
     network = completion.NETWORKS[kind](WIDTHS[kind])
