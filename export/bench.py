@@ -173,7 +173,8 @@ def _open(
 ) -> Iterator[tuple[str, Callable[[Inputs], Any]]]:
     name = built.graph.name
     if runtime == "torch":
-        eager = graphs.build(name, built.size).module.to(_device())  # the one in built stays where parity runs it
+        # As the engine runs it; the one in built stays where and as parity runs it.
+        eager = graphs.build(name, built.size).module.to(_device(), memory_format=torch.channels_last)
         yield _eager_name(), partial(_torch, built, eager, torch.float32)
         if _device() == "cuda":
             compiled = torch.compile(graphs.build(name, built.size).module.half().to("cuda"))
