@@ -174,7 +174,7 @@ def _open(
     name = built.graph.name
     if runtime == "torch":
         # As the engine runs it; the one in built stays where and as parity runs it.
-        eager = graphs.build(name, built.size).module.to(_device(), memory_format=torch.channels_last)
+        eager = graphs.build(name, built.size).module.to(_device()).to(memory_format=torch.channels_last)
         yield _eager_name(), partial(_torch, built, eager, torch.float32)
         if _device() == "cuda":
             compiled = torch.compile(graphs.build(name, built.size).module.half().to("cuda"))
