@@ -68,6 +68,13 @@ def send(client: Any, tmp_path: Path) -> Any:
     return send
 
 
+def sending(server: Server, photo: bytes) -> urllib.request.Request:
+    """An upload, as a browser sends it."""
+    return urllib.request.Request(
+        f"{server.url}/gradio_api/upload", HEAD + photo + b"\r\n--x--\r\n", {"Content-Type": FORM}
+    )
+
+
 def uploads(server: Server) -> set[Path]:
     """Pages that were open a while ago may have left some, too."""
     return {file for file in server.files() if "upload-" in str(file)}
@@ -298,13 +305,8 @@ def test_nothing_outside_of_its_folder_is_read(path: str, server: Server, alive:
 
 
 def test_an_upload_ends_at_its_limit(server: Server, alive: None) -> None:
-    request = urllib.request.Request(
-        f"{server.url}/gradio_api/upload",
-        HEAD + bytes(130 << 20) + b"\r\n--x--\r\n",
-        {"Content-Type": FORM},
-    )
     with pytest.raises((urllib.error.HTTPError, ConnectionError, urllib.error.URLError)) as refused:
-        urllib.request.urlopen(request, timeout=120)
+        urllib.request.urlopen(sending(server, bytes(130 << 20)), timeout=120)
     assert not isinstance(refused.value, urllib.error.HTTPError) or refused.value.code == 413
 
 
@@ -324,12 +326,7 @@ def test_an_upload_that_is_cut_off_leaves_no_file_and_no_error(server: Server, a
 def test_one_photo_sent_twice_is_two_files_and_each_goes_by_itself(server: Server) -> None:
     paths = []
     for _ in range(2):
-        request = urllib.request.Request(
-            f"{server.url}/gradio_api/upload",
-            HEAD + png(PORTRAIT) + b"\r\n--x--\r\n",
-            {"Content-Type": FORM},
-        )
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(sending(server, png(PORTRAIT)), timeout=60) as answer:
             paths += [Path(path) for path in json.load(answer)]
     assert len(set(paths)) == 2 and all(path.is_file() and "/upload-" in str(path) for path in paths)
     others = set(server.files()) - set(paths)
