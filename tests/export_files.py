@@ -1,4 +1,4 @@
-"""Small networks for the tests of the exporters."""
+"""Small untrained networks in the place of the package's."""
 
 import json
 from pathlib import Path

@@ -271,3 +271,10 @@ def test_a_hole_pixel_never_reaches_a_known_crop_pixel(side, degrees, size, y, x
     assert np.array_equal(black.hole, white.hole)
     assert np.array_equal(black.pixels[~black.hole], white.pixels[~white.hole])
     assert black.hole.sum() <= (6 * size / side + 5) ** 2 * 4  # and the hole does not swallow the crop
+
+
+def test_points_go_to_the_crop_and_back():
+    quad = np.array([[10.0, 20], [5, 120], [105, 125], [110, 25]])
+    points = np.random.default_rng(0).uniform(0, 1, (68, 2))
+    assert np.abs(faces.to_crop(faces.to_photo(points, quad), quad) - points).max() < 1e-5
+    assert np.abs(faces.to_photo(np.array([[0, 0], [0, 1], [1, 1], [1, 0]]), quad) - quad).max() < 1e-4

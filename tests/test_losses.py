@@ -1,4 +1,4 @@
-"""The first paper's formulas, each against an independent way to compute it."""
+"""The first paper's formulas, each against an independent way to compute it, and the second's by what they see."""
 
 import numpy as np
 import pytest
@@ -91,3 +91,53 @@ def test_realism_stays_finite_for_a_certain_discriminator():
     assert torch.allclose(loss, torch.tensor([0.0, -0.6931472, -200.0]), atol=1e-6)
     loss.sum().backward()
     assert torch.isfinite(logits.grad).all()
+
+
+def test_losses_of_equal_pictures_are_nothing_and_of_different_ones_something():
+    torch.manual_seed(0)
+    pictures, hole = torch.rand(2, 3, 8, 8), torch.zeros(2, 1, 8, 8)
+    hole[:, :, 2:5, 2:5] = 1
+    other = pictures + 0.25 * hole
+    assert losses.reconstruction(pictures, pictures, hole).tolist() == [0, 0]
+    assert torch.allclose(losses.squared(other, pictures, hole), torch.tensor(0.25**2))
+    assert torch.allclose(losses.reconstruction(other, pictures, hole), torch.tensor(0.25))
+    elsewhere = pictures + (1 - hole)
+    assert losses.reconstruction(elsewhere, pictures, hole).tolist() == [0, 0]
+    for loss in (losses.perceptual, losses.style, losses.matching):
+        assert loss([pictures], [pictures]) == 0
+        assert loss([other], [pictures]) > 0
+    assert losses.variation(torch.ones_like(pictures), hole) == 0
+    assert losses.variation(pictures, hole) > 0
+
+
+def test_the_checkerboard_loss_sees_what_repeats_and_little_else():
+    pictures, hole = torch.rand(2, 3, 128, 128), torch.ones(2, 1, 128, 128)
+    grid = 0.1 * torch.sign(torch.randn(8, 8)).repeat(16, 16)
+    slope = torch.linspace(-1, 1, 128).expand(128, 128)
+    noise = 0.1 * torch.sign(torch.randn(128, 128))
+
+    def of(error, hole=hole):
+        return float(losses.checkerboard(pictures + error * hole, pictures, hole))
+
+    assert of(0 * grid) == 0
+    assert of(grid) > 0.005  # of .01, its square
+    assert of(noise) < of(grid) / 8
+    assert of(slope) < of(grid) / 8
+    assert of(grid, 0 * hole) == 0
+    half = hole.clone()
+    half[..., :64] = 0
+    assert of(grid, half) == pytest.approx(of(grid), rel=0.5)  # counted by what the hole covers
+
+
+def test_the_colour_loss_sees_wide_areas_and_no_detail():
+    pictures, hole = torch.rand(2, 3, 128, 128), torch.ones(2, 1, 128, 128)
+    hole[..., :40] = 0
+
+    def of(error):
+        return float(losses.colour(pictures + error, pictures, hole))
+
+    assert of(torch.zeros(128, 128)) == 0
+    assert of(torch.full((128, 128), 0.1)) == pytest.approx(0.01, rel=1e-3)
+    assert of(0.1 * torch.sign(torch.randn(128, 128))) < 0.0005
+    assert of(0.1 * (1 - hole)) == 0  # known pixels count for nothing
+    assert float(losses.colour(pictures + 0.1, pictures, 0 * hole)) == 0
