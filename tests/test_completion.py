@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
@@ -33,6 +33,7 @@ def test_any_side_that_is_a_multiple_of_32(name, points):
 
 
 @given(st.integers(0, 2**31), st.sampled_from((32, 64)), st.sampled_from((0.001, 0.1, 0.5, 0.9, 0.999)))
+@example(5311581, 64, 0.999)
 @settings(deadline=None, max_examples=40)
 def test_thin_parts_are_filled_from_what_is_known_alone(seed, side, share):
     drawing = torch.Generator().manual_seed(seed)

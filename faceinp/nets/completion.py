@@ -53,7 +53,10 @@ class ThinParts(nn.Module):
             x, hole = levels[-1]
             weight = functional.avg_pool2d(1 - hole, 2)
             levels.append((functional.avg_pool2d(x, 2) / weight.clamp(min=0.25), (weight == 0).to(x.dtype)))
-        filled, _ = levels.pop()
+        x, hole = levels.pop()
+        # Squares that no known pixel reaches have the mean colour of those that one does, and are not near.
+        mean = x[:, :3].sum(dim=(2, 3), keepdim=True) / (1 - hole).sum(dim=(2, 3), keepdim=True).clamp(min=1)
+        filled = torch.addcmul(x, hole, functional.pad(mean, (0, 0, 0, 0, 0, 1)))
         for x, hole in reversed(levels):
             filled = functional.interpolate(filled, scale_factor=2.0, mode="bilinear")
             filled = _smoother(x + hole * torch.cat([filled[:, :3], filled[:, 3:] / 2], dim=1), hole)
