@@ -56,6 +56,23 @@ def exported(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ca
 
 
 @pytest.fixture(scope="session")
+def onnx_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network drawn by code: what it is given, area-averaged to 4 x 4, as a vector."""
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper
+
+    pool = helper.make_node("AveragePool", ["face"], ["pooled"], kernel_shape=[28, 28], strides=[28, 28])
+    flat = helper.make_node("Flatten", ["pooled"], ["vector"])
+    inputs = [helper.make_tensor_value_info("face", TensorProto.FLOAT, ["n", 3, 112, 112])]
+    outputs = [helper.make_tensor_value_info("vector", TensorProto.FLOAT, ["n", 48])]
+    graph = helper.make_graph([pool, flat], "pooling", inputs, outputs)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    file = tmp_path_factory.mktemp("onnx") / "pooling.onnx"
+    onnx.save(model, file)
+    return file
+
+
+@pytest.fixture(scope="session")
 def judge_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of weights: an untrained embedding network and a calibration that fits it."""
     import torch

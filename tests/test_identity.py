@@ -34,23 +34,6 @@ def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> i
     return identity.load("bundled")
 
 
-@pytest.fixture(scope="module")
-def onnx_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network drawn by code: what it is given, area-averaged to 4 x 4, as a vector."""
-    onnx = pytest.importorskip("onnx")
-    from onnx import TensorProto, helper
-
-    pool = helper.make_node("AveragePool", ["face"], ["pooled"], kernel_shape=[28, 28], strides=[28, 28])
-    flat = helper.make_node("Flatten", ["pooled"], ["vector"])
-    inputs = [helper.make_tensor_value_info("face", TensorProto.FLOAT, ["n", 3, 112, 112])]
-    outputs = [helper.make_tensor_value_info("vector", TensorProto.FLOAT, ["n", 48])]
-    graph = helper.make_graph([pool, flat], "pooling", inputs, outputs)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    file = tmp_path_factory.mktemp("onnx") / "pooling.onnx"
-    onnx.save(model, file)
-    return file
-
-
 # ---- vectors ----
 
 
@@ -148,10 +131,24 @@ def test_an_onnx_file_sees_what_its_sidecar_says(onnx_file: Path, tmp_path: Path
     expected = part.reshape(2, 3, 4, 28, 4, 28).mean(axis=(3, 5)).reshape(2, 48)
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
     assert np.abs(judge.embed(given) - expected).max() < 1e-5
-    with pytest.raises(EngineError, match="no gradients"):
-        judge.embed(torch.from_numpy(given).requires_grad_())
     with pytest.raises(WeightsError, match=r"no calibration.*faceinp identity calibrate"):
         judge.same_person(*judge.embed(given))
+
+
+def test_gradients_flow_through_an_onnx_file(onnx_file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnx2torch")
+    (tmp_path / "pooling.json").write_text(json.dumps(SIDECAR | {"mean": [0.4, 0.5, 0.6], "scale": 2}))
+    judge = identity.load(onnx_file, sidecar=tmp_path)
+    given = torch.from_numpy(crops(2)).requires_grad_()
+    wanted = judge.embed(torch.from_numpy(crops(3)[2:]))
+    vectors = judge.embed(given)
+    assert torch.allclose(vectors.detach(), judge.embed(given.detach()), atol=1e-6)
+    (slope,) = torch.autograd.grad((vectors @ wanted.T).sum(), given)
+    nearer = judge.embed((given + 0.01 * slope / slope.abs().max()).detach())
+    assert ((nearer @ wanted.T) > (vectors.detach() @ wanted.T)).all()
+    judge.differentiable = False  # as where onnx2torch is missing
+    with pytest.raises(EngineError, match=r"no gradients.*onnx2torch"):
+        judge.embed(given)
 
 
 @pytest.mark.parametrize("broken", [{"size": None}, {"box": [0, 1]}, {"mean": [1]}, {"scale": "much"}])

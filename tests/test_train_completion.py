@@ -1,6 +1,9 @@
 """Training of the landmark-guided network: what it is shown, a run from start to engine, and what is remembered."""
 
 import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -139,6 +142,30 @@ def test_a_judge_in_a_loss_is_told_by_the_engine(tmp_path, some_faces, small_wei
     assert first["identity"] > 0 and first["traits"] > 0
     engine = faceinp.load_engine("landmark", file=pack.pack(tmp_path / "run", tmp_path / "packed.safetensors"))
     assert engine.taught_by == ("bundled",)
+
+
+def test_an_onnx_file_is_a_judge_in_a_loss_and_is_told_by_its_name(tmp_path, some_faces, small_weights, onnx_file):
+    pytest.importorskip("onnx2torch")
+    judge = shutil.copy(onnx_file, tmp_path)
+    about = {"size": [112, 112], "box": [0, 0, 1, 1], "mean": [0] * 3, "std": [1] * 3, "scale": 1}
+    Path(judge).with_suffix(".json").write_text(json.dumps(about))
+    config = CompletionRun(
+        out=str(tmp_path / "run"), steps=40, batch=4, side=32, width=8, patch_width=4, predicted=0, precision="fp32",
+        hole=0, identity=1, judge=judge, rate=1e-2,
+    )  # fmt: skip
+    plain = replace(some_faces, pictures=some_faces.pictures[..., :1, :1].expand(-1, -1, 32, 32))
+    task = CompletionTask(config, plain, plain)
+    before = task.validate(task.networks)["held_back"]
+    loop.train(task, config, say=lambda _: None)
+    assert task.validate(task.networks)["held_back"] < 0.9 * before
+    file = pack.pack(tmp_path / "run", tmp_path / "packed.safetensors")
+    assert faceinp.load_engine("landmark", file=file).taught_by == ("pooling",)
+
+
+@pytest.mark.parametrize("judge", ("auto", "dlib"))
+def test_a_judge_that_cannot_be_in_a_loss_is_refused(judge, some_faces):
+    with pytest.raises(DataError, match="bundled, facenet or an ONNX file"):
+        CompletionTask(CompletionRun(side=32, predicted=0, identity=0.1, judge=judge), some_faces, some_faces)
 
 
 def test_a_weight_of_0_leaves_its_network_out(some_faces):

@@ -103,7 +103,8 @@ class Judge(ABC):
         wanted = pictures.requires_grad and torch.is_grad_enabled()
         if wanted and not self.differentiable:
             raise EngineError(
-                f"The judge {self.name} gives no gradients. Use bundled or facenet in a loss, or detach the crops."
+                f"The judge {self.name} gives no gradients. Use bundled, facenet, or an ONNX file with onnx2torch "
+                "installed (pip install 'faceinp[train]'), or detach the crops."
             )
         with torch.set_grad_enabled(wanted):
             parts = pictures.split(len(pictures) if wanted else BATCH)

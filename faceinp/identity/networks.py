@@ -3,6 +3,7 @@
 import importlib.util
 import json
 from collections.abc import Callable
+from functools import cached_property
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,7 +105,7 @@ class Dlib(Judge):
 
 
 class Onnx(Judge):
-    """Any face network as an ONNX file; for judging only.
+    """Any face network as an ONNX file; gradients flow through it where onnx2torch is installed.
 
     Its sidecar, ``FILE.json``, holds: size [h, w]; box [left, top, right, bottom], the part of a canonical crop it
     looks at in shares of the side, or points, five [x, y] in pixels of its input (eyes, nose tip, mouth corners); mean
@@ -137,6 +138,7 @@ class Onnx(Judge):
         self.kin |= kin
         self.about = str(about.get("about", self.about))
         self.mean, self.std, self.scale = mean, std, scale
+        self.differentiable = importlib.util.find_spec("onnx2torch") is not None
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = torch.get_num_threads()  # processes side by side take one each
@@ -148,6 +150,9 @@ class Onnx(Judge):
     def _embed(self, faces: "Tensor") -> "Tensor":
         import torch
 
+        if faces.requires_grad and torch.is_grad_enabled():
+            mean, std = (torch.from_numpy(values).to(self.device) for values in (self.mean, self.std))
+            return self._in_torch((self.scale * faces - mean) / std).reshape(len(faces), -1)
         ready = (self.scale * faces.cpu().numpy() - self.mean) / self.std
         given = self.network.get_inputs()[0]
         try:
@@ -155,6 +160,15 @@ class Onnx(Judge):
         except Exception as error:
             raise EngineError(f"{self.weights} does not take {ready.shape}: {error}. Correct its sidecar.") from error
         return torch.from_numpy(np.asarray(vectors, np.float32)).reshape(len(faces), -1).to(self.device)
+
+    @cached_property
+    def _in_torch(self) -> Any:
+        from onnx2torch import convert
+
+        try:
+            return convert(str(self.weights)).eval().requires_grad_(False).to(self.device)
+        except NotImplementedError as error:
+            raise EngineError(f"onnx2torch cannot convert {self.weights} ({error}). Use another judge.") from error
 
 
 JUDGES: dict[str, type[Bundled] | type[FaceNet] | type[Dlib]] = {"facenet": FaceNet, "bundled": Bundled, "dlib": Dlib}

@@ -6,14 +6,15 @@ losses that sharpen. A term whose weight is 0 costs nothing: its network is neit
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from faceinp import losses, weights
-from faceinp.errors import DataError
+from faceinp import identity, losses, weights
+from faceinp.errors import DataError, MissingPackageError
 from faceinp.nets import completion, embedding
 from faceinp.nets.landmarks import MIRROR, SEEN, Landmarks
 from faceinp.nets.patchgan import PatchDiscriminator
@@ -42,8 +43,11 @@ class CompletionRun(loop.Run):
     squared: float = field(default=0.0, metadata={"help": "weight of its square, which settles large holes' colours"})
     perceptual: float = field(default=0.0, metadata={"help": "weight of the perceptual loss (needs --features)"})
     style: float = field(default=0.0, metadata={"help": "weight of the style loss (needs --features)"})
-    identity: float = field(default=0.0, metadata={"help": "weight of the identity loss (the bundled judge)"})
-    traits: float = field(default=0.0, metadata={"help": "weight of the perceptual loss on that judge's maps"})
+    identity: float = field(default=0.0, metadata={"help": "weight of the identity loss"})
+    judge: str = field(
+        default="bundled", metadata={"help": "its judge: bundled, facenet (the paper's) or an ONNX file with a sidecar"}
+    )
+    traits: float = field(default=0.0, metadata={"help": "weight of the perceptual loss on the bundled judge's maps"})
     adversarial: float = field(default=0.0, metadata={"help": "weight of the adversarial loss"})
     matching: float = field(default=0.0, metadata={"help": "weight of the discriminator's feature matching"})
     variation: float = field(default=0.0, metadata={"help": "weight of the total variation"})
@@ -79,7 +83,9 @@ class CompletionTask:
             for name, network in self.networks.items()
         }
         self.seen = _frozen(_features(config.features)) if config.perceptual or config.style else None
-        self.judge = _frozen(_judge()) if config.identity or config.traits else None
+        self.traits = _frozen(_embedding()) if config.traits else None
+        if config.identity:
+            _judge(config.judge, torch.device("cpu"))  # what it lacks is said now
         self.predictor = _frozen(_predictor(config.side)) if config.predicted else None
 
     def step(self, step: int, rank: int, context: loop.Context) -> dict[str, Tensor]:
@@ -143,14 +149,15 @@ class CompletionTask:
             features, targets = losses.as_shares(features, targets)
             terms["perceptual"] = config.perceptual, losses.perceptual(features, targets)
             terms["style"] = config.style, losses.style(features, targets)
-        if self.judge is not None:
-            judge = self.judge.to(pictures.device)
-            features = judge.layers(_faces(composite))
+        if self.traits is not None:
+            traits = self.traits.to(pictures.device)
+            features = traits.layers(_faces(composite))
             with torch.no_grad():
-                targets = judge.layers(_faces(pictures))
-            vectors, originals = judge.vectors(features[-1]), judge.vectors(targets[-1])
-            terms["identity"] = config.identity, losses.identity(vectors.float(), originals.float())
+                targets = traits.layers(_faces(pictures))
             terms["traits"] = config.traits, losses.perceptual(*losses.as_shares(features, targets))
+        if config.identity:
+            judge = _judge(config.judge, pictures.device)
+            terms["identity"] = config.identity, losses.identity(judge.embed(composite), judge.embed(pictures))
         return terms
 
     def _maps(self, points: Tensor) -> Tensor:
@@ -262,7 +269,17 @@ def _features(file: str) -> SqueezeNet:
     return weights.squeezenet(file)
 
 
-def _judge() -> embedding.Embedding:
+@cache
+def _judge(name: str, device: torch.device) -> identity.Judge:
+    if name not in ("bundled", "facenet") and not name.endswith(".onnx"):
+        raise DataError(f"{name!r} cannot be in a loss. Set --judge to bundled, facenet or an ONNX file.")
+    judge = identity.load(name, device)
+    if not judge.differentiable:
+        raise MissingPackageError("onnx2torch", "train")
+    return judge
+
+
+def _embedding() -> embedding.Embedding:
     config, tensors = weights.packed(weights.path("embedding"))
     network = embedding.Embedding(**config)
     network.load_state_dict(weights.under(tensors, "embedding/"))

@@ -89,12 +89,15 @@ def _completion(tensors: dict[str, Tensor], config: dict[str, Any], coarse: str 
 
 def _taught_by(config: dict[str, Any]) -> set[str]:
     """Judges that were in a loss of a run with these settings, or of the weights that it started from."""
-    own = {"bundled"} if config.get("identity") or config.get("traits") else set()
+    own = {"bundled"} if config.get("traits") else set()
+    if config.get("identity"):
+        judge = config.get("judge", "bundled")
+        own.add(Path(judge).stem if judge.endswith(".onnx") else judge)
     return own | (_teachers(config["init"]) if config.get("init") else set())
 
 
 def _teachers(file: str | Path) -> set[str]:
-    """Of packed weights or of a checkpoint; of a file that is gone, the one judge that losses can have."""
+    """Of packed weights or of a checkpoint; of a file that is gone, the judge of losses unless told otherwise."""
     if not Path(file).is_file():
         return {"bundled"}
     metadata, _ = weights.read_tensors(file)
