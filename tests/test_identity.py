@@ -151,6 +151,26 @@ def test_gradients_flow_through_an_onnx_file(onnx_file: Path, tmp_path: Path) ->
         judge.embed(given)
 
 
+def test_a_network_that_torch_cannot_run_is_named(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnx2torch")
+    from onnx import TensorProto, helper
+
+    node = helper.make_node("Det", ["face"], ["vector"])
+    ends = (
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *shape])]
+        for name, shape in (("face", (3, 112, 112)), ("vector", (3,)))
+    )
+    model = helper.make_model(
+        helper.make_graph([node], "det", *ends), opset_imports=[helper.make_opsetid("", 17)], ir_version=9
+    )
+    onnx.save(model, tmp_path / "det.onnx")
+    (tmp_path / "det.json").write_text(json.dumps(SIDECAR))
+    judge = identity.load(tmp_path / "det.onnx")
+    with pytest.raises(EngineError, match=r"onnx2torch cannot convert .*det\.onnx.*another judge"):
+        judge.embed(torch.from_numpy(crops(1)).requires_grad_())
+
+
 @pytest.mark.parametrize("broken", [{"size": None}, {"box": [0, 1]}, {"mean": [1]}, {"scale": "much"}])
 def test_a_broken_sidecar_is_named(broken: dict, onnx_file: Path, tmp_path: Path) -> None:
     sidecar = tmp_path / "side.json"

@@ -183,14 +183,18 @@ class Judge(ABC):
         return pictures.to(self.device, torch.float32)
 
 
+def network_of(judge: str) -> str:
+    """The name of the network of a judge that is given by its name or as an ONNX file."""
+    return Path(judge).stem if judge.endswith(".onnx") else judge
+
+
 def independent(judge: Judge, losses: Iterable[str]) -> None:
     """Raise EngineError where ``judge`` is kin of a network that taught what it judges.
 
     losses: names of identity networks, or of their ONNX files, that were in a loss. A network praises what was made
     to please it or its teacher.
     """
-    for name in losses:
-        network = Path(name).stem if name.endswith(".onnx") else name
+    for network in map(network_of, losses):
         if common := judge.kin & KIN.get(network, frozenset({network})):
             raise EngineError(
                 f"The judge {judge.name} is kin of {network}, which was in a loss (both descend from "

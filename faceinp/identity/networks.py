@@ -137,7 +137,8 @@ class Onnx(Judge):
         super().__init__(file.stem, size, (left, top, right, bottom), file, calibrations, device)
         self.kin |= kin
         self.about = str(about.get("about", self.about))
-        self.mean, self.std, self.scale = mean, std, scale
+        self.mean, self.std = (torch.from_numpy(values).to(device) for values in (mean, std))
+        self.scale = scale
         self.differentiable = importlib.util.find_spec("onnx2torch") is not None
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
@@ -148,18 +149,20 @@ class Onnx(Judge):
             raise WeightsError(f"{file} cannot be read as ONNX ({error}). Export it again.") from error
 
     def _embed(self, faces: "Tensor") -> "Tensor":
+        ready = (self.scale * faces - self.mean) / self.std
+        look = self._in_torch if faces.requires_grad else self._in_onnxruntime
+        try:
+            vectors: Tensor = look(ready)
+        except Exception as error:  # neither runtime's errors have a common base of their own
+            shape = tuple(ready.shape)
+            raise EngineError(f"{self.weights} does not take {shape}: {error}. Correct its sidecar.") from error
+        return vectors.reshape(len(faces), -1).to(self.device)
+
+    def _in_onnxruntime(self, ready: "Tensor") -> "Tensor":
         import torch
 
-        if faces.requires_grad and torch.is_grad_enabled():
-            mean, std = (torch.from_numpy(values).to(self.device) for values in (self.mean, self.std))
-            return self._in_torch((self.scale * faces - mean) / std).reshape(len(faces), -1)
-        ready = (self.scale * faces.cpu().numpy() - self.mean) / self.std
         given = self.network.get_inputs()[0]
-        try:
-            vectors = self.network.run(None, {given.name: np.ascontiguousarray(ready, np.float32)})[0]
-        except Exception as error:
-            raise EngineError(f"{self.weights} does not take {ready.shape}: {error}. Correct its sidecar.") from error
-        return torch.from_numpy(np.asarray(vectors, np.float32)).reshape(len(faces), -1).to(self.device)
+        return torch.from_numpy(self.network.run(None, {given.name: ready.contiguous().cpu().numpy()})[0])
 
     @cached_property
     def _in_torch(self) -> Any:

@@ -83,8 +83,9 @@ class CompletionTask:
             for name, network in self.networks.items()
         }
         self.seen = _frozen(_features(config.features)) if config.perceptual or config.style else None
-        self.traits = _frozen(_embedding()) if config.traits else None
-        if config.identity:
+        own = config.identity and config.judge == "bundled"
+        self.bundled = _frozen(_bundled()) if config.traits or own else None
+        if config.identity and not own:
             _judge(config.judge, torch.device("cpu"))  # what it lacks is said now
         self.predictor = _frozen(_predictor(config.side)) if config.predicted else None
 
@@ -149,15 +150,18 @@ class CompletionTask:
             features, targets = losses.as_shares(features, targets)
             terms["perceptual"] = config.perceptual, losses.perceptual(features, targets)
             terms["style"] = config.style, losses.style(features, targets)
-        if self.traits is not None:
-            traits = self.traits.to(pictures.device)
-            features = traits.layers(_faces(composite))
+        if self.bundled is not None:  # looks once for both losses
+            bundled = self.bundled.to(pictures.device)
+            features = bundled.layers(_faces(composite))
             with torch.no_grad():
-                targets = traits.layers(_faces(pictures))
+                targets = bundled.layers(_faces(pictures))
             terms["traits"] = config.traits, losses.perceptual(*losses.as_shares(features, targets))
+            vectors, originals = bundled.vectors(features[-1]).float(), bundled.vectors(targets[-1]).float()
         if config.identity:
-            judge = _judge(config.judge, pictures.device)
-            terms["identity"] = config.identity, losses.identity(judge.embed(composite), judge.embed(pictures))
+            if config.judge != "bundled":
+                judge = _judge(config.judge, pictures.device)
+                vectors, originals = judge.embed(composite), judge.embed(pictures)
+            terms["identity"] = config.identity, losses.identity(vectors, originals)
         return terms
 
     def _maps(self, points: Tensor) -> Tensor:
@@ -271,7 +275,7 @@ def _features(file: str) -> SqueezeNet:
 
 @cache
 def _judge(name: str, device: torch.device) -> identity.Judge:
-    if name not in ("bundled", "facenet") and not name.endswith(".onnx"):
+    if name != "facenet" and not name.endswith(".onnx"):
         raise DataError(f"{name!r} cannot be in a loss. Set --judge to bundled, facenet or an ONNX file.")
     judge = identity.load(name, device)
     if not judge.differentiable:
@@ -279,7 +283,7 @@ def _judge(name: str, device: torch.device) -> identity.Judge:
     return judge
 
 
-def _embedding() -> embedding.Embedding:
+def _bundled() -> embedding.Embedding:
     config, tensors = weights.packed(weights.path("embedding"))
     network = embedding.Embedding(**config)
     network.load_state_dict(weights.under(tensors, "embedding/"))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from faceinp import weights
 from faceinp.errors import DataError
+from faceinp.identity.judges import network_of
 from faceinp.nets import completion, dcgan
 from faceinp.train import loop
 
@@ -91,8 +92,7 @@ def _taught_by(config: dict[str, Any]) -> set[str]:
     """Judges that were in a loss of a run with these settings, or of the weights that it started from."""
     own = {"bundled"} if config.get("traits") else set()
     if config.get("identity"):
-        judge = config.get("judge", "bundled")
-        own.add(Path(judge).stem if judge.endswith(".onnx") else judge)
+        own.add(network_of(config.get("judge", "bundled")))
     return own | (_teachers(config["init"]) if config.get("init") else set())
 
 
