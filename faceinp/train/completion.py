@@ -4,7 +4,8 @@ Reconstruction alone first (``--adversarial 0 --matching 0``), until it has sett
 losses that sharpen. A term whose weight is 0 costs nothing: its network is neither loaded nor run.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from faceinp import identity, losses, weights
 from faceinp.errors import DataError, MissingPackageError
@@ -46,6 +48,9 @@ class CompletionRun(loop.Run):
     identity: float = field(default=0.0, metadata={"help": "weight of the identity loss"})
     judge: str = field(
         default="bundled", metadata={"help": "its judge: bundled, facenet (the paper's) or an ONNX file with a sidecar"}
+    )
+    blur: float = field(
+        default=0.0, metadata={"help": "largest blur of what a judge other than bundled is shown, sigma in pixels"}
     )
     traits: float = field(default=0.0, metadata={"help": "weight of the perceptual loss on the bundled judge's maps"})
     adversarial: float = field(default=0.0, metadata={"help": "weight of the adversarial loss"})
@@ -92,6 +97,7 @@ class CompletionTask:
     def step(self, step: int, rank: int, context: loop.Context) -> dict[str, Tensor]:
         config, device = self.config, context.device
         seed = (config.seed, step, rank)
+        self.faces = self.faces.to(device)
         pictures, points = drawn(self.faces, config.batch, seed, device, config.recoloured)
         hole = holes.draw(points, config.side, seed=seed).float()
         points = _jittered(points, config.jitter, seed)
@@ -116,7 +122,7 @@ class CompletionTask:
             context.update(terms["discriminator"], self.optimizers["discriminator"])
             discriminator.requires_grad_(False)
         with context.autocast():
-            weighted = self._plain(generated, composite, pictures, hole, _shift((config.seed, step, rank)))
+            weighted = self._plain(generated, composite, pictures, hole, seed)
         if fooled:
             with context.autocast():
                 logits, features = discriminator(generated_part, hole_part)
@@ -128,9 +134,16 @@ class CompletionTask:
         return {"loss": loss, **{name: value for name, (_, value) in weighted.items()}, **terms}
 
     def _plain(
-        self, generated: Tensor, composite: Tensor, pictures: Tensor, hole: Tensor, shift: tuple[int, int] = (0, 0)
+        self,
+        generated: Tensor,
+        composite: Tensor,
+        pictures: Tensor,
+        hole: Tensor,
+        seed: tuple[int, ...] | None = None,
     ) -> dict[str, tuple[float, Tensor]]:
-        """The terms that need no opponent: name -> (weight, value). Networks see both pictures rolled by ``shift``."""
+        """The terms that need no opponent: name -> (weight, value). With a ``seed``, networks see both pictures rolled
+        by a few pixels, and a judge other than bundled sees them blurred and mirrored, too.
+        """
         config = self.config
         terms = {"hole": (config.hole, losses.reconstruction(generated, pictures, hole).mean())}
         if config.squared:
@@ -141,7 +154,9 @@ class CompletionTask:
             terms["checkerboard"] = config.checkerboard, losses.checkerboard(generated, pictures, hole)
         if config.colour:
             terms["colour"] = config.colour, losses.colour(generated, pictures, hole)
-        composite, pictures = (x.roll(shift, dims=(2, 3)) for x in (composite, pictures))
+        if seed:
+            shift = _shift(seed)
+            composite, pictures = (x.roll(shift, dims=(2, 3)) for x in (composite, pictures))
         if self.seen is not None:
             seen = self.seen.to(pictures.device)
             features = seen.layers(composite, DEEPEST)
@@ -160,8 +175,11 @@ class CompletionTask:
         if config.identity:
             if config.judge != "bundled":
                 judge = _judge(config.judge, pictures.device)
-                vectors, originals = judge.embed(composite), judge.embed(pictures)
-            terms["identity"] = config.identity, losses.identity(vectors, originals)
+                if seed:
+                    composite, pictures = _disturbed((composite, pictures), config.blur, seed)
+                # One look at both: an ONNX judge stays on the network's device only where gradients are asked for.
+                vectors, originals = judge.embed(torch.cat([composite, pictures])).chunk(2)
+            terms["identity"] = config.identity, losses.identity(vectors, originals.detach())
         return terms
 
     def _maps(self, points: Tensor) -> Tensor:
@@ -231,14 +249,16 @@ def looked_at(hole: Tensor, side: int, seed: tuple[int, ...]) -> Callable[[Tenso
     A discriminator of patches loses nothing by it: over many steps it sees every patch that holds a part of a hole.
     """
     rng = np.random.default_rng((*seed, 7))
-    whole, corners = hole.shape[-1], []
-    for one in hole[:, 0].cpu().numpy():
-        inside = np.flatnonzero(one)
-        middle = np.divmod(int(rng.choice(inside)) if inside.size else one.size // 2, whole)
-        corners.append([min(max(0, at - side // 2), whole - side) for at in middle])
-    return lambda x: torch.stack(
-        [one[:, top : top + side, left : left + side] for one, (top, left) in zip(x, corners, strict=True)]
-    )
+    count, _, whole, _ = hole.shape
+    inside = hole.flatten(1).cumsum(1)
+    wanted = torch.from_numpy(rng.random((count, 1))).to(hole) * inside[:, -1:]
+    pixel = torch.searchsorted(inside, wanted, right=True).clamp(max=whole * whole - 1)
+    steps = torch.arange(side, device=hole.device)
+    rows, columns = (
+        (middle - side // 2).clamp(0, whole - side) + steps for middle in (pixel // whole, pixel % whole)
+    )  # (N, side) each
+    number = torch.arange(count, device=hole.device)[:, None, None]
+    return lambda x: x.permute(0, 2, 3, 1)[number, rows[:, :, None], columns[:, None]].permute(0, 3, 1, 2)
 
 
 def _shift(seed: tuple[int, ...]) -> tuple[int, int]:
@@ -247,6 +267,29 @@ def _shift(seed: tuple[int, ...]) -> tuple[int, int]:
     """
     down, right = np.random.default_rng((*seed, 8)).integers(0, STRIDES, size=2)
     return int(down), int(right)
+
+
+def _disturbed(both: Iterable[Tensor], most: float, seed: tuple[int, ...]) -> list[Tensor]:
+    """(N, 3, S, S) each, mirrored in every second step and blurred by a Gaussian of up to ``most`` pixels (sigma).
+
+    A judge's gradient rewards flecks that no face has. What is gone when the picture is seen a little otherwise is
+    worth less to it (expectation over transformations, Athalye et al. 2018, arXiv 1707.07397).
+    """
+    rng = np.random.default_rng((*seed, 9))
+    mirrored, sigma = rng.random() < 0.5, rng.uniform(0, most)
+    pictures = [x.flip(-1) if mirrored else x for x in both]
+    if not most:
+        return pictures
+    reach = math.ceil(3 * most)
+    kernel = torch.exp(-((torch.arange(-reach, reach + 1) / max(sigma, 0.01)) ** 2) / 2)
+    across = (kernel / kernel.sum()).to(pictures[0]).expand(3, 1, 1, -1)
+    edges = (reach, reach, reach, reach)
+    return [
+        functional.conv2d(
+            functional.conv2d(functional.pad(x, edges, "replicate"), across, groups=3), across.mT, groups=3
+        )
+        for x in pictures
+    ]
 
 
 def _jittered(points: Tensor, jitter: float, seed: tuple[int, ...]) -> Tensor:
@@ -298,8 +341,8 @@ def _predictor(side: int) -> Landmarks:
     return network
 
 
-def _frozen(network: Any) -> Any:
-    return network.eval().requires_grad_(False)
+def _frozen(network: nn.Module) -> Any:
+    return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
 def train(config: CompletionRun) -> None:

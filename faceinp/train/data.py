@@ -8,7 +8,10 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
 from typing import Any
 
 import cv2
@@ -45,6 +48,12 @@ class Faces:
     @property
     def size(self) -> int:
         return self.pictures.shape[-1]
+
+    def to(self, device: torch.device) -> "Faces":
+        """Pictures and points on ``device``, where they leave half of a GPU's free memory; else as they are."""
+        if device.type == "cuda" and self.pictures.nbytes > torch.cuda.mem_get_info(device)[0] // 2:
+            return self
+        return replace(self, pictures=self.pictures.to(device), points=self.points.to(device))
 
     def subset(self, indices: Sequence[int]) -> "Faces":
         chosen = torch.as_tensor(list(indices), dtype=torch.long)
@@ -97,37 +106,35 @@ def load(patterns: str | Sequence[str], size: int, *, limit: int | None = None) 
     Raises DataError when nothing matches or a shard holds no picture.
     """
     pictures: list[Tensor] = []  # by blocks: many small arrays would leave the heap full of holes
-    block: list[NDArray[np.uint8]] = []
     points, identities, keys = [], [], []
-    for sample in records(patterns):
-        picture = np.asarray(Image.open(io.BytesIO(sample["picture"])).convert("RGB"))
-        about = sample["about"]
-        scale = 1 / about.get("size", picture.shape[1])
-        if picture.shape[:2] != (size, size):
-            shrink = picture.shape[0] > size
-            picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_CUBIC)
-        block.append(picture)
-        if len(block) == BLOCK:
-            pictures.append(_stacked(block))
-            block = []
-        points.append(
-            np.float32(about["points"]) * scale if about.get("points") else np.full((68, 2), np.nan, np.float32)
-        )
-        identity = about.get("identity")
-        identities.append(None if identity is None else str(identity))
-        keys.append(sample["key"])
-        if limit is not None and len(keys) >= limit:
-            break
+    samples = islice(records(patterns), limit)
+    with ThreadPoolExecutor() as pool:  # Pillow decodes outside of Python's lock
+        while block := list(islice(samples, BLOCK)):
+            decoded = list(pool.map(partial(_decoded, size=size), block))
+            stacked = np.stack([picture for picture, _ in decoded]).transpose(0, 3, 1, 2)
+            pictures.append(torch.from_numpy(np.ascontiguousarray(stacked)))
+            for sample, (_, width) in zip(block, decoded, strict=True):
+                about = sample["about"]
+                known = about.get("points")
+                points.append(np.float32(known or np.full((68, 2), np.nan)) / np.float32(about.get("size", width)))
+                identity = about.get("identity")
+                identities.append(None if identity is None else str(identity))
+                keys.append(sample["key"])
     if not keys:
         raise DataError(
             f"No picture in {patterns}. Shards hold KEY.webp beside KEY.json; `faceinp data build` makes them."
         )
-    pictures += [_stacked(block)] if block else []
     return Faces(torch.cat(pictures), torch.from_numpy(np.stack(points)), tuple(identities), tuple(keys))
 
 
-def _stacked(block: list[NDArray[np.uint8]]) -> Tensor:
-    return torch.from_numpy(np.stack(block)).permute(0, 3, 1, 2).contiguous()
+def _decoded(sample: dict[str, Any], size: int) -> tuple[NDArray[np.uint8], int]:
+    """A record's picture (size, size, 3), and how wide it was."""
+    picture = np.asarray(Image.open(io.BytesIO(sample["picture"])).convert("RGB"))
+    width = picture.shape[1]
+    if picture.shape[:2] != (size, size):
+        shrink = picture.shape[0] > size
+        picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_CUBIC)
+    return picture, width
 
 
 def records(patterns: str | Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -43,6 +43,7 @@ class LandmarksTask:
     def step(self, step: int, rank: int, context: loop.Context) -> dict[str, Tensor]:
         config = self.config
         rng = np.random.default_rng((config.seed, step, rank))
+        self.faces = self.faces.to(context.device)
         chosen = torch.from_numpy(rng.integers(len(self.faces), size=config.batch))
         pictures, points = move(
             self.faces.pictures[chosen].to(context.device).float() / 255,

@@ -42,6 +42,7 @@ class Run:
     batch: int = field(default=128, metadata={"help": "pictures a step and process"})
     seed: int = field(default=0, metadata={"help": "all randomness of the run comes from it"})
     precision: str = field(default="auto", metadata={"help": "fp32, bf16, or auto: time both and take the faster"})
+    compiled: bool = field(default=False, metadata={"help": "let torch.compile make what is trained faster, on a GPU"})
     threads: int = field(default=0, metadata={"help": "CPU threads (0: one a core)"})
     average: float = field(default=0.999, metadata={"help": "decay of the exponential moving average of weights"})
     log_every: int = field(default=20, metadata={"help": "steps between log lines"})
@@ -103,6 +104,7 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
     if config.threads:
         torch.set_num_threads(config.threads)
 
+    torch.backends.cudnn.benchmark = True  # sizes never change: the fastest convolutions are worth a search
     accelerator = Accelerator()
     context = Context(accelerator)
     if config.init:
@@ -112,6 +114,9 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
         task.networks[name] = accelerator.prepare(network)
     for name, optimizer in task.optimizers.items():
         task.optimizers[name] = accelerator.prepare(optimizer)
+    if config.compiled:
+        for name in task.averaged:
+            accelerator.unwrap_model(task.networks[name]).compile()
     step = restore(task, averages, checkpoint, accelerator) if checkpoint.exists() else 0
     context.precision = _choose_precision(task, context, config.precision, say)
     chief = accelerator.is_main_process
@@ -244,12 +249,11 @@ class _StopFlag:
 @torch.no_grad()
 def _average(average: nn.Module, network: nn.Module, decay: float) -> None:
     """Exponential moving average of parameters and of batch-norm statistics."""
-    current = network.state_dict()
-    for name, value in average.state_dict().items():
-        if value.is_floating_point():
-            value.lerp_(current[name], 1 - decay)
-        else:
-            value.copy_(current[name])
+    kept, current = average.state_dict(), network.state_dict()
+    numbers = [name for name, value in kept.items() if value.is_floating_point()]
+    torch._foreach_lerp_([kept[name] for name in numbers], [current[name] for name in numbers], 1 - decay)
+    for name in kept.keys() - set(numbers):
+        kept[name].copy_(current[name])
 
 
 def _choose_precision(task: Task, context: Context, wanted: str, say: Callable[[str], None]) -> str:
