@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from faceinp.nets.squeezenet import SqueezeNet
 
 CHECKSUMS = "checksums.json"  # file name -> sha256
+SCALE = ":scale"  # behind the name of weights in 8 bits
 
 
 @dataclass(frozen=True)
@@ -210,8 +211,29 @@ def squeezenet(file: str | Path) -> "SqueezeNet":
 
 
 def floats(tensors: dict[str, "Tensor"]) -> dict[str, "Tensor"]:
-    """Shipped weights are fp16; networks compute in fp32."""
-    return {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
+    """Networks compute in fp32. Shipped weights are fp16, or int8 with a scale for each output channel."""
+    scales = {name.removesuffix(SCALE): scale.float() for name, scale in tensors.items() if name.endswith(SCALE)}
+    return {
+        name: value * scales[name] if name in scales else value.float() if value.is_floating_point() else value
+        for name, value in tensors.items()
+        if not name.endswith(SCALE)
+    }
+
+
+def in_eight_bits(tensors: dict[str, "Tensor"]) -> dict[str, "Tensor"]:
+    """The weights of layers among ``tensors`` as int8, and as ``NAME:scale`` what each output channel is times."""
+    import torch
+
+    kept: dict[str, Tensor] = {}
+    for name, value in tensors.items():
+        if value.ndim < 2 or not value.is_floating_point():
+            kept[name] = value
+            continue
+        largest = value.float().abs().amax(dim=tuple(range(1, value.ndim)), keepdim=True)
+        scale = (largest / 127).clamp(min=1e-6).half()
+        kept[name] = (value / scale.float()).round().clamp(-127, 127).to(torch.int8)
+        kept[name + SCALE] = scale
+    return kept
 
 
 def sha256(file: Path) -> str:

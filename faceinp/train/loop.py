@@ -24,7 +24,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from faceinp.errors import DataError, WeightsError
-from faceinp.weights import read_tensors, under
+from faceinp.weights import floats, read_tensors, under
 
 CHECKPOINT = "checkpoint.safetensors"
 BEST = "best.safetensors"  # the averages that measured best on held-back faces
@@ -218,7 +218,7 @@ def load_networks(task: Task, path: str, say: Callable[[str], None] = print) -> 
     """Start from shipped weights, optimisers fresh. What is never shipped (no average of it is kept) may be missing:
     it starts anew, and that is said.
     """
-    _, tensors = read_tensors(path)
+    tensors = floats(read_tensors(path)[1])
     for name, network in task.networks.items():
         state = under(tensors, f"{name}/")
         if not state:
@@ -226,9 +226,7 @@ def load_networks(task: Task, path: str, say: Callable[[str], None] = print) -> 
                 raise WeightsError(f"{path} holds no {name!r}. --init needs: {', '.join(task.averaged)}.")
             say(f"{path} holds no {name!r}: it starts anew")
             continue
-        network.load_state_dict(
-            {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
-        )
+        network.load_state_dict(state)
 
 
 # ---- parts of the loop ----
