@@ -230,7 +230,7 @@ def in_eight_bits(tensors: dict[str, "Tensor"]) -> dict[str, "Tensor"]:
             kept[name] = value
             continue
         largest = value.float().abs().amax(dim=tuple(range(1, value.ndim)), keepdim=True)
-        scale = (largest / 127).clamp(min=1e-6).half()
+        scale = (largest / 127).clamp(min=2**-14).half()  # below it fp16 gets coarse
         kept[name] = (value / scale.float()).round().clamp(-127, 127).to(torch.int8)
         kept[name + SCALE] = scale
     return kept

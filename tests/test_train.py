@@ -12,6 +12,9 @@ import time
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis.extra.numpy import array_shapes, arrays
+from hypothesis.strategies import floats, sampled_from
 from PIL import Image
 
 from faceinp import weights
@@ -128,6 +131,23 @@ def test_packed_weights_are_half_precision_with_statistics_of_their_own(shard, t
     generator.load_state_dict(weights.under(tensors, "generator/"))
     first = generator.layers[0](dcgan.latents(512, 100, 9)[:, :, None, None])
     assert torch.allclose(first.var(dim=(0, 2, 3)), generator.layers[1].running_var, rtol=0.2)
+
+
+@given(
+    values=arrays(np.float32, array_shapes(min_dims=2, max_dims=4, max_side=6), elements=floats(-1e3, 1e3, width=32)),
+    size=sampled_from((1e-4, 1.0)),
+)
+def test_eight_bits_are_off_by_half_a_step_of_the_channel_at_most(values, size):
+    layer = torch.from_numpy(values * np.float32(size))
+    kept = weights.in_eight_bits({"weight": layer, "bias": layer[:, 0].flatten(), "steps": torch.tensor(7)})
+    types = {"weight": torch.int8, "weight:scale": torch.float16, "bias": torch.float32, "steps": torch.int64}
+    assert {name: value.dtype for name, value in kept.items()} == types
+    read = weights.floats(kept)
+    assert read.keys() == {"weight", "bias", "steps"} and read["weight"].shape == layer.shape
+    largest = layer.abs().flatten(1).amax(1)
+    error = (read["weight"] - layer).abs().flatten(1).amax(1)
+    assert (error <= 0.51 * largest / 127 + 2**-15).all()
+    assert torch.equal(weights.in_eight_bits(read)["weight"], kept["weight"]), "once rounded, it stays"
 
 
 def test_packing_something_else_is_refused(tmp_path):

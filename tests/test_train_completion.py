@@ -11,11 +11,11 @@ import torch
 
 import faceinp
 from faceinp import weights
-from faceinp.errors import DataError
+from faceinp.errors import DataError, WeightsError
 from faceinp.nets.landmarks import MIRROR
 from faceinp.train import data, loop, pack
 from faceinp.train.colours import recolour
-from faceinp.train.completion import CompletionRun, CompletionTask, drawn, looked_at
+from faceinp.train.completion import CompletionRun, CompletionTask, _disturbed, drawn, looked_at
 
 
 @pytest.fixture
@@ -105,6 +105,27 @@ def test_two_runs_are_packed_as_one_network(tmp_path, some_faces, small_weights)
         pack.pack(ran("d", width=16), tmp_path / "d.safetensors", coarse=coarse)
 
 
+def test_a_discriminator_of_another_size_starts_anew_and_another_generator_is_refused(tmp_path, some_faces):
+    def task(**settings):
+        config = CompletionRun(
+            out=str(tmp_path / "run"), steps=1, batch=2, side=32, predicted=0, precision="fp32",
+            **{"width": 8, "patch_width": 4, **settings},
+        )  # fmt: skip
+        return CompletionTask(config, some_faces, some_faces)
+
+    first = task()
+    loop.train(first, first.config, say=lambda _: None)
+    file, said = str(pack.pack(tmp_path / "run", tmp_path / "packed.safetensors")), []
+    for again, anew in ((task(seed=1), False), (task(seed=1, patch_width=8), True)):
+        said.clear()
+        loop.load_networks(again, file, said.append)
+        assert bool(said) == anew and all("'discriminator'" in line and "starts anew" in line for line in said)
+        state = weights.under(weights.packed(file)[1], "generator/")
+        assert all(torch.equal(value, state[name]) for name, value in again.networks["generator"].state_dict().items())
+    with pytest.raises(WeightsError, match="no 'generator' of this kind and size"):
+        loop.load_networks(task(width=16), file, said.append)
+
+
 def test_a_judge_in_a_loss_is_remembered_by_what_starts_from_there(tmp_path, some_faces, small_weights):
     init = ""
     for name, identity in (("first", 0.1), ("second", 0.0)):
@@ -151,7 +172,7 @@ def test_an_onnx_file_is_a_judge_in_a_loss_and_is_told_by_its_name(tmp_path, som
     Path(judge).with_suffix(".json").write_text(json.dumps(about))
     config = CompletionRun(
         out=str(tmp_path / "run"), steps=40, batch=4, side=32, width=8, patch_width=4, predicted=0, precision="fp32",
-        hole=0, identity=1, judge=judge, rate=1e-2,
+        hole=0, identity=1, judge=judge, blur=2, rate=1e-2,
     )  # fmt: skip
     plain = replace(some_faces, pictures=some_faces.pictures[..., :1, :1].expand(-1, -1, 32, 32))
     task = CompletionTask(config, plain, plain)
@@ -160,6 +181,21 @@ def test_an_onnx_file_is_a_judge_in_a_loss_and_is_told_by_its_name(tmp_path, som
     assert task.validate(task.networks)["held_back"] < 0.9 * before
     file = pack.pack(tmp_path / "run", tmp_path / "packed.safetensors")
     assert faceinp.load_engine("landmark", file=file).taught_by == ("pooling",)
+
+
+def test_what_a_judge_sees_is_mirrored_and_blurred_as_its_target_is():
+    picture = torch.rand(2, 3, 32, 32)
+    mirrored, spread = [], []
+    for step in range(8):
+        seen, target = _disturbed((picture, picture), 2, (0, step, 0))
+        assert torch.equal(seen, target)
+        assert seen.mean().item() == pytest.approx(picture.mean().item(), abs=0.02)
+        mirrored.append((seen - picture).abs().mean() > (seen - picture.flip(-1)).abs().mean())
+        spread.append(seen.std() / picture.std())
+        (sharp,) = _disturbed([picture], 0, (0, step, 0))
+        assert torch.equal(sharp, picture.flip(-1) if mirrored[-1] else picture)
+    assert 0 < sum(mirrored) < 8
+    assert max(spread) <= 1 and min(spread) < 0.4
 
 
 @pytest.mark.parametrize("judge", ("auto", "dlib"))

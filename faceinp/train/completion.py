@@ -37,7 +37,7 @@ class CompletionRun(loop.Run):
     side: int = field(default=128, metadata={"help": "side of the pictures, a multiple of 32"})
     rate: float = field(default=5e-4, metadata={"help": "highest learning rate of the generator (Adam, cosine)"})
     rate_discriminator: float = field(default=2e-4, metadata={"help": "learning rate of the discriminator"})
-    patch_width: int = field(default=32, metadata={"help": "channels of the discriminator's first layer"})
+    patch_width: int = field(default=64, metadata={"help": "channels of the discriminator's first layer"})
     look: int = field(
         default=0, metadata={"help": "side of the part around the hole that the discriminator looks at (0: everything)"}
     )

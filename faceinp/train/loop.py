@@ -42,7 +42,6 @@ class Run:
     batch: int = field(default=128, metadata={"help": "pictures a step and process"})
     seed: int = field(default=0, metadata={"help": "all randomness of the run comes from it"})
     precision: str = field(default="auto", metadata={"help": "fp32, bf16, or auto: time both and take the faster"})
-    compiled: bool = field(default=False, metadata={"help": "let torch.compile make what is trained faster, on a GPU"})
     threads: int = field(default=0, metadata={"help": "CPU threads (0: one a core)"})
     average: float = field(default=0.999, metadata={"help": "decay of the exponential moving average of weights"})
     log_every: int = field(default=20, metadata={"help": "steps between log lines"})
@@ -114,9 +113,6 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
         task.networks[name] = accelerator.prepare(network)
     for name, optimizer in task.optimizers.items():
         task.optimizers[name] = accelerator.prepare(optimizer)
-    if config.compiled:
-        for name in task.averaged:
-            accelerator.unwrap_model(task.networks[name]).compile()
     step = restore(task, averages, checkpoint, accelerator) if checkpoint.exists() else 0
     context.precision = _choose_precision(task, context, config.precision, say)
     chief = accelerator.is_main_process
@@ -215,18 +211,25 @@ def restore(task: Task, averages: dict[str, nn.Module], path: Path, accelerator:
 
 
 def load_networks(task: Task, path: str, say: Callable[[str], None] = print) -> None:
-    """Start from shipped weights, optimisers fresh. What is never shipped (no average of it is kept) may be missing:
-    it starts anew, and that is said.
+    """Start from shipped weights, optimisers fresh. A network of which no average is kept may be missing, or be of
+    another size: it starts anew, and that is said.
     """
     tensors = floats(read_tensors(path)[1])
     for name, network in task.networks.items():
         state = under(tensors, f"{name}/")
-        if not state:
-            if name in task.averaged:
-                raise WeightsError(f"{path} holds no {name!r}. --init needs: {', '.join(task.averaged)}.")
-            say(f"{path} holds no {name!r}: it starts anew")
+        if name not in task.averaged and _shapes(state) != _shapes(network.state_dict()):
+            say(f"{path} holds no {name!r} of this size: it starts anew")
             continue
-        network.load_state_dict(state)
+        try:
+            network.load_state_dict(state)
+        except RuntimeError as error:
+            raise WeightsError(
+                f"{path} holds no {name!r} of this kind and size. Give another --init, or the settings of its training."
+            ) from error
+
+
+def _shapes(state: dict[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in state.items()}
 
 
 # ---- parts of the loop ----
