@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+from torchvision.transforms.functional import gaussian_blur
 
 from faceinp import identity, losses, weights
 from faceinp.errors import DataError, MissingPackageError
@@ -254,9 +254,8 @@ def looked_at(hole: Tensor, side: int, seed: tuple[int, ...]) -> Callable[[Tenso
     wanted = torch.from_numpy(rng.random((count, 1))).to(hole) * inside[:, -1:]
     pixel = torch.searchsorted(inside, wanted, right=True).clamp(max=whole * whole - 1)
     steps = torch.arange(side, device=hole.device)
-    rows, columns = (
-        (middle - side // 2).clamp(0, whole - side) + steps for middle in (pixel // whole, pixel % whole)
-    )  # (N, side) each
+    # (N, side) each
+    rows, columns = ((at - side // 2).clamp(0, whole - side) + steps for at in (pixel // whole, pixel % whole))
     number = torch.arange(count, device=hole.device)[:, None, None]
     return lambda x: x.permute(0, 2, 3, 1)[number, rows[:, :, None], columns[:, None]].permute(0, 3, 1, 2)
 
@@ -280,16 +279,8 @@ def _disturbed(both: Iterable[Tensor], most: float, seed: tuple[int, ...]) -> li
     pictures = [x.flip(-1) if mirrored else x for x in both]
     if not most:
         return pictures
-    reach = math.ceil(3 * most)
-    kernel = torch.exp(-((torch.arange(-reach, reach + 1) / max(sigma, 0.01)) ** 2) / 2)
-    across = (kernel / kernel.sum()).to(pictures[0]).expand(3, 1, 1, -1)
-    edges = (reach, reach, reach, reach)
-    return [
-        functional.conv2d(
-            functional.conv2d(functional.pad(x, edges, "replicate"), across, groups=3), across.mT, groups=3
-        )
-        for x in pictures
-    ]
+    size = 2 * math.ceil(3 * most) + 1
+    return [gaussian_blur(x, [size, size], [max(sigma, 0.01)] * 2) for x in pictures]
 
 
 def _jittered(points: Tensor, jitter: float, seed: tuple[int, ...]) -> Tensor:

@@ -87,9 +87,8 @@ def _completion(tensors: dict[str, Tensor], config: dict[str, Any], coarse: str 
         packed, config = _joined(packed, config, Path(coarse)), config | {"network": "coarse-to-fine"}
     packed |= {f"discriminator/{name}": value for name, value in weights.under(tensors, "discriminator/").items()}
     settings = {name: config[name] for name in ("network", "width", "landmarks", "patch_width")}
-    return weights.in_eight_bits(packed), settings | {
-        "taught_by": sorted(_taught_by(config) | (_teachers(coarse) if coarse else set()))
-    }
+    taught_by = _taught_by(config) | (_teachers(coarse) if coarse else set())
+    return weights.in_eight_bits(packed), settings | {"taught_by": sorted(taught_by)}
 
 
 def _taught_by(config: dict[str, Any]) -> set[str]:
