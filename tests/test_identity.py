@@ -151,15 +151,20 @@ def test_gradients_flow_through_an_onnx_file(onnx_file: Path, tmp_path: Path) ->
         judge.embed(given)
 
 
-def test_a_network_that_torch_cannot_run_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("operator", "attributes", "shape"), [("Det", {}, (3,)), ("Selu", {"alpha": 2.0}, (3, 112, 112))]
+)
+def test_a_network_that_torch_cannot_run_is_named(
+    operator: str, attributes: dict, shape: tuple[int, ...], tmp_path: Path
+) -> None:
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnx2torch")
     from onnx import TensorProto, helper
 
-    node = helper.make_node("Det", ["face"], ["vector"])
+    node = helper.make_node(operator, ["face"], ["vector"], **attributes)
     ends = (
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *shape])]
-        for name, shape in (("face", (3, 112, 112)), ("vector", (3,)))
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *sizes])]
+        for name, sizes in (("face", (3, 112, 112)), ("vector", shape))
     )
     model = helper.make_model(
         helper.make_graph([node], "det", *ends), opset_imports=[helper.make_opsetid("", 17)], ir_version=9

@@ -170,7 +170,7 @@ class Onnx(Judge):
 
         try:
             return convert(str(self.weights)).eval().requires_grad_(False).to(self.device)
-        except NotImplementedError as error:
+        except Exception as error:  # what is not implemented, and values or keys that it does not know
             raise EngineError(f"onnx2torch cannot convert {self.weights} ({error}). Use another judge.") from error
 
 
