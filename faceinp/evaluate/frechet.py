@@ -188,13 +188,11 @@ def features(
 def load_generator(path: str | Path) -> Generator:
     """The generator of packed DCGAN weights (``faceinp weights pack``), in eval mode."""
     metadata, tensors = shipped.read_tensors(path)
-    state = {name.removeprefix("generator/"): v for name, v in tensors.items() if name.startswith("generator/")}
+    state = shipped.under(tensors, "generator/")
     if metadata.get("network") != "dcgan" or not state:
         raise WeightsError(f"{path} holds no packed DCGAN. `faceinp weights pack` makes it from a run.")
     network = Generator(**json.loads(metadata["config"]))
-    network.load_state_dict(
-        {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
-    )
+    network.load_state_dict(shipped.floats(state))
     return network.eval()
 
 

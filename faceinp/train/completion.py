@@ -171,9 +171,10 @@ class CompletionTask:
             with torch.no_grad():
                 targets = bundled.layers(_faces(pictures))
             terms["traits"] = config.traits, losses.perceptual(*losses.as_shares(features, targets))
-            vectors, originals = bundled.vectors(features[-1]).float(), bundled.vectors(targets[-1]).float()
         if config.identity:
-            if config.judge != "bundled":
+            if config.judge == "bundled":
+                vectors, originals = (bundled.vectors(maps[-1]).float() for maps in (features, targets))
+            else:
                 judge = _judge(config.judge, pictures.device)
                 if seed:
                     composite, pictures = _disturbed((composite, pictures), config.blur, seed)

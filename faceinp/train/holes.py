@@ -90,10 +90,10 @@ def draw(points: Tensor, side: int, *, seed: tuple[int, ...]) -> Tensor:
         if at.size:
             drawn = layers(at.size)
             # Owners of first layers are all different, and so are those of second ones; first ones come first.
-            for part in np.split(np.arange(at.size), [np.count_nonzero(at < count)]):
-                if part.size:
-                    index = torch.from_numpy(owner[at[part]]).to(points.device)
-                    hole[index] |= drawn[int(part[0]) : int(part[-1]) + 1]
+            firsts = int(np.count_nonzero(at < count))
+            for part in (slice(firsts), slice(firsts, None)):
+                index = torch.from_numpy(owner[at[part]]).to(points.device)
+                hole[index] |= drawn[part]
     share = hole.float().mean((1, 2), keepdim=True)
     centre = _blocks(np.full((1, 1, 2, 2), [[0.25, 0.25], [0.75, 0.75]]), side, points.device)
     return torch.where((share < SMALLEST) | (share > LARGEST), centre, hole)[:, None]
