@@ -8,14 +8,83 @@ Importing this package imports nothing heavy; each public name is fetched when f
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from faceinp.engines.base import Engine, list_engines, load_engine
+    from faceinp.errors import (
+        Cancelled,
+        DataError,
+        EngineError,
+        FaceinpError,
+        MaskError,
+        MissingPackageError,
+        NoFaceError,
+        PhotoError,
+        WeightsError,
+    )
+    from faceinp.exemplars import Reference
+    from faceinp.faces import Face, find_faces
+    from faceinp.hub import upload_folder
+    from faceinp.identity import Judge, Verdict
+    from faceinp.identity import compare as compare_faces
+    from faceinp.identity import load as load_judge
+    from faceinp.likeness import Likeness, judge_fill
+    from faceinp.masks import Mask
+    from faceinp.masks import read as read_mask
+    from faceinp.photo import Photo
+    from faceinp.photo import read as read_photo
+    from faceinp.pipeline import Job, Result, fill, fill_many
+    from faceinp.presets import for_photo as make_preset
+    from faceinp.presets import listed as list_presets
+    from faceinp.weights import folder as weights_folder
 
 __version__ = "0.1.0"
 
-_PUBLIC = {  # name: module, or module:attribute where it has another name there
+__all__ = [
+    "Cancelled",
+    "DataError",
+    "Engine",
+    "EngineError",
+    "Face",
+    "FaceinpError",
+    "Job",
+    "Judge",
+    "Likeness",
+    "Mask",
+    "MaskError",
+    "MissingPackageError",
+    "NoFaceError",
+    "Photo",
+    "PhotoError",
+    "Reference",
+    "Result",
+    "Verdict",
+    "WeightsError",
+    "__version__",
+    "compare_faces",
+    "fill",
+    "fill_many",
+    "find_faces",
+    "judge_fill",
+    "list_engines",
+    "list_presets",
+    "load_engine",
+    "load_judge",
+    "make_preset",
+    "read_mask",
+    "read_photo",
+    "upload_folder",
+    "weights_folder",
+]
+
+# Where each of them is fetched from: its module, or module:attribute where it has another name there.
+_PUBLIC = {
     "fill": "faceinp.pipeline",
     "fill_many": "faceinp.pipeline",
     "Result": "faceinp.pipeline",
+    "Job": "faceinp.pipeline",
+    "Reference": "faceinp.exemplars",
     "load_engine": "faceinp.engines.base",
     "list_engines": "faceinp.engines.base",
     "Engine": "faceinp.engines.base",
@@ -45,14 +114,15 @@ _PUBLIC = {  # name: module, or module:attribute where it has another name there
     "DataError": "faceinp.errors",
     "Cancelled": "faceinp.errors",
 }
-__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'faceinp' has no attribute {name!r}")
-    module, _, attribute = _PUBLIC[name].partition(":")
-    return getattr(importlib.import_module(module), attribute or name)
+if not TYPE_CHECKING:  # a type checker takes any name for right where it sees a __getattr__
+
+    def __getattr__(name: str) -> Any:
+        if name not in _PUBLIC:
+            raise AttributeError(f"module 'faceinp' has no attribute {name!r}")
+        module, _, attribute = _PUBLIC[name].partition(":")
+        return getattr(importlib.import_module(module), attribute or name)
 
 
 def __dir__() -> list[str]:

@@ -1,5 +1,6 @@
 """The public names are those of ``faceinp.__all__``: each is there and documented, and nothing else is offered."""
 
+import ast
 import importlib
 import inspect
 import pickle
@@ -32,6 +33,34 @@ def test_nothing_else_is_public() -> None:
         if not name.startswith("_") and getattr(value, "__module__", "").split(".")[0] == "faceinp"
     }
     assert offered == set(faceinp.__all__) - {"__version__"}
+
+
+def test_type_checkers_see_the_names_that_a_program_gets() -> None:
+    """What is imported for them, what is fetched when first used, and ``__all__`` are one list."""
+    module = ast.parse((ROOT / "faceinp" / "__init__.py").read_text())
+    blocks = [node for node in module.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    imported = {
+        alias.asname or alias.name: f"{node.module}:{alias.name}" if alias.asname else node.module
+        for block in blocks
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert imported == faceinp._PUBLIC
+    assert sorted(faceinp.__all__) == sorted(["__version__", *imported])
+    assert (ROOT / "faceinp" / "py.typed").is_file()
+
+
+def test_a_type_checker_finds_a_misspelt_name(tmp_path: Path) -> None:
+    pytest.importorskip("mypy", reason="the extra 'dev' is not installed")
+    program = tmp_path / "program.py"
+    program.write_text("\n".join(["import faceinp", *(f"faceinp.{name}" for name in (*faceinp.__all__, "find_facez"))]))
+    command = [sys.executable, "-m", "mypy", "--config-file=", "--cache-dir", str(tmp_path), "--follow-imports=skip"]
+    checked = subprocess.run(
+        [*command, "faceinp/__init__.py", str(program)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    (error, summary) = checked.stdout.splitlines()
+    assert 'Module has no attribute "find_facez"' in error and summary.startswith("Found 1 error")
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
