@@ -1,4 +1,4 @@
-"""Join what was generated with what is known: select, or clone seamlessly (Perez et al. 2003).
+"""Join what was generated with what is known: select, clone seamlessly (Perez et al. 2003), or take detail from guides.
 
 Poisson image editing, equation (7), with the generated picture g as guidance and f* = the photo around the hole:
 for every hole pixel p, over its neighbours q among the four that lie in the picture,
@@ -8,14 +8,24 @@ for every hole pixel p, over its neighbours q among the four that lie in the pic
 Neighbours beyond the picture's border are left out of both sums, which is the natural (Neumann) boundary there.
 With the correction c = f - g the right side vanishes: c is harmonic in the hole and equals f* - g around it.
 
-The system is solved by conjugate gradients, all channels at once, preconditioned with one multigrid V-cycle
+Detail comes from guides by screened Poisson blending (Bhat et al. 2008, *Fourier analysis of the 2D screened Poisson
+equation for gradient domain problems*): of a filled picture f and guides e_k with weights w_k in [0, 1], the sum of
+f and the change d that minimises
+
+    sum_k w_k |grad (f + d) - grad e_k|^2 + (1 - sum_k w_k) |grad d|^2 + s d^2        d = 0 where the photo is known
+
+Structure smaller than 1 / sqrt(s) pixels is the guides', larger structure stays; without weights nothing changes.
+
+Either system is solved by conjugate gradients, all channels at once, preconditioned with one multigrid V-cycle
 (Briggs, Henson, McCormick 2000, chapters 3 and 8). General algebraic multigrid (pyamg) needs several times as long:
 it spends it on finding coarse grids, which pixels have by nature.
 """
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,21 +79,64 @@ def solve(pixels: Floats, frame: Floats, hole: NDArray[np.bool_]) -> Floats:
     return joined
 
 
+def transfer_detail(
+    image: NDArray[np.uint8], hole: NDArray[np.bool_], guides: Sequence[tuple[Floats, Floats]], screening: Floats
+) -> NDArray[np.uint8]:
+    """A filled picture with the fine structure of its hole taken from guides, as far as their weights say.
+
+    image: uint8 (H, W, 3), filled already. hole: bool (H, W). guides: pairs of a picture, float32 (H, W, 3) in [0, 1],
+    and its weights, float32 (H, W) in [0, 1], whose sum over all guides is at most 1; both count one pixel beyond the
+    hole, too. screening: float32 (H, W), 0 or more, per square pixel: where it is 0, the guides lead at all sizes.
+    Returns uint8 (H, W, 3); known pixels are the image's, to the bit. Raises MaskError when shapes differ.
+    """
+    for guide, weights in guides:
+        _check(image, guide, hole)
+        if weights.shape != hole.shape or screening.shape != hole.shape:
+            raise MaskError(f"Weights {weights.shape}, screening {screening.shape} and hole {hole.shape} do not match.")
+    joined = image.copy()
+    if not guides or not hole.any() or hole.all():
+        return joined
+    filled = image.astype(np.float32) / np.float32(255)
+    divergence = np.zeros_like(filled)
+    for guide, weights in guides:
+        difference = guide - filled
+        for axis in (0, 1):
+            low, high = (np.s_[:-1], np.s_[1:]) if axis == 0 else (np.s_[:, :-1], np.s_[:, 1:])
+            flow = (weights[low] + weights[high])[..., None] / 2 * (difference[high] - difference[low])
+            divergence[high] += flow
+            divergence[low] -= flow
+    grid = _number(hole)[0]
+    grid.matrix.setdiag(grid.matrix.diagonal() + screening[hole])
+    joined[hole] = _round(filled[hole] + _solve(grid, divergence[hole]))
+    return joined
+
+
 def _correction(pixels: NDArray[np.uint8] | Floats, frame: Floats, hole: NDArray[np.bool_]) -> Floats:
     """What the hole's pixels, in reading order, need beyond ``frame``: float32 (n, 3)."""
     count = int(np.count_nonzero(hole))
     if count in (0, hole.size):  # only a hole that is the whole picture has no known pixel to hold it
         return np.zeros((count, pixels.shape[2]), np.float32)
-    grid, right_side = _assemble(pixels, frame, hole)
-    if count <= _ALL_CHANNELS:
+    grid, edges = _number(hole)
+    right_side = np.zeros((count, pixels.shape[2]), np.float32)
+    scale = np.float32(1 / 255 if pixels.dtype == np.uint8 else 1)
+    for unknowns, y, x in edges:
+        right_side[unknowns] += pixels[y, x] * scale - frame[y, x]
+    return _solve(grid, right_side)
+
+
+def _solve(grid: "_Grid", right_side: Floats) -> Floats:
+    """The solution for every column of ``right_side`` (n, 3), which is used up."""
+    if len(right_side) <= _ALL_CHANNELS:
         return _conjugate_gradients(grid, right_side)
     for channel in range(right_side.shape[1]):
         right_side[:, channel : channel + 1] = _conjugate_gradients(grid, right_side[:, channel : channel + 1].copy())
     return right_side
 
 
-def _assemble(pixels: NDArray[np.uint8] | Floats, frame: Floats, hole: NDArray[np.bool_]) -> tuple["_Grid", Floats]:
-    """The finest grid, whose matrix is the left side of the equation, and the known part of the right, (n, 3)."""
+def _number(hole: NDArray[np.bool_]) -> tuple["_Grid", list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]]:
+    """The finest grid, whose matrix is the left side of the equation, and its edge: for each of the four directions,
+    which unknowns have a known neighbour there, and where that lies (y, x).
+    """
     from scipy.sparse import csr_array
 
     rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
@@ -100,21 +153,19 @@ def _assemble(pixels: NDArray[np.uint8] | Floats, frame: Floats, hole: NDArray[n
     at = np.flatnonzero(number.ravel() >= 0)
     steps = (-stride, -1, 0, 1, stride)  # ascending, so that a row's columns are sorted
     around = np.empty((count, 5), np.int32)
-    right_side = np.zeros((count, pixels.shape[2]), np.float32)
-    scale = np.float32(1 / 255 if pixels.dtype == np.uint8 else 1)
+    edges = []
     for k, step in enumerate(steps):
         around[:, k] = number.ravel()[at + step]
         edge = np.flatnonzero(around[:, k] == _KNOWN)
         y, x = np.divmod(at[edge] + step, stride)
-        y, x = y + (top - 1), x + (left - 1)
-        right_side[edge] += pixels[y, x] * scale - frame[y, x]
+        edges.append((edge, y + (top - 1), x + (left - 1)))
 
     unknown = around >= 0
     values = np.full((count, 5), -1, np.float32)
     values[:, 2] = np.count_nonzero(around != _OUTSIDE, axis=1) - 1
     matrix = csr_array((values[unknown], around[unknown], _row_starts(unknown)), shape=(count, count))
     y, x = np.divmod(at, stride)
-    return _Grid(matrix, (y - 1).astype(np.int32), (x - 1).astype(np.int32), part.shape), right_side
+    return _Grid(matrix, (y - 1).astype(np.int32), (x - 1).astype(np.int32), part.shape), edges
 
 
 @dataclass
