@@ -8,16 +8,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import __version__, blend, faces, grain, masks, saving, tone
+from faceinp import __version__, blend, faces, grain, masks, presets, saving, tone
+from faceinp import landmarks as predictor
 from faceinp import photo as photos
 from faceinp.engines.base import Engine, GuidedEngine, Progress, load_engine
 from faceinp.errors import Cancelled, EngineError, FaceinpError, MaskError
+from faceinp.exemplars import ENGINE, SURROUNDINGS, Outcome, Reference, Step, list_references, read_reference
 from faceinp.faces import Crop, Face
 from faceinp.grain import Grain
 from faceinp.masks import Mask, Polarity
@@ -40,7 +42,9 @@ class Result:
     hole. crop: what the engine was given. generated: float32 (S, S, 3) in [0, 1], what it made, before blending.
     landmarks: float32 (68, 2), x and y in photo pixels, that led the engine; None for engines that use none.
     face: None for a photo that was aligned already. timings: seconds by step. notes: whatever a person should know,
-    every fall-back among it. changed_pixels: known pixels that differ from the photo's (0, always).
+    every fall-back among it. changed_pixels: known pixels that differ from the photo's (0, always). sources: uint8
+    (H, W), where each pixel comes from: 0 known, 1 drawn by the engine, 2 the face's other half, 3 continued from the
+    surroundings, 10 + i reference i. references: what became of each reference photo, in the order given.
     """
 
     image: NDArray[np.uint8]
@@ -57,11 +61,20 @@ class Result:
     notes: tuple[str, ...]
     known_pixels: int
     changed_pixels: int
+    sources: NDArray[np.uint8]
+    references: tuple[Reference, ...] = ()
+
+    @property
+    def shares(self) -> dict[int, float]:
+        """The part of the hole that comes from each source, by its code in ``sources``; parts sum to 1."""
+        counts = np.bincount(self.sources[self.mask])
+        return {int(code): float(counts[code] / counts.sum()) for code in np.flatnonzero(counts)}
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the picture in the format of ``path``'s suffix, with the photo's alpha, ICC profile and depth.
 
-        The file says what made it: engine, seed and version, as XMP and, in PNG, as text.
+        The file says what made it: engine, seed, version and the number of reference photos, as XMP and, in PNG, as
+        text.
         """
         saving.write(path, self.photo, self.image, self.mask, self._provenance)
 
@@ -71,7 +84,8 @@ class Result:
 
     @property
     def _provenance(self) -> saving.Provenance:
-        return saving.Provenance(self.engine, self.runtime, self.seed, __version__)
+        used = sum(reference.share > 0 for reference in self.references)
+        return saving.Provenance(self.engine, self.runtime, self.seed, __version__, used)
 
 
 def fill(
@@ -87,6 +101,9 @@ def fill(
     mask_hole: Polarity = "auto",
     blending: str = "poisson",
     landmarks: Any = None,
+    symmetry: bool | None = None,
+    references: Sequence[Any] = (),
+    reference_check: bool = True,
     progress: Progress | None = None,
     **options: Any,
 ) -> Result:
@@ -100,44 +117,63 @@ def fill(
     the photo. Of aligned, face, box and points one is given at most. mask_hole: "white", "black" or "auto". blending:
     "poisson" or "composite".
     landmarks: (68, 2) in photo pixels, in dlib's order, for an engine that is led by them; ``Result.landmarks`` of an
-    earlier fill, moved, changes expression and pose. progress: called now and then; when it raises
+    earlier fill, moved, changes expression and pose.
+    symmetry: whether the face's other half is used where it helps; None leaves it to the engine (on where
+    ``Engine.completes_faces``). references: up to 8 other photos of the same person, as ``photo.read`` takes them,
+    used where they help. reference_check: refuse a reference whose face a judge finds too far from the photo's.
+    progress: called now and then; when it raises
     ``Cancelled``, latent engines give their best so far, others stop.
 
     Raises PhotoError, MaskError, NoFaceError, EngineError, WeightsError or Cancelled.
     """
     engine = _engine(engine, blending, seed, options)
-    prepared = _prepare(photo, mask, engine, Place(aligned, face, box, points), mask_hole)
+    others = [read_reference(one, number) for number, one in enumerate(list_references(references))]
+    job = Job(photo, mask, Place(aligned, face, box, points), others)
+    step = _step(engine, symmetry, reference_check)
+    prepared = _prepare(job, engine, mask_hole)
     watch = _Watch(progress)
     with _timed(prepared.timings, "fill"):
         ((generated, landmarks),) = _generate(engine, [prepared.crop], landmarks, seed, watch)
-    return _finish(prepared, generated, landmarks, engine, seed, blending, watch)
+    return _finish(prepared, generated, landmarks, engine, seed, blending, step, watch)
+
+
+class Job(NamedTuple):
+    """One photo for ``fill_many``: photo, mask and references as for ``fill``; place: where its face is."""
+
+    photo: Any
+    mask: Any
+    place: Place = Place()
+    references: Sequence[Any] = ()
 
 
 def fill_many(
-    jobs: Iterable[tuple[Any, Any] | tuple[Any, Any, Place]],
+    jobs: Iterable[Job | tuple[Any, Any] | tuple[Any, Any, Place]],
     *,
     engine: str | Engine = "landmark",
     seed: int = 0,
     aligned: bool = False,
     mask_hole: Polarity = "auto",
     blending: str = "poisson",
+    symmetry: bool | None = None,
+    reference_check: bool = True,
     **options: Any,
 ) -> list[Result | FaceinpError]:
     """Fill several photos as ``fill`` does, their faces through the engine together: one result for each job.
 
-    jobs: (photo, mask), each as for ``fill``, or (photo, mask, place), where the face of this one is; the other
-    arguments are ``fill``'s, too. What one photo raises stands in its place, and the others go on. timings["fill"] is
+    jobs: (photo, mask), (photo, mask, place), where the face of this one is, or a whole ``Job``; the other arguments
+    are ``fill``'s, too. What one photo raises stands in its place, and the others go on. timings["fill"] is
     a photo's share of its batch.
     Raises what concerns all of them: EngineError, WeightsError, MissingPackageError.
     """
     engine = _engine(engine, blending, seed, options)
+    step = _step(engine, symmetry, reference_check)
     done: list[Result | FaceinpError | None] = []
     waiting: dict[int, list[tuple[int, _Prepared]]] = {}
     for number, job in enumerate(jobs):
         done.append(None)
-        place = job[2] if len(job) == 3 else Place(aligned)
+        one = Job(*job) if len(job) > 2 else Job(*job, Place(aligned))
         try:
-            prepared = _prepare(job[0], job[1], engine, place, mask_hole)
+            prepared = _prepare(one, engine, mask_hole)
         except FaceinpError as error:
             done[number] = error
             continue
@@ -148,7 +184,10 @@ def fill_many(
         share = (time.perf_counter() - started) / len(group)
         for (number, prepared), (generated, landmarks) in zip(group, made, strict=True):
             prepared.timings["fill"] = share
-            done[number] = _finish(prepared, generated, landmarks, engine, seed, blending, _Watch(None))
+            try:
+                done[number] = _finish(prepared, generated, landmarks, engine, seed, blending, step, _Watch(None))
+            except FaceinpError as error:  # of a reference photo
+                done[number] = error
     return [one for one in done if one is not None]
 
 
@@ -160,6 +199,7 @@ class _Prepared:
     mask: Mask
     face: Face | None
     crop: Crop
+    references: Sequence[Any]
     notes: tuple[str, ...]
     timings: dict[str, float]
 
@@ -176,14 +216,21 @@ def _engine(engine: str | Engine, blending: str, seed: int, options: dict[str, A
     return engine
 
 
-def _prepare(photo: Any, mask: Any, engine: Engine, place: Place, mask_hole: Polarity) -> _Prepared:
+def _step(engine: Engine, symmetry: bool | None, reference_check: bool) -> Step:
+    if symmetry not in (None, True, False):
+        raise FaceinpError(f"symmetry must be True, False or None, got {symmetry!r}.")
+    return Step(engine.completes_faces if symmetry is None else symmetry, reference_check, engine.completes_faces)
+
+
+def _prepare(job: Job, engine: Engine, mask_hole: Polarity) -> _Prepared:
     timings: dict[str, float] = {}
+    job = job._replace(references=list_references(job.references))
     with _timed(timings, "read"):
-        photo = photos.read(photo)
-        mask = masks.read(mask, photo, hole=mask_hole)
+        photo = photos.read(job.photo)
+        mask = masks.read(job.mask, photo, hole=mask_hole)
     with _timed(timings, "align"):
-        face, crop, notes = _cut(photo, mask, engine, place)
-    return _Prepared(photo, mask, face, crop, tuple(notes), timings)
+        face, crop, notes = _cut(photo, mask, engine, job)
+    return _Prepared(photo, mask, face, crop, job.references, tuple(notes), timings)
 
 
 def _finish(
@@ -193,6 +240,7 @@ def _finish(
     engine: Engine,
     seed: int,
     blending: str,
+    step: Step,
     watch: "_Watch",
 ) -> Result:
     photo, mask, crop, timings = prepared.photo, prepared.mask, prepared.crop, prepared.timings
@@ -200,15 +248,27 @@ def _finish(
         toned = tone.of(crop.pixels, crop.hole)
         in_tone = generated if toned is None else toned(generated)
         grainy = None if engine.copies else grain.of(photo.pixels, mask.hole, faces.side(crop.quad))
-        image, outside = _put_back(photo, mask.hole, crop, in_tone, grainy, seed, BLENDINGS[blending])
+        image, sources = _put_back(photo, mask.hole, crop, in_tone, grainy, seed, BLENDINGS[blending])
+    with _timed(timings, "exemplars"):
+        real = _with_real_pixels(prepared, image, landmarks, engine, step, toned)
+        if crop.hole.all() and not real.codes.any():
+            raise MaskError(f"The mask covers the entire face, and no reference photo serves. {' '.join(real.notes)}")
+        image, sources = real.image, np.where(real.codes, real.codes, sources)
     known, changed = _count_changed(photo.pixels, image, mask.hole)
     notes = [note for note in (mask.about, *mask.warnings, *prepared.notes, *watch.notes) if note]
     if toned is not None and not photo.grey:
         notes.append("The photo is black and white, or of one tone such as sepia: so is the fill.")
     if grainy is not None:
         notes.append(f"The photo is grainy, by {grainy.strength:.0f} grey levels: so is the fill.")
-    if outside:
+    if outside := int(np.count_nonzero(sources == SURROUNDINGS)):
         notes.append(f"{outside:,} hole pixels lie outside of the face: they were continued from their surroundings.")
+    native = faces.side(crop.quad)
+    if native > SOFT * crop.size and (sources == ENGINE).any():
+        notes.append(
+            f"The face is {native:.0f} pixels wide here and {engine.name} makes {crop.size}: what it drew looks softer "
+            "than the photo."
+        )
+    notes += real.notes
     return Result(
         image=image,
         mask=mask.hole,
@@ -224,31 +284,62 @@ def _finish(
         notes=tuple(notes),
         known_pixels=known,
         changed_pixels=changed,
+        sources=sources,
+        references=real.references,
     )
 
 
-def _cut(photo: Photo, mask: Mask, engine: Engine, place: Place) -> tuple[Face | None, Crop, list[str]]:
+def _with_real_pixels(
+    prepared: _Prepared,
+    image: NDArray[np.uint8],
+    landmarks: NDArray[np.float32] | None,
+    engine: Engine,
+    step: Step,
+    toned: tone.Tone | None,
+) -> Outcome:
+    """The filled photo with real pixels of the person where they serve."""
+    hole, quad = prepared.mask.hole, prepared.crop.quad
+    if not step.symmetry and not prepared.references:
+        return Outcome(image, np.zeros(hole.shape, np.uint8), (), [])
+    predict = engine.landmarks if isinstance(engine, GuidedEngine) else predictor.predict
+    if prepared.crop.hole.all():
+        points = _points_by_hand(prepared)
+    elif landmarks is None:
+        seen = faces.align(prepared.photo.pixels, hole, quad, predictor.SIZE)
+        picture = seen.pixels.transpose(2, 0, 1).astype(np.float32) / np.float32(255)
+        points = predict(picture[None], seen.hole[None, None])[0]
+    else:
+        points = faces.to_crop(landmarks, quad)
+    return step(image, hole, quad, points, prepared.references, predict, toned)
+
+
+def _points_by_hand(prepared: _Prepared) -> NDArray[np.float32]:
+    """Landmarks of a face that is hidden whole, from its five points or its box, in shares of the crop's side."""
+    five = None if prepared.face is None or prepared.face.points is None else prepared.face.points
+    local = None if five is None else faces.to_crop(five, prepared.crop.quad)
+    return presets.average_points(1, local).astype(np.float32)
+
+
+def _cut(photo: Photo, mask: Mask, engine: Engine, job: Job) -> tuple[Face | None, Crop, list[str]]:
     """The face and its crop, at a side that suits the photo and the engine, and what is to be said of them."""
+    place = job.place
     if place.aligned:
-        face, native = None, float(photo.width)
-        crop, notes = faces.whole(photo.pixels, mask.hole, _side(engine, native)), []
+        face = None
+        crop, notes = faces.whole(photo.pixels, mask.hole, _side(engine, float(photo.width))), []
     else:
         face, found = locate(photo.pixels, mask.hole, place)
         quad = faces.quad(face)
-        native = faces.side(quad)
-        crop = faces.align(photo.pixels, mask.hole, quad, _side(engine, native))
+        crop = faces.align(photo.pixels, mask.hole, quad, _side(engine, faces.side(quad)))
         notes = list(_notes(face, found, mask.hole, place))
     if not crop.hole.any():
         raise MaskError(
             "The hole does not touch the face. Draw over it, or say which face with --face, --box or --points (face=, "
             "box=, points=)."
         )
-    if crop.hole.all():
-        raise MaskError("The hole covers the whole face: an engine needs known pixels to go by. Draw a smaller one.")
-    if native > SOFT * crop.size:
-        notes.append(
-            f"The face is {native:.0f} pixels wide here and {engine.name} makes {crop.size}: the filling is as soft "
-            "as that."
+    if crop.hole.all() and not job.references:
+        raise MaskError(
+            "The mask covers the entire face. Leave part of the face unmasked, or give another photo of the person "
+            "(references=, --reference)."
         )
     return face, crop, notes
 
@@ -274,25 +365,30 @@ def _generate(
     engine: Engine, crops: Sequence[Crop], landmarks: Any, seed: int, progress: Progress | None
 ) -> list[tuple[NDArray[np.float32], NDArray[np.float32] | None]]:
     """For each of the crops, all of one side: the engine's picture (S, S, 3), and the landmarks that led it, in photo
-    pixels. landmarks: the caller's, for all of them.
+    pixels. landmarks: the caller's, for all of them. A crop that is hidden whole stays grey: no engine is asked.
     """
-    pictures = np.stack([crop.pixels.transpose(2, 0, 1) for crop in crops]).astype(np.float32) / 255
-    holes = np.stack([crop.hole[None] for crop in crops])
-    led: list[NDArray[np.float32] | None] = [None] * len(crops)
+    if landmarks is not None and not isinstance(engine, GuidedEngine):
+        raise EngineError(f"The engine {engine.name} is not led by landmarks. Leave them out, or use landmark.")
+    made: list[tuple[NDArray[np.float32], NDArray[np.float32] | None]]
+    made = [(np.full((*crop.hole.shape, 3), 0.5, np.float32), None) for crop in crops]
+    drawn = [number for number, crop in enumerate(crops) if not crop.hole.all()]
+    if not drawn:
+        return made
+    pictures = np.stack([crops[n].pixels.transpose(2, 0, 1) for n in drawn]).astype(np.float32) / 255
+    holes = np.stack([crops[n].hole[None] for n in drawn])
+    led: list[NDArray[np.float32] | None] = [None] * len(drawn)
     if not isinstance(engine, GuidedEngine):
-        if landmarks is not None:
-            raise EngineError(f"The engine {engine.name} is not led by landmarks. Leave them out, or use landmark.")
         filled = engine.fill(pictures, holes, seed=seed, progress=progress)
     else:
         if landmarks is None:
             points = engine.landmarks(pictures, holes)
         else:
-            points = np.stack([faces.to_crop(_photo_points(landmarks), crop.quad) for crop in crops])
+            points = np.stack([faces.to_crop(_photo_points(landmarks), crops[n].quad) for n in drawn])
         filled = engine.fill(pictures, holes, seed=seed, progress=progress, landmarks=points)
-        led = [faces.to_photo(place, crop.quad) for place, crop in zip(points, crops, strict=True)]
-    return [
-        (np.ascontiguousarray(picture.transpose(1, 2, 0)), place) for picture, place in zip(filled, led, strict=True)
-    ]
+        led = [faces.to_photo(place, crops[n].quad) for place, n in zip(points, drawn, strict=True)]
+    for n, picture, place in zip(drawn, filled, led, strict=True):
+        made[n] = np.ascontiguousarray(picture.transpose(1, 2, 0)), place
+    return made
 
 
 def _photo_points(landmarks: Any) -> NDArray[np.float32]:
@@ -310,20 +406,26 @@ def _put_back(
     grainy: Grain | None,
     seed: int,
     blending: Callable[..., NDArray[np.uint8]],
-) -> tuple[NDArray[np.uint8], int]:
-    """The photo with its hole filled, and how many hole pixels the crop did not reach."""
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The photo with its hole filled, and where its pixels come from: the engine, or, beyond the crop, surroundings."""
+    sources = np.zeros(hole.shape, np.uint8)
     rows, columns = _around(hole)
     painted, inside, (r, c) = faces.paste(generated, crop.quad, hole.shape, hole)
     pixels, hole = photo.pixels[rows, columns], hole[rows, columns]
     window = np.s_[r.start - rows.start : r.stop - rows.start, c.start - columns.start : c.stop - columns.start]
-    outside = int(np.count_nonzero(hole) - np.count_nonzero(hole[window] & inside))
+    drawn = np.full(hole.shape, SURROUNDINGS, np.uint8)
+    if crop.hole.all():  # nothing was drawn
+        inside = np.zeros_like(inside)
+    drawn[window][inside] = ENGINE
+    sources[rows, columns][hole] = drawn[hole]
+    outside = (drawn[hole] == SURROUNDINGS).any()
     frame = _surroundings(pixels, hole) if outside else np.zeros((*hole.shape, 3), np.float32)
     frame[window][inside] = painted[inside]
     if grainy is not None:
         grainy.add(frame, hole, seed)
     image = photo.pixels.copy()
     image[rows, columns] = blending(pixels, frame, hole)
-    return image, outside
+    return image, sources
 
 
 def _surroundings(pixels: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.float32]:

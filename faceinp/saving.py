@@ -32,19 +32,25 @@ _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description
  rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
  xmlns:faceinp="urn:faceinp:1" Iptc4xmpExt:DigitalSourceType={source} xmp:CreatorTool={tool}
- faceinp:engine={engine} faceinp:runtime={runtime} faceinp:seed="{seed}" faceinp:version={version}/></rdf:RDF>
+ faceinp:engine={engine} faceinp:runtime={runtime} faceinp:seed="{seed}" faceinp:version={version}
+ faceinp:references="{references}"/></rdf:RDF>
 </x:xmpmeta><?xpacket end="r"?>"""
 _STRIPE = 1 << 22  # bytes handled at a time where a whole copy would cost too much memory
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a file says of how its picture came about."""
+    """What a file says of how its picture came about.
+
+    references: how many reference photos it was filled from; which ones is not written, as their names may be names of
+    people.
+    """
 
     engine: str
     runtime: str
     seed: int
     version: str
+    references: int = 0
 
     @property
     def text(self) -> dict[str, str]:
@@ -56,6 +62,7 @@ class Provenance:
             "faceinp:runtime": self.runtime,
             "faceinp:seed": str(self.seed),
             "faceinp:version": self.version,
+            "faceinp:references": str(self.references),
         }
 
     @property
@@ -68,6 +75,7 @@ class Provenance:
             runtime=quoteattr(self.runtime),
             seed=self.seed,
             version=quoteattr(self.version),
+            references=self.references,
         ).encode()
 
 

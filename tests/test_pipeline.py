@@ -34,7 +34,7 @@ def test_every_engine_leaves_known_pixels_to_the_bit_and_changes_the_hole(name, 
     assert (result.image[EYE] != PHOTO[EYE]).any(axis=1).mean() > 0.5
     assert (result.known_pixels, result.changed_pixels) == ((~EYE).sum(), 0)
     assert result.engine == name and result.runtime
-    assert result.timings.keys() == {"read", "align", "fill", "blend"}
+    assert result.timings.keys() == {"read", "align", "fill", "blend", "exemplars"}
 
 
 @given(top=st.integers(0, 60), left=st.integers(0, 60), height=st.integers(1, 40), width=st.integers(1, 40))
@@ -90,7 +90,7 @@ def test_no_face_is_an_error_with_three_ways_on():
 
 
 @pytest.mark.parametrize(
-    ("hole", "match"), [(hole_at(480, 480, 510, 510), "does not touch"), (hole_at(0, 60, 300, 400), "whole face")]
+    ("hole", "match"), [(hole_at(480, 480, 510, 510), "does not touch"), (hole_at(0, 60, 300, 400), "entire face")]
 )
 def test_a_hole_beside_the_face_or_over_all_of_it_is_refused(hole, match):
     with pytest.raises(faceinp.MaskError, match=match):

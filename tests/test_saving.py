@@ -1,5 +1,6 @@
 """Filled photos as files: whole or not at all, in what a format can hold, and saying what made them."""
 
+import dataclasses
 import io
 import os
 from pathlib import Path
@@ -10,16 +11,18 @@ import pytest
 import skimage.data
 from PIL import Image
 
+import faceinp
 from faceinp import photo as photo_
 from faceinp import saving
 from faceinp.errors import PhotoError
+from faceinp.exemplars import Reference
 
 FACE = np.ascontiguousarray(skimage.data.astronaut()[:200, 150:300])
 HEIGHT, WIDTH = FACE.shape[:2]
 HOLE = np.zeros((HEIGHT, WIDTH), bool)
 HOLE[60:120, 40:100] = True
 FILLED = np.where(HOLE[..., None], np.uint8([200, 40, 90]), np.uint8(0))  # what is known must not come from here
-ABOUT = saving.Provenance("structural", 'torch "cpu" <fp32>', 7, "1.2.3")
+ABOUT = saving.Provenance("structural", 'torch "cpu" <fp32>', 7, "1.2.3", references=2)
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 
 
@@ -90,10 +93,21 @@ def test_a_file_says_what_made_it(format: str) -> None:
     found = {name.partition("}")[2]: value for name, value in description.items()}
     assert found["DigitalSourceType"].endswith("/compositeWithTrainedAlgorithmicMedia")
     assert (found["engine"], found["runtime"], found["seed"]) == (ABOUT.engine, ABOUT.runtime, "7")
+    assert found["references"] == "2"
     if format == "png":
         assert image.text["faceinp:engine"] == "structural" and image.text["Software"] == "faceinp 1.2.3"
     again = photo_.read(saving.encode(photo, FILLED, HOLE, format, ABOUT)).pixels
     assert format == "jpg" or np.array_equal(again[~HOLE], FACE[~HOLE])
+
+
+def test_a_result_counts_the_references_that_were_used() -> None:
+    square = np.s_[:WIDTH, :]
+    result = faceinp.fill(FACE[square], HOLE[square], engine="telea", aligned=True)
+    shares = (Reference(b"", 0.3), Reference(b"", 0.0, problem="It is blurred."), Reference(b"", 0.1))
+    for references, count in ((), "0"), (shares, "2"):
+        image = Image.open(io.BytesIO(dataclasses.replace(result, references=references).encode("png")))
+        assert image.text["faceinp:references"] == count
+        assert f'faceinp:references="{count}"' in image.info["XML:com.adobe.xmp"]
 
 
 def test_a_photo_that_was_filled_by_nobody_says_nothing() -> None:

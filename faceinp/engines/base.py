@@ -51,6 +51,7 @@ class Status:
     about: str
     needs: Needs
     missing: str  # why it cannot run here and what to do; empty when it is ready
+    completes_faces: bool  # as in ``Engine``
 
     @property
     def ready(self) -> bool:
@@ -63,7 +64,8 @@ class Engine(ABC):
     name: as in ``load_engine(name)``. about: one line for people. size: the side it works at best.
     largest: the greatest side it accepts (equal to ``size`` where the network is built for one side).
     runtime: what computes, for example "torch cpu fp32". taught_by: names of judges that were in its network's loss.
-    copies: what it makes is taken from the crop as it is, grain and all.
+    copies: what it makes is taken from the crop as it is, grain and all. completes_faces: it draws the missing parts of
+    a face, so that real pixels of the face's other half take their place where they can (``fill(symmetry=...)``).
     """
 
     name: ClassVar[str]
@@ -74,6 +76,7 @@ class Engine(ABC):
     runtime: str = "cpu"
     taught_by: tuple[str, ...] = ()
     copies: ClassVar[bool] = False
+    completes_faces: ClassVar[bool] = True
 
     @classmethod
     def hindrance(cls) -> str:
@@ -182,7 +185,9 @@ def _place(module: str, modules: list[str]) -> int:
 
 def list_engines() -> list[Status]:
     """What there is, what it needs, and what is ready on this machine."""
-    return [Status(name, kind.about, kind.needs, _missing(kind)) for name, kind in available().items()]
+    return [
+        Status(name, kind.about, kind.needs, _missing(kind), kind.completes_faces) for name, kind in available().items()
+    ]
 
 
 def load_engine(name: str, **options: Any) -> Engine:

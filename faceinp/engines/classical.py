@@ -25,6 +25,7 @@ class Classical(Engine):
 
     size: ClassVar[int] = 256
     largest: ClassVar[int] = 1024
+    completes_faces: ClassVar[bool] = False
 
     def _fill(
         self, crops: NDArray[np.float32], masks: NDArray[np.bool_], seed: int, progress: Progress

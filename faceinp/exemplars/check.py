@@ -1,0 +1,185 @@
+"""Whether a reference photo shows the person whose face has the hole.
+
+The bundled judge compares the photo, its hole blanked, with the reference as it is. How far the photos of one person
+lie apart then depends on what the hole hides, and holes are painted freely. So its cost is measured where nothing is
+missing: on the reference, as the distance between its embeddings with and without the same hole. Over that cost the
+distance which 99 % of true pairs stay below is a straight line, from a scratch to the whole face
+(``docs/measurements.md``). ``faceinp evaluate reference-check --calibrate`` measures it.
+"""
+
+import json
+import threading
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal, get_args
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from faceinp import identity, weights
+from faceinp.errors import WeightsError
+
+Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+Outcome = Literal["match", "doubtful", "unknown", "refused"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+REFUSED_TRUE_PAIRS = 0.01
+FALSE_MATCH_RATE = 0.01
+MOST_STRANGERS = 0.8  # a limit that lets more of them pass does not tell people apart
+
+_BLANK_SIGMA = 1 / 64  # of the side: how far the known pixels reach into a blanked hole
+_BLANK_GREY = 0.02  # weight of mid-grey against them: it takes over some three sigmas from the edge
+
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the check says of one reference.
+
+    distance: Euclidean, 0 to 2, between this face and the known part of the photo's. refuse_above: 99 % of true pairs
+    lie below it, with a hole that hides as much. doubt_above: 99 % of strangers lie above it. outcome: "match" up to
+    ``doubt_above``, "doubtful" up to ``refuse_above``, "refused" beyond it; "unknown" where too little is visible to
+    refuse anybody.
+    """
+
+    distance: float
+    refuse_above: float
+    doubt_above: float
+    outcome: Outcome
+
+    def problem(self, number: int) -> str:
+        """Why the reference is refused; empty unless it is. number: of the reference, counted from 0."""
+        if self.outcome != "refused":
+            return ""
+        return (
+            f"Reference photo {number + 1} does not look like the same person (distance {self.distance:.2f}; "
+            f"{100 * (1 - REFUSED_TRUE_PAIRS):.0f} % of true pairs lie below {self.refuse_above:.2f}). "
+            "To use it anyway, pass "
+            "reference_check=False (--no-reference-check)."
+        )
+
+    def note(self, number: int) -> str:
+        """What to know about a reference that is not refused; empty for a match. number: counted from 0."""
+        if self.outcome == "doubtful":
+            return (
+                f"Reference photo {number + 1} could not be confirmed as the same person "
+                f"(distance {self.distance:.2f}; "
+                f"{100 * (1 - FALSE_MATCH_RATE):.0f} % of strangers lie above {self.doubt_above:.2f})."
+            )
+        if self.outcome == "unknown":
+            return f"Too little of the face is known to tell whether reference photo {number + 1} shows the person."
+        return ""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The calibration: what the distances of one judge, told by its weights' sha256 ``fingerprint``, mean here.
+
+    base, slope: ``refuse_above`` is base + slope * cost, cost being the hole's on the reference. doubt_above: as in
+    ``Verdict``. blind_above: the distance below which MOST_STRANGERS lie. data, people, pictures, pairs, holes: what
+    they were measured on.
+    """
+
+    fingerprint: str
+    base: float
+    slope: float
+    doubt_above: float
+    blind_above: float
+    data: str
+    people: int
+    pictures: int
+    pairs: int
+    holes: int
+
+    def verdict(self, distance: float, cost: float) -> Verdict:
+        """distance: between photo and reference. cost: of the hole, on the reference. Both Euclidean, 0 to 2."""
+        outcome = OUTCOMES[int(self.outcomes(distance, cost))]
+        return Verdict(distance, self.base + self.slope * cost, self.doubt_above, outcome)
+
+    def outcomes(self, distances: ArrayLike, costs: ArrayLike) -> NDArray[np.intp]:
+        """Of many pairs, as numbers in OUTCOMES; ``distances`` and ``costs`` are broadcast."""
+        near, refuse_above = np.asarray(distances), self.base + self.slope * np.asarray(costs)
+        conditions = [near <= self.doubt_above, refuse_above > self.blind_above, near <= refuse_above]
+        return np.select(
+            conditions, [OUTCOMES.index(name) for name in ("match", "unknown", "doubtful")], OUTCOMES.index("refused")
+        )
+
+    def write(self, file: str | Path) -> None:
+        Path(file).write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+    @classmethod
+    def read(cls, file: str | Path) -> "Limits":
+        """Raises WeightsError when the file is not such a calibration."""
+        try:
+            return cls(**json.loads(Path(file).read_text()))
+        except (OSError, ValueError, TypeError) as error:
+            raise WeightsError(
+                f"{file} is not a calibration of the reference check ({error!r}). `faceinp evaluate reference-check "
+                "--calibrate` makes one."
+            ) from error
+
+
+def known_distances(crop: Floats, hole: Bools, others: Floats) -> Floats:
+    """How far each of ``others`` is from the known part of ``crop``: (N,), Euclidean, 0 to 2; the judge's.
+
+    crop: (3, S, S) in [0, 1], an aligned face. hole: bool (S, S), True = hole; what lies under it does not count.
+    others: (N, 3, S, S), aligned faces. Raises WeightsError where the judge's weights are missing.
+    """
+    known, *vectors = bundled_judge().embed(np.concatenate([blank(crop[None], hole), others]))
+    return np.linalg.norm(np.reshape(vectors, (-1, len(known))) - known, axis=1)
+
+
+def verdicts(crop: Floats, hole: Bools, others: Floats) -> tuple[Verdict, ...]:
+    """What the check says of each of ``others``; arguments as for ``known_distances``.
+
+    Raises WeightsError where the judge's weights or the calibration are missing, or do not match: nothing was checked
+    then, and a note should say so.
+    """
+    judge, limits = bundled_judge(), read_limits()
+    if limits.fingerprint != judge.fingerprint:
+        raise WeightsError(
+            f"{weights.path('reference-check')} was calibrated with another judge (checksum mismatch). "
+            "`faceinp evaluate reference-check --calibrate` makes one that fits."
+        )
+    blanked = blank(np.concatenate([crop[None], others]), hole)
+    vectors = judge.embed(np.concatenate([others, blanked]))
+    whole, known, without = np.split(vectors, [len(others), len(others) + 1])
+    distances, costs = (np.linalg.norm(whole - part, axis=1).tolist() for part in (known, without))
+    return tuple(map(limits.verdict, distances, costs))
+
+
+def blank(pictures: Floats, hole: Bools) -> Floats:
+    """``pictures`` (N, 3, S, S) in [0, 1] without what lies under ``hole``, bool (S, S).
+
+    It is replaced by the known pixels' mean, weighted by a Gaussian around each pixel, that fades into mid-grey: a
+    scratch closes, a wide hole goes grey. Of grey, mean colours, Telea's inpainting, an average face and the face's
+    mirror image this one leaves the most of a person.
+    """
+    known = (~hole).astype(np.float32)
+    sigma = _BLANK_SIGMA * len(hole)
+    reach = cv2.GaussianBlur(known, (0, 0), sigma) + np.float32(_BLANK_GREY)
+    blanked = pictures.copy()
+    for channels in blanked.reshape(-1, *hole.shape):
+        spread = cv2.GaussianBlur(channels * known, (0, 0), sigma) + np.float32(_BLANK_GREY / 2)
+        channels[hole] = (spread / reach)[hole]
+    return blanked
+
+
+def bundled_judge() -> identity.Judge:
+    """The judge of the check, loaded once. Safe to call from several threads; raises WeightsError."""
+    with _lock:
+        return _load_judge(weights.path("embedding"))
+
+
+def read_limits() -> Limits:
+    """The calibration that comes with the weights; raises WeightsError where there is none."""
+    return Limits.read(weights.path("reference-check"))
+
+
+@cache
+def _load_judge(file: Path) -> identity.Judge:
+    return identity.load("bundled")

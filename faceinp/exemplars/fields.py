@@ -1,0 +1,36 @@
+"""Small operations on maps of a crop: float32 (SIZE, SIZE) or (SIZE, SIZE, C). Lengths are shares of the side."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faceinp.exemplars.exemplar import SIZE
+
+Floats = NDArray[np.float32]
+
+
+def ramp(value: Any, good: float, bad: float) -> Any:
+    """1 at ``good`` and beyond it, 0 at ``bad`` and beyond it, smooth between; of numbers and of maps."""
+    t = np.clip((value - bad) / (good - bad), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def blurred(field: Floats, deviation: float) -> Floats:
+    """Convolved with a Gaussian of this standard deviation."""
+    return np.asarray(cv2.GaussianBlur(field, (0, 0), deviation * SIZE), np.float32)
+
+
+def grey(pixels: Floats) -> Floats:
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.float32)
+
+
+def mean(field: Floats, weight: Floats) -> float:
+    """Weighted; 0 where all weights are."""
+    return float((field * weight).sum() / max(float(weight.sum()), 1e-6))
+
+
+def eroded(known: NDArray[np.bool_]) -> Floats:
+    """1 on pixels that are known, as are all within two pixels of them; else 0."""
+    return np.asarray(cv2.erode(known.astype(np.float32), np.ones((5, 5), np.uint8)), np.float32)

@@ -1,0 +1,95 @@
+"""The step of the pipeline that puts real pixels of the person where the engine invented some."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceinp import faces
+from faceinp.exemplars import notes, references
+from faceinp.exemplars.exemplar import SIZE, crop_of
+from faceinp.exemplars.references import Predictor, Prepared
+from faceinp.exemplars.sources import REFERENCE, SYMMETRY, Reference
+from faceinp.exemplars.transfer import apply
+from faceinp.exemplars.warp import centres
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """image: uint8 (H, W, 3). codes: uint8 (H, W), as in ``Result.sources`` where real pixels are, 0 elsewhere.
+    references: what became of each. notes: sentences for people.
+    """
+
+    image: NDArray[np.uint8]
+    codes: NDArray[np.uint8]
+    references: tuple[Reference, ...]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Step:
+    """How real pixels are used: ``pipeline.fill``'s arguments of these names, symmetry settled."""
+
+    symmetry: bool
+    reference_check: bool
+    drawn: bool = True  # whether the engine draws faces, so that an exemplar should look like what it drew
+
+    def __call__(
+        self,
+        image: NDArray[np.uint8],
+        hole: NDArray[np.bool_],
+        quad: NDArray[np.float64],
+        points: Floats,
+        photos: Sequence[Any],
+        predict: Predictor,
+        in_tone: Callable[[Floats], Floats] | None,
+    ) -> Outcome:
+        """image: uint8 (H, W, 3), the photo with its hole filled. hole: bool (H, W). quad: (4, 2), of the face's crop.
+        points: float32 (68, 2), its landmarks in shares of the side. photos: the references, as ``photo.read`` takes
+        them. predict: finds landmarks on theirs. in_tone: gives a picture the photo's one tone; None for colours.
+        Raises PhotoError for a reference that is no photo.
+        """
+        target = crop_of(image, hole, quad, points)
+        prepared = [
+            references.prepare(photo, number, target, predict, checked=self.reference_check)
+            for number, photo in enumerate(photos)
+        ]
+        exemplars = [one.exemplar for one in prepared if one.exemplar is not None]
+        image, codes, problems = apply(
+            image,
+            hole,
+            quad,
+            target,
+            symmetry=self.symmetry,
+            references=exemplars,
+            in_tone=in_tone,
+            drawn=self.drawn,
+        )
+        counts = np.bincount(codes[hole], minlength=REFERENCE + len(prepared))
+        shares = (counts / counts.sum()).tolist()
+        used = [_reference(number, one, shares[REFERENCE + number], problems) for number, one in enumerate(prepared)]
+        said = notes.of_references(prepared, used)
+        if self.symmetry:
+            on_crop = _nearest(codes, quad)
+            said = [notes.of_symmetry(target, on_crop, problems.get(SYMMETRY, ""), shares[SYMMETRY]), *said]
+        return Outcome(image, codes, tuple(used), [sentence for sentence in said if sentence])
+
+
+def _reference(number: int, prepared: Prepared, share: float, problems: dict[int, str]) -> Reference:
+    problem = prepared.problem
+    if not share and not problem:
+        problem = references.unused(number, problems.get(REFERENCE + number) or "another one fits better")
+    return Reference(prepared.digest, share, prepared.distance, problem, prepared.refused)
+
+
+def _nearest(codes: NDArray[np.uint8], quad: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """The codes at the pixels of the face's crop: uint8 (SIZE, SIZE); 0 beyond the photo."""
+    x, y = np.floor(faces.to_photo(centres(SIZE).reshape(-1, 2), quad)).astype(int).T
+    inside = (x >= 0) & (y >= 0) & (x < codes.shape[1]) & (y < codes.shape[0])
+    found = np.zeros(len(x), np.uint8)
+    found[inside] = codes[y[inside], x[inside]]
+    return found.reshape(SIZE, SIZE)
