@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import faces, worn
+from faceinp import faces, sketches, worn
 from faceinp.errors import MaskError
 from faceinp.faces import Face
 from faceinp.masks import LARGEST_SHARE, Mask
@@ -40,13 +40,18 @@ ABOUT = {
     "lower-face": "face below the middle of the nose's bridge",
     "glasses": "glasses, clear or dark",
     "protective-mask": "protective mask with its straps",
+    **sketches.ABOUT,
     "scratches": "scratches of an old photo, long and thin",
     "blocks": "one to six blocks",
     **{f"irregular-{low}-{low + 10}": f"strokes over {low} to {low + 10} % of the picture" for low in AREAS},
     **{f"random-{share}": f"{share} % of all pixels" for share in (20, 40, 60, 80)},
 }
 NAMES = tuple(ABOUT)
-OF_FACES = (*map(str, range(7, 13)), "eyes", "lower-face", "glasses", "protective-mask")  # these need the points
+OF_FACES = (  # these need the points
+    *map(str, range(7, 13)),
+    *("eyes", "lower-face", "glasses", "protective-mask"),
+    *sketches.NAMES,
+)
 
 _RANDOM = r"random-([1-9]\d?)"
 _WORKING = 1024  # pixels, the largest side at which a preset for a photo is made
@@ -101,6 +106,8 @@ def make(name: str, shape: Shape, *, points: Points | None = None, seed: int = 0
         points = worn.sound_points(name, points)
         if shape[0] != shape[1]:
             raise MaskError(f"The preset {name} is made on a square crop, not on {shape}. Use on_photo for a photo.")
+    if name in sketches.NAMES:
+        return sketches.sketch(name, points, shape, seed)
     if name == "glasses":
         return worn.glasses(points, shape, seed=seed)
     if name == "protective-mask":

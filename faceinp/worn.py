@@ -110,7 +110,7 @@ def _cloth(
                 np.array([low, low + 0.3 * sign * right - 0.05 * down]),
             ]
     width = wide * shape[1]
-    return [(_lines(shape, lines, width), _lighter(chosen)), (_filled(shape, outline), chosen)]
+    return [(strokes(shape, lines, width), _lighter(chosen)), (filled(shape, outline), chosen)]
 
 
 def _pair(
@@ -136,17 +136,19 @@ def _pair(
         for eye, sign, ear in zip(eyes, (-1, 1), (0, 16), strict=True)
     ]
     chosen = colour or FRAMES[rng.integers(len(FRAMES))]
-    dark = [(np.maximum(*(_filled(shape, rim) for rim in rims)), _DARK)] if kind == "dark" else []
-    return [*dark, (_lines(shape, frame, thick * float(np.hypot(*right))), chosen)]
+    dark = [(np.maximum(*(filled(shape, rim) for rim in rims)), _DARK)] if kind == "dark" else []
+    return [*dark, (strokes(shape, frame, thick * float(np.hypot(*right))), chosen)]
 
 
-def _filled(shape: Shape, outline: NDArray[np.float64]) -> Pixels:
+def filled(shape: Shape, outline: NDArray[np.float64]) -> Pixels:
+    """How much of each pixel lies in ``outline`` (N, 2): coverage, uint8 (H, W)."""
     layer = np.zeros(shape, np.uint8)
     cv2.fillPoly(layer, [_fixed(outline)], 255, cv2.LINE_AA, _FRACTION)
     return layer
 
 
-def _lines(shape: Shape, lines: Any, width: float) -> Pixels:
+def strokes(shape: Shape, lines: Any, width: float) -> Pixels:
+    """How much of each pixel a round brush covers along ``lines``, each (N, 2): coverage, uint8 (H, W)."""
     layer = np.zeros(shape, np.uint8)
     cv2.polylines(layer, [_fixed(line) for line in lines], False, 255, max(1, round(width)), cv2.LINE_AA, _FRACTION)
     return layer

@@ -7,7 +7,7 @@ import skimage.data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceinp import faces, masks, presets, worn
+from faceinp import faces, masks, presets, sketches, worn
 from faceinp import photo as photo_
 from faceinp.cli import main
 from faceinp.errors import MaskError
@@ -72,8 +72,47 @@ def test_each_name_gives_a_hole_that_its_seed_decides(name: str) -> None:
     holes = [presets.make(name, (SIDE, SIDE), points=POINTS, seed=seed) for seed in (0, 0, *range(1, 9))]
     assert holes[0].dtype == bool and holes[0].shape == (SIDE, SIDE) and 0 < holes[0].mean() < 0.85
     assert np.array_equal(holes[0], holes[1])
-    random = name.startswith(("random", "irregular")) or name in ("glasses", "protective-mask", "blocks", "scratches")
+    random = name.startswith(("random", "irregular")) or name in (
+        *("glasses", "protective-mask", "blocks", "scratches"),
+        *sketches.NAMES,
+    )
     assert len({hole.tobytes() for hole in holes}) == (9 if random else 1)
+
+
+LEFT_EYE, RIGHT_EYE, BOTH, NOSE, MOUTH = (range(36, 42), range(42, 48), range(36, 48), range(27, 36), range(48, 60))
+# How much a sketch hides at least of a part's hull, of either side's where it has one, and points that it leaves alone.
+HIDDEN: dict[str, tuple[float, tuple[range, ...], range]] = {
+    "one-eye": (0.9, (LEFT_EYE, RIGHT_EYE), MOUTH),
+    "glasses-band": (0.75, (BOTH,), MOUTH),
+    "mouth": (0.9, (MOUTH,), BOTH),
+    "nose": (0.75, (NOSE,), BOTH),
+    "hair-lock": (0.4, (LEFT_EYE, RIGHT_EYE), MOUTH),
+    "hand": (0.8, (MOUTH,), BOTH),
+    "cheek": (0.0, (), range(36, 68)),
+    "eye-scratch": (0.05, (LEFT_EYE, RIGHT_EYE), MOUTH),
+}
+
+
+@pytest.mark.parametrize("name", sketches.NAMES)
+def test_a_sketch_hides_what_it_is_named_after_and_little_else(name: str) -> None:
+    least, parts, away = HIDDEN[name]
+    x, y = POINTS.astype(int).T
+    sides = set()
+    for seed in range(20):
+        hole = presets.make(name, (SIDE, SIDE), points=POINTS, seed=seed)
+        hidden = [hole[presets.hull(POINTS[list(part)], hole.shape, growth=0)].mean() for part in parts]
+        assert max(hidden, default=0) >= least
+        assert hole[y, x][list(away)].mean() < 0.1 and 0.002 < hole.mean() < 0.16
+        sides.add(bool(np.argwhere(hole)[:, 1].mean() > SIDE / 2))
+    assert len(sides) == 2 or name in ("mouth", "nose", "glasses-band")
+
+
+@pytest.mark.parametrize("name", sketches.NAMES)
+def test_a_sketch_turns_and_grows_with_the_face(name: str) -> None:
+    """Twice as large and upside down it is the same shape, but for pixels at its edge."""
+    hole = presets.make(name, (SIDE, SIDE), points=POINTS, seed=5)
+    large = presets.make(name, (2 * SIDE, 2 * SIDE), points=2 * SIDE - 2 * POINTS, seed=5)[::-2, ::-2]
+    assert (hole & large).sum() / (hole | large).sum() > (0.6 if name == "eye-scratch" else 0.9)
 
 
 @pytest.mark.parametrize("seed", range(6))

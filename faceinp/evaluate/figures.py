@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import blend, identity, metrics, weights
+from faceinp import identity, metrics, weights
+from faceinp.errors import MissingPackageError
 from faceinp.evaluate import fills, variants
 from faceinp.evaluate.fills import Engines, Fill, Order, Store
 from faceinp.evaluate.subjects import Subjects, load
 
 if TYPE_CHECKING:
+    from faceinp.nets.efficientnet import EfficientNetLite
     from faceinp.nets.squeezenet import SqueezeNet
 
 Arrays = dict[str, NDArray[np.float64]]
@@ -29,6 +31,7 @@ Bools = NDArray[np.bool_]
 Pixels = NDArray[np.uint8]
 
 FEATURES = "features"  # the kind of a feature network's vectors
+WINDOWS = "windows"  # the kind of vectors of the window round the hole's centre
 RATE = 0.01  # false matches of a judge
 REACH = metrics.SSIM_WINDOW // 2
 TOGETHER = 32  # pictures that a judge or a feature network looks at at once
@@ -91,6 +94,22 @@ class Measurer:
         network: SqueezeNet = weights.squeezenet(self.setting.features).to(memory_format=torch.channels_last)
         return network
 
+    @cached_property
+    def window_network(self) -> "EfficientNetLite":
+        import torch
+
+        network: EfficientNetLite = weights.efficientnet().to(memory_format=torch.channels_last)
+        return network
+
+    @cached_property
+    def windowless(self) -> str:
+        """Why there are no vectors of windows; empty where there are."""
+        try:
+            weights.efficientnet_file()
+        except MissingPackageError as error:
+            return str(error)
+        return ""
+
     # ---- what is kept ----
 
     def fills(self, order: Order) -> list[Fill]:
@@ -108,7 +127,8 @@ class Measurer:
     def of(self, order: Order, kind: str) -> Arrays:
         """Figures of the fills of ``order``, each (n, ...); NaN where there is no fill.
 
-        kind: "seconds"; "pixels raw,hole,...": KIND_psnr and KIND_ssim; "judge NAME" and "features": vectors.
+        kind: "seconds"; "pixels raw,hole,...": KIND_psnr and KIND_ssim; "judge NAME", "features", "windows":
+        vectors.
         """
         key = self._key("figures", kind, self.keys(order))
         return self._kept(key, lambda: self._measure(order, kind))
@@ -128,6 +148,18 @@ class Measurer:
 
         return self._kept(key, measure)["vectors"]
 
+    def untouched_windows(self, name: str, size: int, mask: str, arrangement: str) -> NDArray[np.float64]:
+        """Vectors of the measured faces, untouched, round the centre of what ``mask`` hides of each: (n, D)."""
+        subjects = self.subjects(name, size)
+        places = range(len(subjects.chosen))
+        given = [digest for place in places for digest in subjects.digests(mask, place, arrangement)]
+
+        def measure() -> Arrays:
+            pictures = [subjects.picture(place, arrangement) for place in places]
+            return {"vectors": self._windows(pictures, [subjects.hole(mask, place, arrangement) for place in places])}
+
+        return self._kept(self._key("untouched", WINDOWS, given), measure)["vectors"]
+
     def fingerprint(self, kind: str) -> str:
         """What a figure of this kind depends on beside the fills; files are read once."""
         if kind not in self._fingerprints:
@@ -141,6 +173,9 @@ class Measurer:
             return f"{judge.fingerprint} {judge.box}"
         if what == FEATURES:
             return weights.sha256(Path(self.setting.features)) + variants.code_of("faceinp.nets.squeezenet")
+        if what == WINDOWS:
+            seen_by = variants.code_of("faceinp.evaluate.naturalness") + variants.code_of("faceinp.blend")
+            return weights.sha256(weights.efficientnet_file()) + seen_by
         return variants.code_of("faceinp.metrics") + variants.code_of("faceinp.blend")
 
     def _key(self, about: str, kind: str, given: Sequence[str]) -> str:
@@ -174,8 +209,10 @@ class Measurer:
             each = [compare(photo, fill, hole, kinds) for photo, fill, hole in given]
             return {name: np.array([values[name] for values in each]) for name in each[0]}
         there = [fill.pixels is not None for fill in made]
-        pictures = [photo if fill.pixels is None else fill.composite(photo, hole) for photo, fill, hole in given]
-        vectors = self._vectors(pictures, kind)
+        join = Fill.blended if what == WINDOWS else Fill.composite
+        pictures = [photo if fill.pixels is None else join(fill, photo, hole) for photo, fill, hole in given]
+        holes = [hole for _, _, hole in given]
+        vectors = self._windows(pictures, holes) if what == WINDOWS else self._vectors(pictures, kind)
         vectors[~np.array(there)] = np.nan
         return {"vectors": vectors}
 
@@ -192,6 +229,12 @@ class Measurer:
             crops = [part.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255) for part in parts]
             seen = [self.judges[name].embed(part) for part in crops]
         return np.concatenate(seen).astype(np.float64)
+
+    def _windows(self, pictures: Sequence[Pixels], holes: Sequence[Bools]) -> NDArray[np.float64]:
+        from faceinp.evaluate.naturalness import features, window
+
+        windows = [window(picture, hole) for picture, hole in zip(pictures, holes, strict=True)]
+        return features(windows, self.window_network).astype(np.float64)
 
 
 def compare(photo: Pixels, fill: Fill, hole: Bools, kinds: Sequence[str]) -> dict[str, float]:
@@ -212,7 +255,7 @@ def compare(photo: Pixels, fill: Fill, hole: Bools, kinds: Sequence[str]) -> dic
         told["composite_psnr"] = metrics.psnr(photo, composite)
         told["composite_ssim"] = metrics.mean_ssim(_composite_map(photo, composite, hole))
     if "blended" in kinds:
-        blended = blend.poisson(photo, generated.astype(np.float32) / np.float32(255), hole)
+        blended = fill.blended(photo, hole)
         told["blended_psnr"] = metrics.psnr(photo, blended)
         told["blended_ssim"] = metrics.ssim(photo, blended)
     return told

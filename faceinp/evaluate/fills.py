@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from faceinp import pipeline
+from faceinp import blend, pipeline
 from faceinp.engines.base import Engine
-from faceinp.errors import FaceinpError
+from faceinp.errors import DataError, FaceinpError
 from faceinp.evaluate import variants
-from faceinp.evaluate.subjects import Subjects
+from faceinp.evaluate.subjects import Subjects, digest
 from faceinp.evaluate.tables import FOUND
 from faceinp.evaluate.variants import WORN, Variant
+from faceinp.placing import Place
 
 Pixels = NDArray[np.uint8]
 
@@ -34,6 +35,7 @@ class Order:
     """One engine's fills of one kind of hole on some pictures.
 
     set, size: whose faces. places: of those that are measured. whole: keep known pixels as the engine made them, too.
+    references: how many other pictures of the person the engine is given.
     """
 
     set: str
@@ -44,6 +46,7 @@ class Order:
     places: tuple[int, ...]
     whole: bool
     seed: int
+    references: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +60,10 @@ class Fill:
     def composite(self, photo: Pixels, hole: NDArray[np.bool_]) -> Pixels:
         """The photo with its hole replaced: uint8 (S, S, 3)."""
         return np.where(hole[..., None], self.at(len(photo)), photo)
+
+    def blended(self, photo: Pixels, hole: NDArray[np.bool_]) -> Pixels:
+        """The photo with its hole filled by Poisson blending: uint8 (S, S, 3)."""
+        return blend.poisson(photo, self.at(len(photo)).astype(np.float32) / np.float32(255), hole)
 
     def at(self, size: int) -> Pixels:
         """What was made at another size."""
@@ -104,10 +111,10 @@ def keys(order: Order, subjects: Subjects, variant: Variant) -> list[str]:
     common += [variants.code_of("faceinp.pipeline")] if order.arrangement == FOUND else []
     told = json.dumps(common)
     given = (
-        (subjects.digest("", place, order.arrangement), subjects.digest(order.mask, place, order.arrangement))
+        (*subjects.digests(order.mask, place, order.arrangement), *map(digest, _references(order, place, subjects)))
         for place in order.places
     )
-    return [hashlib.sha256(f"{told} {picture} {hole}".encode()).hexdigest() for picture, hole in given]
+    return [hashlib.sha256(" ".join([told, *digests]).encode()).hexdigest() for digests in given]
 
 
 def fills(order: Order, subjects: Subjects, variant: Variant, store: Store, engines: "Engines") -> list[Fill]:
@@ -127,7 +134,8 @@ class Engines:
     def __init__(self) -> None:
         self.loaded: dict[str, Engine] = {}
 
-    def __getitem__(self, name: str) -> Engine:
+    def __getitem__(self, variant: str) -> Engine:
+        name = variants.engine_of(variant)
         if name not in self.loaded:
             self.loaded[name] = variants.load(name)
         return self.loaded[name]
@@ -140,8 +148,9 @@ def _make(order: Order, places: Sequence[int], subjects: Subjects, variant: Vari
     holes = [subjects.hole(order.mask, place, order.arrangement) for place in places]
     engine = engines[variant.name]
     try:
-        if order.arrangement == FOUND:
-            return _found(engine, photos, holes, order.seed)
+        if order.arrangement == FOUND or variant.words:
+            references = [_references(order, place, subjects) for place in places]
+            return _by_pipeline(engine, photos, holes, references, order, variant)
         return _together(engine, photos, holes, variant.side(order.size), order.seed)
     except FaceinpError as error:
         if len(places) == 1:
@@ -166,10 +175,34 @@ def _together(
     return [Fill(pixels, seconds) for pixels in np.rint(255 * made.transpose(0, 2, 3, 1)).astype(np.uint8)]
 
 
-def _found(engine: Engine, photos: Sequence[Pixels], holes: Sequence[NDArray[np.bool_]], seed: int) -> list[Fill]:
-    """By the road: the face is looked for in the photo."""
-    jobs = [(photo, hole.astype(np.uint8) * np.uint8(255)) for photo, hole in zip(photos, holes, strict=True)]
-    results = pipeline.fill_many(jobs, engine=engine, seed=seed, mask_hole="white", blending="composite")
+def _by_pipeline(
+    engine: Engine,
+    photos: Sequence[Pixels],
+    holes: Sequence[NDArray[np.bool_]],
+    references: Sequence[Sequence[Pixels]],
+    order: Order,
+    variant: Variant,
+) -> list[Fill]:
+    """As a user's photos, blended where the variant asks for it; a FOUND face is looked for in the photo.
+
+    References are taken as they are: the check by a judge would leave out pictures that are the person's for certain.
+    """
+    if variants.REFERENCES in variant.words and not all(references):
+        raise DataError(f"{order.set} shows this person once: there is no other picture to give.")
+    place = Place(aligned=order.arrangement != FOUND)
+    jobs = [
+        pipeline.Job(photo, hole.astype(np.uint8) * np.uint8(255), place, theirs)
+        for photo, hole, theirs in zip(photos, holes, references, strict=True)
+    ]
+    results = pipeline.fill_many(
+        jobs,
+        engine=engine,
+        seed=order.seed,
+        mask_hole="white",
+        blending="poisson" if variant.words else "composite",
+        symmetry=variants.SYMMETRY in variant.words,
+        reference_check=False,
+    )
     return [
         Fill(None, 0.0, str(result))
         if isinstance(result, FaceinpError)
@@ -178,17 +211,22 @@ def _found(engine: Engine, photos: Sequence[Pixels], holes: Sequence[NDArray[np.
     ]
 
 
+def _references(order: Order, place: int, subjects: Subjects) -> list[Pixels]:
+    return subjects.reference_pictures(place, order.references) if order.references else []
+
+
 def _whole(order: Order, variant: Variant) -> bool:
     """Whether known pixels are kept: where they are asked for, or enlarging will mix them into the hole's."""
     return order.whole or (order.arrangement != FOUND and variant.side(order.size) != order.size)
 
 
 def _known_blanked(fill: Fill, order: Order, place: int, subjects: Subjects, variant: Variant) -> Fill:
-    """Without what nobody will look at: a third of the bytes."""
+    """Without what nobody will look at, a third of the bytes: blending looks at the pixels next to the hole, too."""
     if fill.pixels is None or _whole(order, variant):
         return fill
-    hole = subjects.hole(order.mask, place, order.arrangement)
-    return Fill(np.where(hole[..., None], fill.pixels, np.uint8(0)), fill.seconds)
+    hole = subjects.hole(order.mask, place, order.arrangement).astype(np.uint8)
+    looked_at = cv2.dilate(hole, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))) > 0
+    return Fill(np.where(looked_at[..., None], fill.pixels, np.uint8(0)), fill.seconds)
 
 
 def _encoded(fill: Fill, variant: Variant) -> bytes:

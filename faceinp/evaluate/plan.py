@@ -9,10 +9,10 @@ from pathlib import Path
 from faceinp import presets
 from faceinp.errors import DataError, WeightsError
 from faceinp.evaluate import tables, variants
-from faceinp.evaluate.figures import FEATURES, Measurer
+from faceinp.evaluate.figures import FEATURES, WINDOWS, Measurer
 from faceinp.evaluate.fills import Order
-from faceinp.evaluate.tables import FRECHET, OTHER, SAME, Table
-from faceinp.evaluate.variants import WORN, Variant
+from faceinp.evaluate.tables import FRECHET, NATURALNESS, OTHER, SAME, Table
+from faceinp.evaluate.variants import REFERENCES, WORN, Variant
 from faceinp.evaluate.work import Task
 
 FIRST = "celeba-val"  # the set that tables are made of where it is there
@@ -114,7 +114,7 @@ class Plan:
             kinds = [kind + self.measurer.fingerprint(kind) for kind in row.kinds]
             subjects = self.measurer.subjects(row.set, row.table.size)
             told = [row.table.name, row.table.measures, row.table.binned, row.problem, len(subjects.chosen), _AVERAGED]
-            told += [self.measurer.limits, mate.variant.name if mate else ""]
+            told += [self.measurer.limits, row.table.references, mate.variant.name if mate else ""]
             self._contents[row.place] = hashlib.sha256(json.dumps([told, given, kinds]).encode()).hexdigest()[:16]
         return self._contents[row.place]
 
@@ -140,6 +140,10 @@ class Plan:
             more, lacking = variants.choose(others, table.size)
             ready, skipped = [*ready, *more], skipped | lacking
         self.skipped += [f"{table.name}: skipped {name}: {reason}" for name, reason in skipped.items()]
+        if not table.references:
+            without = f"The table {table.name} sets no reference photos aside; references does."
+            self.skipped += [f"{table.name}: skipped {v.name}: {without}" for v in ready if REFERENCES in v.words]
+            ready = [variant for variant in ready if REFERENCES not in variant.words]
         ready.sort(key=lambda variant: variant.name != reference)
         if table.worn:
             ready.insert(1, variants.described(WORN))
@@ -167,19 +171,25 @@ class Plan:
         if mask in presets.OF_FACES and not subjects.pointed:
             problem = f"The hole {mask} is made of 68 points, which {name} lacks."
             return Row(table, name, arrangement, variant, mask, problem=problem)
+        if table.references and len(set(subjects.everybody)) == len(subjects.everybody):
+            problem = f"{name} shows nobody twice."
+            return Row(table, name, arrangement, variant, mask, problem=problem)
         limits = [table.pictures, None if self.request.every else tables.limit(variant.name)]
         count = min([len(subjects.chosen), *(limit for limit in limits if limit is not None)])
         compared = tables.by_kind(table.measures)
         together = TOGETHER_SEARCHED if variant.largest == SEARCHED else TOGETHER
-        whole = bool({"raw", "blended"} & set(compared))
         parts = (tuple(range(at, min(at + together, count))) for at in range(0, count, together))
+        given = table.references if REFERENCES in variant.words else 0
         orders = (
-            Order(name, table.size, variant.name, mask, arrangement, part, whole, self.request.seed) for part in parts
+            Order(name, table.size, variant.name, mask, arrangement, part, table.whole, self.request.seed, given)
+            for part in parts
         )
-        kinds = ("seconds", *((f"pixels {','.join(compared)}",) if compared else ()), *self.seen(table))
-        return Row(table, name, arrangement, variant, mask, tuple(orders), kinds)
+        kinds = ["seconds", *self.seen(table)]
+        kinds += [f"pixels {','.join(compared)}"] if compared else []
+        kinds += [WINDOWS] if NATURALNESS in table.measures and not self.measurer.windowless else []
+        return Row(table, name, arrangement, variant, mask, tuple(orders), tuple(kinds))
 
     def seen(self, table: Table) -> list[str]:
-        """Kinds of vectors that a table needs."""
+        """Kinds of vectors of whole pictures that a table needs."""
         judges = [f"judge {name}" for name in self.measurer.judges if {SAME, OTHER} & set(table.measures)]
         return judges + ([FEATURES] if FRECHET in table.measures and self.measurer.setting.features else [])

@@ -15,7 +15,7 @@ from pathlib import Path
 from faceinp.errors import DataError
 from faceinp.evaluate.cells import Cell, of_table
 from faceinp.evaluate.measures import Measure
-from faceinp.evaluate.tables import ABOUT, ALIGNED, FRECHET, MASKS, OTHER, QUICK, SAME, TABLES, Table
+from faceinp.evaluate.tables import ABOUT, ALIGNED, FRECHET, MASKS, NATURALNESS, OTHER, QUICK, SAME, TABLES, Table
 
 KNOWN = {**TABLES, QUICK.name: QUICK, MASKS.name: MASKS}
 ARRANGED = {"aligned": "aligned", "turned": "turned, seen so", "found": "turned, found again"}
@@ -199,7 +199,7 @@ def _sure(measure: Measure, cell: Cell) -> Measure:
 
 
 def _plain(name: str, measure: Measure, sign: str = "") -> str:
-    """The mean with half of its interval's width, or, of shares, which are not symmetric, with the interval."""
+    """The mean with half of its interval's width, or, of what is lopsided (shares, naturalness), with the interval."""
     if measure.mean is None:
         return "-"
     mean = format(_number(name, measure.mean))
@@ -210,6 +210,9 @@ def _plain(name: str, measure: Measure, sign: str = "") -> str:
         return mean  # all or nothing, whoever is drawn
     if name.partition(" ")[0] in (SAME, OTHER):
         return f"{mean} ({100 * measure.low:{sign}.1f} to {100 * measure.high:{sign}.1f})"
+    if name == NATURALNESS:
+        low, high = (_number(name, end) for end in (measure.low, measure.high))
+        return f"{mean} ({low} to {high})"
     return f"{mean} ± {_number(name, (measure.high - measure.low) / 2)}"
 
 
@@ -229,6 +232,8 @@ def _number(name: str, value: float | None) -> str:
     measure = name.partition(" ")[0]
     if measure in (SAME, OTHER):
         return f"{100 * value:.1f} %"
+    if measure == NATURALNESS:
+        return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
     return f"{value:,.0f}" if measure == FRECHET else f"{value:.4f}" if measure.endswith("ssim") else f"{value:.2f}"
 
 

@@ -1,18 +1,20 @@
-"""From what is measured of pictures to what a cell says: likeness, who is taken for whom, Frechet distances."""
+"""From what is measured of pictures to what a cell says: likeness, who is taken for whom, distances between sets."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faceinp import identity
 from faceinp.errors import EngineError
-from faceinp.evaluate import frechet, measures
-from faceinp.evaluate.figures import FEATURES, Measurer
+from faceinp.evaluate import frechet, measures, naturalness
+from faceinp.evaluate.figures import FEATURES, WINDOWS, Measurer
 from faceinp.evaluate.measures import Measure
 from faceinp.evaluate.plan import Row
-from faceinp.evaluate.tables import FRECHET, OTHER, SAME
+from faceinp.evaluate.tables import FOUND, FRECHET, NATURALNESS, OTHER, SAME
 
 Floats = NDArray[np.float64]
 Values = dict[str, Floats]
+
+VECTORS = (FEATURES, WINDOWS)  # kinds that are no figures of single pictures
 
 
 class Scores:
@@ -24,7 +26,7 @@ class Scores:
         self._others: dict[tuple[str, int], frechet.Others] = {}
 
     def values(self, row: Row) -> Values:
-        """By measure, each (n,) over the row's pictures, and "seconds"; of FEATURES the vectors, (n, D)."""
+        """By measure, each (n,) over the row's pictures, and "seconds"; of FEATURES and WINDOWS the vectors, (n, D)."""
         if row.place not in self._values:
             values: Values = {}
             for kind in row.kinds:
@@ -32,8 +34,8 @@ class Scores:
                 joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
                 if kind.startswith("judge "):
                     values |= self.accepted(row, kind.partition(" ")[2], joined["vectors"])
-                elif kind == FEATURES:
-                    values[FEATURES] = joined["vectors"]
+                elif kind in VECTORS:
+                    values[kind] = joined["vectors"]
                 else:
                     values |= {name: own for name, own in joined.items() if name in (*row.table.measures, "seconds")}
             self._values[row.place] = values
@@ -41,7 +43,8 @@ class Scores:
 
     def accepted(self, row: Row, judge: str, vectors: Floats) -> Values:
         """For each face that ``vectors`` (n, D) shows: 1 where ``judge`` takes it for its own picture's person, and
-        the share of the person's other pictures that it matches (NaN where there is none)."""
+        the share of the person's other pictures that it matches (NaN where there is none), but for those that the table
+        sets aside as references."""
         subjects = self.measurer.subjects(row.set, row.table.size)
         chosen, people = subjects.chosen[: len(vectors)], np.array(subjects.everybody)
         whole = self.measurer.everybody(row.set, row.table.size, f"judge {judge}")
@@ -50,6 +53,8 @@ class Scores:
         at = np.arange(len(chosen))
         theirs = people[chosen][:, None] == people[None]
         theirs[at, chosen] = False
+        for place in range(len(chosen)) if row.table.references else ():
+            theirs[place, subjects.references(place, row.table.references)] = False
         count = theirs.sum(axis=1)
         other = np.where(count, np.where(theirs, near, 0).sum(axis=1) / np.maximum(count, 1), np.nan)
         told = {f"{SAME} {judge}": near[at, chosen], f"{OTHER} {judge}": other}
@@ -64,7 +69,7 @@ class Scores:
         told: dict[str, Measure] = {}
         apart: dict[str, Measure] = {}
         for name, own in values.items():
-            if name in (*refused, "seconds", FEATURES):
+            if name in (*refused, "seconds", *VECTORS):
                 continue
             inside = np.flatnonzero(members[: len(own)])
             told[name] = measures.mean(own[inside], people[inside].tolist())
@@ -75,7 +80,22 @@ class Scores:
             told[FRECHET] = self.frechet(row, values[FEATURES])
             if FEATURES in others:
                 apart[FRECHET] = self.frechet(row, values[FEATURES], others[FEATURES])
+        if WINDOWS in values and NATURALNESS not in refused:
+            told[NATURALNESS] = self.naturalness(row, members, values[WINDOWS])
+            if WINDOWS in others:
+                apart[NATURALNESS] = self.naturalness(row, members, values[WINDOWS], others[WINDOWS])
         return told, apart
+
+    def naturalness(
+        self, row: Row, members: NDArray[np.bool_], made: Floats, reference: Floats | None = None
+    ) -> Measure:
+        """The kernel distance of the windows ``made`` (n, D) of the ``members``, less that of a reference's."""
+        real = self.measurer.untouched_windows(row.set, row.table.size, row.mask, row.arrangement)
+        people = self.measurer.subjects(row.set, row.table.size).people
+        mine = np.where(members[: len(made), None], made, np.nan)
+        if reference is None:
+            return naturalness.distance(real, mine, people)
+        return naturalness.difference(real, mine, reference, people)
 
     def frechet(self, row: Row, seen: Floats, reference: Floats | None = None) -> Measure:
         """The distance of what was ``seen`` (n, D) to the set's other faces, less that of a reference's."""
@@ -106,6 +126,10 @@ class Scores:
         if not self.measurer.judges:
             without = "No judge was named (--judges, --onnx)."
             refused |= {measure: without for measure in (SAME, OTHER) if measure in wanted}
+        if NATURALNESS in wanted and row.arrangement == FOUND:
+            refused[NATURALNESS] = "Faces found again are filled without blending, so a seam would count."
+        elif NATURALNESS in wanted and self.measurer.windowless:
+            refused[NATURALNESS] = self.measurer.windowless
         if FRECHET in wanted and not self.measurer.setting.features:
             refused[FRECHET] = "No feature network was given (--features)."
         elif FRECHET in wanted and len(subjects.rest()) < 2:

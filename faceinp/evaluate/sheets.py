@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from faceinp import blend, presets
+from faceinp import presets
 from faceinp.evaluate import fills, tables, variants
 from faceinp.evaluate.figures import Measurer
 from faceinp.evaluate.fills import Fill, Order
-from faceinp.evaluate.tables import ALIGNED, FOUND, Sheet, Table
+from faceinp.evaluate.tables import ALIGNED, FOUND, NATURALNESS, Sheet, Table
 
 if TYPE_CHECKING:
     from faceinp.evaluate.plan import Row
@@ -69,11 +69,11 @@ def make(wanted: Sequence[Table], rows: Sequence["Row"], measurer: Measurer, see
         masks = tuple(dict.fromkeys(row.mask for row in mine))
         engines = tuple(dict.fromkeys(row.variant.name for row in mine))
         shown = masks[:: max(1, len(masks) // SAMPLED)]
-        columns = tuple((engine, "composite") for engine in engines)
+        kind = "blended" if NATURALNESS in table.measures else "composite"
+        columns = tuple((engine, kind) for engine in engines)
         rows_shown = min(2 * len(shown), *(len(row.orders[0].places) for row in mine))
-        sheet = Sheet(table.name, f"{table.title}: samples, composite", shown, columns, table.size, rows_shown)
-        whole = bool({"raw", "blended"} & set(tables.by_kind(table.measures)))
-        made.append(_drawn(sheet, mine[0].set, measurer, seed, whole=whole))
+        sheet = Sheet(table.name, f"{table.title}: samples, {kind}", shown, columns, table.size, rows_shown)
+        made.append(_drawn(sheet, mine[0].set, measurer, seed, whole=table.whole))
     return made
 
 
@@ -112,7 +112,7 @@ def _shown(fill: Fill, kind: str, photo: Pixels, hole: NDArray[np.bool_]) -> Pix
     if kind == "raw":
         return fill.at(len(photo))
     if kind == "blended":
-        return blend.poisson(photo, fill.at(len(photo)).astype(np.float32) / np.float32(255), hole)
+        return fill.blended(photo, hole)
     return fill.composite(photo, hole)
 
 

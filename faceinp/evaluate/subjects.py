@@ -84,6 +84,10 @@ class Subjects:
             self._digests[key] = digest(array)
         return self._digests[key]
 
+    def digests(self, mask: str, place: int, arrangement: str = ALIGNED) -> tuple[str, str]:
+        """Of the picture and of the hole."""
+        return self.digest("", place, arrangement), self.digest(mask, place, arrangement)
+
     def wearing(self, mask: str, place: int) -> Pixels:
         """The face at ``place`` with a protective mask or glasses drawn on, as ``hole`` hides them."""
         number = int(self.chosen[place])
@@ -91,6 +95,23 @@ class Subjects:
         if mask == "glasses":
             return worn.wear_glasses(self.picture(place), points, seed=number)[0]
         return worn.wear_protective_mask(self.picture(place), points, seed=number)[0]
+
+    def references(self, place: int, count: int) -> NDArray[np.intp]:
+        """Numbers of the ``count`` other pictures of this person that are nearest in pose, nearest first."""
+        number, everybody = int(self.chosen[place]), np.array(self.everybody)
+        others = np.setdiff1d(np.flatnonzero(everybody == everybody[number]), [number])
+        apart = np.hypot(*(self.poses[others] - self.poses[number]).T)
+        return others[np.argsort(apart, kind="stable")[:count]]
+
+    def reference_pictures(self, place: int, count: int) -> list[Pixels]:
+        """Those pictures, uint8 (S, S, 3)."""
+        numbers = self.references(place, count)
+        return [np.ascontiguousarray(self.faces.pictures[n].permute(1, 2, 0).numpy()) for n in numbers]
+
+    @cached_property
+    def poses(self) -> NDArray[np.float64]:
+        """Yaw and pitch in degrees of each face of the set, (N, 2), NaN without points."""
+        return np.array([_pose(points) for points in self.faces.points.numpy()])
 
     def rest(self) -> NDArray[np.intp]:
         """Numbers of the faces that are not measured."""
@@ -100,7 +121,7 @@ class Subjects:
         """Groups of the measured faces, each bool (n,): by yaw where there are points, and thirds by blur."""
         groups: dict[str, Bools] = {}
         if self.pointed:
-            turned = np.abs([_yaw(self.faces.points[n].numpy()) for n in self.chosen])
+            turned = np.abs(self.poses[self.chosen, 0])
             groups["yaw under 10°"] = turned < 10
             groups["yaw 10 to 20°"] = (turned >= 10) & (turned < 20)
             groups["yaw over 20°"] = turned >= 20
@@ -152,12 +173,14 @@ def digest(array: NDArray[np.generic]) -> str:
     return hashlib.sha256(about + np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
-def _yaw(points: NDArray[np.float32]) -> float:
-    """Degrees, from how far the nose's tip has left the middle of eyes and mouth corners, as ``faces`` has it."""
+def _pose(points: NDArray[np.float32]) -> tuple[float, float]:
+    """Yaw and pitch in degrees, from how far the nose's tip has left the middle of eyes and mouth corners, to the side
+    (as ``faces`` has it) and down. Pitch is relative: a level face has some of its own."""
     eyes, mouth = (points[36:42].mean(axis=0), points[42:48].mean(axis=0)), (points[48], points[54])
     across = eyes[1] - eyes[0]
-    offset = (points[30] - np.mean([*eyes, *mouth], axis=0)) @ across / max(float(across @ across), 1e-9)
-    return float(np.degrees(np.arctan(offset / 0.4)))
+    offset = (points[30] - np.mean([*eyes, *mouth], axis=0)) / max(float(across @ across), 1e-9)
+    yaw, pitch = np.degrees(np.arctan([offset @ across / 0.4, offset @ (-across[1], across[0]) / 0.4]))
+    return float(yaw), float(pitch)
 
 
 def _detail(picture: Pixels) -> float:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from faceinp import presets
+from faceinp import presets, sketches
 from faceinp.errors import DataError
 
 PICTURE = ("composite_psnr", "composite_ssim")
-FRECHET, SAME, OTHER = "frechet", "same", "other"
+FRECHET, NATURALNESS, SAME, OTHER = "frechet", "naturalness", "same", "other"
 ALIGNED, TURNED, FOUND = "aligned", "turned", "found"
 ABOUT = {
     "raw_psnr": "Raw PSNR, dB: the whole generated picture",
@@ -19,6 +19,7 @@ ABOUT = {
     "blended_psnr": "Blended PSNR, dB: the photo, its hole filled by Poisson blending",
     "blended_ssim": "Blended SSIM",
     FRECHET: "Frechet distance to other photographs (SqueezeNet features)",
+    NATURALNESS: "Naturalness: kernel distance of the filled place to the same place of other people, best 0",
     SAME: "Taken for the same person against the same picture",
     OTHER: "Taken for the same person against other pictures of the person",
 }
@@ -34,7 +35,8 @@ class Table:
     engines: what is measured unless told; none: all that run here. reference: the engine that differences are taken
     to. sets: stems of shards, such as "celeba-val"; none: the first set there is. arrangements: ALIGNED crops, crops
     TURNED and seen so by the engine, or turned and FOUND again by the road. binned: bins of yaw and blur, too.
-    pictures: at most. worn: the rows' first is the face that still wears what the mask hides.
+    pictures: at most. worn: the rows' first is the face that still wears what the mask hides. references: how many
+    other pictures of each person, the nearest in pose, are set aside to be given as references; OTHER leaves them out.
     """
 
     name: str
@@ -49,7 +51,13 @@ class Table:
     binned: bool = False
     pictures: int | None = None
     worn: bool = False
+    references: int = 0
     printed: Printed = field(default_factory=dict)
+
+    @property
+    def whole(self) -> bool:
+        """Whether known pixels are measured as the engine made them."""
+        return "raw" in by_kind(self.measures)
 
 
 def by_kind(measures: tuple[str, ...]) -> tuple[str, ...]:
@@ -69,6 +77,7 @@ _IRREGULAR = tuple(f"irregular-{low}-{low + 10}" for low in presets.AREAS)
 _BY_PIXELS = tuple(
     f"{kind}_{measured}" for kind in ("raw", "hole", "composite", "blended") for measured in ("psnr", "ssim")
 )
+_AT_64 = (*_BY_PIXELS, NATURALNESS)
 
 # Table 1 of Qiang et al. 2019: PSNR, SSIM of the inpainted picture, which measures like "raw" (``docs/papers.md``).
 _Q1: Printed = {
@@ -104,12 +113,12 @@ TABLES = {
     table.name: table
     for table in (
         Table(
-            "Q1", "The first paper's Table 1: random pixels hidden, 64 x 64", 64, (*_RANDOM, "centre", "1"), _BY_PIXELS,
+            "Q1", "The first paper's Table 1: random pixels hidden, 64 x 64", 64, (*_RANDOM, "centre", "1"), _AT_64,
             "dip+fast", ("dip+fast", "structural+fast", "structural+fast+mode=faithful"), printed=_Q1,
         ),
         Table(
             "L3", "The second paper's Table 3: how near the picture, 256 x 256", 256, (*_TWELVE, *_DECIDING),
-            (*PICTURE, FRECHET), "telea", printed={"composite_psnr": _models(_L3)},
+            (*PICTURE, NATURALNESS, FRECHET), "telea", printed={"composite_psnr": _models(_L3)},
         ),
         Table(
             "L4", "The second paper's Table 4: the same person, against the same picture", 256, (*_TWELVE, *_DECIDING),
@@ -122,26 +131,36 @@ TABLES = {
         Table(
             "irregular", "Scratches, and strokes by the share of the picture that they hide, 256 x 256", 256,
             ("scratches", *_IRREGULAR),
-            (*PICTURE, FRECHET), "telea", printed={"composite_psnr": _EDGECONNECT},
+            (*PICTURE, NATURALNESS, FRECHET), "telea", printed={"composite_psnr": _EDGECONNECT},
         ),
         Table(
             "worn", "Protective masks and glasses taken off, 256 x 256", 256, ("protective-mask", "glasses"),
-            (*PICTURE, FRECHET, SAME, OTHER), "telea", worn=True,
+            (*PICTURE, NATURALNESS, FRECHET, SAME, OTHER), "telea", worn=True,
         ),
         Table(
             "across", "Other faces, turned pictures, turned heads and blur, 256 x 256", 256, ("7", "centre"),
-            ("hole_psnr", "hole_ssim"), "telea", sets=("celeba-val", "asian-val", "generated-val"),
+            ("hole_psnr", "hole_ssim", NATURALNESS), "telea", sets=("celeba-val", "asian-val", "generated-val"),
             arrangements=(ALIGNED, TURNED, FOUND), binned=True, pictures=100,
+        ),
+        Table(
+            "sketched", "Parts of faces as people sketch them, 256 x 256", 256, sketches.NAMES,
+            ("hole_psnr", "composite_psnr", NATURALNESS, SAME, OTHER), "landmark",
+            ("landmark", "landmark+symmetry", "telea"), sets=("celeba-val", "asian-val", "diverse-val"),
+        ),
+        Table(
+            "references", "With three other photos of the person given, 256 x 256", 256,
+            (*_DECIDING, "glasses-band", "mouth"), ("hole_psnr", "composite_psnr", NATURALNESS, SAME, OTHER),
+            "landmark", ("landmark", "landmark+references"), references=3,
         ),
     )
 }  # fmt: skip
 QUICK = Table(
-    "quick", "Engines on the first paper's holes, 64 x 64", 64, (*_RANDOM, "centre", "1"), _BY_PIXELS, "telea",
+    "quick", "Engines on the first paper's holes, 64 x 64", 64, (*_RANDOM, "centre", "1"), _AT_64, "telea",
     printed=_Q1,
 )  # fmt: skip
 MASKS = Table(
     "masks", "Engines on holes, 256 x 256: picture and person", 256, (*_TWELVE, *_DECIDING),
-    (*PICTURE, FRECHET, SAME, OTHER), "telea", ("landmark", "mirror", "telea", "navier-stokes"),
+    (*PICTURE, NATURALNESS, FRECHET, SAME, OTHER), "telea", ("landmark", "mirror", "telea", "navier-stokes"),
     printed={"composite_psnr": _models(_L3) | _EDGECONNECT, SAME: _models(_L4, 0.01), OTHER: _models(_L5, 0.01)},
 )  # fmt: skip
 

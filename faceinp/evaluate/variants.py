@@ -1,4 +1,10 @@
-"""Engines as measuring names them, "structural+fast+mode=faithful", and what tells one's fills from another's."""
+"""Engines as measuring names them, "structural+fast+mode=faithful", and what tells one's fills from another's.
+
+Three words after a plus sign are no options of the engine: they send its pictures through ``faceinp.fill_many``, as a
+user's, blended. "landmark+symmetry" uses the face's other half, "landmark+references" the reference photos that a table
+sets aside, "landmark+symmetry+references" both, and "landmark+pipeline" neither. Without such a word an engine is
+measured through its own contract, and no exemplar is used.
+"""
 
 import ast
 import hashlib
@@ -18,6 +24,7 @@ from faceinp.errors import EngineError, FaceinpError
 
 WORN = "as worn"  # no engine: the face with the protective mask or the glasses still on
 _FAST = ("structural", "dip")  # measured in their quick setting: as near in a fraction of the time
+PIPELINE, SYMMETRY, REFERENCES = "pipeline", "symmetry", "references"  # words that are no engine's options
 _LAST = ("biharmonic", "patchmatch", "tv", *_FAST)  # these take long: whoever waits sees the others first
 _APART = ("faceinp", "faceinp.errors", "faceinp.weights")  # code that no pixel depends on
 
@@ -28,6 +35,7 @@ class Variant:
 
     name: as given. size, largest: the engine's. runtime: what computes. taught_by: judges in its network's loss.
     identity: sha256 of all that its fills depend on beside picture, hole and seed: options, weights, runtime, code.
+    words: those of PIPELINE, SYMMETRY, REFERENCES in its name; none where it is measured through the engine's contract.
     """
 
     name: str
@@ -36,6 +44,7 @@ class Variant:
     runtime: str
     taught_by: tuple[str, ...]
     identity: str
+    words: frozenset[str] = frozenset()
 
     @property
     def label(self) -> str:
@@ -47,9 +56,19 @@ class Variant:
         return self.size if self.size == self.largest else min(size, self.largest)
 
 
+def words(variant: str) -> frozenset[str]:
+    """Which of PIPELINE, SYMMETRY and REFERENCES are in "name+option+option=value"."""
+    return frozenset(variant.split("+")[1:]) & {PIPELINE, SYMMETRY, REFERENCES}
+
+
+def engine_of(variant: str) -> str:
+    """The variant without those words: how the engine itself is made."""
+    return "+".join(part for part in variant.split("+") if part not in words(variant))
+
+
 def named(variant: str) -> tuple[str, dict[str, bool | int | str]]:
     """The engine's name and options in "name+option+option=value"."""
-    name, *given = variant.split("+")
+    name, *given = engine_of(variant).split("+")
     options: dict[str, bool | int | str] = {}
     for key, _, value in (option.partition("=") for option in given):
         options[key] = int(value) if value.isdigit() else value or True
@@ -80,8 +99,13 @@ def describe(variant: str, engine: Engine | None = None) -> Variant:
         file = Path(name.removeprefix(FOREIGN))
         files |= {"": _file(file), "sidecar": _file(file.with_name(f"{file.name}.json"))}
     shipped = {needed: _file(weights.path(needed)) for needed in engine.needs.weights}
-    identity = [name, options | files, shipped, engine.runtime, faceinp.__version__, code_of(type(engine).__module__)]
-    return Variant(variant, engine.size, engine.largest, engine.runtime, tuple(engine.taught_by), _sha(identity))
+    identity: list[Any] = [name, options | files, shipped, engine.runtime, faceinp.__version__]
+    identity.append(code_of(type(engine).__module__))
+    through = words(variant)
+    if through:  # the pipeline's own predictor finds the points of exemplars
+        identity += [sorted(through), code_of("faceinp.pipeline"), _file(weights.path("landmarks"))]
+    taught_by = tuple(engine.taught_by)
+    return Variant(variant, engine.size, engine.largest, engine.runtime, taught_by, _sha(identity), through)
 
 
 def choose(wanted: Sequence[str] | None, size: int) -> tuple[list[Variant], dict[str, str]]:
@@ -125,6 +149,11 @@ def described(variant: str) -> Variant:
 @cache
 def code_of(module: str) -> str:
     """sha256 of a module's code and of all that it imports from this package: comments and layout do not count."""
+    return _sha(sorted(sources(module).items()))
+
+
+def sources(module: str) -> dict[str, str]:
+    """The code of a module and of all that it imports from this package, inside of functions, too, by name."""
     seen: dict[str, str] = {}
     waiting = [module]
     while waiting:
@@ -139,7 +168,7 @@ def code_of(module: str) -> str:
                 waiting += [alias.name for alias in node.names if alias.name.startswith("faceinp")]
             elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("faceinp"):
                 waiting += [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return _sha(sorted(seen.items()))
+    return seen
 
 
 def _spec(name: str) -> Any:

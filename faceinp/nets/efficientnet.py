@@ -1,0 +1,86 @@
+"""EfficientNet-Lite0 (Tan and Le 2019, arXiv 1905.11946, in the authors' Lite variant): features of everyday pictures.
+
+Against EfficientNet-B0 the Lite variant has no squeeze-and-excite, ReLU6 in place of swish, and a stem and a head of
+fixed width. The layers' names are those of the usual PyTorch file without their leading underscores: ``conv_stem``,
+``blocks.0.depthwise_conv`` ... ``conv_head``, ``fc``.
+"""
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+MEAN, SCALE = 127.0, 128.0  # of all three channels, in 0..255
+SIDE = 224  # the pictures it was trained on
+STEM, HEAD, CLASSES = 32, 1280, 1000
+STAGES = (  # blocks, kernel, stride of the first, expansion, channels out
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+EPSILON = 1e-3  # of batch normalisation
+
+
+class Convolution(nn.Conv2d):
+    """Without bias, and padded as in TensorFlow: ceil(size / stride) pixels come out, an odd pixel of padding last."""
+
+    def __init__(self, channels: int, out: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
+        super().__init__(channels, out, kernel, stride, groups=groups, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        down, across = (max(0, (-(-size // stride) - 1) * stride + kernel - size) for size in x.shape[-2:])
+        return super().forward(functional.pad(x, (across // 2, across - across // 2, down // 2, down - down // 2)))
+
+
+class Block(nn.Module):
+    """Inverted residual, (N, channels, h, w) -> (N, out, h / stride, w / stride): widened, filtered, narrowed."""
+
+    def __init__(self, channels: int, out: int, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        wide = channels * expansion
+        self.widens, self.adds = expansion > 1, stride == 1 and channels == out
+        if self.widens:
+            self.expand_conv, self.bn0 = Convolution(channels, wide, 1), nn.BatchNorm2d(wide, EPSILON)
+        self.depthwise_conv, self.bn1 = Convolution(wide, wide, kernel, stride, wide), nn.BatchNorm2d(wide, EPSILON)
+        self.project_conv, self.bn2 = Convolution(wide, out, 1), nn.BatchNorm2d(out, EPSILON)
+
+    def forward(self, x: Tensor) -> Tensor:
+        wide = functional.relu6(self.bn0(self.expand_conv(x))) if self.widens else x
+        wide = functional.relu6(self.bn1(self.depthwise_conv(wide)))
+        narrow: Tensor = self.bn2(self.project_conv(wide))
+        return x + narrow if self.adds else narrow
+
+
+class EfficientNetLite(nn.Module):
+    """Pictures (N, 3, H, W) in [0, 1] -> scores of ImageNet's 1,000 classes, before the softmax."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv_stem, self.bn0 = Convolution(3, STEM, 3, 2), nn.BatchNorm2d(STEM, EPSILON)
+        self.blocks = nn.ModuleList()
+        channels = STEM
+        for count, kernel, stride, expansion, out in STAGES:
+            for number in range(count):
+                self.blocks.append(Block(channels, out, kernel, 1 if number else stride, expansion))
+                channels = out
+        self.conv_head, self.bn1 = Convolution(channels, HEAD, 1), nn.BatchNorm2d(HEAD, EPSILON)
+        self.fc = nn.Linear(HEAD, CLASSES)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        last = self.stages(pictures)[-1]
+        scores: Tensor = self.fc(functional.relu6(self.bn1(self.conv_head(last))).mean(dim=(2, 3)))
+        return scores
+
+    def stages(self, pictures: Tensor) -> list[Tensor]:
+        """The output of each of the seven stages, (N, channels, h, w), shallow to deep."""
+        x = functional.relu6(self.bn0(self.conv_stem((255 * pictures - MEAN) / SCALE)))
+        outputs: list[Tensor] = []
+        blocks = iter(self.blocks)
+        for count, *_ in STAGES:
+            for _ in range(count):
+                x = next(blocks)(x)
+            outputs.append(x)
+        return outputs
