@@ -118,6 +118,16 @@ def _add_fill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--blend", choices=("poisson", "composite"), default="poisson", help="how the filling joins the photo"
     )
+    parser.add_argument(
+        "--reference",
+        dest="references",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="PHOTO",
+        help="another photo of the same person, whose pixels are used where they help (repeatable, up to 8)",
+    )
+    _add_exemplars(parser)
     parser.add_argument("--fast", action="store_true", help="the quick setting of an engine that searches")
     parser.add_argument("--iterations", type=int, metavar="N", help="steps of an engine that searches")
     parser.add_argument(
@@ -138,7 +148,9 @@ def _add_batch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="IN", help="a folder, .tar shard or .parquet table, here or a URL: s3://...")
     parser.add_argument("out", metavar="OUT", help="the folder for filled photos and their manifest, here or a URL")
     hole = parser.add_mutually_exclusive_group()
-    hole.add_argument("--masks", metavar="DIR", help="masks named as the photos are (default: in the shards)")
+    hole.add_argument(
+        "--masks", default="", metavar="DIR", help="masks named as the photos are (default: in the shards)"
+    )
     hole.add_argument("--preset", metavar="NAME", help="a ready-made hole on each face: one of `faceinp masks`")
     hole.add_argument("--mask-from-alpha", action="store_true", help="the hole is where a photo is transparent")
     parser.add_argument("--engine", default="landmark", help="one of `faceinp engines`, or onnx:FILE")
@@ -151,6 +163,14 @@ def _add_batch(parser: argparse.ArgumentParser) -> None:
         help='JSON of the photos\' names, {"box": [x, y, width, height]} or {"points": [[x, y], ...]} as in '
         "`faceinp fill`, of photos whose face is not found (in shards: KEY.face.json)",
     )
+    parser.add_argument(
+        "--references",
+        default="",
+        metavar="DIR",
+        help="other photos of the same person, up to 8 for each photo: for IN/NAME.jpg all pictures in the folder "
+        "DIR/NAME, and DIR/NAME.jpg (in shards: KEY.reference.N.jpg)",
+    )
+    _add_exemplars(parser)
     parser.add_argument("--seed", type=int, default=0, help="all randomness comes from it")
     parser.add_argument("--blend", choices=("poisson", "composite"), default="poisson", help="as in `faceinp fill`")
     parser.add_argument("--judge", default="auto", help="auto, facenet, bundled, dlib, an ONNX file, or none")
@@ -162,6 +182,20 @@ def _add_batch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ray", default="", metavar="ADDRESS", help="run on Ray: a cluster's address, auto, or local")
     parser.add_argument("--retry", action="store_true", help="try photos again that failed before")
     parser.add_argument("--set", type=_setting, action="append", metavar="KEY=VALUE", help="an option of the engine")
+
+
+def _add_exemplars(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--symmetry",
+        action=argparse.BooleanOptionalAction,
+        help="use the other half of the face where it helps (default: with engines that complete faces)",
+    )
+    parser.add_argument(
+        "--no-reference-check",
+        dest="reference_check",
+        action="store_false",
+        help="use reference photos even where their face looks like somebody else's",
+    )
 
 
 def _add_identity(commands: Any, *, calibrate: bool) -> None:
@@ -266,7 +300,7 @@ def _add_evaluate(commands: Any) -> None:
         type=_names,
         default=(),
         metavar="A,B",
-        help="which tables: Q1, L3, L4, L5, irregular, worn, across (default: all)",
+        help="which tables: Q1, L3, L4, L5, irregular, worn, across, sketched, references (default: all)",
     )
     quick = _command(commands, "quick", run.quick, "every engine on the first paper's holes, in minutes")
     masks = _command(commands, "masks", run.evaluate_masks, "engines on the second paper's masks: picture and person")
@@ -307,13 +341,23 @@ def _add_evaluate(commands: Any) -> None:
     landmarks.add_argument("--pictures", type=int, help="how many pictures (default: all)")
     identity = _command(commands, "identity", run.evaluate_identity, "how well judges tell people apart")
     identity.add_argument("--judges", type=_names, metavar="A,B", help="default: bundled and dlib, where they run")
+    checked = _command(
+        commands, "reference-check", run.evaluate_reference_check, "whom the check of reference photos lets pass"
+    )
+    checked.add_argument(
+        "--calibrate", type=Path, metavar="FILE", help="write a calibration, made on the people held back from training"
+    )
+    checked.add_argument(
+        "--confirm", default="", metavar="JUDGE", help="a judge that must agree that a true pair is one, such as dlib"
+    )
+    checked.add_argument("--repeats", type=int, default=4, metavar="N", help="how often each hole is drawn")
     for parser in (paper, masks, identity):
         parser.add_argument("--onnx", type=Path, nargs="+", default=[], metavar="FILE", help="other face networks, too")
         parser.add_argument("--sidecar", type=Path, help="folder of the ONNX files' sidecars (default: beside each)")
-    for parser in (paper, quick, masks, frechet, identity):
+    for parser in (paper, quick, masks, frechet, identity, checked):
         parser.add_argument("--seed", type=int, default=0, help="all randomness comes from it")
     tables = {"eval": paper, "quick": quick, "masks": masks}
-    tables |= {"frechet": frechet, "landmarks": landmarks, "identity": identity}
+    tables |= {"frechet": frechet, "landmarks": landmarks, "identity": identity, "reference-check": checked}
     for name, parser in tables.items():
         about = "shards: paths or globs of WebDataset tars"
         about += ", or a folder of them" if parser in (paper, quick, masks) else ""

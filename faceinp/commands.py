@@ -44,6 +44,9 @@ def fill(args: argparse.Namespace) -> None:
         **where,
         mask_hole=args.mask_hole,
         blending=args.blend,
+        symmetry=args.symmetry,
+        references=args.references,
+        reference_check=args.reference_check,
         progress=None if args.quiet else Bar("filling"),
     )
     result.save(args.out)
@@ -69,13 +72,21 @@ def batch(args: argparse.Namespace) -> None:
         seed=args.seed,
         aligned=args.aligned,
         blending=args.blend,
+        symmetry=args.symmetry,
+        reference_check=args.reference_check,
         judge="" if args.judge == "none" else args.judge,
         format=args.format,
         threads=args.threads,
     )
-    masks, workers = args.masks or "", args.workers
     counted = run.run(
-        args.source, settings, masks=masks, faces=args.faces, workers=workers, ray=args.ray, retry=args.retry
+        args.source,
+        settings,
+        masks=args.masks,
+        faces=args.faces,
+        references=args.references,
+        workers=args.workers,
+        ray=args.ray,
+        retry=args.retry,
     )
     if failed := counted[worker.FAILED]:
         say(f"{failed:,} of {counted.total():,} photos failed; `{args.out}/manifest` says why")
@@ -208,6 +219,14 @@ def evaluate_identity(args: argparse.Namespace) -> None:
     from faceinp.evaluate import identity
 
     identity.run(args.data, args.out, args.judges, args.onnx, args.sidecar, seed=args.seed)
+
+
+def evaluate_reference_check(args: argparse.Namespace) -> None:
+    from faceinp.evaluate import reference_check
+
+    reference_check.run(
+        args.data, args.out, calibrate=args.calibrate, confirm=args.confirm, repeats=args.repeats, seed=args.seed
+    )
 
 
 def paper(args: argparse.Namespace) -> None:

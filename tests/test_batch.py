@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import fsspec
@@ -20,6 +21,8 @@ from faceinp.batch import sources, worker
 from faceinp.batch.run import run
 from faceinp.cli import main
 from faceinp.errors import DataError, EngineError, FaceinpError, MaskError, PhotoError
+from faceinp.exemplars import REFERENCE, SYMMETRY, Reference
+from faceinp.pipeline import Job, Result, fill_many
 
 FACE = np.asarray(Image.fromarray(skimage.data.astronaut()).crop((145, 35, 305, 195)).resize((96, 96)))
 HOLE = np.zeros((96, 96), np.uint8)
@@ -147,7 +150,8 @@ def test_the_manifest_tells_the_seconds_of_every_step(folder: Path) -> None:
     run(str(folder / "in"), settings(folder / "out", judge="bundled"), masks=masks, say=quiet)
     for line in manifest(folder / "out").values():
         if line["outcome"] == "filled":
-            assert line["seconds"].keys() == {"fetch", "read", "align", "fill", "blend", "encode", "judge", "put"}
+            steps = {"fetch", "read", "align", "fill", "blend", "exemplars", "encode", "judge", "put"}
+            assert line["seconds"].keys() == steps
             assert all(seconds >= 0 for seconds in line["seconds"].values()) and line["seconds"]["judge"] > 0
 
 
@@ -255,6 +259,115 @@ def test_folders_and_shards_may_say_it_too(tmp_path: Path) -> None:
     assert "where its face is says nothing" in manifest(tmp_path / "wrong")["boxed.png"]["error"]
     with pytest.raises(DataError, match=r"no \.json files"):
         run(str(tmp_path / "in"), wanted, masks=str(tmp_path / "masks"), faces=str(tmp_path / "masks"), say=quiet)
+
+
+class Exemplars:
+    """In place of ``fill_many``: it keeps what it is asked for, fills by the engine alone, and says that a quarter of
+    the hole comes from each reference, and a quarter from the face's other half.
+    """
+
+    def __init__(self) -> None:
+        self.references: list[list[bytes]] = []
+        self.asked: dict[str, object] = {}
+
+    def __call__(self, jobs: list[Job], *, symmetry: bool | None, reference_check: bool, **more: object) -> list:
+        self.references += [list(job.references) for job in jobs]
+        self.asked = {"symmetry": symmetry, "reference_check": reference_check}
+        results = fill_many([job._replace(references=()) for job in jobs], symmetry=False, **more)
+        return [self._used(result, len(job.references)) for job, result in zip(jobs, results, strict=True)]
+
+    def _used(self, result: object, count: int) -> object:
+        if not isinstance(result, Result):
+            return result
+        sources = result.sources.copy()
+        for index, code in enumerate([SYMMETRY, *range(REFERENCE, REFERENCE + count)]):
+            sources[40 + 5 * index : 45 + 5 * index][HOLE[40:45] > 0] = code
+        return replace(result, sources=sources, references=(Reference(b"", 0.25, 0.5, "Blurred."),) * count)
+
+
+@pytest.fixture
+def exemplars(monkeypatch: pytest.MonkeyPatch) -> Exemplars:
+    made = Exemplars()
+    monkeypatch.setattr(worker, "fill_many", made)
+    return made
+
+
+def test_a_folder_of_references_goes_with_the_photos(folder: Path, exemplars: Exemplars) -> None:
+    files = [
+        "a/1/1962.png",
+        "a/1/wedding.jpg",
+        "a/1/deeper/no.png",
+        "a/1.webp",
+        "a/notes.txt",
+        "b/c/0/0.tif",
+        "nobody.png",
+    ]
+    files += [f"b/c/4/{number}.png" for number in range(9)]
+    for number, name in enumerate(files):
+        (folder / "references" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "references" / name).write_bytes(bytes([number]))
+    argv = ["batch", str(folder / "in"), str(folder / "out"), "--masks", str(folder / "masks"), "--engine", "telea"]
+    argv += ["--references", str(folder / "references"), "--aligned", "--judge", "none"]
+    assert main([*argv, "--no-symmetry", "--no-reference-check"]) == 0
+    assert exemplars.asked == {"symmetry": False, "reference_check": False}
+    assert sorted(exemplars.references) == [[], [], [b"\x03", b"\0", b"\1"], [b"\5"]]
+    lines = manifest(folder / "out")
+    line = lines["a/1.png"]
+    assert line["sources"] == {"symmetry": 0.25, "reference 1": 0.25, "reference 2": 0.25, "reference 3": 0.25}
+    assert [one["name"] for one in line["references"]] == ["1.webp", "1962.png", "wedding.jpg"]
+    assert line["references"][0] == {
+        "name": "1.webp",
+        "share": 0.25,
+        "distance": 0.5,
+        "refused": False,
+        "problem": "Blurred.",
+    }
+    assert lines["b/c/0.png"]["sources"] == {"engine": 0.5, "symmetry": 0.25, "reference 1": 0.25}
+    assert lines["a/3.png"]["outcome"] == "filled" and lines["a/3.png"]["references"] == []
+    assert lines["b/c/4.png"]["error"].startswith("It has more than 8 reference photos")
+
+
+def test_a_reference_named_like_a_photo_is_of_no_other(tmp_path: Path) -> None:
+    for name in ("in/a.png", "in/a/b.png", "references/a/b.png", "references/a/c.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    (part,) = sources.parts(str(tmp_path / "in"), references=str(tmp_path / "references"))
+    matches = {item.name: [file.content for file in item.references] for item in part.items(frozenset())}
+    assert matches == {"a.png": [b"references/a/c.png"], "a/b.png": [b"references/a/b.png"]}
+
+
+def test_a_folder_without_references_for_the_photos_is_refused(folder: Path) -> None:
+    (folder / "references").mkdir()
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"references holds no reference photos for the photos in .*in\."):
+            run(str(folder / "in"), settings(folder / "out", preset="centre"), references=str(folder / "references"))
+        (folder / "references" / "somebody.png").write_bytes(encoded(FACE))
+
+
+def test_shards_and_tables_hold_references(tmp_path: Path, exemplars: Exemplars) -> None:
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    (tmp_path / "in").mkdir()
+    names = ("one.reference.1.webp", "one.png", "one.mask.png", "one.reference.0.JPG", "one.reference.json", "two.png")
+    with tarfile.open(tmp_path / "in" / "x.tar", "w") as tar:
+        for name in names:
+            content = {"one.mask.png": encoded(HOLE), "one.png": encoded(photo(1)), "two.png": encoded(photo(2))}
+            data = content.get(name, name.encode())
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    images, hole = [encoded(photo(number)) for number in range(3)], encoded(HOLE)
+    columns = {"image": images, "mask": [hole] * 3, "references": [[b"first", b"second"], None, [b"same"] * 9]}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "in" / "y.parquet")
+    cells = {"image": images[:1], "mask": [hole], "references": [[{"bytes": b"third", "path": "kept"}]]}
+    parquet.write_table(pyarrow.table(cells), tmp_path / "in" / "z.parquet")
+    counted = run(str(tmp_path / "in"), settings(tmp_path / "out", symmetry=True), say=quiet)
+    assert counted == {"filled": 4, "failed": 2} and exemplars.asked == {"symmetry": True, "reference_check": True}
+    references = [[b"one.reference.0.JPG", b"one.reference.1.webp"], [b"first", b"second"], [], [b"third"]]
+    assert exemplars.references == references
+    lines = manifest(tmp_path / "out")
+    assert [one["name"] for one in lines["x/one.png"]["references"]] == ["reference.0.jpg", "reference.1.webp"]
+    assert [one["name"] for one in lines["y/00000-000000"]["references"]] == ["1", "2"]
+    assert "more than 8" in lines["y/00000-000002"]["error"] and "no mask" in lines["x/two.png"]["error"]
 
 
 def test_other_places_are_urls(folder: Path) -> None:

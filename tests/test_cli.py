@@ -69,6 +69,33 @@ def test_fill_does_as_the_flags_say(photo: Path, mask: Path, tmp_path: Path) -> 
     assert (np.asarray(Image.open(tmp_path / "a.png")) == black.image).all()
 
 
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ([], {"symmetry": None, "references": [], "reference_check": True}),
+        (["--symmetry"], {"symmetry": True, "references": [], "reference_check": True}),
+        (["--no-symmetry", "--no-reference-check"], {"symmetry": False, "references": [], "reference_check": False}),
+        (
+            ["--reference", "1962.jpg", "--reference", "wedding.png"],
+            {"symmetry": None, "references": [Path("1962.jpg"), Path("wedding.png")], "reference_check": True},
+        ),
+    ],
+)
+def test_fill_takes_other_photos_and_the_other_half(
+    flags: list[str], expected: dict, photo: Path, mask: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict = {}
+
+    def engine_alone(*args: object, references: object, symmetry: object, **more: object) -> faceinp.Result:
+        asked.update(references=references, symmetry=symmetry, reference_check=more["reference_check"])
+        return original(*args, symmetry=False, **more)
+
+    original = faceinp.fill
+    monkeypatch.setattr("faceinp.pipeline.fill", engine_alone)
+    assert fill(photo, mask, tmp_path / "out.png", *flags) == 0
+    assert asked == expected and (tmp_path / "out.png").is_file()
+
+
 def test_fill_takes_a_box_where_the_face_is_given(mask: Path, tmp_path: Path) -> None:
     file, out = tmp_path / "whole.png", tmp_path / "out.png"
     Image.fromarray(pictures.astronaut()).save(file)

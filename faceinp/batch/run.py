@@ -25,6 +25,7 @@ def run(
     *,
     masks: str = "",
     faces: str = "",
+    references: str = "",
     workers: int = 1,
     ray: str = "",
     retry: bool = False,
@@ -32,12 +33,13 @@ def run(
 ) -> Counter[str]:
     """Fill the photos of ``source``: a folder, a .tar or a .parquet, local or a URL of fsspec's.
 
-    masks, faces: folders of masks, and of JSON that says where faces are, of the photos' names. workers: processes on
-    this machine, or actors. ray: a cluster's address, "auto" for the one that is here, "local" for a new one of this
-    machine alone. retry: try what failed before, too. What the manifest in ``settings.out`` holds already is left
-    alone. Returns how many photos were filled and how many failed, now. Raises DataError when nothing is there, results
-    would lie among the photos, or a worker died, and what concerns all photos; at its end, where no photo could be
-    filled, now or before, the error that all of them share, or FaceinpError.
+    masks, faces, references: folders of masks, of JSON that says where faces are, and of other photos of the same
+    people, all named like the photos. workers: processes on this machine, or actors. ray: a cluster's address, "auto"
+    for the one that is here, "local" for a new one of this machine alone. retry: try what failed before, too. What the
+    manifest in ``settings.out`` holds already is left alone. Returns how many photos were filled and how many failed,
+    now. Raises DataError when nothing is there, results would lie among the photos, or a worker died, and what concerns
+    all photos; at its end, where no photo could be filled, now or before, the error that all of them share, or
+    FaceinpError.
     """
     check_apart(source, settings.out)
     if settings.preset:
@@ -50,7 +52,8 @@ def run(
         again = f", {failed:,} of them failed (--retry tries these again)" if failed else ""
         say(f"{len(done):,} photos are done already{again}; `{settings.out}/manifest` lists them")
     settings = settings if settings.threads or ray else replace(settings, threads=max(1, _cores() // max(1, workers)))
-    todo = parts(source, masks, done, faces=faces, need_masks=not settings.preset and not settings.from_alpha)
+    need_masks = not settings.preset and not settings.from_alpha
+    todo = parts(source, masks, done, faces=faces, references=references, need_masks=need_masks)
     if ray:
         from faceinp.batch.cluster import on_ray
 

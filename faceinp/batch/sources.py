@@ -1,35 +1,88 @@
 """Where photos come from and go: a folder, tar shards, Parquet tables, local or behind any URL that fsspec knows.
 
 What there is to do is divided into parts: a few files, one shard, one row group. A part is small, can be sent to
-another process or machine, and is read there.
+another process or machine, and is read there. A photo's companions (its mask, the location of its face, its reference
+photos) are recognised by its name.
 """
 
 import io
 import json
 import posixpath
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from faceinp.errors import DataError
+from faceinp.exemplars import MAX_REFERENCES
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 FILES = 16  # photos of a part that is made of files
-MASK, FACE = "mask", "face"  # in a shard, KEY.mask.png is the mask of KEY.jpg, KEY.face.json says where its face is
+
+
+class File(NamedTuple):
+    """A file that was read; its name tells it from a photo's other files."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Companion:
+    """A kind of file that belongs to a photo of the same name.
+
+    To KEY.jpg in a shard belongs KEY.word.SUFFIX, to NAME.jpg in a folder NAME.SUFFIX in another one. most: how many
+    a photo may have; where that is more than one, KEY.word.N.SUFFIX and NAME/*.SUFFIX belong to it as well. plural: the
+    kind's name in messages.
+    """
+
+    word: str
+    suffixes: tuple[str, ...]
+    plural: str
+    most: int = 1
+
+    def in_sample(self, sample: Mapping[str, Any]) -> list[File]:
+        """Those in a shard's sample, which holds contents by what follows KEY in the names of its files."""
+        words = {key: _stem(_stem(key)) if self.most > 1 else _stem(key) for key in sample}
+        keys = [key for key, word in words.items() if word == self.word and key.endswith(self.suffixes)]
+        return [File(key, sample[key]) for key in sorted(keys, key=_by_number)]
+
+    def in_folder(self, folder: str, stems: Set[str]) -> dict[str, tuple[str, ...]]:
+        """URLs of those in ``folder`` by the photo's stem, for photos of these ``stems`` only.
+
+        Of a photo that has more than ``most``, one more is listed: enough to see that they are too many.
+        """
+        files, root = opened(folder)
+        matches: dict[str, tuple[str, ...]] = {}
+        for path in sorted(path for path in files.find(root) if path.lower().endswith(self.suffixes)):
+            own = _stem(posixpath.relpath(path, root))
+            stem = own if own in stems or self.most == 1 else posixpath.dirname(own)
+            if stem in stems and len(urls := matches.get(stem, ())) <= self.most:
+                matches[stem] = (*urls, files.unstrip_protocol(path))
+        return matches
+
+
+MASK = Companion("mask", PICTURES, "masks")
+FACE = Companion("face", (".json",), ".json files")
+REFERENCE = Companion("reference", PICTURES, "reference photos", MAX_REFERENCES)
+COMPANIONS = (MASK, FACE, REFERENCE)
+
+Urls = dict[Companion, tuple[str, ...]]  # of one photo's companions
 
 
 @dataclass(frozen=True)
 class Item:
     """One photo. name: its path within the source, or within its shard or table. stem: of its result, which is this and
-    a suffix. photo, mask: encoded bytes. problem: why it could not be fetched; empty where it could. box, points: where
-    the face is, as for ``faceinp.fill``, where the source says so.
+    a suffix. photo, mask: encoded bytes. references: other photos of the same person. problem: why it could not be
+    fetched; empty where it could. box, points: where the face is, as for ``faceinp.fill``, where the source says so.
     """
 
     name: str
     stem: str
-    photo: bytes
-    mask: bytes | None
+    photo: bytes = b""
+    mask: bytes | None = None
+    references: tuple[File, ...] = ()
     problem: str = ""
     box: Any = None
     points: Any = None
@@ -40,15 +93,14 @@ class Part:
     """Photos that one worker takes at once.
 
     source: URL of the folder, shard or table. stems: of the photos' results; of a shard or table, the one folder of all
-    of them. names: of its photos, in order; empty: all there are. masks, faces: where their masks lie, and what says
-    where their faces are. row_group: of a Parquet table.
+    of them. names: of its photos, in order; empty: all there are. companions: for each of these, where its mask, what
+    says where its face is, and its reference photos lie. row_group: of a Parquet table.
     """
 
     source: str
     stems: tuple[str, ...]
     names: tuple[str, ...] = ()
-    masks: tuple[str | None, ...] = ()
-    faces: tuple[str | None, ...] = ()
+    companions: tuple[Urls, ...] = ()
     row_group: int = 0
 
     def items(self, done: frozenset[str]) -> Iterator[Item]:
@@ -59,16 +111,16 @@ class Part:
             yield from _from_table(self.source, self.stems[0], self.row_group, done)
         else:
             files, root = opened(self.source)
-            for name, stem, mask, face in zip(self.names, self.stems, self.masks, self.faces, strict=True):
+            for name, stem, companions in zip(self.names, self.stems, self.companions, strict=True):
                 if name in done:
                     continue
                 try:
-                    content = files.cat_file(posixpath.join(root, name))
-                    hole, place = (_content(url) if url else None for url in (mask, face))
-                    yield _item(name, stem, content, hole, place)
+                    photo = files.cat_file(posixpath.join(root, name))
+                    read = {kind: [_read(url) for url in urls] for kind, urls in companions.items()}
+                    yield _item(name, stem, photo, read)
                 except OSError as error:
                     problem = f"It cannot be read ({error}). See that it is there, and may be read."
-                    yield Item(name, stem, b"", None, problem)
+                    yield Item(name, stem, problem=problem)
 
 
 def opened(url: str) -> tuple[Any, str]:
@@ -82,25 +134,28 @@ def opened(url: str) -> tuple[Any, str]:
     return files, path.rstrip("/")
 
 
-def _item(name: str, stem: str, photo: bytes, mask: bytes | None, face: bytes | None) -> Item:
-    """face: JSON, {"box": [x, y, width, height]} or {"points": [[x, y], ...]}."""
-    if face is None:
-        return Item(name, stem, photo, mask)
-    try:
-        told = json.loads(face)
-        box, points = told.get("box"), told.get("points")
-    except (ValueError, AttributeError):
-        box = points = None
-    if box is None and points is None:
+def _item(name: str, stem: str, photo: bytes, companions: Mapping[Companion, list[File]]) -> Item:
+    mask, face = (next(iter(companions.get(kind, ())), None) for kind in (MASK, FACE))
+    location = _face_location(face.content) if face else {}
+    problem = ""
+    if face and not location:
         problem = 'What says where its face is says nothing. Write {"box": [x, y, width, height]} or {"points": [...]}.'
-        return Item(name, stem, photo, mask, problem)
-    return Item(name, stem, photo, mask, box=box, points=points)
+    references = tuple(companions.get(REFERENCE, ()))
+    return Item(name, stem, photo, mask.content if mask else None, references, problem, **location)
 
 
-def _content(url: str) -> bytes:
+def _face_location(content: bytes) -> dict[str, Any]:
+    """What JSON like {"box": [x, y, width, height]} or {"points": [[x, y], ...]} states; empty where it is not such."""
+    try:
+        stated = json.loads(content)
+    except ValueError:
+        return {}
+    return {key: stated[key] for key in ("box", "points") if isinstance(stated, dict) and stated.get(key)}
+
+
+def _read(url: str) -> File:
     files, path = opened(url)
-    content: bytes = files.cat_file(path)
-    return content
+    return File(posixpath.basename(path), files.cat_file(path))
 
 
 def check_apart(source: str, out: str) -> None:
@@ -120,13 +175,14 @@ def parts(
     done: frozenset[str] = frozenset(),
     *,
     faces: str = "",
+    references: str = "",
     need_masks: bool = False,
 ) -> Iterator[Part]:
     """What there is to do in ``source``, a folder, a shard or a table, less the files whose names are in ``done``.
 
-    masks: folder with a mask for each photo, of the same path but for the suffix. faces: likewise, JSON that says where
-    a photo's face is, of those that have one. need_masks: nothing else says where the holes are. Raises DataError when
-    no photos are there, or no masks for them.
+    masks, faces, references: folders of the photos' companions, see ``Companion``: a mask for each photo; JSON that
+    says where a photo's face is, of those that have one; other photos of the same person, likewise. need_masks: nothing
+    else says where the holes are. Raises DataError when no photos are there, or a folder holds nothing for them.
     """
     files, root = opened(source)
     found = files.find(root) if files.isdir(root) else [root] if files.exists(root) else []
@@ -137,12 +193,12 @@ def parts(
         raise DataError(f"{source} holds no photos. Give a folder of photos, or of .tar or .parquet files.")
     if photos and need_masks and not masks:
         raise DataError(f"Nothing says where the holes of the photos in {source} are. Give --masks, or --preset NAME.")
-    there = _by_stem(masks, PICTURES) if masks else {}
-    placed = _by_stem(faces, (".json",)) if faces else {}
-    if masks and not there:
-        raise DataError(f"{masks} holds no masks. Give a folder of pictures that are named like the photos.")
-    if faces and not placed:
-        raise DataError(f"{faces} holds no .json files. Give a folder of them, named like the photos.")
+    matches: dict[Companion, dict[str, tuple[str, ...]]] = {}
+    for kind, folder in zip(COMPANIONS, (masks, faces, references), strict=True):
+        if folder:
+            matches[kind] = kind.in_folder(folder, {_stem(name) for name in photos})
+            if not matches[kind]:
+                raise DataError(f"{folder} holds no {kind.plural} for the photos in {source}. Name them like these.")
     for name, stem in _stems(bundles).items():
         url = files.unstrip_protocol(posixpath.join(base, name))
         for group in range(_row_groups(url) if name.endswith(".parquet") else 1):
@@ -151,8 +207,8 @@ def parts(
     names = [name for name in photos if name not in done]
     for start in range(0, len(names), FILES):
         chosen = tuple(names[start : start + FILES])
-        holes, places = (tuple(found.get(_stem(name)) for name in chosen) for found in (there, placed))
-        yield Part(files.unstrip_protocol(base), tuple(stems[name] for name in chosen), chosen, holes, places)
+        companions = tuple({kind: urls.get(_stem(name), ()) for kind, urls in matches.items()} for name in chosen)
+        yield Part(files.unstrip_protocol(base), tuple(stems[name] for name in chosen), chosen, companions)
 
 
 def _stems(names: list[str]) -> dict[str, str]:
@@ -161,10 +217,9 @@ def _stems(names: list[str]) -> dict[str, str]:
     return {name: _stem(name) if several[_stem(name)] == 1 else name for name in names}
 
 
-def _by_stem(folder: str, suffixes: tuple[str, ...]) -> dict[str, str]:
-    files, root = opened(folder)
-    found = [path for path in files.find(root) if path.lower().endswith(suffixes)]
-    return {_stem(posixpath.relpath(path, root)): files.unstrip_protocol(path) for path in found}
+def _by_number(key: str) -> list[tuple[int, str]]:
+    """Sorts 2 before 10."""
+    return [(int(part) if part.isdigit() else -1, part) for part in re.split(r"(\d+)", key)]
 
 
 def _stem(name: str) -> str:
@@ -172,7 +227,7 @@ def _stem(name: str) -> str:
 
 
 def _from_shard(url: str, under: str, done: frozenset[str]) -> Iterator[Item]:
-    """Samples as WebDataset has them: KEY.jpg and, where there are such, KEY.mask.png and KEY.face.json."""
+    """Samples as WebDataset has them: KEY.jpg and, where there are such, its companions."""
     from webdataset import tariterators
 
     files, path = opened(url)
@@ -181,8 +236,8 @@ def _from_shard(url: str, under: str, done: frozenset[str]) -> Iterator[Item]:
             photo = next((suffix for suffix in PICTURES if suffix[1:] in sample), None)
             stem = f"{under}/{sample['__key__']}"
             if photo is not None and stem + photo not in done:
-                mask = next((sample[key] for suffix in PICTURES if (key := MASK + suffix) in sample), None)
-                yield _item(stem + photo, stem, sample[photo[1:]], mask, sample.get(f"{FACE}.json"))
+                companions = {kind: kind.in_sample(sample) for kind in COMPANIONS}
+                yield _item(stem + photo, stem, sample[photo[1:]], companions)
 
 
 def _row_groups(url: str) -> int:
@@ -195,9 +250,9 @@ def _row_groups(url: str) -> int:
 
 
 def _from_table(url: str, under: str, group: int, done: frozenset[str]) -> Iterator[Item]:
-    """Rows with ``image``, and ``mask``, ``name``, ``box`` and ``points`` where there are such columns.
+    """Rows with ``image``, and ``mask``, ``references``, ``name``, ``box`` and ``points`` where there are such columns.
 
-    Images are bytes, or {"bytes"}.
+    Images are bytes, or {"bytes"}; references are a list of them.
     """
     from pyarrow import parquet
 
@@ -211,7 +266,10 @@ def _from_table(url: str, under: str, group: int, done: frozenset[str]) -> Itera
         if name not in done:
             stem = _stem(name) if name.lower().endswith(PICTURES) else name
             mask = _bytes(row["mask"]) if row.get("mask") else None
-            yield Item(name, stem, _bytes(row["image"]), mask, box=row.get("box"), points=row.get("points"))
+            others = [_bytes(cell) for cell in row.get("references") or () if cell]
+            references = tuple(File(str(index), content) for index, content in enumerate(others, 1))
+            location = {"box": row.get("box"), "points": row.get("points")}
+            yield Item(name, stem, _bytes(row["image"]), mask, references, **location)
 
 
 def _bytes(cell: Any) -> bytes:

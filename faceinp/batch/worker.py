@@ -14,29 +14,36 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from faceinp import identity, likeness, masks, photo, presets
-from faceinp.batch.sources import Item, Part, Target
+from faceinp.batch.sources import File, Item, Part, Target
 from faceinp.engines.base import Engine, load_engine
 from faceinp.errors import DataError, FaceinpError, MaskError, PhotoError
+from faceinp.exemplars import ENGINE, MAX_REFERENCES, REFERENCE, SURROUNDINGS, SYMMETRY, Reference
 from faceinp.machine import take_threads
 from faceinp.masks import Mask
 from faceinp.photo import Photo
-from faceinp.pipeline import Result, fill_many
+from faceinp.pipeline import Job, Result, fill_many
 from faceinp.placing import Place, locate
 
 TOGETHER = 8  # photos whose faces go through the engine at once, of
 PIXELS = 32_000_000  # this many pixels at most, but for a single photo
 CLEAR = 128  # an alpha under this is a hole
 FILLED, FAILED = "filled", "failed"
+SOURCES = {  # what the manifest calls the codes of ``Result.sources``
+    ENGINE: "engine",
+    SYMMETRY: "symmetry",
+    SURROUNDINGS: "surroundings",
+    **{REFERENCE + index: f"reference {index + 1}" for index in range(MAX_REFERENCES)},
+}
 
 
 @dataclass(frozen=True)
 class Settings:
     """How a folder is filled. Everything a worker needs to know; it is sent to others as it is.
 
-    out: URL of the folder for results. engine, options, seed, aligned, blending: as for ``faceinp.fill``. preset: a
-    name of ``list_presets``. from_alpha: the hole is where a photo is transparent. Without both, masks come with the
-    photos. judge: as for ``load_judge``; empty: nobody judges. format: of the results, a suffix. threads: of the
-    processor, for each worker; 0: all.
+    out: URL of the folder for results. engine, options, seed, aligned, blending, symmetry, reference_check: as for
+    ``faceinp.fill``. preset: a name of ``list_presets``. from_alpha: the hole is where a photo is transparent. Without
+    both, masks come with the photos. judge: as for ``load_judge``; empty: nobody judges. format: of the results, a
+    suffix. threads: of the processor, for each worker; 0: all.
     """
 
     out: str
@@ -47,6 +54,8 @@ class Settings:
     seed: int = 0
     aligned: bool = False
     blending: str = "poisson"
+    symmetry: bool | None = None
+    reference_check: bool = True
     judge: str = "auto"
     format: str = "png"
     threads: int = 0
@@ -73,7 +82,7 @@ class Worker:
                     waiting.append(self._opened(item, time.perf_counter() - started))
                 except FaceinpError as error:
                     lines.append(_failed(item, error))
-                if len(waiting) >= TOGETHER or sum(ready.photo.pixels.size // 3 for ready in waiting) >= PIXELS:
+                if len(waiting) >= TOGETHER or sum(ready.job.photo.pixels.size // 3 for ready in waiting) >= PIXELS:
                     lines += self._filled(waiting)
                     waiting = []
                 started = time.perf_counter()
@@ -90,6 +99,8 @@ class Worker:
         watch.seconds["fetch"] = fetched
         if item.problem:
             raise PhotoError(item.problem)
+        if len(item.references) > MAX_REFERENCES:
+            raise PhotoError(f"It has more than {MAX_REFERENCES} reference photos. Keep the best {MAX_REFERENCES}.")
         place = Place(settings.aligned, box=item.box, points=item.points)
         with watch("read"):
             opened = photo.read(item.photo)
@@ -105,16 +116,18 @@ class Worker:
                     place = Place(face=locate(opened.pixels, None, place)[0])
                 where = {"aligned": True} if settings.aligned else {"face": place.face}
                 mask = presets.for_photo(settings.preset, opened, seed=settings.seed, **where)
-        return _Ready(item, opened, mask, place, watch)
+        return _Ready(item, Job(opened, mask, place, [file.content for file in item.references]), watch)
 
     def _filled(self, waiting: Sequence["_Ready"]) -> list[dict[str, Any]]:
         settings = self.settings
         try:
             results = fill_many(
-                [(ready.photo, ready.mask, ready.place) for ready in waiting],
+                [ready.job for ready in waiting],
                 engine=self.engine,
                 seed=settings.seed,
                 blending=settings.blending,
+                symmetry=settings.symmetry,
+                reference_check=settings.reference_check,
             )
         except Exception as error:  # whatever it is, a few photos' trouble does not end a run over a million
             return [_failed(ready.item, error) for ready in waiting]
@@ -148,6 +161,8 @@ class Worker:
             "seconds": {step: round(seconds, 4) for step, seconds in watch.seconds.items()},
             "hidden": round(float(result.mask.mean()), 4),
             "changed_pixels": result.changed_pixels,
+            "sources": {SOURCES[code]: round(share, 4) for code, share in result.shares.items()},
+            "references": [_reference_line(*pair) for pair in zip(item.references, result.references, strict=True)],
             "identity": dataclasses.asdict(told) if told else None,
             "notes": list(result.notes),
         }
@@ -175,9 +190,7 @@ class _Ready:
     """A photo that waits for the engine."""
 
     item: Item
-    photo: Photo
-    mask: Mask
-    place: Place
+    job: Job
     watch: _Watch
 
 
@@ -193,6 +206,16 @@ def _from_alpha(opened: Photo) -> tuple[Photo, Mask]:
 
 def _failed(item: Item, error: Exception) -> dict[str, Any]:
     return _line(item, FAILED) | {"error": str(error), "kind": type(error).__name__}
+
+
+def _reference_line(file: File, reference: Reference) -> dict[str, Any]:
+    return {
+        "name": file.name,
+        "share": round(reference.share, 4),
+        "distance": reference.distance,
+        "refused": reference.refused,
+        "problem": reference.problem,
+    }
 
 
 def _line(item: Item, outcome: str) -> dict[str, Any]:
