@@ -1,7 +1,7 @@
 """The named endpoints ``/fill``, ``/engines`` and ``/identity``: what the page does, for programs."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from gradio.components.api_component import Api
 from numpy.typing import NDArray
 
 import faceinp
-from demo import filling, warming
+from demo import filling, pictures, warming
 from demo.filling import Made, Order
 from demo.jobs import Job
 from demo.orders import AT_ONCE, TICK
@@ -21,6 +21,7 @@ from demo.uploads import read_once, touch, without_folders
 
 POLARITIES = ("auto", "white", "black")
 FARTHEST = 100_000  # pixels from the photo's corner: no landmark lies there
+MOST_REFERENCES = 8
 LONGEST = 500  # characters of a message: some repeat what was sent
 
 
@@ -36,10 +37,16 @@ def connect() -> None:
         mask_hole = gr.Textbox("auto", label="mask_hole")
         points: Any = {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}
         landmarks = Api(None, points, "landmarks")
+        references = gr.File(label="references", file_count="multiple")
+        symmetry = Api(None, {"type": "boolean"}, "symmetry")
+        reference_check = Api(True, {"type": "boolean"}, "reference_check")
         filled, facts = gr.File(label="filled"), gr.JSON(label="facts")
         gr.Button().click(
             fill,
-            [photo, mask, preset, engine, seed, aligned, face, blending, iterations, mask_hole, landmarks, second],
+            [
+                *(photo, mask, preset, engine, seed, aligned, face, blending, iterations, mask_hole, landmarks, second),
+                *(references, symmetry, reference_check),
+            ],
             [filled, facts],
             api_name="fill",
             concurrency_limit=AT_ONCE,
@@ -69,17 +76,23 @@ def fill(
     mask_hole: str = "auto",
     landmarks: Any = None,
     second: str | None = None,
+    references: Sequence[str] | None = None,
+    symmetry: Any = None,
+    reference_check: Any = True,
 ) -> Iterator[tuple[str | None, dict[str, Any]]]:
     """Fill the hole of a photo: a mask's, or a preset's. Gives a PNG and what is known of it."""
     folder = scratch()
-    with read_once(photo, mask, second):
+    references = references or []
+    with read_once(photo, mask, second, *references):
         try:
             order = _order(photo, mask, preset, engine, seed, aligned, face, blending, iterations, mask_hole)
-            order = replace(order, landmarks=_points(landmarks), second=_second(second))
+            order = replace(order, landmarks=_points(landmarks), **_exemplars(symmetry, references, reference_check))
+            compared = [_readable(second, "The second photo")] if second else []
+            order = replace(order, others=(*compared, *order.references))
             job = Job([order], folder, warming.judge)
             try:
                 while not job.wait(TICK):
-                    touch(folder, photo, mask, second)
+                    touch(folder, photo, mask, second, *references)
                     yield None, {"state": "running", "share": round(job.running.share, 3)}
                 made = job.made()[0]
             finally:
@@ -173,19 +186,28 @@ def _points(landmarks: Any) -> NDArray[np.float32] | None:
     return np.array(numbers, np.float32).reshape(68, 2)
 
 
-def _second(photo: str | None) -> Path | None:
-    """The second photo, which is judged by; raises PhotoError where it cannot be read."""
-    if not photo:
-        return None
+def _exemplars(symmetry: Any, references: Sequence[str], check: Any) -> dict[str, Any]:
+    """The part of an order on where real pixels may come from; raises EngineError and PhotoError."""
+    if symmetry is not None and not isinstance(symmetry, bool):
+        raise faceinp.EngineError(f"symmetry is {symmetry!r:.80}. Use true, false, or null for the engine's own way.")
+    if not isinstance(check, bool):
+        raise faceinp.EngineError(f"reference_check is {check!r:.80}. Use true or false.")
+    if len(references) > MOST_REFERENCES:
+        raise faceinp.PhotoError(f"Got {len(references)} references. Send {MOST_REFERENCES} at most.")
+    files = tuple(_readable(file, f"Reference {number}") for number, file in enumerate(references, 1))
+    return {"symmetry": symmetry, "references": files, "reference_check": check}
+
+
+def _readable(photo: str, name: str) -> Path:
+    """The file of another photo; raises PhotoError, which names it, where it cannot be read."""
     try:
         faceinp.read_photo(photo)
     except faceinp.PhotoError as error:
-        raise faceinp.PhotoError(f"The second photo: {error}") from error
+        raise faceinp.PhotoError(f"{name}: {error}") from error
     return Path(photo)
 
 
 def _facts(made: Made) -> dict[str, Any]:
-    likeness = made.likeness
     return {
         "state": "done",
         "engine": made.engine,
@@ -197,10 +219,35 @@ def _facts(made: Made) -> dict[str, Any]:
         "known_pixels": made.known_pixels,
         "changed_pixels": made.changed_pixels,
         "notes": list(made.notes),
+        "sources": {_source_name(code): round(share, 4) for code, share in made.shares.items()},
+        "references": [
+            {
+                "share": one.share,
+                "distance": one.distance,
+                "refused": one.refused,
+                "problem": without_folders(one.problem),
+            }
+            for one in made.references
+        ],
         "landmarks": None if made.landmarks is None else made.landmarks.tolist(),
-        "identity": None if likeness is None else asdict(likeness),
+        "identity": None if made.likeness is None else _identity(made.likeness),
         "no_judge": without_folders(made.no_judge),
     }
+
+
+def _identity(likeness: faceinp.Likeness) -> dict[str, Any]:
+    second, floor = likeness.second, likeness.second_floor
+    return asdict(likeness) | {
+        "second": second and asdict(second),
+        "second_floor": floor and asdict(floor),
+        "note": likeness.note,
+    }
+
+
+def _source_name(code: int) -> str:
+    """A source by a readable name; references are counted from 1."""
+    named = {pictures.ENGINE: "engine", pictures.SYMMETRY: "symmetry", pictures.SURROUNDINGS: "surroundings"}
+    return named.get(code) or f"reference {code - pictures.REFERENCE + 1}"
 
 
 def _refusal(error: faceinp.FaceinpError) -> gr.Error:

@@ -4,7 +4,20 @@ from typing import Any
 
 import gradio as gr
 
-from demo import api, comparing, loading, looks, orders, results, sessions, uploads, views, warming, words
+from demo import (
+    api,
+    comparing,
+    loading,
+    looks,
+    orders,
+    other_photos,
+    results,
+    sessions,
+    uploads,
+    views,
+    warming,
+    words,
+)
 
 UPLOAD = "128mb"  # a photo of 50 megapixels as PNG
 KEPT = 3600  # seconds after which Gradio deletes what it made itself
@@ -16,6 +29,7 @@ def build() -> gr.Blocks:
     with gr.Blocks(title=words.TITLE, analytics_enabled=False, delete_cache=(KEPT // 6, KEPT)) as blocks:
         page = views.lay_out()
         loading.connect(page, visits)
+        other_photos.connect(page, visits)
         results.connect(page, visits)
         comparing.connect(page, visits)
         api.connect()
@@ -25,7 +39,7 @@ def build() -> gr.Blocks:
             text, ready = warming.state()
             return words.state(text), gr.Timer(active=not ready)
 
-        watch.tick(look, None, [page.state, watch], **loading.QUIET)
+        watch.tick(look, None, [page.state, watch], **orders.QUIET)
         blocks.unload(visits.leave)
     blocks.queue(default_concurrency_limit=4, max_size=orders.AT_ONCE)
     uploads.take_over()

@@ -10,8 +10,7 @@ import faceinp
 from demo import pictures, warming, words
 from demo.filling import Made
 from demo.jobs import Job
-from demo.loading import QUIET
-from demo.orders import FILLS, Given, Update, follow, painted_order
+from demo.orders import FILLS, QUIET, Given, Update, follow, painted_order
 from demo.sessions import Visits
 from demo.views import Page
 
@@ -30,7 +29,7 @@ def connect(page: Page, visits: Visits) -> None:
 
         def start() -> Job:
             names = dict.fromkeys(given[page.compared])
-            orders = [painted_order(page, given | {page.engine: name}, visit) for name in names]
+            orders = [painted_order(page, given, visit, name) for name in names]
             if not orders:
                 raise faceinp.EngineError(words.NO_ENGINE)
             return visit.start(Job(orders, visit.folder, warming.judge, keep_going=True))

@@ -29,7 +29,12 @@ _measured: dict[str, float] = {}
 
 @dataclass(frozen=True)
 class Order:
-    """One fill somebody wants. hole: what ``faceinp.fill`` takes as mask, made when the turn comes."""
+    """One fill somebody wants.
+
+    hole: what ``faceinp.fill`` takes as mask, made when the turn comes. symmetry, references, reference_check: as
+    ``faceinp.fill`` takes them. others: other photos of the person, which the judge compares the fill with; those that
+    are used to fill may be among them.
+    """
 
     photo: Any
     hole: Callable[[], Any]
@@ -41,7 +46,10 @@ class Order:
     blending: str = BLENDINGS[0]
     mask_hole: Any = "auto"
     landmarks: Any = None
-    second: Path | None = None
+    symmetry: bool | None = None
+    references: tuple[Path, ...] = ()
+    reference_check: bool = True
+    others: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         """Raises EngineError for what no fill can be made with: whoever calls the API may send anything."""
@@ -56,6 +64,17 @@ class Order:
                 raise faceinp.EngineError(f"{name} is {value!r:.80}. Give a whole number from 0 to {most:,}.")
         if self.blending not in BLENDINGS:
             raise faceinp.EngineError(f"There is no blending {self.blending!r:.80}. Choose poisson or composite.")
+
+
+@dataclass(frozen=True)
+class ReferenceUse:
+    """What became of one reference photo: as in ``faceinp.Result.references``, with the file it came from."""
+
+    file: Path
+    share: float
+    distance: float | None
+    problem: str
+    refused: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,8 +93,11 @@ class Made:
     notes: tuple[str, ...]
     known_pixels: int
     changed_pixels: int
+    shares: dict[int, float]  # the part of the hole that comes from each source, as in ``faceinp.Result.shares``
+    references: tuple[ReferenceUse, ...]
     landmarks: NDArray[np.float32] | None
     window: tuple[int, int, int, int]  # where the face lies in the photo: left, top, right, bottom
+    others: tuple[Path, ...]  # what the judge compared it with, in the order of ``likeness.others``
     likeness: faceinp.Likeness | None
     no_judge: str  # why there is no likeness; empty where there is one
     digest: bytes
@@ -95,6 +117,11 @@ def with_seeds(order: Order, count: int) -> list[Order]:
 def ready_engines() -> list[str]:
     """The engines that run here, the recommended one first."""
     return [engine.name for engine in faceinp.list_engines() if engine.ready]
+
+
+def completes_faces(engine: str | None) -> bool:
+    """Whether the engine uses the face's other half unless it is asked not to."""
+    return any(listed.completes_faces for listed in faceinp.list_engines() if listed.name == engine)
 
 
 def expected(engine: str) -> float:
@@ -156,6 +183,9 @@ def fill(
         mask_hole=order.mask_hole,
         blending=order.blending,
         landmarks=order.landmarks,
+        symmetry=order.symmetry,
+        references=order.references,
+        reference_check=order.reference_check,
         progress=progress,
     )
     seconds = time.perf_counter() - started
@@ -164,7 +194,7 @@ def fill(
     likeness, reason = None, ""
     if judge is not None:
         try:
-            likeness = faceinp.judge_fill(result, judge(), second=order.second)
+            likeness = faceinp.judge_fill(result, judge(), others=order.others)
         except faceinp.FaceinpError as error:
             reason = str(error)
     own = pictures.own_folder(folder)
@@ -185,8 +215,14 @@ def fill(
         notes=result.notes,
         known_pixels=result.known_pixels,
         changed_pixels=result.changed_pixels,
+        shares=result.shares,
+        references=tuple(
+            ReferenceUse(file, one.share, one.distance, one.problem, one.refused)
+            for file, one in zip(order.references, result.references, strict=True)
+        ),
         landmarks=result.landmarks,
         window=pictures.window(result),
+        others=order.others,
         likeness=likeness,
         no_judge=reason,
         digest=hashlib.blake2b(result.image.data).digest(),

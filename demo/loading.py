@@ -9,21 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 import faceinp
-from demo import examples, pictures, uploads, words
+from demo import examples, other_photos, pictures, uploads, words
 from demo.editor import WORKING_SIDE, Original, layer_of, read_editor, share_hidden, working_size
+from demo.orders import QUIET
 from demo.sessions import Visit, Visits
 from demo.views import NO_PRESET, Page
-
-# No event shows its progress on the editor (show_progress_on, where the editor is among its outputs): to be told of
-# progress, Gradio's editor first sends all its pictures again, each time. What it was told may then come out of order
-# on a busy machine, and "processing" stays over it after the end.
-QUIET: Any = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
 def connect(page: Page, visits: Visits) -> None:
     """Wire the parts that show and take the photo and its mask."""
-    results = [page.compare, page.view, page.gallery, page.facts, page.identity, page.download, page.landmarks_box]
+    results: list[Any] = [page.compare, page.view, page.legend, page.gallery]
+    results += [page.facts, page.identity, page.download, page.landmarks_box]
     photo_parts = [page.load, page.photo, page.camera, page.editor, page.masks, page.faces, page.face, page.aligned]
+    photo_parts += [page.others_message, *other_photos.outputs(page)]
     parts = [*photo_parts, page.preset, page.share, page.fill, page.another, page.message, page.running, *results]
 
     def shown(
@@ -36,8 +34,9 @@ def connect(page: Page, visits: Visits) -> None:
         there = visit.original is not None
         return (
             dict.fromkeys((page.photo, page.camera, page.compare))
-            | dict.fromkeys((page.running, page.facts, page.identity), "")
+            | dict.fromkeys((page.running, page.facts, page.identity, page.legend, page.others_message), "")
             | {part: gr.update(visible=False) for part in (page.faces, page.view, page.landmarks_box)}
+            | other_photos.shown(page, visit)
             | {part: gr.update(value=None, visible=False) for part in (page.gallery, page.download)}
             | {part: gr.update(interactive=there) for part in (page.fill, page.another)}
             | {

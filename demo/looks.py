@@ -23,7 +23,26 @@ footer { display: none !important; }
 #examples button { font-weight: 400; min-height: 64px; padding-left: 64px; justify-content: flex-start;
   text-align: left; background-repeat: no-repeat; background-position: 6px center; background-size: 52px auto; }
 #preset input { text-overflow: ellipsis; padding-right: 28px; }
-#aligned { padding: 0; border: 0; background: none; }
+#aligned, #unchecked { padding: 0; border: 0; background: none; }
+#others { gap: 8px; }
+#others h3 { font-size: .95rem; font-weight: 600; margin: 0; }
+#others p { margin: 2px 0 0; font-size: .84rem; color: var(--body-text-color-subdued); }
+#others-message:not(:has(.message)) { display: none !important; }
+.other { flex-wrap: nowrap !important; align-items: flex-start; gap: 12px; }
+.other > * { min-width: 0 !important; flex: none !important; width: auto !important; }
+.other > :has([type=radio]) { flex: 1 1 0 !important; }
+.other .form, .other fieldset { padding: 0 !important; border: 0 !important; background: none !important; }
+.other fieldset > span { margin-bottom: 4px; overflow-wrap: anywhere; }
+.other .wrap { gap: 6px; }
+.other .wrap label { padding: 5px 8px; font-size: .88rem; }
+.other img { width: 64px; height: 64px; margin: 0; object-fit: cover; border-radius: 6px; }
+#add-others .wrap { flex-direction: row; flex-wrap: wrap; gap: 0 .4em; padding: 0; min-height: 0; font-size: .9rem; }
+#add-others .icon-wrap { display: none; }
+#identity td:first-child { white-space: normal; overflow-wrap: anywhere; }
+#legend:not(:has(li)) { display: none !important; }
+#legend ul { display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 0; padding: 0; list-style: none; font-size: .88rem;
+  font-variant-numeric: tabular-nums; }
+#legend i { display: inline-block; width: 12px; height: 12px; margin-right: 6px; border-radius: 3px; }
 #known:not(:has(.known)) { display: none; }
 #engines-box button { text-align: left; }
 #share { font-size: .88rem; color: var(--body-text-color-subdued); font-variant-numeric: tabular-nums; }
@@ -66,14 +85,16 @@ footer { display: none !important; }
 .running svg { width: 100%; max-width: 340px; height: 80px; }
 .running svg polyline { stroke: var(--color-accent); }
 .running svg line { stroke: var(--border-color-primary); }
-.message { padding: 10px 14px; border-radius: 8px; font-size: .92rem; border: 1px solid var(--border-color-primary);
-  border-left: 3px solid var(--color-accent); background: var(--block-background-fill); }
+.message { padding: 10px 14px; border-radius: 8px; font-size: .92rem; white-space: pre-line;
+  border: 1px solid var(--border-color-primary); border-left: 3px solid var(--color-accent);
+  background: var(--block-background-fill); }
 .message.error { border-left-color: #ca244d; }
 @media (max-width: 760px) {
   .main.app { padding: 18px 12px 14px !important; }
   #head h1 { font-size: 1.4rem; }
   #editor, #compare { height: 400px !important; }
   #photo { height: 200px !important; }
+  .other img { width: 48px; height: 48px; }
   #board { flex-direction: column; flex-wrap: nowrap; }
   .side { display: contents !important; }
   #settings { order: 1; }

@@ -1,4 +1,4 @@
-"""How the page orders a fill: what it shows, as an order; and a job, followed until it ends."""
+"""What several wires share: the page's settings as an order, a job that is followed until it ends, ways of events."""
 
 from collections.abc import Callable, Generator
 from typing import Any
@@ -13,18 +13,22 @@ from demo.views import Page
 
 TICK = 0.4  # seconds between two looks at a job
 AT_ONCE = 64  # visitors whose jobs are looked at; all but a few of them wait for their turn
+# No event shows its progress on the editor (show_progress_on, where the editor is among its outputs): to be told of
+# progress, Gradio's editor first sends all its pictures again, each time. What it was told may then come out of order
+# on a busy machine, and "processing" stays over it after the end.
+QUIET: Any = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 FILLS: Any = {"concurrency_limit": AT_ONCE, "concurrency_id": "fill", "api_visibility": "private"}
 
 Given = dict[Any, Any]  # parts of the page and what they hold: Gradio gives it for a set of inputs
 Update = dict[Any, Any]  # parts of the page and what becomes of them
 
 
-def painted_order(page: Page, given: Given, visit: Visit) -> Order:
+def painted_order(page: Page, given: Given, visit: Visit, engine: str | None = None) -> Order:
     """What the page shows, as an order; raises FaceinpError where there is no photo, or nothing is painted on it.
 
-    given: what at least the parts ``page.order`` hold.
+    given: what at least the parts ``page.order`` hold. engine: another one than the page shows.
     """
-    original, value, engine = visit.original, given[page.editor], given[page.engine]
+    original, value, engine = visit.original, given[page.editor], engine or given[page.engine]
     face, aligned = given[page.face], given[page.aligned]
     if original is None:
         raise faceinp.PhotoError(words.NO_PHOTO)
@@ -39,8 +43,17 @@ def painted_order(page: Page, given: Given, visit: Visit) -> Order:
         aligned=aligned,
         face=int(face) if face and not aligned else None,
         blending=given[page.blending],
-        second=visit.second,
+        symmetry=_symmetry(page, given),
+        references=tuple(other.file for other in visit.others if other.used),
+        reference_check=not given[page.unchecked],
+        others=tuple(other.file for other in visit.others),
     )
+
+
+def _symmetry(page: Page, given: Given) -> bool | None:
+    """What was chosen; None, which leaves it to each engine, where that is what the chosen engine does by itself."""
+    chosen = bool(given[page.symmetry])
+    return None if chosen == filling.completes_faces(given[page.engine]) else chosen
 
 
 def follow(start: Callable[[], Job], told: Any, look: Callable[[Job], Update]) -> Generator[Update, None, Job | None]:

@@ -17,8 +17,15 @@ Pixels = NDArray[np.uint8]
 COMPARED_SIDE = 1280  # pixels, of the two pictures that are compared
 FACE_SIDE = 640  # pixels, of the face whose landmarks are moved
 GRID_SIDE = 320  # pixels, of one picture in the grid of engines
-VIEWS = ("Face", "Photo", "Raw", "Hole", "Difference")
+SOURCES = "Where it comes from"
+VIEWS = ("Face", "Photo", "Raw", "Hole", "Difference", SOURCES)
 RED, TEAL, WHITE = (229, 72, 77), (20, 184, 166), (255, 255, 255)
+# The codes of ``faceinp.Result.sources``; reference i has the code REFERENCE + i.
+ENGINE, SYMMETRY, SURROUNDINGS, REFERENCE = 1, 2, 3, 10
+# Okabe and Ito's colours, which colour-blind people tell apart. Four references differ, as many as the page takes.
+SOURCE_COLOURS = {ENGINE: (230, 159, 0), SYMMETRY: (86, 180, 233), SURROUNDINGS: (150, 150, 150)}
+REFERENCE_COLOURS = ((0, 158, 115), (204, 121, 167), (0, 114, 178), (213, 94, 0))
+TINT = 0.6  # how much of a colour is laid over a picture
 # The 68 points' lines: jaw, brows, nose's bridge, nostrils, eyes, lips outside and inside.
 _LINES = (range(17), range(17, 22), range(22, 27), range(27, 31), range(31, 36))
 _RINGS = (range(36, 42), range(42, 48), range(48, 60), range(60, 68))
@@ -57,21 +64,42 @@ def write_views(result: faceinp.Result, folder: Path) -> dict[str, tuple[Path, P
     left, top, right, bottom = window(result)
     part = np.s_[top:bottom, left:right]
     before, after = (_sized(pixels[part], FACE_SIDE) for pixels in (result.photo.pixels, result.image))
-    size = (before.shape[1], before.shape[0])
-    hole = cv2.resize(result.mask[part].astype(np.float32), size, interpolation=cv2.INTER_AREA)[..., None]
-    face = _write(before, folder / "face-before.png")
-    pairs = {
-        "Face": (face, after),
+    face, filled = _write(before, folder / "face-before.png"), _write(after, folder / "face.png")
+    pairs: dict[str, tuple[Path | Pixels, Path | Pixels]] = {
+        "Face": (face, filled),
         "Photo": (shrunk(result.photo.pixels, COMPARED_SIDE), shrunk(result.image, COMPARED_SIDE)),
         "Raw": (result.crop.pixels, (result.generated * 255).round().astype(np.uint8)),
-        "Hole": (face, (before * (1 - 0.6 * hole) + np.array(RED) * 0.6 * hole).round().astype(np.uint8)),
+        "Hole": (face, tint(before, result.mask[part], RED)),
         "Difference": (face, np.clip(np.abs(after.astype(np.int16) - before) * 3, 0, 255).astype(np.uint8)),
+        SOURCES: (filled, draw_sources(after, result.sources[part])),
     }
 
     def file(name: str, pixels: Path | Pixels) -> Path:
-        return pixels if isinstance(pixels, Path) else _write(pixels, folder / f"{name.lower()}.png")
+        return pixels if isinstance(pixels, Path) else _write(pixels, folder / f"{name.lower().replace(' ', '-')}.png")
 
     return {name: (file(f"{name}-before", first), file(name, second)) for name, (first, second) in pairs.items()}
+
+
+def draw_sources(picture: Pixels, sources: NDArray[np.uint8]) -> Pixels:
+    """A picture with the pixels of each source in a colour of their own, those of ``source_colour``.
+
+    picture: uint8 (h, w, 3). sources: uint8 (H, W), codes of ``faceinp.Result.sources`` for the same part of the photo.
+    """
+    for code in np.unique(sources[sources > 0]).tolist():
+        picture = tint(picture, sources == code, source_colour(code))
+    return picture
+
+
+def tint(picture: Pixels, where: NDArray[np.bool_], colour: tuple[int, int, int]) -> Pixels:
+    """A picture (h, w, 3) with ``colour`` laid over a part of it; ``where``: bool (H, W), of any size."""
+    size = (picture.shape[1], picture.shape[0])
+    alpha = TINT * cv2.resize(where.astype(np.float32), size, interpolation=cv2.INTER_AREA)[..., None]
+    return np.asarray((picture * (1 - alpha) + np.array(colour) * alpha).round(), np.uint8)
+
+
+def source_colour(code: int) -> tuple[int, int, int]:
+    """Red, green and blue of a source, by its code in ``faceinp.Result.sources``."""
+    return SOURCE_COLOURS.get(code) or REFERENCE_COLOURS[(code - REFERENCE) % len(REFERENCE_COLOURS)]
 
 
 def window(result: faceinp.Result) -> tuple[int, int, int, int]:

@@ -7,20 +7,18 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-import faceinp
-from demo import filling, pictures, warming, words
+from demo import filling, other_photos, pictures, warming, words
 from demo.filling import Made, ranked, with_seeds
 from demo.jobs import Job
-from demo.loading import QUIET
-from demo.orders import FILLS, Given, Update, follow, painted_order
+from demo.orders import FILLS, QUIET, Given, Update, follow, painted_order
 from demo.sessions import Visit, Visits
 from demo.views import Page
 
 
 def connect(page: Page, visits: Visits) -> None:
     """Wire the parts that start a fill and show its result."""
-    shown: list[Any] = [page.compare, page.view, page.gallery, page.facts, page.identity, page.download]
-    shown += [page.landmarks_box, page.landmarks]
+    shown: list[Any] = [page.compare, page.view, page.legend, page.gallery, page.facts, page.identity, page.download]
+    shown += [page.landmarks_box, page.landmarks, *other_photos.outputs(page)]
 
     def begin() -> tuple[Any, ...]:
         return (
@@ -54,9 +52,12 @@ def connect(page: Page, visits: Visits) -> None:
     def cancel(request: gr.Request) -> None:
         visits.of(request).stop()
 
-    def view(name: str, request: gr.Request) -> Any:
+    def view(name: str, request: gr.Request) -> tuple[Any, ...]:
         visit = visits.of(request)
-        return _pair(visit.made[visit.shown], name) if visit.made else gr.skip()
+        if not visit.made:
+            return gr.skip(), gr.skip()
+        made = visit.made[visit.shown]
+        return _pair(made, name), words.legend(made, name)
 
     def pick(view: str, event: gr.SelectData, request: gr.Request) -> dict[Any, Any]:
         visit = visits.of(request)
@@ -76,15 +77,18 @@ def connect(page: Page, visits: Visits) -> None:
             **FILLS,
         ).then(end, None, [page.fill, page.again, page.cancel, page.running], **QUIET)
     page.cancel.click(cancel, None, None, **QUIET)
-    page.view.input(view, page.view, page.compare, **QUIET)
+    page.view.input(view, page.view, [page.compare, page.legend], **QUIET)
     page.gallery.select(pick, page.view, shown, **QUIET)
-    page.engine.change(_about, page.engine, [page.engine, page.iterations], **QUIET)
-    _connect_second(page, visits)
+    page.engine.change(_about, page.engine, [page.engine, page.iterations, page.symmetry], **QUIET)
     _connect_landmarks(page, visits)
 
 
 def _about(engine: str) -> tuple[Any, ...]:
-    return gr.update(info=words.about_engine(engine)), gr.update(visible=engine in filling.SEARCHES)
+    return (
+        gr.update(info=words.about_engine(engine)),
+        gr.update(visible=engine in filling.SEARCHES),
+        filling.completes_faces(engine),
+    )
 
 
 def _pair(made: Made, view: str) -> tuple[str, str]:
@@ -98,10 +102,12 @@ def _show(page: Page, visit: Visit, view: str = pictures.VIEWS[0]) -> dict[Any, 
     return {
         page.compare: _pair(made, view),
         page.view: gr.update(value=view, visible=True),
+        page.legend: words.legend(made, view),
         page.gallery: gr.update(value=items if len(items) > 1 else None, visible=len(items) > 1),
         page.facts: words.facts(made),
         page.identity: words.identity(made),
         page.download: gr.update(value=str(made.file), visible=True),
+        **other_photos.shown(page, visit),
     }
 
 
@@ -114,28 +120,6 @@ def _draw(page: Page, visit: Visit) -> dict[Any, Any]:
     drawn = pictures.draw_landmarks(face, visit.points, made.window, visit.picked)
     file = pictures.write(drawn, made.folder, "landmarks.png")
     return {page.landmarks_box: gr.update(visible=True), page.landmarks: str(file)}
-
-
-def _connect_second(page: Page, visits: Visits) -> None:
-    def take(file: str, request: gr.Request) -> str:
-        visit = visits.of(request)
-        drop(request)
-        try:
-            visit.second = visit.take(file)
-            faceinp.read_photo(visit.second)
-        except faceinp.FaceinpError as error:
-            drop(request)
-            return words.say(f"The second photo: {words.for_people(error)}", error=True)
-        return words.say("The second photo is there: the next fill is judged against it, too.")
-
-    def drop(request: gr.Request) -> None:
-        visit = visits.of(request)
-        if visit.second is not None:
-            visit.second.unlink(missing_ok=True)
-        visit.second = None
-
-    page.second.upload(take, page.second, page.message, **QUIET)
-    page.second.clear(drop, None, None, **QUIET)
 
 
 def _connect_landmarks(page: Page, visits: Visits) -> None:

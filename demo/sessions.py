@@ -14,7 +14,7 @@ import gradio as gr
 import faceinp
 from demo import pictures, uploads
 from demo.editor import Original
-from demo.filling import Made
+from demo.filling import Made, ReferenceUse
 from demo.jobs import Job
 
 IDLE = 3600.0  # seconds after which what a silent visitor left is deleted
@@ -26,6 +26,18 @@ _VISIT, _HANDED = "visit-", "result-"
 
 
 @dataclass
+class OtherPhoto:
+    """Another photo of the person on the visitor's photo.
+
+    used: whether it is used to fill, and not only compared with. thumb: a small picture of it, as a data URI.
+    """
+
+    file: Path
+    thumb: str
+    used: bool = True
+
+
+@dataclass
 class Visit:
     """What one visitor has on the desk. ``folder`` holds every file of it."""
 
@@ -33,13 +45,18 @@ class Visit:
     original: Original | None = None
     background: Path | None = None  # the copy of the photo that is painted on
     faces: tuple[faceinp.Face, ...] = ()
-    second: Path | None = None
+    others: list[OtherPhoto] = field(default_factory=list)
     job: Job | None = None
     made: list[Made] = field(default_factory=list)
     shown: int = 0  # which of ``made``
     points: Any = None  # landmarks (68, 2) as they were moved, in photo pixels
     picked: int | None = None  # the landmark that the next click moves
     seen: float = field(default_factory=time.monotonic)
+
+    @property
+    def references(self) -> tuple[ReferenceUse, ...]:
+        """What became of the reference photos of the result that is shown."""
+        return self.made[self.shown].references if self.made else ()
 
     def take(self, file: str | os.PathLike[str]) -> Path:
         """Move an uploaded file in; raises PhotoError for what is no file."""
@@ -52,13 +69,11 @@ class Visit:
         return target
 
     def clear(self) -> None:
-        """Stop what runs and delete everything but the second photo, which has a drop zone of its own."""
+        """Stop what runs and delete everything: other photos of the person go with the photo they belong to."""
         self.stop()
-        kept = self.second.parent if self.second else None
         for entry in self.folder.iterdir() if self.folder.is_dir() else ():
-            if entry != kept:
-                shutil.rmtree(entry, ignore_errors=True)
-        self.original, self.background, self.faces = None, None, ()
+            shutil.rmtree(entry, ignore_errors=True)
+        self.original, self.background, self.faces, self.others = None, None, (), []
         self.made, self.shown, self.points, self.picked = [], 0, None, None
 
     def replace(self, made: list[Made]) -> None:

@@ -42,11 +42,14 @@ _REPLACED: dict[Any, str] = {
 
 
 def discard(file: str | os.PathLike[str]) -> None:
-    """Delete an uploaded file and the folder it came in; anything else is left alone."""
+    """Delete an uploaded file, and the folder it came in once that holds no other; anything else is left alone."""
     above = Path(os.path.abspath(file)).parents
     folder_of_all = root()
     folder = next((place for place in above if place.parent == folder_of_all and place.name.startswith(_UPLOAD)), None)
-    if folder is not None:
+    if folder is None:
+        return
+    Path(os.path.abspath(file)).unlink(missing_ok=True)
+    if not any(entry.is_file() for entry in folder.rglob("*")):
         shutil.rmtree(folder, ignore_errors=True)
 
 

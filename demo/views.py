@@ -13,6 +13,18 @@ from demo.pictures import VIEWS
 FILE_TYPES = [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"]
 BRUSH = "#{:02x}{:02x}{:02x}".format(*STROKE)
 NO_PRESET = "none"
+MOST_OTHERS = 4
+USE, ONLY_COMPARE = "use to fill", "only compare"
+
+
+@dataclass(frozen=True)
+class OtherSlot:
+    """Where one of the other photos of the person is shown."""
+
+    row: gr.Row
+    thumb: gr.HTML
+    use: gr.Radio
+    remove: gr.Button
 
 
 @dataclass(frozen=True)
@@ -36,13 +48,19 @@ class Page:
     invert: gr.Button
     mask_file: gr.UploadButton
     share: gr.HTML
+    # other photos of the person
+    others_box: gr.Column
+    others: tuple[OtherSlot, ...]
+    add_others: gr.File
+    others_message: gr.HTML
+    unchecked: gr.Checkbox
     # engine
     engine: gr.Radio
     iterations: gr.Slider
     seed: gr.Number
     candidates: gr.Slider
+    symmetry: gr.Checkbox
     blending: gr.Radio
-    second: gr.File
     fill: gr.Button
     cancel: gr.Button
     another: gr.Button
@@ -50,6 +68,7 @@ class Page:
     # result
     running: gr.HTML
     view: gr.Radio
+    legend: gr.HTML
     compare: gr.ImageSlider
     gallery: gr.Gallery
     facts: gr.HTML
@@ -75,7 +94,8 @@ class Page:
     @property
     def order(self) -> set[gr.components.Component]:
         """What ``orders.painted_order`` reads."""
-        return {self.editor, self.engine, self.iterations, self.seed, self.aligned, self.face, self.blending}
+        settings = {self.engine, self.iterations, self.seed, self.symmetry, self.blending, self.unchecked}
+        return settings | {self.editor, self.aligned, self.face}
 
 
 def lay_out() -> Page:
@@ -88,6 +108,7 @@ def lay_out() -> Page:
                 parts |= _photo() | _mask()
             with gr.Column(elem_id="act"):
                 parts |= _actions()
+            parts |= _other_photos()
             with gr.Column(elem_id="settings"):
                 parts |= _settings()
         with gr.Column(elem_classes="side"):
@@ -176,6 +197,26 @@ def _actions() -> dict[str, object]:
     return {"fill": fill, "cancel": cancel, "another": another, "message": message, "running": running}
 
 
+def _other_photos() -> dict[str, object]:
+    with gr.Column(elem_id="others", visible=False) as box:
+        gr.HTML(words.OTHERS, padding=False)
+        slots = tuple(_other_slot(number) for number in range(1, MOST_OTHERS + 1))
+        unchecked = gr.Checkbox(label=words.UNCHECKED, container=False, visible=False, elem_id="unchecked")
+        message = gr.HTML(padding=False, elem_id="others-message")
+        add = gr.File(
+            show_label=False, file_count="multiple", file_types=FILE_TYPES, height=56, elem_id="add-others"
+        )
+    return {"others_box": box, "others": slots, "add_others": add, "others_message": message, "unchecked": unchecked}
+
+
+def _other_slot(number: int) -> OtherSlot:
+    with gr.Row(visible=False, elem_classes="other") as row:
+        thumb = gr.HTML(padding=False)
+        use = gr.Radio([USE, ONLY_COMPARE], value=USE, label=f"Photo {number}", min_width=0)
+        remove = gr.Button("Remove", size="sm", min_width=0, scale=0)
+    return OtherSlot(row, thumb, use, remove)
+
+
 def _settings() -> dict[str, object]:
     ready = filling.ready_engines()
     chosen = ready[0] if ready else None
@@ -197,25 +238,22 @@ def _settings() -> dict[str, object]:
         elem_id="iterations",
     )
     with gr.Accordion("More", open=False, elem_id="more"):
+        symmetry = gr.Checkbox(
+            filling.completes_faces(chosen), label=words.SYMMETRY, info=words.ABOUT_SYMMETRY, elem_id="symmetry"
+        )
         blending = gr.Radio(
             [("seamless (Poisson)", "poisson"), ("as it is (composite)", "composite")],
             value="poisson",
             label="Blending",
             elem_id="blending",
         )
-        second = gr.File(
-            label="A second photo of the person, to judge by",
-            file_types=FILE_TYPES,
-            height=110,
-            elem_id="second",
-        )
     return {
         "engine": engine,
         "seed": seed,
         "candidates": candidates,
         "iterations": iterations,
+        "symmetry": symmetry,
         "blending": blending,
-        "second": second,
     }
 
 
@@ -232,7 +270,8 @@ def _result() -> dict[str, object]:
     view = gr.Radio(
         list(VIEWS), value=VIEWS[0], label="View", show_label=False, container=False, visible=False, elem_id="view"
     )
-    return {"compare": compare, "view": view}
+    legend = gr.HTML(padding=False, elem_id="legend")
+    return {"compare": compare, "view": view, "legend": legend}
 
 
 def _facts() -> dict[str, object]:

@@ -7,18 +7,21 @@ import numpy as np
 
 import faceinp
 from demo import filling, pictures
-from demo.filling import Made
+from demo.filling import Made, ReferenceUse
 from demo.jobs import Failed, Running
 from demo.uploads import without_folders
 
 TITLE = "Fill a part of a face"
 LEAD = "Load a photo, paint over what should be replaced, and press Fill. The rest stays as it is, to the bit."
 LIMITS = (
-    "A filled face is a likeness a network thought up, not the person: never use it to identify or to deceive anyone. "
-    "The weights are for research only. Photos stay on the machine that serves this page and are deleted when you "
-    "load another one or leave, the last copies minutes later."
+    "The filled area is invented by a neural network or taken from elsewhere; it does not show what was there. Never "
+    "use it to identify or to deceive anyone, and never fill a face from another person's photo. The weights are for "
+    "research only. Photos stay on the machine that serves this page and are deleted when you load another one or "
+    "leave, the last copies minutes later."
 )
 CAVEAT = "A likeness score, not evidence of identity."
+NONE_LEFT = "No independent photo is left to compare with."
+ANOTHER_SAYS_MORE = "Where the photo itself is damaged, another photo of the person says more."
 NO_PHOTO = "Load a photo first."
 NO_STROKE = "Paint over the part that should be replaced, or put a ready-made mask on it. Then press Fill."
 MARKED = "What should be replaced is marked. Press Fill, or paint over more of it."
@@ -34,6 +37,14 @@ NO_PRESET = "Choose one"
 HOW_TO_MOVE = (
     "Click a point, then its new place; or name it and say how far. Then fill again: the face follows its landmarks."
 )
+OTHERS = (
+    "<h3>Other photos of this person</h3><p>The hole is filled with the person's real features from these photos where "
+    "they fit. A photo that is only compared shows whether the fill still looks like the person. Up to four; "
+    "they are deleted with the photo above.</p>"
+)
+UNCHECKED = "Use it anyway: do not check that these photos show the same person"
+SYMMETRY = "Use the other half of the face"
+ABOUT_SYMMETRY = "A hidden eye is filled with the other eye, mirrored, where that fits."
 COMPARE = "The photo and the mask of the first tab through several engines, one after the other."
 COMPARE_FIRST = "Load a photo and mark a hole on the first tab, then press Compare."
 NO_ENGINE = "Choose at least one engine."
@@ -137,21 +148,59 @@ def facts(made: Made) -> str:
     return f'<div class="known{broken}">{known}</div><dl>{listed}</dl>' + (f"<ul>{notes}</ul>" if notes else "")
 
 
+def no_face_on(name: str) -> str:
+    """Why another photo of the person is not taken."""
+    return f"No face was found in {name}. Choose a photo that shows it larger or less turned."
+
+
+def no_room_for(name: str) -> str:
+    """Why one photo more is not taken."""
+    return f"Four photos at most: {name} was left out."
+
+
+def thumb(data_uri: str) -> str:
+    """The small picture of another photo; empty without one."""
+    return f'<img alt="" src="{data_uri}">' if data_uri else ""
+
+
+def used(reference: ReferenceUse) -> str:
+    """What became of a reference photo: its part of the hole, or why it was left aside."""
+    share = f"{reference.share:.1%}" if reference.share else "No part"
+    return without_folders(reference.problem) or f"{share} of the hole comes from it."
+
+
+def legend(made: Made, view: str) -> str:
+    """What each colour of the view "Where it comes from" means, and its part of the hole; empty for other views."""
+    if view != pictures.SOURCES:
+        return ""
+    meanings = {
+        pictures.ENGINE: f"drawn by {made.engine}",
+        pictures.SYMMETRY: "mirrored from the other half of the face",
+        pictures.SURROUNDINGS: "continued from the surroundings",
+    }
+    meanings |= {pictures.REFERENCE + index: f"from “{one.file.name}”" for index, one in enumerate(made.references)}
+    entries = "".join(
+        f'<li><i style="background:rgb{pictures.source_colour(code)}"></i>{share:.1%} {escape(meanings[code])}</li>'
+        for code, share in sorted(made.shares.items(), key=lambda source: -source[1])
+    )
+    return f"<ul>{entries}</ul>"
+
+
 def identity(made: Made) -> str:
     """What the judge says, with the floor beside it; or why there is none."""
     if made.likeness is None:
         return f'<div class="panel"><h3>Identity</h3>No judge: {_plain(made.no_judge)}<p>{CAVEAT}</p></div>'
     likeness = made.likeness
-    rows = [("this photo", likeness.original, likeness.floor)]
-    if likeness.second is not None and likeness.second_floor is not None:
-        rows.append(("the second photo", likeness.second, likeness.second_floor))
-    cells = "".join(
-        f"<tr><td>{name}</td><td>{_same(filled)}</td><td>{_same(floor)}</td></tr>" for name, filled, floor in rows
-    )
+    cells = f"<tr><td>this photo</td><td>{_same(likeness.original)}</td><td>{_same(likeness.floor)}</td></tr>"
+    for file, other in zip(made.others, likeness.others, strict=True):
+        compared = (
+            f'<td class="why" colspan="2">{escape(other.left_out)}</td>'
+            if other.filled is None or other.floor is None
+            else f"<td>{_same(other.filled)}</td><td>{_same(other.floor)}</td>"
+        )
+        cells += f"<tr><td>{escape(file.name)}</td>{compared}</tr>"
     verdict = likeness.verdict
-    second = (
-        "" if likeness.second else " Where the photo itself is damaged, a second photo, given under More, says more."
-    )
+    hint = "" if likeness.second else NONE_LEFT if likeness.others else ANOTHER_SAYS_MORE
     listed = "".join(f"<p>{escape(note)}</p>" for note in verdict.notes)
     notes = f"<details><summary>More about this judge</summary>{listed}</details>" if listed else ""
     return (
@@ -159,7 +208,7 @@ def identity(made: Made) -> str:
         f"<th>Filled</th><th>Blank hole</th></tr></thead><tbody>{cells}</tbody></table>"
         f"<p>Judge: {escape(verdict.judge)}. A distance under {verdict.threshold:.3f} counts as one person; "
         f"{verdict.false_match_rate:.1%} of strangers do, too. “Blank hole” is the floor: what the rest of the face is "
-        f"worth alone.{second}</p><p><strong>{CAVEAT}</strong></p>{notes}</div>"
+        f"worth alone. {escape(hint)}</p><p><strong>{CAVEAT}</strong></p>{notes}</div>"
     )
 
 

@@ -63,6 +63,8 @@ def send(client: Any, tmp_path: Path) -> Any:
         more = {"engine": "telea", "aligned": True} | more
         if isinstance(more.get("second"), bytes):
             more["second"] = file(more["second"], "second.png")
+        if isinstance(more.get("references"), list):
+            more["references"] = [file(data, "reference.png") for data in more["references"]]
         return client.predict(photo=file(photo, name), mask=file(mask, "mask.png"), api_name="/fill", **more)
 
     return send
@@ -94,7 +96,7 @@ def alive(server: Server, send: Any) -> Any:
     ("language", "number", "says"),
     [
         ("python", 0, "telea.*not evidence of identity"),
-        ("python", 1, r"filled\.png 0\.\d+|filled\.png 1\.0"),
+        ("python", 1, r"filled\.png \{'\w"),
         ("sh", 2, ""),
     ],
 )
@@ -133,6 +135,30 @@ def test_landmarks_that_come_back_moved_move_the_face_and_a_second_photo_is_judg
     assert np.abs(after - before).max() > 20, "the fill follows its landmarks"
     again, _ = send(png(PORTRAIT), None, landmarks=points.tolist(), **order)
     assert np.abs(np.asarray(Image.open(again)) - before).max() <= 1, "its own landmarks change nothing"
+
+
+def test_references_are_compared_with_unless_they_were_used_and_every_source_has_its_share(
+    send: Any, server: Server
+) -> None:
+    before = uploads(server)
+    mirrored, closer = png(PORTRAIT[:, ::-1]), png(PORTRAIT[20:400, 60:440])
+    order = {"preset": "lower-face", "aligned": False, "references": [mirrored, closer], "reference_check": False}
+    _, facts = send(png(PORTRAIT), None, symmetry=True, **order)
+    assert facts["changed_pixels"] == 0
+    assert sum(facts["sources"].values()) == pytest.approx(1, abs=0.01)
+    names = {"engine", "symmetry", "surroundings", "reference 1", "reference 2"}
+    assert facts["sources"].keys() <= names
+    others = facts["identity"]["others"]
+    assert len(others) == 2 and all(bool(other["filled"]) != bool(other["left_out"]) for other in others)
+    for number, (reference, other) in enumerate(zip(facts["references"], others, strict=False), 1):
+        assert reference["share"] == pytest.approx(facts["sources"].get(f"reference {number}", 0), abs=0.001)
+        assert bool(other["left_out"]) == (reference["share"] > 0)
+    assert uploads(server) <= before
+
+
+def test_an_engine_that_draws_no_face_fills_alone_unless_it_is_asked(send: Any) -> None:
+    _, facts = send(png(PORTRAIT), None, preset="eyes", aligned=False)
+    assert facts["sources"] == {"engine": 1.0} and facts["references"] == [] and facts["identity"]["others"] == []
 
 
 def test_every_engine_says_whether_it_runs_here(client: Any) -> None:
@@ -226,6 +252,11 @@ HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200)
         (png(PORTRAIT), None, {"preset": "eyes", "seed": {"a": 1}}, "seed"),
         (png(PORTRAIT), hole(), {"second": b"just words"}, "second photo"),
         (png(PORTRAIT), hole(), {"second": bomb(60_000)}, "second photo.*megapixels"),
+        (png(PORTRAIT), hole(), {"references": [png(PORTRAIT), b"just words"]}, "Reference 2"),
+        (png(PORTRAIT), hole(), {"references": [bomb(60_000)]}, "Reference 1.*megapixels"),
+        (png(PORTRAIT), hole(), {"references": [png(PORTRAIT[:8, :8])] * 9}, "9 references"),
+        (png(PORTRAIT), hole(), {"symmetry": "both"}, "symmetry"),
+        (png(PORTRAIT), hole(), {"reference_check": None}, "reference_check"),
         (png(PORTRAIT), hole(), {"landmarks": POINTS}, "not led by landmarks"),
         *(
             (png(PORTRAIT), hole(), {"landmarks": wrong, "engine": "landmark"}, "68 pairs")

@@ -1,18 +1,42 @@
 """The page as it is put together: what it says, what it offers, what it draws, and how it is started."""
 
+import dataclasses
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from serving import ROOT
 
 import faceinp
+from faceinp import exemplars
+from faceinp.identity import Distance
+from faceinp.likeness import Comparison
 
-pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
+gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from demo import app, looks, pictures, words
-from demo.__main__ import _auth
+from demo import app, filling, looks, orders, other_photos, pictures, sessions, views, words  # noqa: E402
+from demo.__main__ import _auth  # noqa: E402
+from demo.editor import Original  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def page() -> views.Page:
+    """The page's parts, on no server."""
+    with gr.Blocks():
+        return views.lay_out()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> filling.Made:
+    """A square of 40 x 40 pixels in an aligned crop of 128, filled."""
+    hole = np.zeros((128, 128), np.bool_)
+    hole[40:80, 40:80] = True
+    crop = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
+    order = filling.Order(photo=crop, hole=lambda: hole, engine="telea", aligned=True)
+    return filling.fill(order, tmp_path_factory.mktemp("made"), lambda *_: None, [], None)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +87,92 @@ def test_a_seam_is_seen_and_none_where_none_is() -> None:
     stepped = slope.copy()
     stepped[hole] += 50
     assert pictures.seam(stepped, hole) > 30
+
+
+def test_each_source_has_a_colour_of_its_own_and_known_pixels_keep_theirs() -> None:
+    codes = [exemplars.ENGINE, exemplars.SYMMETRY, exemplars.SURROUNDINGS, *(exemplars.REFERENCE + i for i in range(4))]
+    sources = np.zeros((16, 40), np.uint8)
+    for number, code in enumerate(codes, 1):
+        sources[:, 5 * number : 5 * number + 5] = code
+    picture = np.full((32, 80, 3), 100, np.uint8)  # twice the size of the map
+    drawn = pictures.draw_sources(picture, sources)
+    assert drawn.shape == picture.shape and (drawn[:, :10] == 100).all()
+    seen = [tuple(drawn[16, 10 * number + 5]) for number in range(1, len(codes) + 1)]
+    assert len(set(seen)) == len(codes)
+    for code, colour in zip(codes, seen, strict=True):
+        wanted = 0.6 * np.array(pictures.source_colour(code)) + 0.4 * 100
+        assert np.abs(wanted - colour).max() <= 1, code
+
+
+def test_the_views_of_a_result_show_its_sources(made: filling.Made) -> None:
+    before, drawn = (faceinp.read_photo(file).pixels for file in made.views[pictures.SOURCES])
+    assert np.array_equal(before, faceinp.read_photo(made.face).pixels)
+    share = (before != drawn).any(axis=2).mean()
+    assert share == pytest.approx(1600 / 128**2, rel=0.02), "the hole, and nothing else"
+
+
+def test_a_legend_names_each_source_with_its_share(made: filling.Made) -> None:
+    use = filling.ReferenceUse(Path("/srv/visit/<b>wedding.jpg"), 0.25, 0.9, "")
+    made = dataclasses.replace(made, shares={1: 0.1, 2: 0.5, 3: 0.15, 10: 0.25}, references=(use,))
+    legend = words.legend(made, pictures.SOURCES)
+    assert legend.index("50.0%") < legend.index("25.0%") < legend.index("15.0%") < legend.index("10.0%")
+    assert "10.0% drawn by telea" in legend and "mirrored from the other half" in legend
+    assert "&lt;b&gt;wedding" in legend and "/srv/" not in legend
+    assert words.legend(made, "Face") == ""
+
+
+def test_no_score_is_shown_against_a_photo_that_was_used_to_fill(made: filling.Made) -> None:
+    verdict = faceinp.Verdict(0.9, Distance(0.9, 0.6), 1.2, 0.01, "bundled")
+    compared, used = Comparison(verdict, verdict), Comparison(left_out="Other photo 1 was used to fill.")
+    files = (Path("wedding.jpg"), Path("<1962>.jpg"))
+    both = faceinp.Likeness(verdict, verdict, (used, compared))
+    said = words.identity(dataclasses.replace(made, likeness=both, others=files))
+    assert "<td>wedding.jpg</td><td class=\"why\" colspan=\"2\">Other photo 1 was used to fill.</td>" in said
+    assert "&lt;1962&gt;.jpg" in said and said.count("90.0%") == 4 and "independent" not in said
+    alone = faceinp.Likeness(verdict, verdict, (used,))
+    said = words.identity(dataclasses.replace(made, likeness=alone, others=files[:1]))
+    assert "No independent photo is left to compare with." in said and said.count("90.0%") == 2
+
+
+def test_what_became_of_a_photo_stands_beside_it_and_a_refused_one_can_be_used_anyway(
+    page: views.Page, made: filling.Made, tmp_path: Path
+) -> None:
+    files = [tmp_path / name for name in ("used.jpg", "refused.jpg", "compared.jpg")]
+    visit = sessions.Visit(tmp_path, Original(tmp_path / "photo.png", 128, 128))
+    visit.others = [sessions.OtherPhoto(file, "data:,", file.stem != "compared") for file in files]
+    shown = other_photos.shown(page, visit)
+    assert [shown[slot.row]["visible"] for slot in page.others] == [True, True, True, False]
+    assert [shown[slot.use]["value"] for slot in page.others[:3]] == [views.USE, views.USE, views.ONLY_COMPARE]
+    assert page.unchecked not in shown
+    uses = (
+        filling.ReferenceUse(files[0], 0.405, 0.9, ""),
+        filling.ReferenceUse(files[1], 0.0, 1.4, "Its face is 1.40 away in /srv/page/refused.jpg.", refused=True),
+        filling.ReferenceUse(files[2], 0.2, 0.9, ""),  # used then, only compared with now
+    )
+    visit.made = [dataclasses.replace(made, references=uses)]
+    shown = other_photos.shown(page, visit)
+    said = [shown[slot.use]["info"] for slot in page.others[:3]]
+    assert said == ["40.5% of the hole comes from it.", "Its face is 1.40 away in refused.jpg.", ""]
+    assert shown[page.unchecked]["visible"] and "value" not in shown[page.unchecked]
+    visit.others = []
+    assert other_photos.shown(page, visit)[page.unchecked] == gr.update(value=False, visible=False)
+
+
+def test_an_order_takes_what_the_page_shows(page: views.Page, tmp_path: Path) -> None:
+    layer = np.full((128, 128, 4), 255, np.uint8)
+    given: dict[Any, Any] = dict.fromkeys(page.order, None)
+    given |= {page.editor: {"layers": [layer]}, page.aligned: True, page.blending: "poisson"}
+    given |= {page.engine: "landmark", page.symmetry: True, page.unchecked: False}
+    used, compared = tmp_path / "used.png", tmp_path / "compared.png"
+    visit = sessions.Visit(tmp_path, Original(tmp_path / "photo.png", 128, 128))
+    visit.others = [sessions.OtherPhoto(compared, "", used=False), sessions.OtherPhoto(used, "")]
+    order = orders.painted_order(page, given, visit)
+    assert order.references == (used,) and order.others == (compared, used) and order.reference_check
+    assert order.symmetry is None, "the engine's own way, so that each engine of a comparison has its own"
+    assert orders.painted_order(page, given, visit, "telea").symmetry is None
+    assert orders.painted_order(page, given | {page.symmetry: False}, visit, "telea").symmetry is False
+    assert orders.painted_order(page, given | {page.engine: "telea"}, visit).symmetry is True
+    assert not orders.painted_order(page, given | {page.unchecked: True}, visit).reference_check
 
 
 def test_landmarks_go_to_the_face_and_back() -> None:

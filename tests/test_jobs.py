@@ -1,6 +1,7 @@
 """Fills in turn: what is ordered, what comes of it, and who is served next."""
 
 import contextlib
+import dataclasses
 import threading
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from PIL import Image
 from serving import until
 
 import faceinp
+from faceinp.exemplars import Reference
 
 pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
@@ -54,6 +56,36 @@ def test_a_job_fills_and_says_what_it_did(tmp_path: Path) -> None:
         assert np.asarray(picture)[0, 0].tolist() == skimage.data.astronaut()[0, 0].tolist()
     assert set(made.views) == set(pictures.VIEWS) and all(
         file.exists() for pair in made.views.values() for file in pair
+    )
+
+
+def test_other_photos_reach_the_fill_and_the_judge_and_what_became_of_them_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = tuple(tmp_path / name for name in ("one.png", "two.png", "three.png"))
+    real_fill, taken, judged = faceinp.fill, {}, []
+
+    def fill(*args: Any, **more: Any) -> faceinp.Result:
+        taken.update(more)
+        result = real_fill(*args, **more | {"references": (), "symmetry": False})
+        sources = np.where(result.mask & (np.arange(512) < 210), np.uint8(11), result.sources)
+        became = (Reference(b"1", 0.0, 1.4, "Too far."), Reference(b"2", 0.25, 0.8))
+        return dataclasses.replace(result, sources=sources, references=became)
+
+    def judge_fill(result: faceinp.Result, judge: Any, others: Any) -> None:
+        judged.append(others)
+
+    monkeypatch.setattr(faceinp, "fill", fill, raising=False)
+    monkeypatch.setattr(faceinp, "judge_fill", judge_fill, raising=False)
+    wanted = {"symmetry": True, "references": files[:2], "reference_check": False}
+    job = jobs.Job([order(**wanted, others=files)], tmp_path, lambda: None)  # type: ignore[arg-type,return-value]
+    assert job.wait(240)
+    (made,) = job.made()
+    assert taken.items() >= wanted.items() and judged == [files] and made.others == files
+    assert made.shares == {1: 0.75, 11: 0.25}
+    assert made.references == (
+        filling.ReferenceUse(files[0], 0.0, 1.4, "Too far."),
+        filling.ReferenceUse(files[1], 0.25, 0.8, ""),
     )
 
 

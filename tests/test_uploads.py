@@ -4,7 +4,10 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import skimage.data
+from PIL import Image
 
 import faceinp
 
@@ -13,7 +16,9 @@ gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 from fastapi import HTTPException  # noqa: E402
 from starlette.requests import ClientDisconnect  # noqa: E402
 
-from demo import pictures, sessions, uploads  # noqa: E402
+from demo import loading, other_photos, pictures, sessions, uploads, views, words  # noqa: E402
+
+PORTRAIT = np.ascontiguousarray(skimage.data.astronaut()[:220, 110:330])
 
 
 def test_another_gradio_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,6 +69,50 @@ def test_what_one_visitor_leaves_goes_and_another_one_keeps_everything(visits: s
     assert [file.read_bytes() for file in tmp_path.rglob("*.png")] == [b"face"]
     visits.leave(other)
     assert not list(tmp_path.iterdir())
+
+
+def upload(folder: Path, **pixels: np.ndarray) -> list[str]:
+    """Photos as Gradio hands them on: those of one upload lie in one folder."""
+    files = []
+    for name, array in pixels.items():
+        file = folder / "upload-together" / str(len(files)) / f"{name}.png"
+        file.parent.mkdir(parents=True)
+        Image.fromarray(array).save(file)
+        files.append(str(file))
+    return files
+
+
+def test_other_photos_go_when_they_are_removed_and_with_the_photo_they_belong_to(
+    visits: sessions.Visits, tmp_path: Path
+) -> None:
+    request = gr.Request(session_hash="one")
+    visit = visits.of(request)
+    (original,) = upload(tmp_path, original=PORTRAIT)
+    loading.open_photo(visit, visit.take(original))
+    page, add, remove = wires(visits)
+    nobody = np.full((64, 64, 3), 128, np.uint8)
+    more = {f"more{number}": PORTRAIT[:, ::-1] for number in range(4)}
+    said = add(upload(tmp_path, first=PORTRAIT[:200], nobody=nobody, **more), request)[page.others_message]
+    assert "No face was found in nobody.png" in said and "Four photos at most: more3.png was left out." in said
+    assert [other.file.name for other in visit.others] == ["first.png", "more0.png", "more1.png", "more2.png"]
+    assert not list(tmp_path.glob("upload-*")), "nothing of what was refused is left"
+    shown = remove(request)
+    assert shown[page.others[3].row] == gr.update(visible=False) and len(visit.others) == 3
+    kept = {file.stem for file in tmp_path.rglob("*.png")}
+    assert kept == {"original", "painted", "more0", "more1", "more2"}
+    visit.clear()
+    assert not list(tmp_path.rglob("*.png")) and not visit.others
+    said = add(upload(tmp_path, late=PORTRAIT), request)[page.others_message]
+    assert words.NO_PHOTO in said and not list(tmp_path.rglob("*.png"))
+
+
+def wires(visits: sessions.Visits) -> tuple[views.Page, Any, Any]:
+    """A page, and what it does when other photos are added, and when the first of them is removed."""
+    with gr.Blocks() as blocks:
+        page = views.lay_out()
+        other_photos.connect(page, visits)
+    events = {target: event.fn for event in blocks.fns.values() for target in event.targets}
+    return page, events[page.add_others._id, "upload"], events[page.others[0].remove._id, "click"]
 
 
 def test_work_on_the_photo_of_a_visitor_who_left_ends_quietly(visits: sessions.Visits) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,7 @@ Open = Callable[..., Any]
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_on_a_phone_nothing_scrolls_sideways_and_a_preset_is_filled(
-    open_page: Open, server: Server, scheme: str
+    open_page: Open, server: Server, photo: Path, tmp_path: Path, scheme: str
 ) -> None:
     page = open_page(390, 844, color_scheme=scheme)
     asked: set[str | None] = set()
@@ -29,10 +30,16 @@ def test_on_a_phone_nothing_scrolls_sideways_and_a_preset_is_filled(
     page.reload()
     page.wait_for_selector("#fill")
     example(page, "Portrait")
+    other = tmp_path / f"{'a-long-name-' * 6}.png"
+    shutil.copy(photo, other)
+    page.set_input_files("#add-others input[type=file]", other)
+    page.wait_for_selector(".other >> text=a-long-name")
     put_on(page, "eyes")
     use(page, "telea")
     fill(page)
     page.wait_for_selector("#facts .known")
+    page.locator("#view").get_by_label("Where it comes from").check()
+    page.wait_for_selector("#legend li")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.click("#engines-box button")
     page.wait_for_selector("#engines-box .panel")

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import skimage.data
+from PIL import Image
+from serving import Server, until
 
 from .hands import changed, example, fill, put_on, saved, set_to, use
 
@@ -15,6 +17,15 @@ from .hands import changed, example, fill, put_on, saved, set_to, use
 pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=1)]
 
 Open = Callable[..., Any]
+
+
+@pytest.fixture
+def others(tmp_path: Path) -> list[Path]:
+    """Two other photos of the person on the example."""
+    portrait, files = skimage.data.astronaut(), [tmp_path / "in the studio.png", tmp_path / "closer.jpg"]
+    for pixels, file in zip((portrait[:, ::-1], portrait[20:400, 60:440]), files, strict=True):
+        Image.fromarray(pixels).save(file)
+    return files
 
 
 def ready_to_search(open_page: Open, iterations: int) -> Any:
@@ -59,18 +70,58 @@ def test_candidates_are_shown_and_one_is_chosen(open_page: Open) -> None:
     assert saved(page).text["faceinp:seed"] == other
 
 
-def test_a_second_photo_is_judged_by_too(open_page: Open, photo: Path) -> None:
+def test_other_photos_are_used_to_fill_or_only_compared_with(
+    open_page: Open, server: Server, others: list[Path], tmp_path: Path
+) -> None:
+    broken, nobody = tmp_path / "broken.png", tmp_path / "nobody.png"
+    broken.write_bytes(b"this is no picture")
+    Image.new("RGB", (200, 200)).save(nobody)
+    page = open_page()
+    assert not page.locator("#others").is_visible(), "they belong to a photo"
+    example(page, "Portrait")
+    page.set_input_files("#add-others input[type=file]", [others[0], broken, nobody, others[1]])
+    page.wait_for_selector("#others-message [role=alert]")
+    told = page.locator("#others-message").inner_text()
+    assert "broken.png is not a picture" in told and "No face was found in nobody.png" in told
+    rows = page.locator(".other:visible")
+    assert [row.locator("fieldset > span").first.inner_text() for row in rows.all()] == [file.name for file in others]
+    assert rows.first.get_by_label("use to fill").is_checked()
+    rows.nth(1).get_by_label("only compare").check()
+    put_on(page, "lower-face")
+    fill(page)
+
+    told = page.locator("#identity").inner_text()
+    assert "Judge: bundled" in told and "A likeness score, not evidence of identity." in told and "Blank hole" in told
+    used, compared = (re.search(rf"{re.escape(file.name)}\s+(.+)", told)[1] for file in others)
+    assert re.match(r"\d+\.\d%", compared)
+    assert re.match(r"\d+\.\d%|Other photo 1 was used to fill", used)
+    page.locator("#view").get_by_label("Where it comes from").check()
+    page.wait_for_selector("#legend li")
+    shares = [float(entry.split("%")[0]) for entry in page.locator("#legend li").all_inner_texts()]
+    assert sum(shares) == pytest.approx(100, abs=0.3) and shares == sorted(shares, reverse=True)
+    assert ("used to fill" in used) == (others[0].name in page.locator("#legend").inner_text())
+    assert others[1].name not in page.locator("#legend").inner_text(), "it is only compared with"
+
+    def kept() -> set[str]:
+        return {file.name for file in server.files()} & {file.name for file in [*others, broken, nobody]}
+
+    assert kept() == {file.name for file in others}
+    rows.first.get_by_role("button", name="Remove").click()
+    until(lambda: kept() == {others[1].name})
+    page.click("#another")
+    page.wait_for_selector("#others", state="hidden")
+    assert not kept(), "nothing of them outlives the photo"
+
+
+def test_the_other_half_of_the_face_is_used_as_the_engine_does_unless_chosen(open_page: Open) -> None:
     page = open_page()
     page.click("#more button")
-    page.set_input_files("#second input[type=file]", photo)
-    page.wait_for_selector("text=The second photo is there")
-    example(page, "Portrait")
-    put_on(page, "lower-face")
+    box = page.get_by_label("Use the other half of the face")
+    assert box.is_checked()
     use(page, "telea")
-    fill(page)
-    told = page.locator("#identity").inner_text()
-    assert "the second photo" in told and "this photo" in told and "Judge: bundled" in told
-    assert "A likeness score, not evidence of identity." in told and "Blank hole" in told
+    page.wait_for_function("!document.querySelector('#symmetry input').checked")
+    use(page, "landmark")
+    page.wait_for_function("document.querySelector('#symmetry input').checked")
 
 
 def at(picture: Any, across: float, down: float) -> None:
