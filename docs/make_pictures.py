@@ -33,6 +33,22 @@ def fill() -> None:
     Image.fromarray(np.concatenate([picture[window] for picture in shown], axis=1)).save(PICTURES / "fill.png")
 
 
+def exemplars() -> None:
+    """One eye painted over, drawn by the network, taken from the other one, and where each pixel comes from."""
+    photo = skimage.data.astronaut()
+    hole = faceinp.make_preset("one-eye", faceinp.read_photo(photo), seed=1).hole
+    painted = photo.copy()
+    painted[hole] = (122, 122, 128)
+    result = faceinp.fill(photo, hole)
+    where = photo.copy()
+    for code, colour in ((1, (200, 90, 60)), (2, (20, 150, 140))):
+        where[result.sources == code] = colour
+    shown = [painted, faceinp.fill(photo, hole, symmetry=False).image, result.image, where]
+    window = np.s_[50:200, 150:300]
+    sheet = np.concatenate([picture[window] for picture in shown], axis=1)
+    Image.fromarray(sheet).resize((1200, 300), Image.Resampling.LANCZOS).save(PICTURES / "exemplars.png")
+
+
 def masks() -> None:
     """Every preset over the portrait, its holes in red, and what is worn, drawn."""
     photo = skimage.data.astronaut()
@@ -74,5 +90,6 @@ def samples() -> None:
 if __name__ == "__main__":
     PICTURES.mkdir(exist_ok=True)
     fill()
+    exemplars()
     masks()
     samples()
