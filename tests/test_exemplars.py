@@ -79,7 +79,8 @@ def test_too_many_references_and_what_is_no_photo_are_errors():
 def test_several_photos_are_filled_as_one_is_each_with_its_own_references():
     jobs = [faceinp.Job(PHOTO, EYE, references=[PHOTO]), faceinp.Job(PHOTO, EYE), (PHOTO, EYE)]
     first, second, third = faceinp.fill_many(jobs)
-    assert np.array_equal(first.image, faceinp.fill(PHOTO, EYE, references=[PHOTO]).image)
+    alone = faceinp.fill(PHOTO, EYE, references=[PHOTO]).image
+    assert np.abs(first.image.astype(int) - alone).max() <= 2  # a network's sums depend on how many faces it is given
     assert np.array_equal(second.image, third.image) and not second.references
     (error,) = faceinp.fill_many([faceinp.Job(PHOTO, EYE, references=[b"no photo"])])
     assert isinstance(error, faceinp.PhotoError)

@@ -30,6 +30,7 @@ HUBER = 0.04  # of brightness in [0, 1]: what differs by more is taken for somet
 SHIFT, LINEAR = 0.01, 0.04
 CORRELATED = 100  # pixels of SIDES[-1] that are worth one independent measurement of brightness
 LEAST = 400  # pixels of SIDES[-1] that must be known for anything to be found
+ENOUGH, NEARLY_SAME = 128, 0.25  # the side at which pictures are told that are nearly the same, by their error
 BETTER = 0.9  # of the error before: what gains less is no gain
 
 
@@ -133,6 +134,8 @@ def _refine(start: Map, target: Floats, source: Floats, weight: Floats, known: F
         pictures = [_resized(picture, size) for picture in (target, source, weight, known)]
         alignment = _Alignment(start, *pictures)
         refined = Map(start.nodes, alignment.solve(refined.affine))
+        if size >= ENOUGH and alignment.error(refined.affine) > NEARLY_SAME:
+            break  # the pictures differ by more than a finer look could mend
     before, after = alignment.error(start.affine), alignment.error(refined.affine)
     return (refined, after) if after < BETTER * before else (start, before)
 
