@@ -96,8 +96,11 @@ def judge_fill(
     blank[crops[1].hole] = 128
     if isinstance(others, str | bytes | PathLike | np.ndarray):
         raise PhotoError("others takes a list of photos. Put the one into a list: others=[photo].")
-    used = {reference.digest for reference in result.references if reference.share > 0} | {photo_digest(result.photo)}
-    faces_or_reasons = [_face_or_reason(photos.read(other), number, used) for number, other in enumerate(others, 1)]
+    used = {reference.digest for reference in result.references if reference.share > 0}
+    itself = photo_digest(result.photo)
+    faces_or_reasons = [
+        _face_or_reason(photos.read(other), number, used, itself) for number, other in enumerate(others, 1)
+    ]
     compared = [face for face in faces_or_reasons if not isinstance(face, str)]
     pictures = [crops[0].pixels, crops[1].pixels, blank, *compared]
     filled, original, floor, *vectors = judge.embed(np.stack([_floats(picture) for picture in pictures]))
@@ -120,13 +123,15 @@ def _crop(pixels: NDArray[np.uint8], hole: NDArray[np.bool_], quad: NDArray[np.f
     return faces.align(pixels, hole, quad, judges.SIDE)
 
 
-def _face_or_reason(photo: Photo, number: int, used: set[bytes]) -> NDArray[np.uint8] | str:
+def _face_or_reason(photo: Photo, number: int, used: set[bytes], itself: bytes) -> NDArray[np.uint8] | str:
     """The aligned crop of a photo's largest face, or one sentence on why the photo is left out.
 
-    number: of the photo among the others, from 1. used: digests of the photos whose pixels are in the fill: the filled
-    one, and references.
+    number: of the photo among the others, from 1. used: digests of the references whose pixels are in the fill. itself:
+    that of the photo that was filled.
     """
     digest = photo_digest(photo)
+    if same_photo(digest, itself):
+        return f"Other photo {number} is the photo that was filled, so no score is given against it."
     if any(same_photo(digest, one) for one in used):
         return f"Other photo {number} was used to fill, so no score is given against it."
     pixels, nothing = photo.pixels, np.zeros(photo.pixels.shape[:2], np.bool_)

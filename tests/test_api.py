@@ -128,7 +128,7 @@ def test_landmarks_that_come_back_moved_move_the_face_and_a_second_photo_is_judg
     assert points.shape == (68, 2) and facts["identity"]["second"] is None
     moved = points.copy()
     moved[48:, 1] -= 12
-    second, facts = send(png(PORTRAIT), None, landmarks=moved.tolist(), second=png(PORTRAIT), **order)
+    second, facts = send(png(PORTRAIT), None, landmarks=moved.tolist(), second=png(PORTRAIT[:, ::-1]), **order)
     assert np.allclose(facts["landmarks"], moved, atol=0.01) and facts["changed_pixels"] == 0
     assert facts["identity"]["second"]["probability"] > 0 and facts["identity"]["second_floor"]
     before, after = (np.asarray(Image.open(file)).astype(int) for file in (first, second))
