@@ -79,6 +79,15 @@ def solve(pixels: Floats, frame: Floats, hole: NDArray[np.bool_]) -> Floats:
     return joined
 
 
+def around(hole: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """The hole's bounding box and one more pixel on every side: all that blending looks at. hole: bool (H, W)."""
+    rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
+    return (
+        slice(max(0, rows[0] - 1), min(hole.shape[0], rows[-1] + 2)),
+        slice(max(0, columns[0] - 1), min(hole.shape[1], columns[-1] + 2)),
+    )
+
+
 def transfer_detail(
     image: NDArray[np.uint8], hole: NDArray[np.bool_], guides: Sequence[tuple[Floats, Floats]], screening: Floats
 ) -> NDArray[np.uint8]:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from faceinp import faces
 from faceinp import identity as judges
 from faceinp import photo as photos
-from faceinp.errors import PhotoError
 from faceinp.exemplars.sources import photo_digest, same_photo
 from faceinp.identity import Judge, Verdict
 from faceinp.photo import Photo
@@ -87,6 +86,7 @@ def judge_fill(
     second: the former name of ``others``, for one photo.
     Raises PhotoError, EngineError, and WeightsError where there is no judge, or it is not calibrated.
     """
+    others = photos.several(others, "others")
     if second is not None:
         warnings.warn("judge_fill(second=...) is now others=[...].", DeprecationWarning, stacklevel=2)
         others = (*others, second)
@@ -94,8 +94,6 @@ def judge_fill(
     crops = [_crop(picture, result.mask, result.crop.quad) for picture in (result.image, result.photo.pixels)]
     blank = crops[1].pixels.copy()
     blank[crops[1].hole] = 128
-    if isinstance(others, str | bytes | PathLike | np.ndarray):
-        raise PhotoError("others takes a list of photos. Put the one into a list: others=[photo].")
     used = {reference.digest for reference in result.references if reference.share > 0}
     itself = photo_digest(result.photo)
     faces_or_reasons = [

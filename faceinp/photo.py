@@ -95,6 +95,18 @@ def read(source: Any) -> Photo:
     )
 
 
+def several(given: Any, name: str) -> tuple[Any, ...]:
+    """A list of photos, each as ``read`` takes it, none where None was given. name: of the argument, for the error.
+
+    Raises PhotoError for a single photo, whose letters, bytes or rows would be taken for photos.
+    """
+    if given is None:
+        return ()
+    if isinstance(given, str | bytes | bytearray | os.PathLike | Image.Image | np.ndarray | Photo):
+        raise PhotoError(f"{name} takes a list of photos. Put the one into a list: {name}=[photo].")
+    return tuple(given)
+
+
 def upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
     """What was stored as EXIF's ``orientation`` says, (H, W) or (H, W, C), turned and mirrored to stand upright.
 

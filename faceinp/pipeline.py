@@ -409,7 +409,7 @@ def _put_back(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """The photo with its hole filled, and where its pixels come from: the engine, or, beyond the crop, surroundings."""
     sources = np.zeros(hole.shape, np.uint8)
-    rows, columns = _around(hole)
+    rows, columns = blend.around(hole)
     painted, inside, (r, c) = faces.paste(generated, crop.quad, hole.shape, hole)
     pixels, hole = photo.pixels[rows, columns], hole[rows, columns]
     window = np.s_[r.start - rows.start : r.stop - rows.start, c.start - columns.start : c.stop - columns.start]
@@ -437,15 +437,6 @@ def _surroundings(pixels: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray
     covered = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
     filled = cv2.inpaint(small, covered.astype(np.uint8), 3, cv2.INPAINT_TELEA)
     return np.asarray(cv2.resize(filled, (width, height)), np.float32) / np.float32(255)
-
-
-def _around(hole: NDArray[np.bool_]) -> tuple[slice, slice]:
-    """The hole's bounding box and one more pixel on every side: all that blending looks at."""
-    rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
-    return (
-        slice(max(0, rows[0] - 1), min(hole.shape[0], rows[-1] + 2)),
-        slice(max(0, columns[0] - 1), min(hole.shape[1], columns[-1] + 2)),
-    )
 
 
 def _count_changed(before: NDArray[np.uint8], after: NDArray[np.uint8], hole: NDArray[np.bool_]) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from faceinp import faces
 from faceinp.exemplars.sources import SYMMETRY
+from faceinp.exemplars.warp import centres
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -52,10 +53,13 @@ class Exemplar:
 
 def crop_of(pixels: Pixels, hole: Bools, quad: NDArray[np.float64], points: Floats) -> Crop:
     """pixels: uint8 (H, W, 3). hole: bool (H, W). points: (68, 2), shares of the crop's side."""
-    cut = faces.align(pixels, hole, quad, SIZE)
-    centres = (np.arange(SIZE, dtype=np.float32) + 0.5) / SIZE
-    on_photo = faces.to_photo(np.stack(np.meshgrid(centres, centres), axis=-1).reshape(-1, 2), quad)
-    inside = ((on_photo >= 0) & (on_photo < (pixels.shape[1], pixels.shape[0]))).all(axis=1).reshape(SIZE, SIZE)
+    return as_crop(faces.align(pixels, hole, quad, SIZE), hole.shape, points)
+
+
+def as_crop(cut: faces.Crop, shape: tuple[int, ...], points: Floats) -> Crop:
+    """cut: of SIZE pixels a side, out of a photo of this shape (H, W). points: (68, 2), shares of the side."""
+    on_photo = faces.to_photo(centres(SIZE).reshape(-1, 2), cut.quad)
+    inside = ((on_photo >= 0) & (on_photo < shape[1::-1])).all(axis=1).reshape(SIZE, SIZE)
     return Crop(cut.pixels.astype(np.float32) / np.float32(255), inside & ~cut.hole, points)
 
 

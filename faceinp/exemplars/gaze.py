@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp.exemplars.exemplar import SIZE, Crop
-from faceinp.exemplars.warp import Map
+from faceinp.exemplars.warp import Map, centres
 
 Floats = NDArray[np.float32]
 
@@ -122,6 +122,5 @@ def _coordinates(corners: Floats) -> tuple[Floats, Floats]:
     """Of each pixel, along an eye from corner to corner, -.5 to .5, and across it, in its widths: (SIZE, SIZE) each."""
     across = corners[1] - corners[0]
     length = max(float(across @ across), 1e-9)
-    centres = (np.arange(SIZE, dtype=np.float32) + 0.5) / SIZE
-    away = np.stack(np.meshgrid(centres, centres), axis=-1) - corners.mean(axis=0)
+    away = centres(SIZE) - corners.mean(axis=0)
     return away @ across / length, (away @ np.array([-across[1], across[0]])) / length

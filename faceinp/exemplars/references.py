@@ -1,19 +1,17 @@
 """Reference photos: other photos of the person, found and aligned as a photo is, checked, and made exemplars."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from faceinp import faces, tone
 from faceinp import photo as photos
 from faceinp.errors import PhotoError, WeightsError
 from faceinp.exemplars import check
-from faceinp.exemplars.exemplar import SIZE, Crop, Exemplar, crop_of
+from faceinp.exemplars.exemplar import SIZE, Crop, Exemplar, as_crop
 from faceinp.exemplars.sources import MAX_REFERENCES, REFERENCE, photo_digest
 from faceinp.photo import Photo
 
@@ -68,7 +66,7 @@ def prepare(source: Any, number: int, target: Crop, predict: Predictor, *, check
     except WeightsError as error:
         note = f"Reference photo {number + 1} was not checked: {error}"
     points = predict(pictures[best : best + 1], cuts[best].hole[None, None])[0]
-    crop = crop_of(photo.pixels, missing, quads[best], points)
+    crop = as_crop(cuts[best], missing.shape, points)
     monochrome = photo.grey or tone.of(cuts[best].pixels, cuts[best].hole) is not None
     exemplar = Exemplar(photo.pixels, quads[best], crop, REFERENCE + number, monochrome)
     return Prepared(digest, exemplar, distance, note=note)
@@ -76,11 +74,7 @@ def prepare(source: Any, number: int, target: Crop, predict: Predictor, *, check
 
 def listed(given: Any) -> tuple[Any, ...]:
     """The references, each as ``photo.read`` takes it; none where None was given. Raises PhotoError for no list."""
-    if given is None:
-        return ()
-    if isinstance(given, str | bytes | bytearray | os.PathLike | Image.Image | np.ndarray | Photo):
-        raise PhotoError("references takes a list of photos. Put the one into a list: references=[photo].")
-    photos_given = tuple(given)
+    photos_given = photos.several(given, "references")
     if len(photos_given) > MAX_REFERENCES:
         raise PhotoError(f"At most {MAX_REFERENCES} reference photos are used; got {len(photos_given)}.")
     return photos_given

@@ -50,7 +50,7 @@ def apply(
     if not exemplars:
         return image, sources, {}
     matches = [match(target, one.crop, mirrored=one.code == SYMMETRY, drawn=drawn) for one in exemplars]
-    window = _around(hole)
+    window = blend.around(hole)
     part, to_crop = hole[window], _to_crop(quad, window)
     filled = image[window]
     guides: list[tuple[Floats, Floats]] = []
@@ -151,12 +151,3 @@ def _to_crop(quad: NDArray[np.float64], window: Window) -> NDArray[np.float64]:
     axes = np.linalg.inv(np.stack([quad[3] - quad[0], quad[1] - quad[0]])).T
     start = np.array([window[1].start, window[0].start]) - quad[0]
     return np.column_stack([axes, axes @ start])
-
-
-def _around(hole: Bools) -> Window:
-    """The hole's bounding box and one more pixel on every side."""
-    rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
-    return (
-        slice(max(0, rows[0] - 1), min(hole.shape[0], rows[-1] + 2)),
-        slice(max(0, columns[0] - 1), min(hole.shape[1], columns[-1] + 2)),
-    )
