@@ -86,7 +86,8 @@ def test_a_killed_run_leaves_nothing_half_written(folder: Path, tmp_path: Path) 
     command = [sys.executable, "-m", "faceinp", "evaluate", "paper", "--table", "L3", *arguments, "-o", str(tmp_path)]
     running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
     file, until = tmp_path / "cells.jsonl", time.monotonic() + 300
-    while not file.is_file() and time.monotonic() < until and running.poll() is None:
+    # The file is there a moment before its first line is.
+    while (not file.is_file() or not file.stat().st_size) and time.monotonic() < until and running.poll() is None:
         time.sleep(0.01)
     running.send_signal(signal.SIGKILL)
     running.wait()
