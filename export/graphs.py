@@ -124,7 +124,7 @@ class Judge(nn.Module):
 
 
 class Restorer(nn.Module):
-    """The whole road of an aligned crop in one graph; the library does the rest: finding faces, aligning, blending.
+    """The whole pipeline of an aligned crop in one graph; the library does the rest: finding faces, aligning, blending.
 
     Networks work at ``size``; a picture of another height or width is brought there and back by matrix products,
     which run on every runtime and are the identity for a picture of that size. Known pixels are selected, not computed.
@@ -312,6 +312,8 @@ def _network(name: str, size: int) -> tuple[nn.Module, str, set[str]]:
         network.load_state_dict(weights.under(tensors, PREFIXES[name]))
     except (RuntimeError, TypeError, KeyError) as error:
         raise WeightsError(f"{file} does not hold {name}. Give one that `faceinp weights pack` made.") from error
+    if isinstance(network, landmarks.LiteLandmarks):
+        network.eval().fold()
     if name == "completion" and not config.get("landmarks", True):
         network = Unguided(network)
     return network, weights.sha256(file), set(config.get("taught_by", ()))
@@ -323,7 +325,7 @@ def _make(name: str, config: dict[str, Any], size: int) -> nn.Module:
             kind = completion.NETWORKS[config.get("network", "small")]
             return kind(config["width"]) if "width" in config else kind()
         case "landmarks":
-            return landmarks.Landmarks(size)
+            return landmarks.NETWORKS[config.get("network", "mobilenet")](size)
         case "dcgan":
             return dcgan.Generator(**config)
     return embedding.Embedding(**config)

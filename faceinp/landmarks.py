@@ -38,10 +38,9 @@ def load() -> tuple[Any, Any]:
 def _network(file: Path) -> tuple[Any, Any]:
     import torch
 
-    from faceinp.nets.landmarks import Landmarks
+    from faceinp.nets import landmarks
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network: Any = Landmarks(SIZE)
-    network.load_state_dict(weights.under(weights.packed(file)[1], "landmarks/"))
-    network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
-    return network.to(device), device
+    config, tensors = weights.packed(file)
+    network: Any = landmarks.make(config, weights.under(tensors, "landmarks/"), SIZE)
+    return network.to(device, memory_format=torch.channels_last), device

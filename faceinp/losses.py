@@ -177,3 +177,13 @@ def adversarial(logits: Tensor) -> Tensor:
 def discrimination(real: Tensor, generated: Tensor) -> Tensor:
     """L (5) for the discriminator, from logits on real and on generated pictures; a scalar."""
     return functional.softplus(-real).mean() + functional.softplus(generated).mean()
+
+
+def hinge_adversarial(logits: Tensor) -> Tensor:
+    """The hinge loss for the generator (Lim and Ye 2017, arXiv 1705.02894): mean -D; a scalar."""
+    return -logits.mean()
+
+
+def hinge(real: Tensor, generated: Tensor) -> Tensor:
+    """The hinge loss for the discriminator, from logits on real and on generated pictures; a scalar."""
+    return functional.relu(1 - real).mean() + functional.relu(1 + generated).mean()

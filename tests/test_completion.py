@@ -136,7 +136,7 @@ def test_landmark_maps_show_points_where_they_are(points):
 def test_the_discriminator_sees_patches_of_70_pixels():
     network = PatchDiscriminator(4).eval()
     picture = torch.rand(1, 3, 160, 160, requires_grad=True)
-    logits, features = network(picture, torch.zeros(1, 1, 160, 160))
+    (logits,), features = network(picture, torch.zeros(1, 1, 160, 160))
     logits[0, 0, 9, 9].backward()
     rows = torch.nonzero(picture.grad.abs().sum(dim=(0, 1, 3))).flatten()
     assert rows.max() - rows.min() + 1 == 70

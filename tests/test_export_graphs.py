@@ -1,4 +1,4 @@
-"""What is exported: the restorer is the whole road of an aligned crop, and the list says what the modules do."""
+"""What is exported: the restorer is the whole pipeline of an aligned crop, and the list says what the modules do."""
 
 from pathlib import Path
 

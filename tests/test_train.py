@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -201,3 +202,46 @@ def test_auto_precision_leaves_the_networks_as_they_were(shard, tmp_path):
     _, auto = weights.read_tensors(tmp_path / "auto" / loop.CHECKPOINT)
     _, told = weights.read_tensors(tmp_path / "told" / loop.CHECKPOINT)
     assert all(torch.equal(auto[name], told[name]) for name in auto)
+
+
+def test_sources_are_drawn_by_the_square_root_of_their_size():
+    pictures = torch.zeros(1000, 3, 1, 1, dtype=torch.uint8)
+    sources = ("large",) * 900 + ("small",) * 100
+    keys = tuple(map(str, range(1000)))
+    faces = data.Faces(pictures, torch.zeros(1000, 68, 2), (None,) * 1000, keys, sources)
+    chosen = faces.choose(20_000, np.random.default_rng(0))
+    assert chosen.min() == 0 and chosen.max() == 999
+    assert (chosen >= 900).float().mean().item() == pytest.approx(1 / (1 + 3), abs=0.02)
+    part = faces.subset(range(890, 1000))
+    assert part.sources == sources[890:]
+    assert (part.choose(20_000, np.random.default_rng(0)) < 10).float().mean().item() == pytest.approx(0.24, abs=0.02)
+    unknown = data.Faces(pictures, torch.zeros(1000, 68, 2), (None,) * 1000, keys)
+    assert (unknown.choose(20_000, np.random.default_rng(0)) >= 900).float().mean().item() == pytest.approx(
+        0.1, abs=0.01
+    )
+
+
+def test_loaded_faces_know_their_sources(shard):
+    assert set(data.load(str(shard), 32).sources) == {"drawn"}
+
+
+def test_a_run_can_end_by_time_over_all_its_parts(shard, tmp_path, monkeypatch):
+    clock = iter(np.arange(0.0, 1e6, 10.0))
+    monkeypatch.setattr(loop.time, "monotonic", lambda: float(next(clock)))
+    faces = data.load(str(shard), 64)
+    said = []
+
+    class Task(dcgan.DcganTask):
+        def step(self, step, rank, context):
+            said.append(context.progress)
+            return super().step(step, rank, context)
+
+    settings = config(shard, tmp_path / "timed", steps=10_000, schedule_minutes=10, minutes=2)
+    loop.train(Task(settings, faces), settings, lambda _: None)
+    assert 0 < said[-1] < 0.5, "stopped after two of ten minutes"
+    before = said[-1]
+    resumed = replace(settings, resume=True, minutes=0)
+    loop.train(Task(resumed, faces), resumed, lambda _: None)
+    assert said == sorted(said) and before < said[-1], "goes on where it was"
+    assert said[-1] > 0.9
+    assert int(weights.read_tensors(tmp_path / "timed" / loop.CHECKPOINT)[0]["step"]) < 1000

@@ -1,4 +1,4 @@
-"""How far predicted landmarks lie from the shards' own, on whole faces and with half of the face hidden.
+"""How far predicted landmarks lie from the shards' own, on whole faces and with parts of the face hidden.
 
 Errors are the mean distance of the 68 points, in distances between the outer corners of the eyes as in 300-W (and
 between the middles of the eyes, which other papers take: figures about 1.4 times as large).
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 import faceinp
 from faceinp import metrics, presets
@@ -21,10 +21,20 @@ from faceinp import weights as shipped
 from faceinp.errors import DataError, WeightsError
 from faceinp.evaluate.measures import Measure
 from faceinp.machine import machine, today
-from faceinp.nets.landmarks import POINTS, SIZE, Landmarks
+from faceinp.nets.landmarks import POINTS, SIZE, make
 from faceinp.train import data as shards
+from faceinp.train.landmarks import turn
 
-HIDDEN = {"nothing": None, "left half of the face": 7, "right half of the face": 8}  # numbers of standard masks
+HIDDEN = {  # what is hidden, and by which preset
+    "nothing": None,
+    "left half of the face": "7",
+    "right half of the face": "8",
+    "one eye": "one-eye",
+    "both eyes": "glasses-band",
+    "mouth": "mouth",
+    "lower face": "lower-face",
+}
+TURNED, TENTH = "nothing, the most turned tenth", 10
 EYES = (range(36, 42), range(42, 48))
 OUTER_CORNERS = (36, 45)
 BATCH = 32
@@ -71,28 +81,32 @@ def run(
     faces = faces.subset(known)
     people = [identity or key for identity, key in zip(faces.identities, faces.keys, strict=True)]
     truth = faces.points.double().numpy()
+    turned = torch.argsort(turn(faces.points), descending=True)[: -(-len(faces) // TENTH)].numpy()
     rows = []
-    for hidden, number in HIDDEN.items():
-        holes = [_hole(number, points) for points in truth]
+    for hidden, name in HIDDEN.items():
+        holes = [_hole(name, points) for points in truth]
         started = time.perf_counter()
         predicted = predict(network, faces.pictures, torch.from_numpy(np.stack(holes))[:, None])
         seconds = time.perf_counter() - started
-        by_corners = errors(predicted, truth)
-        low, high = metrics.interval(by_corners.tolist(), people)
-        rows.append(
-            Row(
-                hidden=hidden,
-                error=Measure(float(by_corners.mean()), low, high),
-                by_eyes=float(errors(predicted, truth, centres=True).mean()),
-                failed=float((by_corners > FAILED).mean()),
-                pictures=len(faces),
-                people=len(set(people)),
-                milliseconds_per_picture=1000 * seconds / len(faces),
-                machine=machine(),
-                date=today(),
-                version=faceinp.__version__,
+        by_corners, by_eyes = errors(predicted, truth), errors(predicted, truth, centres=True)
+        parts = {hidden: np.arange(len(faces)), **({TURNED: turned} if name is None else {})}
+        for part, chosen in parts.items():
+            who = [people[i] for i in chosen]
+            low, high = metrics.interval(by_corners[chosen].tolist(), who)
+            rows.append(
+                Row(
+                    hidden=part,
+                    error=Measure(float(by_corners[chosen].mean()), low, high),
+                    by_eyes=float(by_eyes[chosen].mean()),
+                    failed=float((by_corners[chosen] > FAILED).mean()),
+                    pictures=len(chosen),
+                    people=len(set(who)),
+                    milliseconds_per_picture=1000 * seconds / len(faces),
+                    machine=machine(),
+                    date=today(),
+                    version=faceinp.__version__,
+                )
             )
-        )
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "landmarks.jsonl").write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows))
@@ -101,19 +115,17 @@ def run(
     return rows
 
 
-def load(weights: str | Path | None = None, side: int = SIZE) -> Landmarks:
+def load(weights: str | Path | None = None, side: int = SIZE) -> nn.Module:
     """The predictor with packed ``weights`` (default: the package's), in eval mode."""
     file = weights or shipped.path("landmarks")
-    metadata, tensors = shipped.read_tensors(file)
-    if metadata.get("network") != "landmarks":
+    if shipped.read_tensors(file)[0].get("network") != "landmarks":
         raise WeightsError(f"{file} holds no packed landmark predictor. `faceinp weights pack` makes it from a run.")
-    network = Landmarks(side)
-    network.load_state_dict(shipped.under(tensors, "landmarks/"))
-    return network.eval()
+    config, tensors = shipped.packed(file)
+    return make(config, shipped.under(tensors, "landmarks/"), side)
 
 
 @torch.no_grad()
-def predict(network: Landmarks, pictures: Tensor, holes: Tensor) -> NDArray[np.float64]:
+def predict(network: nn.Module, pictures: Tensor, holes: Tensor) -> NDArray[np.float64]:
     """pictures: uint8 (N, 3, S, S), holes: bool (N, 1, S, S) -> (N, 68, 2), shares of the side."""
     parts = zip(pictures.split(BATCH), holes.split(BATCH), strict=True)
     return torch.cat([network(picture.float() / 255, hole) for picture, hole in parts]).double().numpy()
@@ -125,11 +137,11 @@ def errors(predicted: NDArray[np.float64], truth: NDArray[np.float64], *, centre
     return np.linalg.norm(predicted - truth, axis=2).mean(axis=1) / np.linalg.norm(one - other, axis=1)
 
 
-def _hole(number: int | None, points: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """The standard mask on a face whose ``points`` are shares of the side."""
-    if number is None:
+def _hole(name: str | None, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """The preset ``name`` on a face whose ``points`` are shares of the side."""
+    if name is None:
         return np.zeros((SIZE, SIZE), np.bool_)
-    return presets.standard(number, points * SIZE, SIZE)
+    return presets.make(name, (SIZE, SIZE), points=points * SIZE)
 
 
 def _markdown(rows: Sequence[Row]) -> str:

@@ -4,7 +4,7 @@
 ``CoarseToFine`` is two of them: what hides half a picture is settled at half the side, for a quarter of the cost.
 ``Large`` is the second paper's (L, ``docs/papers.md``; its parts are LaFIn's, Yang et al. 2019, with the attention of
 Zheng et al. 2019, arXiv 1903.04227): for GPUs. All take the same inputs and give the same output, at any side that is
-a multiple of 32, and copy nothing: composites are the road's work.
+a multiple of 32, and copy nothing: composites are the pipeline's work.
 """
 
 from collections.abc import Callable

@@ -5,6 +5,8 @@ fixed width. The layers' names are those of the usual PyTorch file without their
 ``blocks.0.depthwise_conv`` ... ``conv_head``, ``fc``.
 """
 
+from itertools import accumulate
+
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -20,16 +22,27 @@ STAGES = (  # blocks, kernel, stride of the first, expansion, channels out
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
+FIRST_BLOCKS = (0, *accumulate(count for count, *_ in STAGES))
 EPSILON = 1e-3  # of batch normalisation
 
 
 class Convolution(nn.Conv2d):
-    """Without bias, and padded as in TensorFlow: ceil(size / stride) pixels come out, an odd pixel of padding last."""
+    """Without bias, and padded as in TensorFlow: ceil(size / stride) pixels come out, an odd pixel of padding last.
 
-    def __init__(self, channels: int, out: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
-        super().__init__(channels, out, kernel, stride, groups=groups, bias=False)
+    centred: padded by half of the kernel on all sides. Where the stride is 2 and the size even, that is TensorFlow's
+    on a picture moved by a pixel, without the copy that uneven padding costs.
+    """
+
+    def __init__(
+        self, channels: int, out: int, kernel: int, stride: int = 1, groups: int = 1, *, centred: bool = False
+    ) -> None:
+        padding = kernel // 2 if centred or stride == 1 else 0
+        super().__init__(channels, out, kernel, stride, padding, groups=groups, bias=False)
+        self.uneven = stride > 1 and not centred
 
     def forward(self, x: Tensor) -> Tensor:
+        if not self.uneven:
+            return super().forward(x)
         kernel, stride = self.kernel_size[0], self.stride[0]
         down, across = (max(0, (-(-size // stride) - 1) * stride + kernel - size) for size in x.shape[-2:])
         return super().forward(functional.pad(x, (across // 2, across - across // 2, down // 2, down - down // 2)))
@@ -38,34 +51,66 @@ class Convolution(nn.Conv2d):
 class Block(nn.Module):
     """Inverted residual, (N, channels, h, w) -> (N, out, h / stride, w / stride): widened, filtered, narrowed."""
 
-    def __init__(self, channels: int, out: int, kernel: int, stride: int, expansion: int) -> None:
+    def __init__(
+        self, channels: int, out: int, kernel: int, stride: int, expansion: int, *, centred: bool = False
+    ) -> None:
         super().__init__()
         wide = channels * expansion
         self.widens, self.adds = expansion > 1, stride == 1 and channels == out
         if self.widens:
             self.expand_conv, self.bn0 = Convolution(channels, wide, 1), nn.BatchNorm2d(wide, EPSILON)
-        self.depthwise_conv, self.bn1 = Convolution(wide, wide, kernel, stride, wide), nn.BatchNorm2d(wide, EPSILON)
+        self.depthwise_conv = Convolution(wide, wide, kernel, stride, wide, centred=centred)
+        self.bn1 = nn.BatchNorm2d(wide, EPSILON)
         self.project_conv, self.bn2 = Convolution(wide, out, 1), nn.BatchNorm2d(out, EPSILON)
 
     def forward(self, x: Tensor) -> Tensor:
-        wide = functional.relu6(self.bn0(self.expand_conv(x))) if self.widens else x
-        wide = functional.relu6(self.bn1(self.depthwise_conv(wide)))
+        wide = functional.relu6(self.bn0(self.expand_conv(x)), inplace=True) if self.widens else x
+        wide = functional.relu6(self.bn1(self.depthwise_conv(wide)), inplace=True)
         narrow: Tensor = self.bn2(self.project_conv(wide))
         return x + narrow if self.adds else narrow
 
 
-class EfficientNetLite(nn.Module):
+class Trunk(nn.Module):
+    """Stem and blocks. Pictures (N, 3, H, W) in [0, 1] -> the output of each of the seven stages.
+
+    count: only so many blocks, from the first. centred: see ``Convolution``.
+    """
+
+    def __init__(self, *, count: int | None = None, centred: bool = False) -> None:
+        super().__init__()
+        self.conv_stem = Convolution(3, STEM, 3, 2, centred=centred)
+        self.bn0 = nn.BatchNorm2d(STEM, EPSILON)
+        blocks, channels = [], STEM
+        for number, kernel, stride, expansion, out in STAGES:
+            for first in (True, *[False] * (number - 1)):
+                blocks.append(Block(channels, out, kernel, stride if first else 1, expansion, centred=centred))
+                channels = out
+        self.blocks = nn.ModuleList(blocks[:count])
+
+    def stages(self, pictures: Tensor) -> list[Tensor]:
+        """The output of each of the seven stages, (N, channels, h, w), shallow to deep."""
+        outputs = [self.stem(pictures)]
+        for stage in range(len(STAGES)):
+            outputs.append(self.stage(stage, outputs[-1]))
+        return outputs[1:]
+
+    def stem(self, pictures: Tensor) -> Tensor:
+        """What the first stage looks at, (N, 32, H / 2, W / 2)."""
+        return functional.relu6(self.bn0(self.conv_stem((255 * pictures - MEAN) / SCALE)), inplace=True)
+
+    def stage(self, number: int, x: Tensor) -> Tensor:
+        """The output of one of the seven stages, from that of the one before it."""
+        for block in self.blocks[FIRST_BLOCKS[number] : FIRST_BLOCKS[number + 1]]:
+            x = block(x)
+        return x
+
+
+class EfficientNetLite(Trunk):
     """Pictures (N, 3, H, W) in [0, 1] -> scores of ImageNet's 1,000 classes, before the softmax."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv_stem, self.bn0 = Convolution(3, STEM, 3, 2), nn.BatchNorm2d(STEM, EPSILON)
-        self.blocks = nn.ModuleList()
-        channels = STEM
-        for count, kernel, stride, expansion, out in STAGES:
-            for number in range(count):
-                self.blocks.append(Block(channels, out, kernel, 1 if number else stride, expansion))
-                channels = out
+        channels = STAGES[-1][-1]
         self.conv_head, self.bn1 = Convolution(channels, HEAD, 1), nn.BatchNorm2d(HEAD, EPSILON)
         self.fc = nn.Linear(HEAD, CLASSES)
 
@@ -73,14 +118,3 @@ class EfficientNetLite(nn.Module):
         last = self.stages(pictures)[-1]
         scores: Tensor = self.fc(functional.relu6(self.bn1(self.conv_head(last))).mean(dim=(2, 3)))
         return scores
-
-    def stages(self, pictures: Tensor) -> list[Tensor]:
-        """The output of each of the seven stages, (N, channels, h, w), shallow to deep."""
-        x = functional.relu6(self.bn0(self.conv_stem((255 * pictures - MEAN) / SCALE)))
-        outputs: list[Tensor] = []
-        blocks = iter(self.blocks)
-        for count, *_ in STAGES:
-            for _ in range(count):
-                x = next(blocks)(x)
-            outputs.append(x)
-        return outputs

@@ -4,9 +4,14 @@ Sandler et al. 2018 (arXiv 1801.04381) for the blocks. As in the paper, feature 
 vector each, and one linear layer makes 136 numbers of them. It looks at 128 x 128 pixels: 45 million multiply-adds.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from faceinp.nets.efficientnet import FIRST_BLOCKS, MEAN, STAGES, Trunk
 
 SIZE = 256  # side of the crops
 SEEN = 128  # side of what the network looks at
@@ -34,6 +39,12 @@ BLOCKS = (
 )
 # The blocks whose output the linear layer sees, with the side of that and the channels kept: 1,024 numbers each.
 TAPS = {3: (16, 4), 7: (8, 16), 9: (4, 64)}
+# The same of EfficientNet-Lite0's stages: side, channels, channels kept; 2,048 numbers each.
+LITE_TAPS = {2: (16, 40, 8), 4: (8, 112, 32), 5: (4, 192, 128)}
+LITE_BLOCKS = 12  # of its sixteen: the first of the sixth stage is the last
+MASKED = 2  # the first of EfficientNet-Lite0's stages that sees the mask, and that is trained
+HIDDEN = 256
+LEAST_SPREAD = -3.0  # before the softplus: an untrained network expects errors of .05
 
 
 class InvertedResidual(nn.Module):
@@ -90,6 +101,114 @@ class Landmarks(nn.Module):
                 vectors.append(self.taps[str(number)](x).flatten(1))
         # A step of Adam moves 3,072 weights alike: at full scale the points would leap at every step.
         return self.points(0.1 * torch.cat(vectors, dim=1)).unflatten(1, (POINTS, 2))
+
+
+class LiteLandmarks(nn.Module):
+    """Pictures (N, 3, side, side) in [0, 1], masks (N, 1, side, side), True or 1 in the hole -> points (N, 68, 2).
+
+    As ``Landmarks``, on EfficientNet-Lite0 from its ImageNet weights. Its first two stages see the hole grey, and are
+    not trained; the mask is added to what they give. One linear layer and a small network of one hidden layer both look
+    at maps of three depths, and are added.
+    """
+
+    def __init__(self, side: int = SIZE) -> None:
+        super().__init__()
+        self.reduction = side // SEEN
+        self.trunk = Trunk(count=LITE_BLOCKS, centred=True)
+        self.mask = nn.Conv2d(1, STAGES[MASKED - 1][-1], 3, padding=1)
+        self.taps = nn.ModuleDict(
+            {
+                str(stage): nn.Sequential(*_convolution(channels, kept, 1))
+                for stage, (_, channels, kept) in LITE_TAPS.items()
+            }
+        )
+        width = sum(size * size * kept for size, _, kept in LITE_TAPS.values())
+        self.points = nn.Linear(width, 2 * POINTS)
+        self.hidden = nn.Linear(width, HIDDEN)
+        self.correction = nn.Linear(HIDDEN, 2 * POINTS)
+        self.spread = nn.Linear(HIDDEN, POINTS)
+
+    def start_from(self, points: Tensor) -> None:
+        """Let the untrained network answer ``points`` (68, 2) to every picture: the mean face."""
+        nn.init.normal_(self.points.weight, 0.0, 1e-2)
+        self.points.bias.data.copy_(points.flatten())
+        nn.init.zeros_(self.correction.weight)
+        nn.init.zeros_(self.correction.bias)
+
+    def start_from_imagenet(self, state: dict[str, Tensor]) -> None:
+        """Take over EfficientNet-Lite0's trunk from its ``state``."""
+        self.trunk.load_state_dict({name: state[name] for name in self.trunk.state_dict()})
+
+    def train(self, mode: bool = True) -> "LiteLandmarks":
+        """As ever, but for the first stages, whose weights and statistics stay as they are."""
+        super().train(mode)
+        for part in (self.trunk.conv_stem, self.trunk.bn0, *self.trunk.blocks[: FIRST_BLOCKS[MASKED]]):
+            part.eval().requires_grad_(False)
+        return self
+
+    def fold(self) -> "LiteLandmarks":
+        """Fold every batch norm into the convolution before it, for inference: a third less time. Returns itself."""
+        _fold(self.trunk, "conv_stem", "bn0")
+        for block in self.trunk.blocks:
+            if hasattr(block, "expand_conv"):
+                _fold(block, "expand_conv", "bn0")
+            _fold(block, "depthwise_conv", "bn1")
+            _fold(block, "project_conv", "bn2")
+        for tap in self.taps.values():
+            _fold(tap, "0", "1")
+        return self
+
+    def forward(self, pictures: Tensor, masks: Tensor) -> Any:
+        """The points; in training what ``estimate`` returns, so that several processes see every parameter used."""
+        return self.estimate(pictures, masks) if self.training else self._points(self._vector(pictures, masks))[0]
+
+    def estimate(self, pictures: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
+        """The points, and how far each is expected to lie from the true one, (N, 68) in distances between the outer
+        eye corners.
+        """
+        points, hidden = self._points(self._vector(pictures, masks))
+        return points, functional.softplus(self.spread(hidden) + LEAST_SPREAD) + 1e-3
+
+    def _vector(self, pictures: Tensor, masks: Tensor) -> Tensor:
+        hole = masks.to(pictures.dtype)
+        x = pictures * (1 - hole) + MEAN / 255 * hole
+        if self.reduction > 1:
+            x = functional.avg_pool2d(x, self.reduction)
+        x = self.trunk.stem(x)
+        vectors = []
+        for stage in range(max(LITE_TAPS) + 1):
+            if stage == MASKED:
+                x = x + self.mask(functional.avg_pool2d(hole, hole.shape[-1] // x.shape[-1]))
+            x = self.trunk.stage(stage, x)
+            if stage in LITE_TAPS:
+                vectors.append(self.taps[str(stage)](x).flatten(1))
+        # A step of Adam moves thousands of weights alike: at full scale the points would leap at every step.
+        return 0.1 * torch.cat(vectors, dim=1)
+
+    def _points(self, vector: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = functional.relu6(self.hidden(vector))
+        return (self.points(vector) + self.correction(hidden)).unflatten(1, (POINTS, 2)), hidden
+
+
+NETWORKS: dict[str, type[Landmarks] | type[LiteLandmarks]] = {"mobilenet": Landmarks, "lite0": LiteLandmarks}
+
+
+def make(config: dict[str, Any], state: dict[str, Tensor] | None = None, side: int = SIZE) -> Landmarks | LiteLandmarks:
+    """The network of packed weights with this ``config`` and ``state``, made ready for inference; None: untrained.
+
+    Raises RuntimeError as torch does for another network's state.
+    """
+    network = NETWORKS[config.get("network", "mobilenet")](side)
+    if state is not None:
+        network.load_state_dict(state)
+    network.eval().requires_grad_(False)
+    return network.fold() if isinstance(network, LiteLandmarks) else network
+
+
+def _fold(parent: nn.Module, convolution: str, norm: str) -> None:
+    """Put both layers of ``parent`` into the first."""
+    setattr(parent, convolution, fuse_conv_bn_eval(getattr(parent, convolution), getattr(parent, norm)))
+    setattr(parent, norm, nn.Identity())
 
 
 def _convolution(channels: int, out: int, kernel: int, *, stride: int = 1, groups: int = 1) -> tuple[nn.Module, ...]:

@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from faceinp import faces
+from faceinp import detection, faces
 from faceinp import photo as photos
 from faceinp.engines.base import Progress
-from faceinp.errors import DataError, PhotoError
+from faceinp.errors import DataError, NoFaceError, PhotoError
 
 # CelebA's folders of pictures, the sharper ones first: the landmarks that belong to them, and what shards call them.
 CELEBA = {
@@ -109,7 +109,10 @@ def _cut(
         count["unreadable"] += 1
         say(f"left out: {error}")
         return
-    found = faces.find_faces(pixels) if one.five is None else (_face(one.five),)
+    try:
+        found = detection.find_faces(pixels) if one.five is None else (_face(one.five),)
+    except NoFaceError:  # which way up it is, is in doubt
+        found = ()
     if not found:
         count["faceless"] += 1
         say(f"left out: no face was found in {one.path}")

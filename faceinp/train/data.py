@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice
 from typing import Any
 
@@ -35,12 +35,14 @@ class Faces:
 
     pictures: uint8 (N, 3, size, size), RGB. points: float32 (N, 68, 2), x and y as shares of the width,
     NaN where a shard gives none. identities: the person's name, or None; one name is one person in all shards.
+    sources: where each face comes from; empty when nothing is known of it.
     """
 
     pictures: Tensor
     points: Tensor
     identities: tuple[str | None, ...]
     keys: tuple[str, ...]
+    sources: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -64,6 +66,7 @@ class Faces:
             self.points[chosen],
             tuple(self.identities[i] for i in indices),
             tuple(self.keys[i] for i in indices),
+            tuple(self.sources[i] for i in indices) if self.sources else (),
         )
 
     def with_points(self) -> "Faces":
@@ -85,6 +88,17 @@ class Faces:
             self.subset([n for n, out in enumerate(held) if not out]),
             self.subset([n for n, out in enumerate(held) if out]),
         )
+
+    @cached_property
+    def _cumulative(self) -> NDArray[np.float64]:
+        """Cumulative probabilities of the faces, each source's in proportion to the square root of its size."""
+        _, source, sizes = np.unique(self.sources or ("",) * len(self), return_inverse=True, return_counts=True)
+        cumulative = (1 / np.sqrt(sizes[source])).cumsum()
+        return cumulative / cumulative[-1]
+
+    def choose(self, count: int, rng: np.random.Generator) -> Tensor:
+        """Indices (count,) of faces. A source is drawn by the square root of its size, so that no large one rules."""
+        return torch.from_numpy(np.searchsorted(self._cumulative, rng.random(count), side="right"))
 
     def batch(self, size: int, *, seed: int, step: int, rank: int = 0, flip: bool = True) -> Tensor:
         """float32 (size, 3, S, S) in [0, 1], drawn by (seed, step, rank) alone, so that a resumed run sees the same."""
@@ -108,7 +122,7 @@ def load(patterns: str | Sequence[str], size: int, *, limit: int | None = None) 
     Raises DataError when nothing matches or a shard holds no picture.
     """
     pictures: list[Tensor] = []  # by blocks: many small arrays would leave the heap full of holes
-    points, identities, keys = [], [], []
+    points, identities, keys, sources = [], [], [], []
     samples = islice(records(patterns), limit)
     with ThreadPoolExecutor() as pool:  # Pillow decodes outside of Python's lock
         while block := list(islice(samples, BLOCK)):
@@ -122,11 +136,14 @@ def load(patterns: str | Sequence[str], size: int, *, limit: int | None = None) 
                 identity = about.get("identity")
                 identities.append(None if identity is None else str(identity))
                 keys.append(sample["key"])
+                sources.append(str(about.get("source", "")))
     if not keys:
         raise DataError(
             f"No picture in {patterns}. Shards hold KEY.webp beside KEY.json; `faceinp data build` makes them."
         )
-    return Faces(torch.cat(pictures), torch.from_numpy(np.stack(points)), tuple(identities), tuple(keys))
+    return Faces(
+        torch.cat(pictures), torch.from_numpy(np.stack(points)), tuple(identities), tuple(keys), tuple(sources)
+    )
 
 
 def _decoded(sample: dict[str, Any], size: int) -> tuple[NDArray[np.uint8], int]:

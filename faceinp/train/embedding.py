@@ -105,7 +105,7 @@ class EmbeddingTask:
         imitation = functional.mse_loss(last, maps)
         known = people >= 0
         recognition = arcface(classes(vectors[: len(maps)][known]), people[known], config.margin, config.scale)
-        loop.set_rate(self.optimizers["embedding"], config.rate * loop.cosine(step, config.steps))
+        loop.set_rate(self.optimizers["embedding"], config.rate * loop.cosine(step, context.progress))
         loss = distillation + config.hint * imitation + config.people * recognition
         context.update(loss, self.optimizers["embedding"])
         return {"distillation": distillation, "imitation": imitation, "recognition": recognition}

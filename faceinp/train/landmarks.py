@@ -1,4 +1,8 @@
-"""Training of the landmark predictor: faces whole and with holes, moved and recoloured, by the measure itself."""
+"""Training of the landmark predictor: faces whole, with holes, damaged or hidden by objects, moved and recoloured.
+
+The loss is the measure itself. Beside it, each point's expected error is fitted to the error that it has, by the
+likelihood of a Laplace distribution (Kendall and Gal 2017, arXiv 1703.04977); that does not move the points.
+"""
 
 from dataclasses import dataclass, field
 
@@ -7,13 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from faceinp import weights
 from faceinp.errors import DataError
-from faceinp.nets.landmarks import MIRROR, SEEN, Landmarks
-from faceinp.train import data, holes, loop
+from faceinp.nets.landmarks import MIRROR, SEEN, LiteLandmarks
+from faceinp.train import damage, data, holes, loop
 from faceinp.train.colours import recolour
 
 OUTER_EYE_CORNERS = (36, 45)
-TURN, SCALE, SHIFT = 0.15, 0.08, 0.04  # how far faces are moved: radians, factor, share of the side
+TURN, SCALE, SHIFT = 0.2, 0.12, 0.06  # how far faces are moved: radians, factor, share of the side
+TURNED, GREY, NOISY = 0.2, 0.1, 0.1  # the most turned faces; shares of pictures without colour and with noise
+JAW_ENDS, NOSE_TIP = (0, 16), 30
 SHOWN = 32  # faces of the preview
 
 
@@ -21,9 +28,15 @@ SHOWN = 32  # faces of the preview
 class LandmarksRun(loop.Run):
     """Settings of the landmark predictor; see ``loop.Run`` for the rest."""
 
-    rate: float = field(default=2e-3, metadata={"help": "highest learning rate (AdamW, cosine to --steps)"})
+    rate: float = field(default=1e-3, metadata={"help": "highest learning rate (AdamW, cosine)"})
     decay: float = field(default=0.02, metadata={"help": "weight decay"})
-    masked: float = field(default=0.5, metadata={"help": "share of a batch that has a hole"})
+    masked: float = field(default=0.6, metadata={"help": "share of a batch that has a hole"})
+    turned: float = field(default=0.2, metadata={"help": "share of a batch drawn from the most turned fifth of faces"})
+    occluded: float = field(default=0.2, metadata={"help": "share of the pictures with an object before the face"})
+    damaged: float = field(default=0.2, metadata={"help": "share of the pictures with damage of --damage"})
+    damage: str = field(default="", metadata={"help": "tar of damage masks: grey PNG, white where the damage is"})
+    spread: float = field(default=0.02, metadata={"help": "weight of the points' expected errors"})
+    pretrained: bool = field(default=True, metadata={"help": "start from EfficientNet-Lite0's ImageNet weights"})
 
 
 class LandmarksTask:
@@ -33,33 +46,61 @@ class LandmarksTask:
     def __init__(self, config: LandmarksRun, faces: data.Faces, held_back: data.Faces) -> None:
         torch.manual_seed(config.seed)
         self.config, self.faces, self.held_back = config, faces, held_back
-        network = Landmarks(SEEN)
+        self.turned = torch.argsort(turn(faces.points), descending=True)[: max(1, round(TURNED * len(faces)))]
+        self.overlays = damage.load(config.damage, SEEN) if config.damage else None
+        network = LiteLandmarks(SEEN)
         network.start_from(faces.points.mean(dim=0))
+        if config.pretrained and not (config.init or config.resume):
+            network.start_from_imagenet(weights.efficientnet().state_dict())
         self.networks: dict[str, nn.Module] = {"landmarks": network.to(memory_format=torch.channels_last)}
         self.optimizers: dict[str, torch.optim.Optimizer] = {
-            "landmarks": torch.optim.AdamW(network.parameters(), lr=config.rate, weight_decay=config.decay)
+            "landmarks": torch.optim.AdamW(
+                [p for p in network.train().parameters() if p.requires_grad], lr=config.rate, weight_decay=config.decay
+            )
         }
 
     def step(self, step: int, rank: int, context: loop.Context) -> dict[str, Tensor]:
         config = self.config
         rng = np.random.default_rng((config.seed, step, rank))
         self.faces = self.faces.to(context.device)
-        chosen = torch.from_numpy(rng.integers(len(self.faces), size=config.batch))
+        chosen = self.faces.choose(config.batch, rng)
+        turned = torch.from_numpy(rng.random(config.batch) < config.turned)
+        chosen[turned] = self.turned[torch.from_numpy(rng.integers(len(self.turned), size=int(turned.sum())))]
         pictures, points = move(
             self.faces.pictures[chosen].to(context.device).float() / 255,
             self.faces.points[chosen].to(context.device),
             rng,
         )
-        pictures = recolour(soften(pictures, rng), rng)
-        hole = holes.draw(points, SEEN, seed=(config.seed, step, rank))
+        pictures = self._disturbed(recolour(soften(pictures, rng), rng), points, rng, (config.seed, step, rank))
+        hole = holes.draw(points, SEEN, seed=(config.seed, step, rank), damage=self.overlays)
         hole[round(config.masked * config.batch) :] = False
         optimizer = self.optimizers["landmarks"]
-        loop.set_rate(optimizer, config.rate * loop.cosine(step, config.steps))
+        loop.set_rate(optimizer, config.rate * loop.cosine(step, context.progress))
         with context.autocast():
-            predicted = self.networks["landmarks"](pictures, hole)
-        loss = error(predicted.float(), points).mean()
-        context.update(loss, optimizer)
-        return {"error": loss}
+            predicted, spread = self.networks["landmarks"](pictures, hole)
+        errors = point_errors(predicted.float(), points)
+        likelihood = (errors.detach() / spread.float() + spread.float().log()).mean()
+        context.update(errors.mean() + config.spread * likelihood, optimizer)
+        return {"error": errors.mean(), "likelihood": likelihood}
+
+    def _disturbed(self, pictures: Tensor, points: Tensor, rng: np.random.Generator, seed: tuple[int, ...]) -> Tensor:
+        """Objects before some of the faces, damage on some of the pictures, noise on some; some without colour."""
+        config, device, count = self.config, pictures.device, len(pictures)
+
+        def some(share: float) -> Tensor:
+            return torch.from_numpy(np.flatnonzero(rng.random(count) < share)).to(device)
+
+        grey, hidden, noisy = some(GREY), some(config.occluded), some(NOISY)
+        pictures[grey] = pictures[grey].mean(dim=1, keepdim=True)
+        shape = holes.draw(points[hidden], SEEN, seed=(*seed, 2))
+        pictures[hidden] = damage.occlude(pictures[hidden], shape, pictures[(hidden + 1) % count], rng)
+        if self.overlays is not None:
+            damaged = some(config.damaged)
+            alpha = damage.choose(self.overlays.to(device), len(damaged), rng)
+            pictures[damaged] = damage.paint(pictures[damaged], alpha, rng)
+        noise = torch.from_numpy(rng.normal(0, 0.06, (len(noisy), *pictures.shape[1:])).astype(np.float32))
+        pictures[noisy] = (pictures[noisy] + noise.to(device)).clamp(0, 1)
+        return pictures
 
     @torch.no_grad()
     def preview(self, averages: dict[str, nn.Module]) -> Tensor:
@@ -94,9 +135,23 @@ class LandmarksTask:
 
 def error(predicted: Tensor, points: Tensor) -> Tensor:
     """Mean distance of (N, 68, 2) from ``points``, in distances between the outer eye corners as in 300-W: (N,)."""
+    return point_errors(predicted, points).mean(dim=1)
+
+
+def point_errors(predicted: Tensor, points: Tensor) -> Tensor:
+    """The same of each point: (N, 68)."""
     one, other = OUTER_EYE_CORNERS
-    between = (points[:, one] - points[:, other]).norm(dim=-1)
-    return (predicted - points).norm(dim=-1).mean(dim=1) / between
+    between = (points[:, one] - points[:, other]).norm(dim=-1, keepdim=True)
+    return (predicted - points).norm(dim=-1) / between
+
+
+def turn(points: Tensor) -> Tensor:
+    """How far faces (N, 68, 2) are turned to a side, (N,): 0 from the front, 1 where the nose tip hides the jaw's end.
+
+    The share by which the nose tip is nearer to one end of the jaw than to the other.
+    """
+    one, other = ((points[:, JAW_ENDS[i]] - points[:, NOSE_TIP]).norm(dim=-1) for i in (0, 1))
+    return (one - other).abs() / (one + other)
 
 
 def move(pictures: Tensor, points: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

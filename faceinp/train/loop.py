@@ -24,6 +24,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from faceinp.errors import DataError, WeightsError
+from faceinp.train.graphs import Captured, Update
 from faceinp.weights import floats, read_tensors, under
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -39,6 +40,10 @@ class Run:
     out: str = field(default="", metadata={"help": "folder of the run: checkpoint, log, previews"})
     steps: int = field(default=30_000, metadata={"help": "train up to this step"})
     minutes: float = field(default=0.0, metadata={"help": "stop after this many minutes (0: no limit)"})
+    schedule_minutes: float = field(
+        default=0.0,
+        metadata={"help": "end the run, and its learning rate, after so many minutes of training (0: at --steps)"},
+    )
     batch: int = field(default=128, metadata={"help": "pictures a step and process"})
     seed: int = field(default=0, metadata={"help": "all randomness of the run comes from it"})
     precision: str = field(default="auto", metadata={"help": "fp32, bf16, or auto: time both and take the faster"})
@@ -47,6 +52,7 @@ class Run:
     log_every: int = field(default=20, metadata={"help": "steps between log lines"})
     save_every: int = field(default=250, metadata={"help": "steps between checkpoints"})
     preview_every: int = field(default=500, metadata={"help": "steps between preview pictures"})
+    graph: bool = field(default=False, metadata={"help": "capture a step as a CUDA graph (one GPU, completion only)"})
     init: str = field(default="", metadata={"help": "start from these weights (safetensors), with fresh optimisers"})
     resume: bool = field(default=False, metadata={"help": "go on from the checkpoint in --out"})
 
@@ -75,6 +81,8 @@ class Context:
 
     accelerator: Accelerator
     precision: str = "fp32"
+    progress: float = 0.0  # share of the run that is over, by steps or by time
+    graphs: Captured | None = None  # where steps are replayed as a CUDA graph
 
     @property
     def device(self) -> torch.device:
@@ -82,6 +90,12 @@ class Context:
 
     def autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16")
+
+    def run(
+        self, update: Update, batch: dict[str, Tensor], optimizers: dict[str, torch.optim.Optimizer]
+    ) -> dict[str, Tensor]:
+        """``update`` with ``batch``, captured and replayed where that was asked for."""
+        return self.graphs(update, batch, self, optimizers) if self.graphs else update(batch, self)
 
     def update(self, loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
         optimizer.zero_grad(set_to_none=True)
@@ -113,8 +127,9 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
         task.networks[name] = accelerator.prepare(network)
     for name, optimizer in task.optimizers.items():
         task.optimizers[name] = accelerator.prepare(optimizer)
-    step = restore(task, averages, checkpoint, accelerator) if checkpoint.exists() else 0
+    step, seconds = restore(task, averages, checkpoint, accelerator) if checkpoint.exists() else (0, 0.0)
     context.precision = _choose_precision(task, context, config.precision, say)
+    context.graphs = Captured() if config.graph and accelerator.device.type == "cuda" else None
     chief = accelerator.is_main_process
     if chief:
         say(f"{task.name}: step {step} of {config.steps}, {context.device}, {context.precision}, batch {config.batch}")
@@ -124,6 +139,10 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
     with (folder / LOG).open("a") as log:
         since, since_step = time.monotonic(), step
         while step < config.steps:
+            trained = seconds + time.monotonic() - started
+            context.progress = (
+                trained / (60 * config.schedule_minutes) if config.schedule_minutes else step / config.steps
+            )
             terms = task.step(step, accelerator.process_index, context)
             step += 1
             for name, average in averages.items():
@@ -131,7 +150,7 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
                     average, accelerator.unwrap_model(task.networks[name]), min(config.average, step / (step + 10))
                 )
             out_of_time = config.minutes > 0 and time.monotonic() - started > 60 * config.minutes
-            last = step == config.steps or out_of_time or stop.raised
+            last = step == config.steps or out_of_time or stop.raised or context.progress >= 1
             if chief and (step % config.log_every == 0 or last):
                 now = time.monotonic()
                 rate = config.batch * accelerator.num_processes * (step - since_step) / (now - since)
@@ -140,7 +159,7 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
                 line |= {name: round(float(value.detach()), 5) for name, value in terms.items()}
                 print(json.dumps(line), file=log, flush=True)
             if chief and (step % config.save_every == 0 or last):  # first: who sent SIGTERM may not wait for more
-                save(task, averages, config, step, checkpoint, accelerator)
+                save(task, averages, config, (step, seconds + time.monotonic() - started), checkpoint, accelerator)
             if chief and (step % config.preview_every == 0 or last):
                 _save_preview(task.preview(averages), folder / "previews" / f"{step:07d}.png")
                 if scores := task.validate(averages):
@@ -163,8 +182,14 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
 
 
 def save(
-    task: Task, averages: dict[str, nn.Module], config: Run, step: int, path: Path, accelerator: Accelerator
+    task: Task,
+    averages: dict[str, nn.Module],
+    config: Run,
+    progress: tuple[int, float],
+    path: Path,
+    accelerator: Accelerator,
 ) -> None:
+    """progress: the step, and for how many seconds the run has been trained."""
     tensors: dict[str, Tensor] = {}
     for name, network in task.networks.items():
         tensors |= {f"{name}/{k}": v for k, v in accelerator.unwrap_model(network).state_dict().items()}
@@ -173,7 +198,9 @@ def save(
     for name, optimizer in task.optimizers.items():
         for index, state in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{name}/{index}/{k}": torch.as_tensor(v) for k, v in state.items()}
-    _write(tensors, {"task": task.name, "step": str(step), "config": json.dumps(dataclasses.asdict(config))}, path)
+    step, seconds = progress
+    about = {"task": task.name, "step": str(step), "seconds": f"{seconds:.1f}"}
+    _write(tensors, about | {"config": json.dumps(dataclasses.asdict(config))}, path)
 
 
 def save_averages(task: Task, averages: dict[str, nn.Module], config: Run, step: int, path: Path, score: float) -> None:
@@ -190,8 +217,8 @@ def _write(tensors: dict[str, Tensor], metadata: dict[str, str], path: Path) -> 
     partial.replace(path)
 
 
-def restore(task: Task, averages: dict[str, nn.Module], path: Path, accelerator: Accelerator) -> int:
-    """Load everything ``save`` wrote into ``task`` and ``averages``; returns the step."""
+def restore(task: Task, averages: dict[str, nn.Module], path: Path, accelerator: Accelerator) -> tuple[int, float]:
+    """Load everything ``save`` wrote into ``task`` and ``averages``; returns the step and the seconds of training."""
     metadata, tensors = read_tensors(path)
     if metadata.get("task") != task.name:
         raise WeightsError(
@@ -207,7 +234,7 @@ def restore(task: Task, averages: dict[str, nn.Module], path: Path, accelerator:
             index, term = key.split("/")
             state.setdefault(int(index), {})[term] = value
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    return int(metadata["step"])
+    return int(metadata["step"]), float(metadata.get("seconds", 0))
 
 
 def load_networks(task: Task, path: str, say: Callable[[str], None] = print) -> None:
@@ -290,14 +317,20 @@ def _save_preview(picture: Tensor, path: Path) -> None:
     Image.fromarray(pixels).save(path)
 
 
-def cosine(step: int, steps: int, warm_up: int = 200) -> float:
-    """Share of the highest learning rate at ``step``: a straight line up, then half a cosine down to a hundredth."""
-    return min((step + 1) / warm_up, max(0.01, 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))))
+def cosine(step: int, progress: float, warm_up: int = 200) -> float:
+    """Share of the highest learning rate at ``step``: a straight line up, then half a cosine down to a hundredth.
+
+    progress: the share of the run that is over, by steps or by time (``Context.progress``).
+    """
+    return min((step + 1) / warm_up, max(0.01, 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))))
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        if isinstance(group["lr"], Tensor):  # a captured step reads it where it lies
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 def grid(pictures: Tensor, columns: int = 8) -> Tensor:

@@ -74,8 +74,13 @@ def _average(tensors: dict[str, Tensor], config: dict[str, Any], *, network: str
     return {f"{network}/{name}": value for name, value in state.items()}, {}
 
 
+def _landmarks(tensors: dict[str, Tensor], config: dict[str, Any]) -> Packed:
+    """The moving average, in 8 bits."""
+    return weights.in_eight_bits(_average(tensors, config, network="landmarks")[0]), {"network": "lite0"}
+
+
 def _completion(tensors: dict[str, Tensor], config: dict[str, Any], coarse: str | Path | None = None) -> Packed:
-    """The averaged generator, and the discriminator for those who train on, in 8 bits, which cost it .01 dB at most.
+    """The averaged generator, and the opponents for those who train on, in 8 bits, which cost it .01 dB at most.
 
     taught_by: judges that were in a loss.
 
@@ -85,7 +90,7 @@ def _completion(tensors: dict[str, Tensor], config: dict[str, Any], coarse: str 
     packed, _ = _average(tensors, config, network="generator")
     if coarse:
         packed, config = _joined(packed, config, Path(coarse)), config | {"network": "coarse-to-fine"}
-    packed |= {f"discriminator/{name}": value for name, value in weights.under(tensors, "discriminator/").items()}
+    packed |= {name: value for name, value in tensors.items() if name.startswith(("discriminator/", "projected/"))}
     settings = {name: config[name] for name in ("network", "width", "landmarks", "patch_width")}
     taught_by = _taught_by(config) | (_teachers(coarse) if coarse else set())
     return weights.in_eight_bits(packed), settings | {"taught_by": sorted(taught_by)}
@@ -123,7 +128,7 @@ def _joined(packed: dict[str, Tensor], config: dict[str, Any], coarse: Path) -> 
 
 PACKERS: dict[str, Callable[..., Packed]] = {
     "dcgan": _dcgan,
-    "landmarks": partial(_average, network="landmarks"),
+    "landmarks": _landmarks,
     "embedding": partial(_average, network="embedding"),
     "completion": _completion,
 }

@@ -1,0 +1,71 @@
+"""Networks whose inner maps tell how alike two pictures look: the perceptual and the style loss compare them.
+
+VGG and SqueezeNet are torchvision's, with its files and their names; EfficientNet-Lite0 is our own.
+"""
+
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from faceinp.nets.efficientnet import Trunk
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as torchvision's networks were trained
+# torchvision's networks, and after which of their layers a map is taken: ReLUs, one a depth.
+TAPS = {
+    "vgg19": (1, 6, 11, 20, 29),
+    "vgg16": (1, 6, 11, 18, 25),
+    "squeezenet1_0": (1, 3, 4, 5, 7),
+    "squeezenet1_1": (1, 3, 4, 6, 7),
+}
+LITE_STAGES = 5  # of EfficientNet-Lite0's seven: strides 2 to 16
+
+
+class TorchvisionFeatures(nn.Module):
+    """Layers of the torchvision network called ``name``, one of TAPS, untrained until ``load_features``."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.taps = TAPS[name]
+        network = torchvision.models.get_model(name, weights=None)
+        self.features = network.features[: self.taps[-1] + 1]
+        for layer in self.features:
+            if isinstance(layer, nn.ReLU):
+                layer.inplace = False  # what is taken must not be changed
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
+
+    def load_features(self, state: dict[str, Tensor]) -> None:
+        """Take the layers that are looked at from the state of the whole network; raises RuntimeError as torch does."""
+        self.load_state_dict({name: state[name] for name in self.state_dict() if name in state})
+
+    def layers(self, pictures: Tensor) -> list[Tensor]:
+        """The maps (N, C, h, w) of pictures (N, 3, H, W) in [0, 1], shallow to deep."""
+        x, maps = (pictures - self.mean) / self.std, []
+        for number, layer in enumerate(self.features):
+            x = layer(x)
+            if number in self.taps:
+                maps.append(x)
+        return maps
+
+
+class LiteFeatures(Trunk):
+    """The first stages of EfficientNet-Lite0."""
+
+    def layers(self, pictures: Tensor) -> list[Tensor]:
+        """The maps (N, C, h, w) of pictures (N, 3, H, W) in [0, 1], shallow to deep."""
+        return self.stages(pictures)[:LITE_STAGES]
+
+
+def torchvision_name(state: dict[str, Tensor]) -> str | None:
+    """Which of TAPS a state is of, by its layers' names and sizes; None for another network's."""
+    first = tuple(state["features.0.weight"].shape) if "features.0.weight" in state else ()
+    if first == (96, 3, 7, 7):
+        return "squeezenet1_0"
+    if first == (64, 3, 3, 3) and "features.3.squeeze.weight" in state:
+        return "squeezenet1_1"
+    if first == (64, 3, 3, 3) and "features.1.weight" not in state:  # else one with batch norms
+        return "vgg19" if "features.34.weight" in state else "vgg16" if "features.28.weight" in state else None
+    return None

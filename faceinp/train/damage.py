@@ -1,0 +1,79 @@
+"""What lies on photos: scratches, dirt and objects before a face, painted on training pictures in a batch.
+
+Real damage comes from a tar of grey pictures, alpha masks of scratches, dirt, hair or lint, that the user has.
+"""
+
+import io
+import tarfile
+from functools import cache
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from faceinp.errors import DataError
+
+
+@cache
+def load(path: str, side: int) -> Tensor:
+    """uint8 (K, side, side): the alpha masks in the tar ``path``, 255 where damage hides all.
+
+    Raises DataError when there is no such tar or it holds no picture.
+    """
+    masks = []
+    try:
+        with tarfile.open(path) as tar:
+            for member in sorted(tar.getmembers(), key=lambda member: member.name):
+                file = tar.extractfile(member) if member.name.endswith(".png") else None
+                if file is not None:
+                    mask = np.asarray(Image.open(io.BytesIO(file.read())).convert("L"))
+                    masks.append(cv2.resize(mask, (side, side), interpolation=cv2.INTER_AREA))
+    except (OSError, tarfile.TarError) as error:
+        raise DataError(f"{path} cannot be read as a tar of damage masks. Give another file.") from error
+    if not masks:
+        raise DataError(f"{path} holds no PNG. Give a tar of grey pictures, white where the damage is.")
+    return torch.from_numpy(np.stack(masks))
+
+
+def choose(masks: Tensor, count: int, rng: np.random.Generator) -> Tensor:
+    """float (count, 1, S, S) in [0, 1]: masks of ``load``, turned by right angles, mirrored and moved."""
+    side = masks.shape[-1]
+    chosen = masks[torch.from_numpy(rng.integers(len(masks), size=count)).to(masks.device)].float() / 255
+    for flipped, axis in ((rng.random(count) < 0.5, 1), (rng.random(count) < 0.5, 2)):
+        chosen = torch.where(torch.from_numpy(flipped).to(masks.device)[:, None, None], chosen.flip(axis), chosen)
+    turned = torch.from_numpy(rng.random(count) < 0.5).to(masks.device)[:, None, None]
+    chosen = torch.where(turned, chosen.transpose(1, 2), chosen)
+    shift = torch.from_numpy(rng.integers(-side // 4, side // 4 + 1, (count, 2))).to(masks.device)
+    index = torch.arange(side, device=masks.device)
+    rows, columns = ((index - shift[:, axis, None]) % side for axis in (0, 1))
+    number = torch.arange(count, device=masks.device)[:, None, None]
+    return chosen[number, rows[:, :, None], columns[:, None]][:, None]
+
+
+def paint(pictures: Tensor, alpha: Tensor, rng: np.random.Generator) -> Tensor:
+    """Cover (N, 3, S, S) where ``alpha`` (N, 1, S, S) is 1 with one colour a picture, mostly nearly white or black."""
+    count = len(pictures)
+    grey = rng.choice([0.05, 0.95], (count, 1)) + rng.normal(0, 0.1, (count, 1)) + rng.normal(0, 0.05, (count, 3))
+    return torch.lerp(pictures, torch.from_numpy(grey.clip(0, 1)).to(pictures)[:, :, None, None], alpha)
+
+
+def occlude(pictures: Tensor, shape: Tensor, others: Tensor, rng: np.random.Generator) -> Tensor:
+    """Cover (N, 3, S, S) where ``shape``, bool (N, 1, S, S), is set: with one colour, a blurred noise, or a part of
+    the pictures ``others`` (CutMix, Yun et al. 2019), all with a shade across them.
+    """
+    count, _, side, _ = pictures.shape
+
+    def there(array: NDArray[np.float64]) -> Tensor:
+        return torch.from_numpy(array).to(pictures)
+
+    colour = there(rng.uniform(0, 1, (count, 3, 1, 1)))
+    noise = torch.nn.functional.interpolate(there(rng.normal(0, 0.15, (count, 3, 8, 8))), (side, side), mode="bicubic")
+    other = others.roll((side // 3, side // 4), (2, 3))
+    kind = torch.from_numpy(rng.integers(3, size=count)).to(pictures.device)[:, None, None, None]
+    ramp = torch.linspace(-1, 1, side, device=pictures.device, dtype=pictures.dtype)
+    slope = there(rng.normal(0, 0.15, (2, count, 1, 1, 1)))
+    cover = torch.where(kind == 0, colour.expand_as(pictures), torch.where(kind == 1, colour + noise, other))
+    return torch.where(shape, (cover + slope[0] * ramp + slope[1] * ramp[:, None]).clamp(0, 1), pictures)

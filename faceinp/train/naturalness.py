@@ -1,0 +1,42 @@
+"""How natural filled places look, to choose among a run's averages: a kernel distance that needs no truth.
+
+Losses that compare a fill with its truth prefer blur. The kernel distance (KID, Binkowski et al. 2018,
+arXiv 1801.01401) of filled places from real ones does not. One figure is good only beside others of the same run.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from faceinp import metrics, weights
+from faceinp.nets.efficientnet import SIDE
+from faceinp.train import opponents, shapes
+
+PART = 4  # the window's side is this part of the picture's
+STAGES = slice(2, 6)  # of EfficientNet-Lite0: the first see grain above all, the last hardly sees blur
+BATCH = 8
+
+
+@torch.no_grad()
+def distance(pictures: Tensor, composite: Tensor, hole: Tensor) -> float:
+    """The kernel distance of the windows round the holes' middles, of ``composite`` from ``pictures``.
+
+    pictures, composite: (N, 3, S, S) in [0, 1]. hole: float (N, 1, S, S), 1 in the hole.
+    """
+    network = weights.efficientnet().to(pictures.device).to(memory_format=torch.channels_last)
+    side, size = hole.shape[-1], max(1, hole.shape[-1] // PART)
+    ticks, total = shapes.centres(side, hole), hole.sum((1, 2, 3)).clamp(min=1)
+    middles = (hole[:, 0].sum(2) @ ticks / total, hole[:, 0].sum(1) @ ticks / total)  # down, across
+    start = [(side * middle - size / 2).round().long().clamp(0, side - size)[:, None] for middle in middles]
+    rows, columns = (first + torch.arange(size, device=hole.device) for first in start)
+    seen = []
+    for shown in (pictures, composite):
+        windows = opponents.cut(shown, rows, columns)
+        windows = functional.interpolate(windows, (SIDE, SIDE), mode="bicubic", antialias=True).clamp(0, 1)
+        maps = [network.stages(batch)[STAGES] for batch in windows.split(BATCH)]
+        means = [torch.cat([stage.mean(dim=(2, 3)) for stage in each], dim=1) for each in maps]
+        seen.append(torch.cat(means).double().cpu().numpy())
+    spread = seen[0].std(axis=0)
+    real, made = ((features - seen[0].mean(axis=0)) / np.where(spread > 0, spread, np.inf) for features in seen)
+    return metrics.kernel_distance(real, made)
