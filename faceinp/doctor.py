@@ -16,7 +16,7 @@ import numpy as np
 
 import faceinp
 from faceinp import weights
-from faceinp.engines import base, sessions
+from faceinp.engines import loading, sessions
 from faceinp.errors import EngineError, FaceinpError
 
 PACKAGES = (
@@ -128,10 +128,10 @@ def _weights(name: str) -> Finding:
 
 def _timing() -> Finding:
     """One crop by the best engine that is ready here."""
-    name = next(status.name for status in base.list_engines() if status.ready)
+    name = next(status.name for status in loading.list_engines() if status.ready)
 
     def run() -> str:
-        engine = base.load_engine(name)
+        engine = loading.load_engine(name)
         crops = np.full((1, 3, engine.size, engine.size), 0.5, np.float32)
         masks = np.zeros((1, 1, engine.size, engine.size), np.bool_)
         masks[..., engine.size // 3 : engine.size // 2, engine.size // 3 : engine.size // 2] = True

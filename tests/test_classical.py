@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from skimage.data import astronaut
 
+from faceinp import patches
 from faceinp.engines import classical, variation
 from faceinp.engines.base import Engine
-from faceinp.errors import Cancelled
+from faceinp.engines.loading import list_engines, load_engine
+from faceinp.errors import Cancelled, EngineError
 
 SIZE = 48
 KINDS = (
@@ -25,8 +27,6 @@ KINDS = (
 
 @pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind.name)
 def engine(request: pytest.FixtureRequest) -> Engine:
-    if request.param is classical.PatchMatch:
-        pytest.importorskip("patchmatch")
     return request.param()
 
 
@@ -88,18 +88,17 @@ def test_progress_counts_pictures_and_can_stop(engine: Engine) -> None:
     seen = []
 
     def stop_at_two(done: int, total: int, preview: NDArray[np.float32] | None = None) -> None:
-        assert preview is not None and preview.shape == (3, SIZE, SIZE)
+        assert done == 0 or (preview is not None and preview.shape == (3, SIZE, SIZE))
         seen.append((done, total))
         if done == 2:
             raise Cancelled("enough")
 
     with pytest.raises(Cancelled):
         engine.fill(faces(), holes(), progress=stop_at_two)
-    assert seen == [(1, 3), (2, 3)]
+    assert seen == [(0, 3), (1, 3), (2, 3)]
 
 
 def test_patchmatch_searches_by_the_seed() -> None:
-    pytest.importorskip("patchmatch")
     engine = classical.PatchMatch()
     first, second = (engine.fill(faces()[:1], holes()[:1], seed=seed) for seed in (1, 2))
     assert not np.array_equal(first, second)
@@ -195,3 +194,11 @@ def test_total_variation_continues_a_straight_edge() -> None:
     mask = np.zeros((1, 1, 32, 32), bool)
     mask[..., 12:20, 10:22] = True
     assert np.abs(classical.TotalVariation().fill(crop, mask) - crop).mean() < 0.01
+
+
+def test_patchmatch_without_its_library_is_listed_as_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patches, "library", lambda: None)
+    (status,) = (engine for engine in list_engines() if engine.name == "patchmatch")
+    assert not status.ready and "pip install" in status.missing
+    with pytest.raises(EngineError, match="compiled part"):
+        load_engine("patchmatch")

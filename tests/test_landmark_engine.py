@@ -23,13 +23,22 @@ def test_landmarks_lead_the_result_and_are_reported(small_weights):
     photo = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
     mask = np.zeros((300, 300), bool)
     mask[120:200, 100:220] = True
-    first = faceinp.fill(photo, mask, engine="landmark", aligned=True, blending="composite")
+    first = faceinp.fill(photo, mask, engine="landmark", face=faceinp.FaceLocation.aligned(), blending="composite")
     assert first.landmarks.shape == (68, 2)
-    again = faceinp.fill(photo, mask, engine="landmark", aligned=True, blending="composite", landmarks=first.landmarks)
+    again = faceinp.fill(
+        photo,
+        mask,
+        engine="landmark",
+        face=faceinp.FaceLocation.aligned(),
+        blending="composite",
+        landmarks=first.landmarks,
+    )
     assert np.abs(again.landmarks - first.landmarks).max() < 0.01
     assert np.abs(again.image.astype(int) - first.image).max() <= 1
     points = np.random.default_rng(1).uniform(100, 200, (68, 2))
-    moved = faceinp.fill(photo, mask, engine="landmark", aligned=True, blending="composite", landmarks=points)
+    moved = faceinp.fill(
+        photo, mask, engine="landmark", face=faceinp.FaceLocation.aligned(), blending="composite", landmarks=points
+    )
     assert (moved.image != first.image).any()
     assert np.abs(moved.landmarks - points).max() < 0.01
     assert moved.changed_pixels == 0
@@ -40,11 +49,11 @@ def test_landmarks_that_are_none_get_a_clear_error(small_weights, landmarks):
     photo, mask = np.zeros((256, 256, 3), np.uint8), np.zeros((256, 256), bool)
     mask[100:150, 100:150] = True
     with pytest.raises(EngineError, match="68 points"):
-        faceinp.fill(photo, mask, engine="landmark", aligned=True, landmarks=landmarks)
-    with pytest.raises(EngineError, match="not led by landmarks"):
-        faceinp.fill(photo, mask, engine="telea", aligned=True, landmarks=np.zeros((68, 2)))
+        faceinp.fill(photo, mask, engine="landmark", face=faceinp.FaceLocation.aligned(), landmarks=landmarks)
+    with pytest.raises(EngineError, match="does not use landmarks"):
+        faceinp.fill(photo, mask, engine="telea", face=faceinp.FaceLocation.aligned(), landmarks=np.zeros((68, 2)))
 
 
 def test_weights_of_another_network_are_refused(small_weights):
-    with pytest.raises(WeightsError, match="no completion network"):
-        faceinp.load_engine("landmark", file=weights.path("landmarks"))
+    with pytest.raises(WeightsError, match="does not contain a completion network"):
+        faceinp.load_engine("landmark", {"file": weights.path("landmarks")})

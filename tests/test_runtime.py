@@ -33,26 +33,26 @@ def test_exported_files_give_what_torch_gives(name: str, files: dict[str, Path])
     package = {"landmark-onnx": "onnxruntime", "landmark-openvino": "openvino"}[name]
     pytest.importorskip(package, reason=f"{package} is not installed")
     options = {"precision": "fp32"} if name == "landmark-openvino" else {}
-    engine, truth = faceinp.load_engine(name, **files, threads=1, **options), faceinp.load_engine("landmark")
+    engine, truth = faceinp.load_engine(name, {"threads": 1} | files | options), faceinp.load_engine("landmark")
     assert engine.runtime.startswith(package) and engine.runtime.endswith("cpu fp32")
     assert engine.taught_by == truth.taught_by == ()
     pictures, masks = crops()
-    assert np.abs(engine.landmarks(pictures, masks) - truth.landmarks(pictures, masks)).max() < 1e-4
+    assert np.abs(engine.predict_landmarks(pictures, masks) - truth.predict_landmarks(pictures, masks)).max() < 1e-4
     assert np.abs(engine.fill(pictures, masks) - truth.fill(pictures, masks)).max() < 1e-3
-    moved = truth.landmarks(pictures, masks) + 0.1
+    moved = truth.predict_landmarks(pictures, masks) + 0.1
     led = engine.fill(pictures, masks, landmarks=moved)
     assert np.abs(led - truth.fill(pictures, masks, landmarks=moved)).max() < 1e-3
 
 
 def test_openvino_says_in_which_precision_it_computes(files: dict[str, Path]) -> None:
     pytest.importorskip("openvino", reason="openvino is not installed")
-    chosen = faceinp.load_engine("landmark-openvino", **files)
-    plain = faceinp.load_engine("landmark-openvino", **files, precision="fp32")
+    chosen = faceinp.load_engine("landmark-openvino", files)
+    plain = faceinp.load_engine("landmark-openvino", files | {"precision": "fp32"})
     assert chosen.runtime.split()[-1] in ("fp32", "bf16")
     apart = np.abs(chosen.fill(*crops()) - plain.fill(*crops())).max()
     assert (apart == 0) == (chosen.runtime == plain.runtime) and apart < 2e-2
     with pytest.raises(EngineError, match="in fp32 or bf16, not in 'int3'"):
-        faceinp.load_engine("landmark-openvino", **files, precision="int3")
+        faceinp.load_engine("landmark-openvino", files | {"precision": "int3"})
 
 
 def test_a_provider_that_is_not_there_is_not_replaced(files: dict[str, Path]) -> None:
@@ -61,14 +61,14 @@ def test_a_provider_that_is_not_there_is_not_replaced(files: dict[str, Path]) ->
         name for name, full in sessions.PROVIDERS.items() if full not in onnxruntime.get_available_providers()
     )
     with pytest.raises(EngineError, match=r"has no \w+ExecutionProvider here; it has .*CPUExecutionProvider"):
-        faceinp.load_engine("landmark-onnx", **files, provider=absent)
+        faceinp.load_engine("landmark-onnx", files | {"provider": absent})
 
 
 def test_another_file_is_refused(files: dict[str, Path]) -> None:
-    with pytest.raises(EngineError, match=r"no completion\. `python -m export.onnx completion`"):
-        faceinp.load_engine("landmark-onnx", file=files["predictor"], predictor=files["predictor"])
+    with pytest.raises(EngineError, match=r"Expected an exported 'completion' graph\. `python -m export"):
+        faceinp.load_engine("landmark-onnx", files | {"file": files["predictor"]})
     with pytest.raises(EngineError, match="no file nowhere"):
-        faceinp.load_engine("landmark-onnx", file="nowhere.onnx")
+        faceinp.load_engine("landmark-onnx", {"file": "nowhere.onnx"})
 
 
 def test_files_that_are_not_there_are_made_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,41 +1,47 @@
-"""What an engine is, and the list of those there are.
+"""What an engine is: the contract between the pipeline and whatever fills a hole.
 
-An engine sees aligned crops and masks and nothing else: no files, no faces, no blending. Listing engines imports
-no heavy package; an engine imports what it needs when it is made.
+An engine sees aligned crops and masks and nothing else: no files, no faces, no blending. ``loading.py`` lists engines
+and makes them by name.
 """
 
-import importlib
-import importlib.util
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, ClassVar, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import weights
-from faceinp.errors import EngineError, MissingPackageError
+from faceinp import landmarks as predictor
+from faceinp.errors import EngineError
 
-# The files of this package that register engines, in the order in which engines are listed.
-FAMILIES = ("landmark", "latent", "classical", "runtime")
-FOREIGN = "onnx:"  # before the path of somebody else's ONNX file
+POINTS = 68  # landmarks of a face, in dlib's order
 
 
 class Progress(Protocol):
-    """Called by heavy work now and then; raises ``errors.Cancelled`` to stop it."""
+    """Called by heavy work now and then; raises ``errors.Cancelled`` to stop it. A callback that has an argument
+    ``loss``, too, as ``Report`` has, gets the loss of a search.
+    """
 
     def __call__(self, done: int, total: int, preview: NDArray[np.float32] | None = None) -> None:
         """``preview``: the first crop's picture so far, float32 (3, S, S) in [0, 1]."""
 
 
+class Report(Protocol):
+    """What engines call: ``Progress`` with a loss."""
+
+    def __call__(
+        self, done: int, total: int, preview: NDArray[np.float32] | None = None, loss: float | None = None
+    ) -> None:
+        """As ``Progress``. ``loss``: that of the preview, where a search makes one."""
+
+
 @dataclass(frozen=True)
 class Needs:
-    """What must be there before an engine can run.
+    """What an engine requires before it can run.
 
-    packages: import names. extra: the extra of faceinp that brings them. weights: names in ``faceinp.weights``.
+    packages: import names. extra: the extra of faceinp that installs them. weights: names in ``faceinp.weights``.
     """
 
     packages: tuple[str, ...] = ()
@@ -43,83 +49,64 @@ class Needs:
     weights: tuple[str, ...] = ()
 
 
+class Exemplars(NamedTuple):
+    """Other pictures of the same face, aligned with the crops, one for each crop.
+
+    pictures: float32 (N, 3, S, S) in [0, 1], RGB. confidence: float32 (N, 1, S, S) in [0, 1], how surely a pixel
+    shows what the crop would show there; 0 where the exemplar has nothing to say.
+    """
+
+    pictures: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+
+
 @dataclass(frozen=True)
-class Status:
-    """One line of ``faceinp engines``."""
+class Batch:
+    """Checked crops that go through an engine at once.
 
-    name: str
-    about: str
-    needs: Needs
-    missing: str  # why it cannot run here and what to do; empty when it is ready
-    completes_faces: bool  # as in ``Engine``
+    crops: float32 (N, 3, S, S) in [0, 1], 0.5 in the hole. masks: bool (N, 1, S, S), True = hole. landmarks: float32
+    (N, 68, 2), x and y as shares of the side; None for an engine that is not guided. exemplar: all zeros where the
+    caller has none. seed: the random seed. progress: for engines whose ``batch_size`` is 0.
+    """
 
-    @property
-    def ready(self) -> bool:
-        return not self.missing
+    crops: NDArray[np.float32]
+    masks: NDArray[np.bool_]
+    landmarks: NDArray[np.float32] | None
+    exemplar: Exemplars
+    seed: int
+    progress: Report
 
 
 class Engine(ABC):
     """Fills holes of aligned face crops.
 
-    name: as in ``load_engine(name)``. about: one line for people. size: the side it works at best.
-    largest: the greatest side it accepts (equal to ``size`` where the network is built for one side).
+    name: as in ``load_engine(name)``. about: one line for people. size: the side it works at best. largest: the
+    greatest side it accepts (equal to ``size`` where the network is built for one side). needs: what it requires.
     runtime: what computes, for example "torch cpu fp32". taught_by: names of judges that were in its network's loss.
-    copies: what it makes is taken from the crop as it is, grain and all. completes_faces: it draws the missing parts of
-    a face, so that real pixels of the face's other half take their place where they can (``fill(symmetry=...)``).
+    guided: it follows the face's 68 landmarks, the caller's or its own prediction. copies: its pixels are copied from
+    the crop, grain included. completes_faces: it draws the missing parts of a face, so that real pixels of the face's
+    other half take their place where they can (``fill(symmetry=...)``). batch_size: how many crops it takes at once;
+    0: all of them, and it reports progress itself.
+
+    Each is a plain attribute: of the class, or of one instance where its file decides.
     """
 
-    name: ClassVar[str]
-    about: ClassVar[str]
-    size: ClassVar[int]
-    largest: ClassVar[int]
-    needs: ClassVar[Needs] = Needs()
+    name: str
+    about: str
+    size: int
+    largest: int
+    needs: Needs = Needs()
     runtime: str = "cpu"
     taught_by: tuple[str, ...] = ()
-    copies: ClassVar[bool] = False
-    completes_faces: ClassVar[bool] = True
+    guided: bool = False
+    copies: bool = False
+    completes_faces: bool = True
+    batch_size: int = 8
 
     @classmethod
     def hindrance(cls) -> str:
         """Why it cannot run on this machine, beyond packages and weights; empty when it can. Asked without torch."""
         return ""
-
-    def fill(self, crops: Any, masks: Any, *, seed: int = 0, progress: Progress | None = None) -> NDArray[np.float32]:
-        """Generate whole pictures whose known part resembles the crops'.
-
-        crops: float32 (N, 3, S, S) in [0, 1], RGB, NumPy or torch. masks: bool (N, 1, S, S), True = hole.
-        What the crops hold under the hole is never looked at. Returns float32 (N, 3, S, S) in [0, 1]; known pixels
-        are the engine's own guess there, too, unless the engine says otherwise: blending is the road's work.
-        Raises EngineError when shapes, types or ranges are others, or a mask is all hole.
-        """
-        crops, masks = self._checked(crops, masks)
-        filled = self._fill(crops, masks, seed, progress or _silent)
-        return np.clip(filled, 0, 1, dtype=np.float32)
-
-    @abstractmethod
-    def _fill(
-        self, crops: NDArray[np.float32], masks: NDArray[np.bool_], seed: int, progress: Progress
-    ) -> NDArray[np.float32]:
-        """As ``fill``, on checked NumPy arrays whose hole is grey (0.5)."""
-
-    def _checked(self, crops: Any, masks: Any) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        crops, masks = _numpy(crops), _numpy(masks)
-        if crops.ndim != 4 or crops.shape[1] != 3 or crops.shape[2] != crops.shape[3] or crops.dtype != np.float32:
-            raise EngineError(f"Crops are float32 (N, 3, S, S) in [0, 1]; these are {crops.dtype} {crops.shape}.")
-        if masks.shape != (crops.shape[0], 1, *crops.shape[2:]) or masks.dtype != np.bool_:
-            raise EngineError(f"Masks are bool (N, 1, S, S), True = hole; these are {masks.dtype} {masks.shape}.")
-        side = crops.shape[-1]
-        if side > self.largest or (self.size == self.largest and side != self.size):
-            raise EngineError(f"{self.name} works at {self.size} pixels a side, {self.largest} at most, not at {side}.")
-        known = crops[~np.broadcast_to(masks, crops.shape)]
-        if known.size and not (known.min() >= 0 and known.max() <= 1):
-            raise EngineError("Crops are in [0, 1]. Divide 8-bit pictures by 255.")
-        if masks.reshape(len(masks), -1).all(axis=1).any():
-            raise EngineError("A mask is all hole: an engine needs known pixels to go by.")
-        return np.where(masks, np.float32(0.5), crops), masks
-
-
-class GuidedEngine(Engine):
-    """An engine that is led by the face's 68 landmarks, its own guess of them or the caller's."""
 
     def fill(
         self,
@@ -129,106 +116,137 @@ class GuidedEngine(Engine):
         seed: int = 0,
         progress: Progress | None = None,
         landmarks: Any = None,
+        exemplar: Exemplars | None = None,
     ) -> NDArray[np.float32]:
-        """As ``Engine.fill``. landmarks: float (N, 68, 2), x and y in shares of the side; predicted where None.
-        Raises EngineError when they are of another shape or not finite.
+        """Generate whole pictures whose known part resembles the crops'.
+
+        crops: float32 (N, 3, S, S) in [0, 1], RGB, NumPy or torch. masks: bool (N, 1, S, S), True = hole.
+        The pixels of the crops under the hole are ignored. landmarks: float (N, 68, 2), x and y as shares of the side,
+        for a guided engine, which predicts them where None. exemplar: another picture of each face; engines that
+        cannot use it ignore it. seed: the random seed. progress: called before the first crop and after each batch, or
+        by a search itself.
+        Returns float32 (N, 3, S, S) in [0, 1]; known pixels are the engine's own guess there, too, unless the engine
+        says otherwise: blending is the pipeline's work.
+        Raises EngineError when shapes, types or ranges differ from these, a mask is all hole, or landmarks are passed
+        to an engine that is not guided.
         """
-        crops, masks = self._checked(crops, masks)
-        points = self._predict(crops, masks) if landmarks is None else self._points(landmarks, len(crops))
-        return np.clip(self._complete(crops, masks, points, progress or _silent), 0, 1, dtype=np.float32)
+        crops, masks = self._checked(crops, masks, self.size, self.largest)
+        points, others = self._checked_landmarks(landmarks, len(crops)), _checked_exemplar(exemplar, crops)
+        report, filled = reporting(progress), np.empty_like(crops)
+        if self.batch_size:
+            report(0, len(crops))
+        for part in _parts(len(crops), self.batch_size):
+            guide = None if points is None else points[part]
+            if guide is None and self.guided:
+                guide = self._predict(crops[part], masks[part])
+            exemplars = Exemplars(others.pictures[part], others.confidence[part])
+            made = self._generate(Batch(crops[part], masks[part], guide, exemplars, seed, report))
+            np.clip(made, 0, 1, out=filled[part], casting="same_kind")
+            if self.batch_size:
+                report(part.stop, len(crops), filled[0])
+        return filled
 
-    def landmarks(self, crops: Any, masks: Any) -> NDArray[np.float32]:
-        """The engine's guess of the landmarks: crops and masks as for ``fill`` -> float32 (N, 68, 2)."""
-        return self._predict(*self._checked(crops, masks))
+    def predict_landmarks(self, crops: Any, masks: Any) -> NDArray[np.float32]:
+        """The 68 landmarks that ``fill`` would follow; those of the shipped predictor for an engine that is not guided.
 
-    def _fill(
-        self, crops: NDArray[np.float32], masks: NDArray[np.bool_], seed: int, progress: Progress
-    ) -> NDArray[np.float32]:
-        return self._complete(crops, masks, self._predict(crops, masks), progress)
+        crops: float32 (N, 3, 256, 256) in [0, 1]; masks: bool (N, 1, 256, 256), True = hole. Returns float32
+        (N, 68, 2), x and y as shares of the side, in dlib's order. Raises EngineError as ``fill`` does, WeightsError.
+        """
+        crops, masks = self._checked(crops, masks, predictor.SIZE, predictor.SIZE)
+        points = [self._predict(crops[part], masks[part]) for part in _parts(len(crops), self.batch_size)]
+        return np.concatenate(points) if points else np.zeros((0, POINTS, 2), np.float32)
 
     @abstractmethod
+    def _generate(self, batch: Batch) -> NDArray[np.floating]:
+        """Whole pictures (N, 3, S, S) for the crops of one batch. This is all that an engine must define."""
+
     def _predict(self, crops: NDArray[np.float32], masks: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Landmarks (N, 68, 2) in shares of the side, of checked crops whose hole is grey."""
+        """Landmarks (N, 68, 2), as shares of the side, of checked crops; the shipped predictor's."""
+        return predictor.predict(crops, masks)
 
-    @abstractmethod
-    def _complete(
-        self, crops: NDArray[np.float32], masks: NDArray[np.bool_], points: NDArray[np.float32], progress: Progress
-    ) -> NDArray[np.float32]:
-        """Whole pictures, float32 (N, 3, S, S), of checked crops whose hole is grey."""
+    def _checked(
+        self, crops: Any, masks: Any, size: int, largest: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        crops, masks = _numpy(crops), _numpy(masks)
+        if crops.ndim != 4 or crops.shape[1] != 3 or crops.shape[2] != crops.shape[3] or crops.dtype != np.float32:
+            raise EngineError(
+                f"Crops must be float32 (N, 3, S, S) in [0, 1], got {crops.dtype} {crops.shape}. Convert them first."
+            )
+        if masks.shape != (crops.shape[0], 1, *crops.shape[2:]) or masks.dtype != np.bool_:
+            raise EngineError(
+                f"Masks must be bool (N, 1, S, S), True = hole, got {masks.dtype} {masks.shape}. Convert them first."
+            )
+        side = crops.shape[-1]
+        if side > largest or (size == largest and side != size):
+            limit = f"{size} pixels a side" if size == largest else f"crops of up to {largest} pixels a side"
+            raise EngineError(f"Engine {self.name!r} takes {limit}, got {side}. Resize the crops.")
+        known = crops[~np.broadcast_to(masks, crops.shape)]
+        if known.size and not (known.min() >= 0 and known.max() <= 1):
+            raise EngineError("Crops must be in [0, 1]. Divide 8-bit pictures by 255.")
+        if masks.all(axis=(1, 2, 3)).any():
+            raise EngineError("A mask is all hole. Leave part of the face unmasked.")
+        return np.where(masks, np.float32(0.5), crops), np.ascontiguousarray(masks)
 
-    def _points(self, landmarks: Any, count: int) -> NDArray[np.float32]:
-        points = np.asarray(_numpy(landmarks), np.float32)
-        if points.shape != (count, 68, 2) or not np.isfinite(points).all():
-            raise EngineError(f"Landmarks are 68 points (x, y) a crop, ({count}, 68, 2); these are {points.shape}.")
+    def _checked_landmarks(self, landmarks: Any, count: int) -> NDArray[np.float32] | None:
+        if landmarks is None:
+            return None
+        if not self.guided:
+            raise EngineError(f"Engine {self.name!r} does not use landmarks. Leave them out, or use 'landmark'.")
+        points = np.ascontiguousarray(_numpy(landmarks), np.float32)
+        if points.shape != (count, POINTS, 2) or not np.isfinite(points).all():
+            raise EngineError(
+                f"Landmarks must be finite, ({count}, {POINTS}, 2): 68 points (x, y) a crop, got {points.shape}. "
+                "Start from those of predict_landmarks."
+            )
         return points
 
 
-_registry: dict[str, type[Engine]] = {}
+def _checked_exemplar(exemplar: Exemplars | None, crops: NDArray[np.float32]) -> Exemplars:
+    """As float32 arrays; zeros, which say nothing, where there is none."""
+    count, _, side, _ = crops.shape
+    if exemplar is None:
+        return Exemplars(np.zeros_like(crops), np.zeros((count, 1, side, side), np.float32))
+    pictures, confidence = (_numpy(array) for array in exemplar)
+    for name, array, shape in (("pictures", pictures, crops.shape), ("confidence", confidence, (count, 1, side, side))):
+        if array.shape != shape or array.dtype != np.float32 or not ((array >= 0) & (array <= 1)).all():
+            raise EngineError(
+                f"An exemplar's {name} must be float32 {shape} in [0, 1], got {array.dtype} {array.shape}. "
+                "Align it with the crops."
+            )
+    return Exemplars(pictures, confidence)
+
+
+registry: dict[str, type[Engine]] = {}  # the engines registered so far; ``loading.available`` imports ours first
 
 
 def register(engine: type[Engine]) -> type[Engine]:
-    """Class decorator: puts an engine on the list."""
-    _registry[engine.name] = engine
+    """Class decorator: makes an engine available by its name."""
+    registry[engine.name] = engine
     return engine
 
 
-def available() -> dict[str, type[Engine]]:
-    """Every engine by name, the recommended one first."""
-    modules = [importlib.import_module(f"faceinp.engines.{family}").__name__ for family in FAMILIES]
-    return dict(sorted(_registry.items(), key=lambda item: _place(item[1].__module__, modules)))
+def reporting(progress: Progress | None) -> Report:
+    """A callback that takes all that engines report, whatever ``progress`` takes."""
+    if progress is None:
+        return _silent
+    try:
+        inspect.signature(progress).bind(0, 1, None, loss=0.0)
+    except (TypeError, ValueError):  # it has no such argument, or cannot be asked
+        return lambda done, total, preview=None, loss=None: progress(done, total, preview)
+    return cast(Report, progress)
 
 
-def _place(module: str, modules: list[str]) -> int:
-    """Families in their order, whatever was imported first; engines of elsewhere last."""
-    return modules.index(module) if module in modules else len(modules)
+def _silent(done: int, total: int, preview: NDArray[np.float32] | None = None, loss: float | None = None) -> None:
+    pass
 
 
-def list_engines() -> list[Status]:
-    """What there is, what it needs, and what is ready on this machine."""
-    return [
-        Status(name, kind.about, kind.needs, _missing(kind), kind.completes_faces) for name, kind in available().items()
-    ]
-
-
-def load_engine(name: str, **options: Any) -> Engine:
-    """Make the engine called ``name``; ``options`` are its own (``inspect.signature`` of its class lists them).
-
-    "onnx:FILE" is somebody else's ONNX file with a sidecar (see ``engines.foreign``).
-    Raises EngineError for an unknown name or option, MissingPackageError and WeightsError when it cannot run here.
-    """
-    make: Callable[..., Engine]
-    if name.startswith(FOREIGN):
-        from faceinp.engines.foreign import ForeignOnnx
-
-        make, needs = partial(ForeignOnnx, name.removeprefix(FOREIGN)), ForeignOnnx.needs
-    else:
-        kinds = available()
-        if name not in kinds:
-            raise EngineError(f"There is no engine {name!r}. Choose one of: {', '.join(kinds)}, or {FOREIGN}FILE.")
-        make, needs = kinds[name], kinds[name].needs
-    known = [p for p in inspect.signature(make).parameters if p not in ("args", "kwargs")]
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        offered = f"It knows: {', '.join(known)}." if known else "It has none."
-        raise EngineError(f"The engine {name} has no option {', '.join(unknown)}. {offered}")
-    for package in needs.packages:
-        if importlib.util.find_spec(package) is None:
-            raise MissingPackageError(package, needs.extra)
-    return make(**options)
-
-
-def _missing(kind: type[Engine]) -> str:
-    for package in kind.needs.packages:
-        if importlib.util.find_spec(package) is None:
-            return str(MissingPackageError(package, kind.needs.extra))
-    return next((reason for name in kind.needs.weights if (reason := weights.missing(name))), "") or kind.hindrance()
+def _parts(count: int, size: int) -> Iterator[slice]:
+    """``count`` crops in batches of ``size``; one batch where it is 0."""
+    size = size or max(count, 1)
+    return (slice(at, min(at + size, count)) for at in range(0, count, size))
 
 
 def _numpy(array: Any) -> NDArray[Any]:
     """NumPy view of a NumPy array or a torch tensor, without importing torch."""
-    detach: Callable[[], Any] | None = getattr(array, "detach", None)
+    detach = getattr(array, "detach", None)
     return np.asarray(detach().cpu().numpy() if detach else array)
-
-
-def _silent(done: int, total: int, preview: NDArray[np.float32] | None = None) -> None:
-    pass

@@ -4,38 +4,32 @@ They are the papers' baselines. All of them return the known pixels as they came
 one picture after the other (a batch gives what each picture alone would), and are deterministic.
 """
 
-import threading
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.engines.base import Engine, Needs, Progress, register
+from faceinp import patches
+from faceinp.engines.base import Batch, Engine, register
 from faceinp.engines.variation import least_variation
 from faceinp.errors import EngineError
 
 RADIUS = 3  # pixels that OpenCV's methods look at around each hole pixel
-PATCH_RADIUS = 3  # PatchMatch compares patches of 7 x 7, as Barnes et al. do
 
 
 class Classical(Engine):
     """Runs ``paint`` on one picture after the other and keeps the known pixels."""
 
-    size: ClassVar[int] = 256
-    largest: ClassVar[int] = 1024
-    completes_faces: ClassVar[bool] = False
+    size = 256
+    largest = 1024
+    completes_faces = False
+    batch_size = 1
 
-    def _fill(
-        self, crops: NDArray[np.float32], masks: NDArray[np.bool_], seed: int, progress: Progress
-    ) -> NDArray[np.float32]:
-        filled = crops.copy()
-        for n, (crop, (hole,)) in enumerate(zip(crops, masks, strict=True)):
-            if hole.any():
-                filled[n] = np.where(hole, self.paint(crop, hole, seed), crop)
-            progress(n + 1, len(crops), filled[0])
-        return filled
+    def _generate(self, batch: Batch) -> NDArray[np.floating]:
+        (crop,), ((hole,),) = batch.crops, batch.masks
+        return np.where(hole, self.paint(crop, hole, batch.seed), crop)[None] if hole.any() else batch.crops
 
     @abstractmethod
     def paint(self, crop: NDArray[np.float32], hole: NDArray[np.bool_], seed: int) -> NDArray[np.floating]:
@@ -97,32 +91,24 @@ class TotalVariation(Classical):
 
 @register
 class PatchMatch(Classical):
-    """Barnes, Shechtman, Finkelstein and Goldman 2009, *PatchMatch*, in the hole-filling scheme of Wexler, Shechtman
-    and Irani 2007 (coarse to fine; each pixel votes with the patches most like its surroundings); PyPatchMatch.
-    """
+    """``patches.fill`` on the crop alone: Barnes et al. 2009 in the scheme of Wexler et al. 2007, by PyPatchMatch."""
 
     name = "patchmatch"
     about = "PatchMatch (PyPatchMatch): copies 7 x 7 patches of the same picture"
-    needs = Needs(packages=("patchmatch",), extra="classical")
     runtime = "pypatchmatch cpu"
     copies = True
 
-    # The library keeps one seed for the whole process.
-    _lock: ClassVar[threading.Lock] = threading.Lock()
-
     def __init__(self) -> None:
-        import patchmatch
+        if hindrance := self.hindrance():
+            raise EngineError(hindrance)
 
-        if not patchmatch.patchmatch_available:
-            raise EngineError(
-                "PyPatchMatch is installed without its compiled part. Run: pip install --force-reinstall PyPatchMatch"
-            )
-        self._library: Any = patchmatch
+    @classmethod
+    def hindrance(cls) -> str:
+        ready = patches.library() is not None
+        return "" if ready else f"PyPatchMatch is missing, or installed without its compiled part. {patches.INSTALL}"
 
     def paint(self, crop: NDArray[np.float32], hole: NDArray[np.bool_], seed: int) -> NDArray[np.floating]:
-        with self._lock:
-            self._library.set_random_seed(seed)
-            return _planes(self._library.inpaint(_pixels(crop), hole, patch_size=PATCH_RADIUS))
+        return _planes(patches.fill(_pixels(crop), hole, seed))
 
 
 @register

@@ -24,11 +24,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.engines.base import FOREIGN, Engine, Needs, Progress
+from faceinp.engines.base import Batch, Engine, Needs
 from faceinp.engines.sessions import OnnxFile
 from faceinp.errors import EngineError, WeightsError
 
 KINDS = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
+PREFIX = "onnx:"  # of an engine's name, before the file's path
 LAYOUTS = ("NCHW", "NHWC")
 CHANNELS = ("RGB", "BGR")
 
@@ -66,11 +67,12 @@ class ForeignOnnx(Engine):
 
     about = "Somebody else's ONNX file"
     needs = Needs(("onnxruntime",), "export")
+    batch_size = 1  # many files take no more
 
     def __init__(self, file: str | Path, *, sidecar: str | Path = "", provider: str = "cpu", threads: int = 0) -> None:
         file = Path(file)
         if not file.is_file():
-            raise WeightsError(f"There is no file {file}. Check the path after {FOREIGN!r}.")
+            raise WeightsError(f"There is no file {file}. Check the path after {PREFIX!r}.")
         place = Path(sidecar) if sidecar else file.with_name(f"{file.name}.json")
         try:
             told = json.loads(place.read_text())
@@ -89,34 +91,26 @@ class ForeignOnnx(Engine):
         self.outputs = [port.name for port in self.session.session.get_outputs()]
         if {self.picture.name, self.mask.name} != set(self.kinds) or self.result.name not in self.outputs:
             raise WeightsError(f"{file} takes {sorted(self.kinds)} and gives {self.outputs}. Name these in {place}.")
-        # An engine's name, size and largest are its class's; this one is as many engines as there are files.
-        self.name, self.size, self.largest = f"{FOREIGN}{file.name}", size, largest  # type: ignore[misc]
+        self.name, self.size, self.largest = f"{PREFIX}{file.name}", size, largest
         self.runtime = self.session.runtime
 
-    def _fill(
-        self, crops: NDArray[np.float32], masks: NDArray[np.bool_], seed: int, progress: Progress
-    ) -> NDArray[np.float32]:
-        side = crops.shape[-1]
+    def _generate(self, batch: Batch) -> NDArray[np.floating]:
+        side = batch.crops.shape[-1]
         more = -side % self.multiple
-        filled = np.empty_like(crops)
-        for at in range(len(crops)):  # one by one: many files take no more
-            progress(at, len(crops))
-            crop, hole = (
-                np.pad(array[at : at + 1], ((0, 0), (0, 0), (0, more), (0, more)), "edge")
-                for array in (crops, masks.astype(np.float32))
-            )
-            answers = self.session.run(
-                {
-                    self.picture.name: self.picture.given(crop, self.kinds[self.picture.name]),
-                    self.mask.name: self.mask.given(hole, self.kinds[self.mask.name]),
-                }
-            )
-            answer = self.result.taken(answers[self.outputs.index(self.result.name)])
-            if answer.shape != crop.shape:
-                raise EngineError(f"{self.name} gave {answer.shape} for {crop.shape}. Correct its sidecar.")
-            filled[at] = answer[0, :, :side, :side]
-        progress(len(crops), len(crops))
-        return filled
+        crop, hole = (
+            np.pad(array, ((0, 0), (0, 0), (0, more), (0, more)), "edge")
+            for array in (batch.crops, batch.masks.astype(np.float32))
+        )
+        answers = self.session.run(
+            {
+                self.picture.name: self.picture.given(crop, self.kinds[self.picture.name]),
+                self.mask.name: self.mask.given(hole, self.kinds[self.mask.name]),
+            }
+        )
+        answer = self.result.taken(answers[self.outputs.index(self.result.name)])
+        if answer.shape != crop.shape:
+            raise EngineError(f"{self.name} returned {answer.shape} for {crop.shape}. Correct its sidecar.")
+        return answer[:, :, :side, :side]
 
 
 def _port(told: dict[str, Any], low: float, high: float) -> Port:

@@ -7,21 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp import landmarks, weights
-from faceinp.engines.base import GuidedEngine, Needs, Progress, register
+from faceinp.engines.base import Batch, Engine, Needs, register
 from faceinp.errors import WeightsError
 
 if TYPE_CHECKING:
     from torch import nn
 
-BATCH = 8  # crops that go through the network at once
-
 
 @register
-class Landmark(GuidedEngine):
+class Landmark(Engine):
     """file: other packed weights of a completion network (safetensors); the package's when empty."""
 
     name = "landmark"
-    about = "A network led by the face's landmarks: whole faces in a moment."
+    about = "A network guided by the face's landmarks: whole faces in a moment."
     size = 256
     largest = 256
     needs = Needs(("torch",), weights=("completion", "landmarks"))
@@ -36,7 +34,8 @@ class Landmark(GuidedEngine):
         config, tensors = weights.packed(Path(file) if file else weights.path("completion"))
         if config.get("network") not in completion.NETWORKS:
             raise WeightsError(
-                f"{file or 'completion'} holds no completion network. Give one that `faceinp weights pack` made."
+                f"{file or 'completion'} does not contain a completion network. "
+                "Use a file made by `faceinp weights pack`."
             )
         network: nn.Module = completion.NETWORKS[config["network"]](config["width"])
         network.load_state_dict(weights.under(tensors, "generator/"))
@@ -45,27 +44,18 @@ class Landmark(GuidedEngine):
         self.generator: nn.Module = network.to(self.device)
         self.taught_by = tuple(config.get("taught_by", ()))
         self.guided = bool(config.get("landmarks", True))
-        landmarks.load()  # what is missing shows now, not at the first fill
+        landmarks.load()  # missing weights show now, not at the first fill
 
-    def _predict(self, crops: NDArray[np.float32], masks: NDArray[np.bool_]) -> NDArray[np.float32]:
-        return landmarks.predict(crops, masks)
-
-    def _complete(
-        self, crops: NDArray[np.float32], masks: NDArray[np.bool_], points: NDArray[np.float32], progress: Progress
-    ) -> NDArray[np.float32]:
+    def _generate(self, batch: Batch) -> NDArray[np.floating]:
         import torch
 
         from faceinp.nets.completion import landmark_map
 
-        filled = np.empty_like(crops)
-        for at in range(0, len(crops), BATCH):
-            progress(at, len(crops))
-            part = slice(at, at + BATCH)
-            pictures, holes, places = (
-                torch.from_numpy(np.ascontiguousarray(x[part])).to(self.device) for x in (crops, masks, points)
-            )
-            maps = landmark_map(places, crops.shape[-1])
-            maps = maps if self.guided else torch.zeros_like(maps)
-            filled[part] = self.generator(pictures, holes.float(), maps).cpu().numpy()
-        progress(len(crops), len(crops))
-        return filled
+        points = batch.landmarks
+        if points is None:  # trained without landmarks: it sees an empty map
+            points = np.full((len(batch.crops), 68, 2), np.nan, np.float32)
+        pictures, holes, centres = (
+            torch.from_numpy(array).to(self.device) for array in (batch.crops, batch.masks, points)
+        )
+        filled = self.generator(pictures, holes.float(), landmark_map(centres, self.size))
+        return np.asarray(filled.cpu().numpy())

@@ -6,12 +6,12 @@ pixels: in a larger photo the fill is as soft as that, and its place in the crop
 
 from abc import abstractmethod
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.engines.base import Engine, Needs, Progress, register
+from faceinp.engines.base import Batch, Engine, Needs, register
 from faceinp.errors import EngineError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class LatentEngine(Engine):
 
     size = 64
     largest = 64
+    batch_size = 0
     needs = Needs(("torch",), weights=("dcgan", "dcgan-limits"))
 
     def __init__(self, *, iterations: int = 0, fast: bool = False, starts: int = 1) -> None:
@@ -44,30 +45,11 @@ class LatentEngine(Engine):
         self.limits = search.load_limits()
         self.runtime = self.prior.runtime
 
-    def loss(self, crops: Any, masks: Any, pictures: Any) -> NDArray[np.float32]:
-        """What the search makes small, (N,), for ``pictures`` as its progress shows them: the curve of a search.
-
-        crops, masks: as for ``fill``. pictures: float32 (N, 3, 64, 64) in [0, 1]. Raises EngineError as ``fill`` does.
-        """
-        import torch
-
-        from faceinp.engines import search
-
-        given = [torch.from_numpy(array).to(self.prior.device) for array in self._checked(crops, masks)]
-        generated = torch.as_tensor(pictures, dtype=torch.float32, device=self.prior.device)
-        if generated.shape != given[0].shape:
-            raise EngineError(f"Pictures are of the crops' shape, {crops.shape}; these are {tuple(generated.shape)}.")
-        with torch.no_grad():
-            distance = self._objective()(given[0], (~given[1]).float())
-            return search.total_loss(self.prior, distance, generated).cpu().numpy()
-
     @abstractmethod
     def _objective(self) -> "Objective":
         """What the search makes small."""
 
-    def _fill(
-        self, crops: NDArray[np.float32], masks: NDArray[np.bool_], seed: int, progress: Progress
-    ) -> NDArray[np.float32]:
+    def _generate(self, batch: Batch) -> NDArray[np.floating]:
         import torch
 
         from faceinp.engines import search
@@ -75,13 +57,13 @@ class LatentEngine(Engine):
         found = search.search(
             self.prior,
             self._objective(),
-            torch.from_numpy(crops).to(self.prior.device),
-            torch.from_numpy(~masks).to(self.prior.device, torch.float32),
+            torch.from_numpy(batch.crops).to(self.prior.device),
+            torch.from_numpy(~batch.masks).to(self.prior.device, torch.float32),
             iterations=self.iterations,
-            seed=seed,
+            seed=batch.seed,
             fast=self.fast,
             starts=self.starts,
-            progress=progress,
+            progress=batch.progress,
         )
         return found.pictures.cpu().numpy()
 
@@ -102,9 +84,11 @@ class Structural(LatentEngine):
         self, *, mode: str = "robust", only: str = "", iterations: int = 0, fast: bool = False, starts: int = 1
     ) -> None:
         if mode not in ("robust", "faithful"):
-            raise EngineError(f"There is no mode {mode!r}. Choose robust or faithful.")
+            raise EngineError(
+                f"Unknown mode {mode!r}. Choose 'robust' (our variant) or 'faithful' (exactly as published)."
+            )
         if only not in ("", "context", "structure"):
-            raise EngineError(f"There is no loss {only!r} to take alone. Choose context or structure.")
+            raise EngineError(f"Unknown loss only={only!r}. Choose 'context' or 'structure'.")
         super().__init__(iterations=iterations, fast=fast, starts=starts)
         self.mode = mode
         self.only = only

@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 import faceinp
 from faceinp import weights
-from faceinp.engines.base import GuidedEngine, Needs, Progress, register
+from faceinp.engines.base import Batch, Engine, Needs, register
 from faceinp.engines.sessions import (
     TENSORRT,
     OnnxFile,
@@ -31,46 +30,43 @@ from faceinp.engines.sessions import (
 )
 from faceinp.errors import EngineError, WeightsError
 
-BATCH = 8  # crops that go through the network at once
 WEIGHTS = ("completion", "landmarks")
 
 
-class Exported(GuidedEngine):
+class Exported(Engine):
     """What these engines share: two open files, one that completes and one that predicts landmarks."""
 
     size = 256
     largest = 256
+    guided = True
 
     def __init__(self, completion: Session, predictor: Session) -> None:
         self.completion, self.predictor = completion, predictor
         for session, wanted in ((completion, "completion"), (predictor, "landmarks")):
             if session.about.get("name") != wanted:
-                raise EngineError(f"A file given is no {wanted}. `python -m export.onnx {wanted}` makes one.")
+                raise EngineError(f"Expected an exported {wanted!r} graph. `python -m export.onnx {wanted}` makes one.")
         self.runtime = completion.runtime
         taught_by = completion.about.get("taught_by", [])
         self.taught_by = tuple(json.loads(taught_by) if isinstance(taught_by, str) else taught_by)
 
     def _predict(self, crops: NDArray[np.float32], masks: NDArray[np.bool_]) -> NDArray[np.float32]:
-        points = [
-            self.predictor.run({"picture": crops[part], "mask": masks[part].astype(np.float32)})[0]
-            for part in _parts(len(crops))
-        ]
-        return np.concatenate(points) if points else np.zeros((0, 68, 2), np.float32)
+        (points,) = self.predictor.run({"picture": crops, "mask": masks.astype(np.float32)})
+        return points
 
-    def _complete(
-        self, crops: NDArray[np.float32], masks: NDArray[np.bool_], points: NDArray[np.float32], progress: Progress
-    ) -> NDArray[np.float32]:
+    def _generate(self, batch: Batch) -> NDArray[np.floating]:
         import torch
 
         from faceinp.nets.completion import landmark_map
 
-        filled = np.empty_like(crops)
-        for part in _parts(len(crops)):
-            progress(part.start, len(crops))
-            maps = landmark_map(torch.from_numpy(np.ascontiguousarray(points[part])), self.size).numpy()
-            given = {"picture": crops[part], "mask": masks[part].astype(np.float32), "landmark_map": maps}
-            filled[part] = self.completion.run(given)[0]
-        progress(len(crops), len(crops))
+        values = {
+            "picture": batch.crops,
+            "mask": batch.masks.astype(np.float32),
+            "landmark_map": landmark_map(torch.from_numpy(batch.landmarks), self.size).numpy(),
+            "exemplar": batch.exemplar.pictures,
+            "exemplar_confidence": batch.exemplar.confidence,
+        }
+        inputs = {name: value for name, value in values.items() if name in self.completion.inputs}
+        (filled,) = self.completion.run(inputs)
         return filled
 
 
@@ -161,7 +157,7 @@ def _built(name: str, given: str | Path, precision: str) -> Path:
     except (OSError, WeightsError):
         current = False
     if not current:
-        options = ("--precision", precision, "--batch", f"1,{BATCH}", "-o", str(file.parent))
+        options = ("--precision", precision, "--batch", f"1,{Exported.batch_size}", "-o", str(file.parent))
         _call_exporter("export.trt", name, "--backend", TENSORRT[package], *options)
     return file
 
@@ -183,7 +179,3 @@ def _call_exporter(module: str, *arguments: str) -> None:
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
         raise EngineError(f"{lines[-1]} (`python {' '.join(command[2:])}` was run to make what the engine needs.)")
     sys.stderr.write(done.stderr)  # such as why an engine was built again
-
-
-def _parts(count: int) -> Sequence[slice]:
-    return [slice(at, min(at + BATCH, count)) for at in range(0, count, BATCH)]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from faceinp import losses, weights
-from faceinp.engines.base import Progress
+from faceinp.engines.base import Progress, reporting
 from faceinp.engines.lbfgs import LBFGS
 from faceinp.errors import Cancelled
 from faceinp.nets.dcgan import Discriminator, Generator, latents
@@ -138,7 +138,7 @@ def search(
     fast: L-BFGS does, from the best of GUESSES samples. Either way a picture gets the same answer alone and among
     others. When ``progress`` raises ``Cancelled``, the best so far is returned.
     """
-    count = len(pictures)
+    count, report = len(pictures), reporting(progress)
     distance = objective(pictures.repeat_interleave(starts, 0), known.repeat_interleave(starts, 0))
     if fast:
         start = _first_guess(prior, objective, pictures, known, starts, seed)
@@ -155,16 +155,17 @@ def search(
                 better = seen.loss < best
                 best[better], best_z[better] = seen.loss[better], seen.z[better]
                 curve.append((step, seen.loss.view(count, starts).amin(dim=1)))
-            if progress is not None:
-                shown = seen.generated[0].cpu().numpy() if seen and step % PREVIEW_EVERY == 0 else None
-                progress(step, iterations, shown)
+            if seen is not None and step % PREVIEW_EVERY == 0:
+                report(step, iterations, seen.generated[0].cpu().numpy(), loss=float(seen.loss[0]))
+            else:
+                report(step, iterations)
     except Cancelled:
         stopped = True
     winner = best.view(count, starts).argmin(dim=1) + starts * torch.arange(count, device=start.device)
     with torch.no_grad():
         generated = prior.generator(best_z[winner])
-    if progress is not None and not stopped:
-        progress(iterations, iterations, generated[0].cpu().numpy())
+    if not stopped:
+        report(iterations, iterations, generated[0].cpu().numpy(), loss=float(best[winner[0]]))
     return Found(generated, best[winner], tuple(curve))
 
 

@@ -33,11 +33,12 @@ class Session(Protocol):
     """An open file.
 
     runtime: what computes, for example "onnxruntime 1.31.1 cpu fp32". about: what the exporter noted in the file or
-    beside it, empty for somebody else's.
+    beside it, empty for somebody else's. inputs: the names of what it takes.
     """
 
     runtime: str
     about: dict[str, Any]
+    inputs: tuple[str, ...]
 
     def run(self, inputs: Inputs) -> list[NDArray[Any]]:
         """The file's outputs, in their order, for inputs by name. Raises EngineError when they do not suit it."""
@@ -108,6 +109,7 @@ class OpenvinoFile:
         used = next((ours for ours, theirs in PRECISIONS.items() if theirs == used), used)
         if precision and used != precision:
             raise EngineError(f"This processor has no {precision}: OpenVINO would take {used}. Choose that, or none.")
+        self.inputs = tuple(port.any_name for port in self.model.inputs)
         self.requests: dict[tuple[tuple[int, ...], ...], Any] = {}
         kept = dict(self.model.get_rt_info().items()).get("framework", {})
         self.about = _ours({key: value.astype(str) for key, value in kept.items()})
@@ -140,6 +142,7 @@ class TensorrtFile:
         self.engine, self.context = engine, engine.create_execution_context()
         ports = [engine.get_tensor_name(number) for number in range(engine.num_io_tensors)]
         self.outputs = [port for port in ports if engine.get_tensor_mode(port) == trt.TensorIOMode.OUTPUT]
+        self.inputs = tuple(port for port in ports if port not in self.outputs)
         self.kinds = {port: getattr(torch, np.dtype(trt.nptype(engine.get_tensor_dtype(port))).name) for port in ports}
         self.profiles = self.about["profiles"]
         self.runtime = f"{TENSORRT[name]} {trt.__version__} cuda {self.about['precision']}"

@@ -1,0 +1,97 @@
+"""The list of engines, and engines made by name.
+
+Listing engines imports no heavy package; an engine imports what it needs when it is made.
+"""
+
+import importlib.util
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from faceinp import weights
+from faceinp.deprecation import options_as_keywords
+from faceinp.engines import classical, foreign, landmark, latent, runtime
+from faceinp.engines.base import Engine, Needs, registry
+from faceinp.errors import EngineError, MissingPackageError
+
+# The files of this package that register engines, in the order in which engines are listed.
+FAMILIES = tuple(family.__name__ for family in (landmark, latent, classical, runtime))
+
+
+@dataclass(frozen=True)
+class Status:
+    """One line of ``faceinp engines``."""
+
+    name: str
+    about: str
+    needs: Needs
+    missing: str  # why it cannot run here and what to do; empty when it is ready
+    completes_faces: bool  # as in ``Engine``
+
+    @property
+    def ready(self) -> bool:
+        return not self.missing
+
+
+def available() -> dict[str, type[Engine]]:
+    """Every engine by name, the recommended one first."""
+    return dict(sorted(registry.items(), key=lambda item: _family(item[1])))
+
+
+def _family(kind: type[Engine]) -> int:
+    """Families in their order, whichever was imported first; engines from elsewhere last."""
+    return FAMILIES.index(kind.__module__) if kind.__module__ in FAMILIES else len(FAMILIES)
+
+
+def list_engines() -> list[Status]:
+    """The engines that exist, what they need, and which are ready on this machine."""
+    return [
+        Status(name, kind.about, kind.needs, _missing(kind), kind.completes_faces) for name, kind in available().items()
+    ]
+
+
+@options_as_keywords
+def load_engine(name: str, options: Mapping[str, Any] | None = None) -> Engine:
+    """Make the engine called ``name``.
+
+    name: one of ``list_engines()``, or "onnx:FILE" for somebody else's ONNX file with a sidecar (see
+    ``engines.foreign``). options: the engine's own, by name: ``load_engine("structural", {"fast": True})``; an unknown
+    one raises an error that lists them.
+    Raises EngineError for an unknown name or option, MissingPackageError and WeightsError when it cannot run here.
+    """
+    options = options or {}
+    make: Callable[..., Engine]
+    if name.startswith(foreign.PREFIX):
+        kind: type[Engine] = foreign.ForeignOnnx
+        make = partial(foreign.ForeignOnnx, name.removeprefix(foreign.PREFIX))
+    else:
+        kind = make = known_engine(name)
+    parameters = inspect.signature(make).parameters.values()
+    offered = [one.name for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+    if unknown := sorted(set(options) - set(offered)):
+        names = ", ".join(map(repr, unknown))
+        raise EngineError(
+            f"Unknown option{'s' * (len(unknown) > 1)} {names} for engine {name!r}. "
+            f"Available: {', '.join(offered) or 'none'}."
+        )
+    for package in kind.needs.packages:
+        if importlib.util.find_spec(package) is None:
+            raise MissingPackageError(package, kind.needs.extra)
+    return make(**options)
+
+
+def known_engine(name: str) -> type[Engine]:
+    """The class of an engine by its name. Raises EngineError for one that is unknown."""
+    kinds = available()
+    if name not in kinds:
+        raise EngineError(f"Unknown engine {name!r}. Choose one of: {', '.join(kinds)}, or {foreign.PREFIX}FILE.")
+    return kinds[name]
+
+
+def _missing(kind: type[Engine]) -> str:
+    for package in kind.needs.packages:
+        if importlib.util.find_spec(package) is None:
+            return str(MissingPackageError(package, kind.needs.extra))
+    return next((reason for name in kind.needs.weights if (reason := weights.missing(name))), "") or kind.hindrance()
