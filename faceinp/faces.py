@@ -1,36 +1,27 @@
-"""Find faces, cut them out the way the networks know them, and put the result back.
+"""A face of a photo: cut it out the way the networks know it, and put the result back.
 
-Finding: MTCNN (Zhang et al. 2016), by way of facenet-pytorch, whose wheel holds the weights (plain state dicts,
-which torch >= 2.6 loads without running any pickled code).
-Cutting: the alignment of FFHQ (Karras et al. 2019, appendix A), which every crop for training has, too.
+The alignment is that of FFHQ (Karras et al. 2019, appendix A), which every crop for training has, too.
+``detection`` finds faces.
 
 Coordinates are continuous: pixel i covers [i, i + 1), so a picture's corners are (0, 0) and (width, height).
 """
 
-import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.errors import NoFaceError, PhotoError
+from faceinp.errors import PhotoError
 
 Pixels = NDArray[np.uint8]
 Hole = NDArray[np.bool_]
+Box = tuple[float, float, float, float]  # x, y, width, height, in pixels
 
 # Yaw in degrees beyond which crops of this kind, nearly all of them frontal, tell an engine little.
 TURNED_TOO_FAR = 45.0
 
-# Long sides, in pixels, of the copies that are searched: of any photo, of a tiny one, of one whose hole is closed.
-_WORKING, _LEAST, _CLOSED = 1280, 256, 640
-_SMALLEST_FACE = 20
-# Large faces are looked for on a smaller copy and from this width on: most of the time goes into what is tiny.
-_QUICK, _LARGE_FACE = 640, 40
-_CONFIDENT = 0.9
 # Where the five points lie in a detected box (shares of its width and height), and its width / height: medians of
 # 300 pictures of wild-train and hq-train, made symmetric.
 _TYPICAL = ((0.263, 0.398), (0.737, 0.398), (0.5, 0.61), (0.286, 0.754), (0.714, 0.754))
@@ -38,25 +29,37 @@ _ASPECT = 0.735
 # MTCNN sees eyes higher and further apart than the means of dlib's six points, with which the crops for training
 # were aligned: medians of the same pictures, in shares of the distance between the eyes.
 _EYES_DOWN, _EYES_INWARD = 0.026, 0.010
+# A face's oval in its crop, in shares of the side: its centre, and its half axes.
+_OVAL_CENTRE, _OVAL = (0.5, 0.54), (0.23, 0.31)
 # How far the nose stands out of the plane of eyes and mouth corners, in distances between the eyes.
 _NOSE = 0.4
-
-_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Face:
-    """One face of a photo.
+    """One face of a photo, which may lie on its side or upside down in it.
 
     box: x, y, width, height in photo pixels. points: float32 (5, 2), x and y in photo pixels: left eye, right eye,
-    nose, left and right mouth corner as seen in the picture; None when only the box is known.
-    confidence: 0 to 1 (0: nobody but the user says so). yaw: degrees, an estimate; positive to the picture's right.
+    nose, left and right mouth corner as seen on an upright face; None when only the box is known.
+    confidence: 0 to 1 (0: nobody but the user says so). yaw: degrees, an estimate; positive to the right of the
+    picture once the face stands upright.
     """
 
-    box: tuple[float, float, float, float]
+    box: Box
     points: NDArray[np.float32] | None
     confidence: float
     yaw: float
+
+    @property
+    def roll(self) -> float:
+        """Degrees by which the head is turned clockwise from upright, more than -180 to 180."""
+        x, y = (quad(self)[3] - quad(self)[0]).tolist()
+        return float(np.degrees(np.arctan2(y, x)))
+
+    @property
+    def turn(self) -> int:
+        """0, 90, 180 or 270: degrees clockwise by which the photo must be turned for this face to stand upright."""
+        return -90 * round(self.roll / 90) % 360
 
 
 @dataclass(frozen=True)
@@ -70,53 +73,6 @@ class Crop:
     @property
     def size(self) -> int:
         return self.hole.shape[0]
-
-
-def find_faces(pixels: Pixels, hole: Hole | None = None) -> tuple[Face, ...]:
-    """The faces of a photo, largest first; none is an answer, too.
-
-    pixels: uint8 (H, W, 3) RGB. hole: bool (H, W); when no face is found at the hole, the photo is searched again
-    with the hole closed by Telea's inpainting, for a face that the hole hides. Safe to call from several threads.
-    Photos are searched at 1280 pixels, so faces under a 64th of the long side are missed. Raises PhotoError.
-    """
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
-        raise PhotoError(f"Faces are looked for in uint8 (H, W, 3) RGB pixels, not in {pixels.dtype} {pixels.shape}.")
-    found = _search(_working(pixels, _WORKING), pixels.shape, _SMALLEST_FACE)
-    if hole is not None and hole.any() and not any(overlap(face.box, hole) for face in found):
-        copy = _working(pixels, _CLOSED)
-        closed = np.asarray(cv2.inpaint(copy, _shrunk(hole, copy.shape), 3, cv2.INPAINT_TELEA), np.uint8)
-        found += [face for face in _search(closed, pixels.shape, _SMALLEST_FACE) if overlap(face.box, hole)]
-    return _by_size(found)
-
-
-def find_large_faces(pixels: Pixels) -> tuple[Face, ...]:
-    """The faces that are wider than about a 16th of the photo's long side, largest first: a fourth of the time.
-
-    pixels: uint8 (H, W, 3) RGB. Safe to call from several threads.
-    """
-    return _by_size(_search(_working(pixels, _QUICK), pixels.shape, _LARGE_FACE))
-
-
-def choose(faces: Sequence[Face], hole: Hole | None = None, index: int | None = None) -> Face:
-    """The face to fill: number ``index``, else the one that the hole covers best, else the first (largest).
-
-    hole: bool (H, W). index: 1 is the first of ``faces``. Raises NoFaceError when there is none, or not so many.
-    """
-    if not faces:
-        raise NoFaceError(
-            "No face was found in the photo. Say where it is with --box X,Y,W,H (box= in Python), or with its five "
-            "--points (points=) if it is turned or partly out of the photo; use --aligned (aligned=True) if the photo "
-            "is nothing but an aligned face."
-        )
-    if index is not None:
-        if not 1 <= index <= len(faces):
-            there_are = "There is 1 face" if len(faces) == 1 else f"There are {len(faces)} faces"
-            raise NoFaceError(f"{there_are} in the photo, no face {index}. Choose 1 (the largest) to {len(faces)}.")
-        return faces[index - 1]
-    if hole is None:
-        return faces[0]
-    # By box, and where the hole meets no box (hair, a neck) by crop; max keeps the first of equals.
-    return max(faces, key=lambda face: (overlap(face.box, hole), overlap(_bounds(quad(face)), hole)))
 
 
 def quad(face: Face) -> NDArray[np.float64]:
@@ -133,7 +89,24 @@ def quad(face: Face) -> NDArray[np.float64]:
     return np.stack([centre - x - y, centre - x + y, centre + x + y, centre + x - y])
 
 
-def typical_points(box: tuple[float, float, float, float]) -> NDArray[np.float32]:
+def outline(face: Face) -> NDArray[np.float64]:
+    """The oval of a face, brows to chin, in photo pixels: 64 points (x, y), clockwise; (64, 2)."""
+    return ellipse(quad(face), _OVAL_CENTRE, _OVAL)
+
+
+def ellipse(
+    quad: NDArray[np.floating[Any]], centre: tuple[float, float], axes: tuple[float, float]
+) -> NDArray[np.float64]:
+    """An ellipse of the crop that ``quad`` cuts out, in photo pixels: 64 points (x, y), clockwise; (64, 2).
+
+    centre, axes: x and y of its centre, and its half axes, in shares of the crop's side.
+    """
+    angles = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+    points = np.array(centre) + np.array(axes) * np.column_stack([np.cos(angles), np.sin(angles)])
+    return np.asarray(to_photo(points, quad), np.float64)
+
+
+def typical_points(box: Box) -> NDArray[np.float32]:
     """Five points of an upright face in a box of the detector's shape with this box's centre and area; (5, 2)."""
     x, y, w, h = box
     height = np.sqrt(w * h / _ASPECT)
@@ -141,7 +114,7 @@ def typical_points(box: tuple[float, float, float, float]) -> NDArray[np.float32
     return points.astype(np.float32)
 
 
-def typical_box(points: NDArray[np.float32]) -> tuple[float, float, float, float]:
+def typical_box(points: NDArray[np.float32]) -> Box:
     """The box that the detector would put about an upright face with these points, (5, 2): x, y, width, height."""
     typical = np.array(_TYPICAL) * [_ASPECT, 1]
     eyes, mouth, middle = points[:2].mean(axis=0), points[3:].mean(axis=0), points[[0, 1, 3, 4]].mean(axis=0)
@@ -161,21 +134,11 @@ def yaw(points: NDArray[np.float32]) -> float:
     return float(np.degrees(np.arctan(offset / _NOSE)))
 
 
-def overlap(box: tuple[float, float, float, float], hole: Hole) -> float:
-    """Dice coefficient of a box and a hole: 0 where they do not meet, 1 where they are the same."""
-    common = _in_common(box, hole)
-    return 2 * common / (box[2] * box[3] + np.count_nonzero(hole)) if common else 0.0
-
-
-def share_within(box: tuple[float, float, float, float], hole: Hole) -> float:
-    """How much of a hole lies in a box, 0 to 1; the hole is not empty."""
-    return _in_common(box, hole) / int(np.count_nonzero(hole))
-
-
-def _in_common(box: tuple[float, float, float, float], hole: Hole) -> int:
-    x, y, w, h = box
-    top, left = max(0, int(y)), max(0, int(x))
-    return int(np.count_nonzero(hole[top : max(top, int(np.ceil(y + h))), left : max(left, int(np.ceil(x + w)))]))
+def common_area(a: Box, b: Box) -> float:
+    """The area that two boxes have in common, in square pixels."""
+    width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    return max(width, 0) * max(height, 0)
 
 
 def align(pixels: Pixels, hole: Hole, quad: NDArray[np.floating[Any]], size: int) -> Crop:
@@ -193,12 +156,21 @@ def align(pixels: Pixels, hole: Hole, quad: NDArray[np.floating[Any]], size: int
 
 def whole(pixels: Pixels, hole: Hole, size: int) -> Crop:
     """The crop of a photo that is an aligned square already: all of it. Raises PhotoError when it is not square."""
-    height, width = hole.shape
+    return align(pixels, hole, whole_quad(hole.shape), size)
+
+
+def whole_quad(shape: tuple[int, ...], turn: int = 0) -> NDArray[np.float64]:
+    """The corners, as ``quad`` returns them, of a photo (H, W, ...) that is an aligned square already.
+
+    turn: by how many degrees clockwise it must be turned to stand upright. Raises PhotoError when it is not square.
+    """
+    height, width = shape[:2]
     if height != width:
         raise PhotoError(
-            f"An aligned photo is square; this one is {width} x {height}. Crop it, or drop --aligned (aligned=)."
+            f"An aligned photo is square; this one is {width} x {height}. Crop it, or drop --aligned "
+            "(FaceLocation.aligned)."
         )
-    return align(pixels, hole, _corners(width), size)
+    return np.roll(_corners(width), -turn // 90, axis=0)
 
 
 def side(quad: NDArray[np.floating[Any]]) -> float:
@@ -254,68 +226,6 @@ def paste(
         along = (a * np.arange(size[0]) + c + 0.5)[None, :] + (b * np.arange(size[1]))[:, None]
         inside &= (along >= 0) & (along <= len(picture))
     return frame, inside, region
-
-
-@cache
-def _detector() -> Any:
-    import torch
-    from facenet_pytorch import MTCNN
-
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return MTCNN(keep_all=True, device=device).eval()
-
-
-def _by_size(found: list[Face]) -> tuple[Face, ...]:
-    return tuple(sorted(found, key=lambda face: -face.box[2] * face.box[3]))
-
-
-def _search(copy: Pixels, shape: tuple[int, ...], smallest: int) -> list[Face]:
-    """Faces of a working copy, ``smallest`` pixels wide there or more, in pixels of the photo, which has this shape."""
-    if min(copy.shape[:2]) < smallest:
-        return []
-    import torch
-
-    with _lock:  # one network for everybody, made once and busy with one picture at a time
-        detector, threads = _detector(), torch.get_num_threads()
-        detector.min_face_size = smallest
-        torch.set_num_threads(1)  # its pieces are so small that threads mostly wait for each other
-        try:
-            boxes, confidences, points = detector.detect(copy, landmarks=True)
-        finally:
-            torch.set_num_threads(threads)
-    if boxes is None:
-        return []
-    full = np.array([shape[1], shape[0]], np.float64)
-    scale = full / (copy.shape[1], copy.shape[0])
-    found = []
-    for corners, confidence, five in zip(boxes, confidences, points, strict=True):
-        start, end = np.clip(np.reshape(corners, (2, 2)) * scale, 0, full)
-        if confidence < _CONFIDENT or (end <= start).any():
-            continue
-        placed = np.asarray(five * scale, np.float32)
-        (x, y), (w, h) = start.tolist(), (end - start).tolist()
-        found.append(Face((x, y, w, h), placed, float(confidence), yaw(placed)))
-    return found
-
-
-def _working(pixels: Pixels, longest: int) -> Pixels:
-    """A copy to search: the long side at most ``longest`` pixels, and at least some."""
-    height, width = pixels.shape[:2]
-    scale = np.clip(1, _LEAST / max(height, width), longest / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(pixels, size, interpolation=interpolation), np.uint8)
-
-
-def _shrunk(hole: Hole, shape: tuple[int, ...]) -> Pixels:
-    """The hole at a working copy's size, not a pixel less: uint8 (H, W), 255 = hole."""
-    part = cv2.resize(hole.astype(np.float32), (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
-    return np.where(np.asarray(part) > 0, np.uint8(255), np.uint8(0))
-
-
-def _bounds(quad: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    (left, top), (right, bottom) = quad.min(axis=0).tolist(), quad.max(axis=0).tolist()
-    return left, top, right - left, bottom - top
 
 
 def _cut(picture: NDArray[Any], quad: NDArray[np.float64], size: int) -> NDArray[Any]:

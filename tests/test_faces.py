@@ -1,20 +1,16 @@
-"""Faces: found where they are, cut like FFHQ, put back where they were."""
-
-from threading import Thread
+"""Faces: cut like FFHQ, put back where they were."""
 
 import cv2
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data
 
-from faceinp import faces
-from faceinp.errors import NoFaceError, PhotoError
+from faceinp import detection, faces
+from faceinp.errors import PhotoError
 
 ASTRONAUT = data.astronaut()
-EYES, NOSE = (225, 102), (225, 128)  # between the eyes, tip of the nose: x, y, by hand
 POINTS = np.array([[40, 50], [80, 48], [61, 70], [45, 92], [77, 91]], np.float64)
 
 
@@ -41,108 +37,7 @@ def turned_square(centre, side, degrees):
 
 @pytest.fixture(scope="module")
 def astronaut():
-    return faces.find_faces(ASTRONAUT)
-
-
-def test_the_astronaut_has_one_face(astronaut):
-    (face,) = astronaut
-    x, y, w, h = face.box
-    assert x < EYES[0] < x + w and y < EYES[1] < y + h
-    assert 60 < w < 120 and 80 < h < 150
-    assert np.linalg.norm(face.points[:2].mean(axis=0) - EYES) < 4
-    assert np.linalg.norm(face.points[2] - NOSE) < 4
-    assert face.points[0, 0] < face.points[1, 0] and face.points[3, 0] < face.points[4, 0]
-    assert face.confidence > 0.9 and abs(face.yaw) < faces.TURNED_TOO_FAR
-
-
-def test_points_are_in_pixels_of_a_large_photo(astronaut):
-    (large,) = faces.find_faces(cv2.resize(ASTRONAUT, (2560, 2048), interpolation=cv2.INTER_CUBIC))
-    assert large.points == pytest.approx(astronaut[0].points * [5, 4], abs=25)
-    assert large.box == pytest.approx(np.array(astronaut[0].box) * [5, 4, 5, 4], abs=60)
-
-
-def test_a_face_whose_eyes_are_covered_is_found_by_closing_the_hole(astronaut):
-    hole = nothing()
-    hole[85:132, 190:262] = True
-    painted = np.where(hole[..., None], np.uint8(255), ASTRONAUT)
-    assert not faces.find_faces(painted)
-    (face,) = faces.find_faces(painted, hole)
-    shift = faces.quad(face) - faces.quad(astronaut[0])
-    assert np.linalg.norm(shift, axis=1).mean() < 25  # the crop's side is 164
-
-
-def test_of_two_the_one_under_the_mask_is_chosen():
-    small = cv2.resize(ASTRONAUT, (384, 384), interpolation=cv2.INTER_AREA)
-    pair = np.hstack([np.pad(small, ((0, 128), (0, 0), (0, 0))), ASTRONAUT])
-    found = faces.find_faces(pair)
-    assert len(found) == 2
-    assert found[0].box[0] > 384 > found[1].box[0]  # largest first
-    hole = nothing(pair)
-    hole[80:120, 140:180] = True
-    assert faces.choose(found, hole) is found[1]
-    hole = nothing(pair)
-    hole[:40, 120:200] = True  # hair: outside of the box, inside of the crop
-    assert faces.choose(found, hole) is found[1]
-    assert faces.choose(found, nothing(pair)) is found[0]
-    assert faces.choose(found, np.ones_like(hole)) is found[0]
-    assert faces.choose(found, hole, index=1) is found[0]
-    assert faces.choose(found, hole, index=2) is found[1]
-    for index in (0, 3, -1):
-        with pytest.raises(NoFaceError, match="2 faces"):
-            faces.choose(found, hole, index=index)
-
-
-def test_large_faces_are_found_alike_and_small_ones_left_out(astronaut):
-    (face,) = faces.find_large_faces(ASTRONAUT)
-    shift = faces.quad(face) - faces.quad(astronaut[0])
-    assert np.linalg.norm(shift, axis=1).max() < 8  # the crop's side is 164
-    small = cv2.resize(ASTRONAUT, (128, 128), interpolation=cv2.INTER_AREA)  # its face is 22 wide
-    far = np.pad(small, ((0, 384), (0, 1152), (0, 0)), mode="edge")
-    assert len(faces.find_faces(far)) == 1 and faces.find_large_faces(far) == ()
-
-
-def test_no_face_says_what_to_do():
-    assert faces.find_faces(np.full((200, 300, 3), 90, np.uint8)) == ()
-    with pytest.raises(NoFaceError, match=r"--box.*--points.*--aligned"):
-        faces.choose((), nothing())
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (15, 15), (30, 2000), (21, 21)])
-def test_pictures_too_small_for_a_face_have_none(shape):
-    pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
-    assert faces.find_faces(pixels, np.ones(shape, bool)) == ()
-
-
-def test_a_face_at_the_border_is_found_and_its_box_ends_there():
-    (face,) = faces.find_faces(ASTRONAUT[95:, 190:].copy())
-    x, y, w, h = face.box
-    assert x >= 0 and y >= 0 and w > 30 and h > 50
-
-
-def test_grey_levels_without_colour_axis_are_refused():
-    with pytest.raises(PhotoError, match="uint8"):
-        faces.find_faces(ASTRONAUT[..., 0])
-
-
-def test_several_threads_share_one_detector(astronaut):
-    faces._detector.cache_clear()
-    found = {}
-    threads = [Thread(target=lambda i=i: found.update({i: faces.find_faces(ASTRONAUT)})) for i in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [found[i][0].box for i in range(3)] == [astronaut[0].box] * 3
-    assert faces._detector.cache_info().misses == 1
-
-
-def test_searching_leaves_torch_its_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    faces.find_faces(ASTRONAUT)
-    after = torch.get_num_threads()
-    torch.set_num_threads(before)
-    assert after == 2
+    return detection.find_faces(ASTRONAUT)
 
 
 def test_the_typical_face_of_a_found_box_has_nearly_the_crop_of_the_points(astronaut):
@@ -278,3 +173,23 @@ def test_points_go_to_the_crop_and_back():
     points = np.random.default_rng(0).uniform(0, 1, (68, 2))
     assert np.abs(faces.to_crop(faces.to_photo(points, quad), quad) - points).max() < 1e-5
     assert np.abs(faces.to_photo(np.array([[0, 0], [0, 1], [1, 1], [1, 0]]), quad) - quad).max() < 1e-4
+
+
+@settings(deadline=None)
+@given(st.floats(-179, 179))
+def test_the_turn_puts_a_face_upright(degrees):
+    """Turned clockwise by its turn, a face is tilted by at most 45 degrees."""
+    angle = np.radians(degrees)
+    clockwise = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    upright, face = face_at(POINTS), face_at(POINTS @ clockwise)
+    assert (face.roll - upright.roll - degrees + 180) % 360 - 180 == pytest.approx(0, abs=0.01)
+    assert face.turn in (0, 90, 180, 270)
+    assert abs((face.roll + face.turn + 180) % 360 - 180) <= 45.01
+
+
+def test_the_oval_of_a_face_holds_its_features_and_not_the_hair(astronaut):
+    oval = faces.outline(astronaut[0]).astype(np.float32)
+    for point in astronaut[0].points:
+        assert cv2.pointPolygonTest(oval, point.tolist(), measureDist=False) > 0
+    for outside in ((225, 25), (150, 110), (300, 110), (225, 200)):  # hair, both sides, collar
+        assert cv2.pointPolygonTest(oval, outside, measureDist=False) < 0

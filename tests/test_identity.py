@@ -279,6 +279,7 @@ def test_the_shell_compares_photos(photos: list[str], capsys: pytest.CaptureFixt
     assert main(["identity", photos[0], photos[0], "--judge", "bundled"]) == 0
     said = capsys.readouterr()
     assert said.out.startswith("Probably one person, says bundled: probability 100.0%") and identity.CAVEAT in said.out
+    assert "note: 1 face was found in the first photo. It is 8" in said.err and "in the second photo" in said.err
     assert main(["identity", *photos, "--aligned", "--false-match-rate", "0.1"]) == 0
     said = capsys.readouterr()
     assert "note: The bundled judge looked. (FaceNet is not calibrated here" in said.err
@@ -292,6 +293,10 @@ def test_comparing_finds_the_largest_face(judge: identity.Judge) -> None:
     small = np.zeros_like(alone)
     small[:300, 600:900] = 0.6 * np.asarray(Image.fromarray(photo[:, ::-1]).resize((300, 300)))
     both, first, second = (identity.compare(photo, other, judge).distance for other in (alone + small, alone, small))
+    counted = identity.compare(photo, alone + small, judge).notes
+    assert any("2 faces were found in the second photo. The largest" in note for note in counted)
+    lying = identity.compare(photo, np.ascontiguousarray(np.rot90(photo)), judge)
+    assert lying.distance.euclidean < 0.2 and any("turned by" in note for note in lying.notes)
     assert both.euclidean == pytest.approx(first.euclidean, abs=1e-3) and second.euclidean > first.euclidean + 0.01
     with pytest.raises(NoFaceError, match="second photo"):
         identity.compare(photo, np.zeros((200, 200, 3), np.uint8), judge)
