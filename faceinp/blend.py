@@ -8,6 +8,9 @@ for every hole pixel p, over its neighbours q among the four that lie in the pic
 Neighbours beyond the picture's border are left out of both sums, which is the natural (Neumann) boundary there.
 With the correction c = f - g the right side vanishes: c is harmonic in the hole and equals f* - g around it.
 
+Where g is laid together from several pictures, some differences g_p - g_q are of two pictures and mean nothing.
+``layers.mix`` says what to take off them (``Steps``).
+
 Detail comes from guides by screened Poisson blending (Bhat et al. 2008, *Fourier analysis of the 2D screened Poisson
 equation for gradient domain problems*): of a filled picture f and guides e_k with weights w_k in [0, 1], the sum of
 f and the change d that minimises
@@ -25,7 +28,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,11 +47,25 @@ _ALL_CHANNELS = 2_000_000
 _KNOWN, _OUTSIDE = -1, -2
 
 
-def composite(pixels: NDArray[np.uint8], frame: Floats, hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
+class Steps(NamedTuple):
+    """Pairs of neighbouring pixels whose difference in a frame is no gradient, or not all of it.
+
+    low, high: (n,), the pixels' numbers in reading order. excess: float32 (n, 3), what of frame[high] - frame[low] is
+    left out.
+    """
+
+    low: NDArray[np.intp]
+    high: NDArray[np.intp]
+    excess: Floats
+
+
+def composite(
+    pixels: NDArray[np.uint8], frame: Floats, hole: NDArray[np.bool_], steps: Sequence[Steps] = ()
+) -> NDArray[np.uint8]:
     """The photo with its hole taken from ``frame``, rounded; known pixels are the photo's, to the bit.
 
-    pixels: uint8 (H, W, 3). frame: float32 (H, W, 3) in [0, 1]. hole: bool (H, W). Returns uint8 (H, W, 3).
-    Raises MaskError when the shapes differ.
+    pixels: uint8 (H, W, 3). frame: float32 (H, W, 3) in [0, 1]. hole: bool (H, W). steps: as for ``poisson``; they
+    stay, since only gradients can leave them out. Returns uint8 (H, W, 3). Raises MaskError when the shapes differ.
     """
     _check(pixels, frame, hole)
     joined = pixels.copy()
@@ -56,26 +73,30 @@ def composite(pixels: NDArray[np.uint8], frame: Floats, hole: NDArray[np.bool_])
     return joined
 
 
-def poisson(pixels: NDArray[np.uint8], frame: Floats, hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def poisson(
+    pixels: NDArray[np.uint8], frame: Floats, hole: NDArray[np.bool_], steps: Sequence[Steps] = ()
+) -> NDArray[np.uint8]:
     """The photo with its hole cloned seamlessly from ``frame``: the frame's gradients, the photo's edge.
 
-    As ``composite``. A picture without any known pixel gets the frame itself. The arrays' border counts as the
-    picture's border: when cutting a region out of a photo, leave one pixel around the hole.
+    As ``composite``. steps: what is left out of the frame's gradients, see ``layers.mix``. A picture without any known
+    pixel gets the frame itself. The arrays' border counts as the picture's border: when cutting a region out of a
+    photo, leave one pixel around the hole.
     """
     _check(pixels, frame, hole)
     joined = pixels.copy()
-    joined[hole] = _round(frame[hole] + _correction(pixels, frame, hole))
+    joined[hole] = _round(frame[hole] + _correction(pixels, frame, hole, steps))
     return joined
 
 
-def solve(pixels: Floats, frame: Floats, hole: NDArray[np.bool_]) -> Floats:
+def solve(pixels: Floats, frame: Floats, hole: NDArray[np.bool_], steps: Sequence[Steps] = ()) -> Floats:
     """``poisson`` before rounding and clipping: float32 (H, W, 3), within 1e-4 of the exact solution in the hole.
 
-    pixels, frame: float32 (H, W, 3) in [0, 1]. hole: bool (H, W). Warns (RuntimeWarning) should it not converge.
+    pixels, frame: float32 (H, W, 3) in [0, 1]. hole: bool (H, W). steps: as for ``poisson``. Warns (RuntimeWarning)
+    should it not converge.
     """
     _check(pixels, frame, hole)
     joined = pixels.astype(np.float32)
-    joined[hole] = frame[hole] + _correction(pixels, frame, hole)
+    joined[hole] = frame[hole] + _correction(pixels, frame, hole, steps)
     return joined
 
 
@@ -120,7 +141,9 @@ def transfer_detail(
     return joined
 
 
-def _correction(pixels: NDArray[np.uint8] | Floats, frame: Floats, hole: NDArray[np.bool_]) -> Floats:
+def _correction(
+    pixels: NDArray[np.uint8] | Floats, frame: Floats, hole: NDArray[np.bool_], steps: Sequence[Steps]
+) -> Floats:
     """What the hole's pixels, in reading order, need beyond ``frame``: float32 (n, 3)."""
     count = int(np.count_nonzero(hole))
     if count in (0, hole.size):  # only a hole that is the whole picture has no known pixel to hold it
@@ -130,6 +153,12 @@ def _correction(pixels: NDArray[np.uint8] | Floats, frame: Floats, hole: NDArray
     scale = np.float32(1 / 255 if pixels.dtype == np.uint8 else 1)
     for unknowns, y, x in edges:
         right_side[unknowns] += pixels[y, x] * scale - frame[y, x]
+    if any(len(step.low) for step in steps):
+        numbered = np.flatnonzero(hole)
+        for low, high, excess in steps:  # no pixel comes twice in either
+            for pixel, sign in ((low, 1), (high, -1)):
+                unknown = hole.ravel()[pixel]
+                right_side[np.searchsorted(numbered, pixel[unknown])] += sign * excess[unknown]
     return _solve(grid, right_side)
 
 

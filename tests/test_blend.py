@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from faceinp import blend
 from faceinp.errors import MaskError
+from faceinp.layers import Layer, mix
 
 holes = st.tuples(st.integers(1, 14), st.integers(1, 14)).flatmap(lambda shape: arrays(np.bool_, shape))
 
@@ -17,8 +18,8 @@ def pictures(shape, seed=0):
     return rng.random((*shape, 3), dtype=np.float32), rng.random((*shape, 3), dtype=np.float32)
 
 
-def exact(pixels, frame, hole):
-    """Perez' equation written out pixel by pixel and solved by a dense factorisation."""
+def exact(pixels, layers, hole):
+    """Perez' equation, with the guidance of ``layers``, pixel by pixel, solved by a dense factorisation."""
     height, width = hole.shape
     unknowns = [tuple(p) for p in np.argwhere(hole)]
     number = {p: i for i, p in enumerate(unknowns)}
@@ -28,7 +29,11 @@ def exact(pixels, frame, hole):
             if not (0 <= q[0] < height and 0 <= q[1] < width):
                 continue
             matrix[i, i] += 1
-            right_side[i] += frame[y, x].astype(float) - frame[q]
+            for picture, weights, (rows, columns), _ in layers:
+                here, there = ((a - rows.start, b - columns.start) for a, b in ((y, x), q))
+                if all(0 <= a < n and 0 <= b < m for (a, b), (n, m) in [(here, weights.shape), (there, weights.shape)]):
+                    share = min(weights[here], weights[there])
+                    right_side[i] += share * (picture[here].astype(float) - picture[there])
             if q in number:
                 matrix[i, number[q]] -= 1
             else:
@@ -36,6 +41,12 @@ def exact(pixels, frame, hole):
     solved = pixels.astype(float)
     solved[hole] = np.linalg.solve(matrix, right_side)
     return solved
+
+
+def all_over(frame):
+    """One picture for the whole of a frame."""
+    height, width = frame.shape[:2]
+    return [Layer(frame, np.ones((height, width), np.float32), np.s_[0:height, 0:width])]
 
 
 def blob(shape, centre, radius):
@@ -59,7 +70,7 @@ def test_known_pixels_leave_as_they_came(hole, seed, method):
 @given(hole=holes.filter(lambda hole: not hole.all()), seed=st.integers(0, 99))
 def test_agrees_with_a_dense_solution(hole, seed):
     pixels, frame = pictures(hole.shape, seed)
-    assert np.abs(blend.solve(pixels, frame, hole) - exact(pixels, frame, hole)).max() < 1e-4
+    assert np.abs(blend.solve(pixels, frame, hole) - exact(pixels, all_over(frame), hole)).max() < 1e-4
 
 
 LARGER = {
@@ -77,7 +88,7 @@ LARGER = {
 def test_agrees_with_a_dense_solution_through_all_levels(name):
     hole = LARGER[name]
     pixels, frame = pictures(hole.shape)
-    assert np.abs(blend.solve(pixels, frame, hole) - exact(pixels, frame, hole)).max() < 1e-4
+    assert np.abs(blend.solve(pixels, frame, hole) - exact(pixels, all_over(frame), hole)).max() < 1e-4
 
 
 def test_a_single_pixel_is_the_mean_of_its_neighbours_steps():
@@ -146,3 +157,59 @@ def test_says_so_when_it_does_not_converge(monkeypatch):
 def test_other_shapes_are_refused():
     with pytest.raises(MaskError, match="do not match"):
         blend.poisson(np.zeros((4, 5, 3), np.uint8), np.zeros((4, 4, 3), np.float32), np.zeros((4, 5), bool))
+
+
+# ---- several pictures ----
+
+
+@settings(deadline=None, max_examples=60)
+@given(hole=holes.filter(lambda hole: hole.any() and not hole.all()), seed=st.integers(0, 99), hard=st.booleans())
+def test_several_pictures_agree_with_a_dense_solution(hole, seed, hard):
+    rng = np.random.default_rng(seed)
+    pixels, picture = pictures(hole.shape, seed)
+    height, width = hole.shape
+    top, left = int(rng.integers(0, height)), int(rng.integers(0, width))
+    part = np.s_[top:height, left:width]
+    share = rng.random((height - top, width - left)).astype(np.float32)
+    share = np.round(share) if hard else share
+    rest = np.ones(hole.shape, np.float32)
+    rest[part] -= share
+    other = rng.random((*share.shape, 3), dtype=np.float32)
+    both = [Layer(other, share, part), Layer(picture, rest, np.s_[0:height, 0:width])]
+    frame, steps = mix(both, hole)
+    assert np.abs(blend.solve(pixels, frame, hole, steps) - exact(pixels, both, hole)).max() < 1e-4
+
+
+def test_between_two_pictures_of_other_brightness_there_is_no_edge():
+    """A bright and a dark picture side by side, in a photo between both: nothing is left of either."""
+    pixels = np.full((60, 80, 3), 128, np.uint8)
+    hole = np.zeros((60, 80), bool)
+    hole[10:50, 10:70] = True
+    bright, dark = np.full((60, 40, 3), 0.9, np.float32), np.full((60, 40, 3), 0.1, np.float32)
+    whole = np.ones((60, 40), np.float32)
+    frame, steps = mix([Layer(bright, whole, np.s_[0:60, 0:40]), Layer(dark, whole, np.s_[0:60, 40:80])], hole)
+    assert np.abs(frame[30, 39] - frame[30, 40]).min() > 0.7
+    assert np.array_equal(blend.poisson(pixels, frame, hole, steps), pixels)
+    assert np.abs(blend.poisson(pixels, frame, hole).astype(int) - 128).max() > 50  # what the steps are for
+
+
+def test_a_picture_of_two_pieces_gives_no_gradient_between_them():
+    pixels = np.full((40, 40, 3), 128, np.uint8)
+    hole = np.zeros((40, 40), bool)
+    hole[5:35, 5:35] = True
+    picture = np.full((40, 40, 3), 0.2, np.float32)
+    picture[:, 20:] = 0.9
+    pieces = np.broadcast_to(np.arange(40) >= 20, (40, 40))
+    frame, steps = mix([Layer(picture, np.ones((40, 40), np.float32), np.s_[0:40, 0:40], pieces)], hole)
+    assert np.array_equal(blend.poisson(pixels, frame, hole, steps), pixels)
+
+
+def test_a_composite_takes_the_mixed_values():
+    hole = np.ones((4, 6), bool)
+    halves = [np.full((4, 6), weight, np.float32) for weight in (0.25, 0.75)]
+    both = [
+        Layer(np.full((4, 6, 3), value, np.float32), w, np.s_[0:4, 0:6])
+        for value, w in zip((1, 0), halves, strict=True)
+    ]
+    frame, steps = mix(both, hole)
+    assert (blend.composite(np.zeros((4, 6, 3), np.uint8), frame, hole, steps) == 64).all()
