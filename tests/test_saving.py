@@ -102,7 +102,7 @@ def test_a_file_says_what_made_it(format: str) -> None:
 
 def test_a_result_counts_the_references_that_were_used() -> None:
     square = np.s_[:WIDTH, :]
-    result = faceinp.fill(FACE[square], HOLE[square], engine="telea", aligned=True)
+    result = faceinp.fill(FACE[square], HOLE[square], engine="telea", face=faceinp.FaceLocation.aligned())
     shares = (Reference(b"", 0.3), Reference(b"", 0.0, problem="It is blurred."), Reference(b"", 0.1))
     for references, count in ((), "0"), (shares, "2"):
         image = Image.open(io.BytesIO(dataclasses.replace(result, references=references).encode("png")))
