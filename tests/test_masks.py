@@ -46,6 +46,10 @@ def strokes(layer: np.ndarray, paint: tuple, background: tuple) -> np.ndarray:
     return np.round(share * np.array(paint) + (1 - share) * np.array(background)).astype(np.uint8)
 
 
+def grown(hole: np.ndarray, pixels: int = 1) -> np.ndarray:
+    return cv2.dilate(hole.astype(np.uint8), np.ones((2 * pixels + 1, 2 * pixels + 1), np.uint8)) > 0
+
+
 def overlap(one: np.ndarray, other: np.ndarray) -> float:
     return (one & other).sum() / (one | other).sum()
 
@@ -72,7 +76,7 @@ def test_the_guess_is_right_both_ways_and_stated() -> None:
     assert np.array_equal(white.hole, HOLE) and np.array_equal(black.hole, HOLE)
     assert white.about == "white is the hole (guessed)"
     assert black.about == "black is the hole (guessed)"
-    assert masks.read(LAYER, PHOTO, hole="white").about == "white is the hole (as told)"
+    assert masks.read(LAYER, PHOTO, hole="white").about == "white is the hole (as specified)"
 
 
 def test_the_flag_beats_the_guess() -> None:
@@ -113,7 +117,8 @@ def test_soft_masks_keep_this_rule(seed: int, sigma: float) -> None:
     photo = photo_.read(np.zeros((96, 96), np.uint8))
     white, black = masks.read(soft, photo, hole="white"), masks.read(255 - soft, photo, hole="black")
     assert np.array_equal(white.hole, black.hole)
-    assert white.hole[soft > 0.6 * soft.max()].all() and not white.hole[soft < 0.4 * soft.max()].any()
+    assert white.hole[soft > 0.6 * soft.max()].all()
+    assert not white.hole[~grown(soft >= 0.4 * soft.max())].any()  # a soft edge grows the hole by one pixel
 
 
 @pytest.mark.parametrize("paint", [(255, 255, 255), (0, 0, 0), (255, 0, 0)])
@@ -125,7 +130,8 @@ def test_what_is_painted_on_a_transparent_layer_is_the_hole(paint: tuple) -> Non
             assert np.array_equal(mask.hole, HOLE)
             assert "layer" in mask.about
     soft = np.dstack([layer[..., :3], cv2.GaussianBlur(LAYER, (0, 0), 3)])
-    assert np.array_equal(masks.read(soft, PHOTO).hole, soft[..., 3] > 127)
+    found = masks.read(soft, PHOTO).hole
+    assert found[grown(HOLE)].mean() > 0.97 and not found[~grown(HOLE, 3)].any()
     faint = np.dstack([layer[..., :3], LAYER // 3])
     assert np.array_equal(masks.read(faint, PHOTO).hole, HOLE)
 
@@ -142,7 +148,7 @@ def test_coloured_strokes_are_the_hole(ground: str, paint: tuple) -> None:
     assert mask.about == f"coloured strokes on a {ground} background are the hole"
     edges = painted(antialiased=True)
     soft = masks.read(saved(strokes(edges, paint, GROUNDS[ground])), PHOTO)
-    assert overlap(soft.hole, edges >= 128) > 0.99
+    assert overlap(soft.hole, grown(edges >= 128)) > 0.99 and "grown by 1 px" in soft.about
 
 
 def test_strokes_of_several_colours_are_one_hole() -> None:
@@ -191,8 +197,8 @@ def test_jpeg_leaves_no_speckle(quality: int, look: str) -> None:
         picture[:, 140:][HOLE[:, 140:]] = (0, 160, 60)
     found = masks.read(saved(picture, "JPEG", quality=quality), PHOTO).hole
     edge = cv2.morphologyEx(LAYER, cv2.MORPH_GRADIENT, np.ones((5, 5))) > 0
-    assert np.array_equal(found[~edge], HOLE[~edge])
-    assert overlap(found, HOLE) > 0.95
+    assert not (HOLE & ~found)[~edge].any() and not (found & ~grown(HOLE, 3)).any()
+    assert overlap(found, grown(HOLE)) > 0.95
 
 
 @pytest.mark.parametrize("factor", [2, 3])
@@ -216,7 +222,7 @@ def test_scaling_keeps_place_and_share(height: int, width: int) -> None:
     assert abs(mask.share - HOLE.mean()) < 0.02
     expected = np.argwhere(HOLE).mean(axis=0) / SIDE
     assert np.allclose(np.argwhere(mask.hole).mean(axis=0) / (height, width), expected, atol=0.02)
-    assert bool(mask.warnings) == (abs(width / height - 1) > 0.02)
+    assert bool(mask.warnings) == (max(width, height) / min(width, height) - 1 > 0.02)
 
 
 def test_exif_turns_a_mask_as_it_turns_a_photo() -> None:
@@ -231,9 +237,8 @@ def test_a_large_hole_is_warned_of() -> None:
     small[11:89, 12:88] = 255  # 59 %
     large[10:90, 11:89] = 255  # 62 %
     photo = photo_.read(small)
-    assert masks.read(small, photo).warnings == ()
-    assert "62%" in masks.read(large, photo).warnings[0] and "wrong way" in masks.read(large, photo).warnings[0]
-    assert "wrong way" not in masks.read(large, photo, hole="white").warnings[0]
+    assert masks.read(small, photo, hole="white").warnings == ()
+    assert "62%" in masks.read(large, photo, hole="white").warnings[0]
 
 
 @pytest.mark.parametrize("value", [0, 1, 3, 90, 255])
@@ -310,3 +315,61 @@ def test_what_cannot_be_read_is_a_mask_error(tmp_path: Path) -> None:
     ):
         with pytest.raises(MaskError):
             masks.read(array, PHOTO)
+
+
+# --- grown, and turned ---
+
+
+def test_grow_is_in_pixels_of_the_photo() -> None:
+    for source in (HOLE, LAYER, masks.read(LAYER, PHOTO)):
+        assert np.array_equal(masks.read(source, PHOTO, grow=0).hole, HOLE)
+        assert np.array_equal(masks.read(source, PHOTO, grow=1).hole, grown(HOLE))
+        mask = masks.read(source, PHOTO, grow=5)
+        away = cv2.distanceTransform((~HOLE).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        assert np.array_equal(mask.hole, away <= 5.5) and "grown by 5 px" in mask.about
+    half = np.ascontiguousarray(HOLE[::2, ::2])
+    assert np.array_equal(masks.read(half, PHOTO, grow=1).hole, grown(np.kron(half, np.ones((2, 2))) > 0))
+    soft = painted(antialiased=True)
+    assert masks.read(soft, PHOTO, grow=2).hole.sum() > masks.read(soft, PHOTO).hole.sum() > (soft > 127).sum()
+    with pytest.raises(MaskError, match="0 or more"):
+        masks.read(HOLE, PHOTO, grow=-1)
+    with pytest.raises(MaskError, match="whole photo"):
+        masks.read(HOLE, PHOTO, grow=300)
+
+
+STORED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+@pytest.mark.parametrize("orientation", STORED)
+@pytest.mark.parametrize("size", [(200, 200), (240, 200)])
+def test_a_mask_drawn_on_the_stored_pixels_is_turned(orientation: int, size: tuple[int, int]) -> None:
+    """By its shape, or, where that says nothing, by where the faces are."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    hole = np.zeros(size, np.uint8)
+    hole[20:36, 50:80] = 255
+    face = (45.0, 10.0, 50.0, 35.0)
+    upright = Image.fromarray(np.zeros((*size, 3), np.uint8))
+    photo = photo_.read(saved(np.asarray(upright.transpose(STORED[orientation])), exif=exif))
+    drawn = Image.fromarray(hole).transpose(STORED[orientation])
+    halved = drawn.resize((drawn.width // 2, drawn.height // 2), Image.Resampling.NEAREST)
+    for stored in (drawn, halved):
+        mask = masks.read(stored, photo)
+        assert (mask.alternative is None) == (orientation > 4 and size != (200, 200))
+        chosen = mask.by_faces([face])
+        assert np.array_equal(chosen.hole, hole > 0) and "turned upright as the photo was" in chosen.about
+        assert chosen.alternative is None
+    seen = masks.read(hole, photo)  # drawn on what a viewer shows
+    for faces in ([face], [(95.0, 95.0, 10.0, 10.0)], []):
+        chosen = seen.by_faces(faces)
+        assert np.array_equal(chosen.hole, hole > 0) and "turned" not in chosen.about
+    with_exif = masks.read(saved(np.asarray(drawn), exif=exif), photo)  # turned by its own EXIF
+    assert np.array_equal(with_exif.hole, hole > 0) and with_exif.alternative is None
