@@ -73,7 +73,7 @@ def astronaut(engine: faceinp.Engine, size: int) -> Subject:
     nothing = np.zeros(photo.shape[:2], bool)
     crop = faces.align(photo, nothing, faces.quad(face), engine.size)
     picture = crop.pixels.transpose(2, 0, 1)[None].astype(np.float32) / 255
-    points = engine.landmarks(picture, crop.hole[None, None])[0]
+    points = engine.predict_landmarks(picture, crop.hole[None, None])[0]
     return Subject("astronaut", faces.align(photo, nothing, faces.quad(face), size).pixels, points * float(size))
 
 

@@ -11,7 +11,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from faceinp.engines.base import Engine, list_engines, load_engine
+    from faceinp.detection import find_faces
+    from faceinp.engines.base import Engine
+    from faceinp.engines.loading import list_engines, load_engine
     from faceinp.errors import (
         Cancelled,
         DataError,
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from faceinp.exemplars import Reference
-    from faceinp.faces import Face, find_faces
+    from faceinp.face_location import FaceLocation
+    from faceinp.faces import Face
     from faceinp.hub import upload_folder
     from faceinp.identity import Judge, Verdict
     from faceinp.identity import compare as compare_faces
@@ -34,9 +37,10 @@ if TYPE_CHECKING:
     from faceinp.masks import read as read_mask
     from faceinp.photo import Photo
     from faceinp.photo import read as read_photo
-    from faceinp.pipeline import Job, Result, fill, fill_many
+    from faceinp.pipeline import Job, fill, fill_many
     from faceinp.presets import for_photo as make_preset
     from faceinp.presets import listed as list_presets
+    from faceinp.result import FilledFace, Result
     from faceinp.weights import folder as weights_folder
 
 __version__ = "0.1.0"
@@ -47,7 +51,9 @@ __all__ = [
     "Engine",
     "EngineError",
     "Face",
+    "FaceLocation",
     "FaceinpError",
+    "FilledFace",
     "Job",
     "Judge",
     "Likeness",
@@ -82,11 +88,12 @@ __all__ = [
 _PUBLIC = {
     "fill": "faceinp.pipeline",
     "fill_many": "faceinp.pipeline",
-    "Result": "faceinp.pipeline",
+    "Result": "faceinp.result",
+    "FilledFace": "faceinp.result",
     "Job": "faceinp.pipeline",
     "Reference": "faceinp.exemplars",
-    "load_engine": "faceinp.engines.base",
-    "list_engines": "faceinp.engines.base",
+    "load_engine": "faceinp.engines.loading",
+    "list_engines": "faceinp.engines.loading",
     "Engine": "faceinp.engines.base",
     "Photo": "faceinp.photo",
     "read_photo": "faceinp.photo:read",
@@ -95,7 +102,8 @@ _PUBLIC = {
     "make_preset": "faceinp.presets:for_photo",
     "list_presets": "faceinp.presets:listed",
     "Face": "faceinp.faces",
-    "find_faces": "faceinp.faces",
+    "FaceLocation": "faceinp.face_location",
+    "find_faces": "faceinp.detection",
     "load_judge": "faceinp.identity:load",
     "compare_faces": "faceinp.identity:compare",
     "Judge": "faceinp.identity",

@@ -94,6 +94,8 @@ def _add_fill(parser: argparse.ArgumentParser) -> None:
     hole = parser.add_mutually_exclusive_group(required=True)
     hole.add_argument("--mask", type=Path, help="picture of the hole: black and white, a transparent layer, or strokes")
     hole.add_argument("--preset", metavar="NAME", help="a ready-made hole on the face: one of `faceinp masks`")
+    hole.add_argument("--mask-from-alpha", action="store_true", help="the hole is where the photo is transparent")
+    parser.add_argument("--page", type=int, default=1, metavar="N", help="which page of a TIFF file, counted from 1")
     parser.add_argument(
         "-o", "--out", type=Path, required=True, help="where the filled photo goes; its suffix is its format"
     )
@@ -101,22 +103,24 @@ def _add_fill(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--aligned", action="store_true", help="the photo is a square, aligned face crop already")
     where.add_argument(
-        "--face", type=int, metavar="N", help="which face, 1 being the largest (default: the one under the mask)"
+        "--face",
+        type=int,
+        metavar="N",
+        help="which face comes first, 1 being the largest (default: every face under the mask, the least hidden first)",
     )
     where.add_argument("--box", type=_box, metavar="X,Y,W,H", help="where the face is, in pixels, when it is not found")
     where.add_argument(
         "--points",
         type=_points,
         metavar="X,Y,...",
-        help="where a face is that is turned, upside down or partly outside of the photo: its left eye, right eye, "
-        "nose, left and right mouth corner, in pixels; left is what is left when the face is upright",
+        help="where a face is that is not found, turned in any way or partly outside of the photo: its left eye, right "
+        "eye, nose, left and right mouth corner, in pixels; left is what is left when the face is upright",
     )
-    parser.add_argument("--seed", type=int, default=0, help="all randomness comes from it")
+    _add_turn(parser)
+    parser.add_argument("--seed", type=int, default=0, help="random seed")
+    _add_mask_reading(parser)
     parser.add_argument(
-        "--mask-hole", choices=("auto", "white", "black"), default="auto", help="the hole's colour in the mask"
-    )
-    parser.add_argument(
-        "--blend", choices=("poisson", "composite"), default="poisson", help="how the filling joins the photo"
+        "--blend", choices=("poisson", "composite"), default="poisson", help="how the fill joins the photo"
     )
     parser.add_argument(
         "--reference",
@@ -131,7 +135,9 @@ def _add_fill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fast", action="store_true", help="the quick setting of an engine that searches")
     parser.add_argument("--iterations", type=int, metavar="N", help="steps of an engine that searches")
     parser.add_argument(
-        "--mode", choices=("robust", "faithful"), help="for `structural`: our variant, or the paper's letter"
+        "--mode",
+        choices=("robust", "faithful"),
+        help="for `structural`: robust (our variant) or faithful (exactly as published)",
     )
     parser.add_argument(
         "--set", type=_setting, action="append", metavar="KEY=VALUE", help="any other option of the engine (repeatable)"
@@ -149,10 +155,14 @@ def _add_batch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", metavar="OUT", help="the folder for filled photos and their manifest, here or a URL")
     hole = parser.add_mutually_exclusive_group()
     hole.add_argument(
-        "--masks", default="", metavar="DIR", help="masks named as the photos are (default: in the shards)"
+        "--masks",
+        default="",
+        metavar="DIR",
+        help="masks named as the photos are (default: in the shards); or one file, the mask of all photos",
     )
     hole.add_argument("--preset", metavar="NAME", help="a ready-made hole on each face: one of `faceinp masks`")
     hole.add_argument("--mask-from-alpha", action="store_true", help="the hole is where a photo is transparent")
+    _add_mask_reading(parser)
     parser.add_argument("--engine", default="landmark", help="one of `faceinp engines`, or onnx:FILE")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--aligned", action="store_true", help="the photos are square, aligned face crops already")
@@ -160,9 +170,10 @@ def _add_batch(parser: argparse.ArgumentParser) -> None:
         "--faces",
         default="",
         metavar="DIR",
-        help='JSON of the photos\' names, {"box": [x, y, width, height]} or {"points": [[x, y], ...]} as in '
-        "`faceinp fill`, of photos whose face is not found (in shards: KEY.face.json)",
+        help='JSON of the photos\' names, {"box": [x, y, width, height]}, {"points": [[x, y], ...]} or {"number": 2} '
+        "as in `faceinp fill`, of photos whose face is not found (in shards: KEY.face.json)",
     )
+    _add_turn(parser)
     parser.add_argument(
         "--references",
         default="",
@@ -171,7 +182,7 @@ def _add_batch(parser: argparse.ArgumentParser) -> None:
         "DIR/NAME, and DIR/NAME.jpg (in shards: KEY.reference.N.jpg)",
     )
     _add_exemplars(parser)
-    parser.add_argument("--seed", type=int, default=0, help="all randomness comes from it")
+    parser.add_argument("--seed", type=int, default=0, help="random seed")
     parser.add_argument("--blend", choices=("poisson", "composite"), default="poisson", help="as in `faceinp fill`")
     parser.add_argument("--judge", default="auto", help="auto, facenet, bundled, dlib, an ONNX file, or none")
     parser.add_argument("--format", choices=("png", "webp", "tif", "jpg"), default="png", help="format of the results")
@@ -180,8 +191,33 @@ def _add_batch(parser: argparse.ArgumentParser) -> None:
         "--threads", type=int, default=0, metavar="N", help="threads a worker (default: cores / workers)"
     )
     parser.add_argument("--ray", default="", metavar="ADDRESS", help="run on Ray: a cluster's address, auto, or local")
-    parser.add_argument("--retry", action="store_true", help="try photos again that failed before")
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--retry", action="store_true", help="try photos again that failed before")
+    again.add_argument("--again", action="store_true", help="fill all photos again, with other settings if need be")
     parser.add_argument("--set", type=_setting, action="append", metavar="KEY=VALUE", help="an option of the engine")
+
+
+def _add_turn(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--turn",
+        type=lambda text: text if text == "auto" else int(text),
+        choices=("auto", 0, 90, 180, 270),
+        default="auto",
+        help="by how many degrees clockwise the photo must be turned for its faces to stand upright (default: auto); "
+        "it is left as it lies",
+    )
+    parser.add_argument(
+        "--require-face",
+        action="store_true",
+        help="fail where there is no face under the mask, instead of filling it from its surroundings",
+    )
+
+
+def _add_mask_reading(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--mask-hole", choices=("auto", "white", "black"), default="auto", help="the hole's colour in the mask"
+    )
+    parser.add_argument("--grow", type=int, default=0, metavar="N", help="grow the hole by N pixels of the photo")
 
 
 def _add_exemplars(parser: argparse.ArgumentParser) -> None:
@@ -355,7 +391,7 @@ def _add_evaluate(commands: Any) -> None:
         parser.add_argument("--onnx", type=Path, nargs="+", default=[], metavar="FILE", help="other face networks, too")
         parser.add_argument("--sidecar", type=Path, help="folder of the ONNX files' sidecars (default: beside each)")
     for parser in (paper, quick, masks, frechet, identity, checked):
-        parser.add_argument("--seed", type=int, default=0, help="all randomness comes from it")
+        parser.add_argument("--seed", type=int, default=0, help="random seed")
     tables = {"eval": paper, "quick": quick, "masks": masks}
     tables |= {"frechet": frechet, "landmarks": landmarks, "identity": identity, "reference-check": checked}
     for name, parser in tables.items():
@@ -387,8 +423,8 @@ class _Defaults(argparse.HelpFormatter):
     """Shows the default of each flag that has one."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
-        told = "(default" in (action.help or "") or action.required or action.nargs == 0
-        if told or action.default in (None, "", (), [], argparse.SUPPRESS):
+        stated = "(default" in (action.help or "") or action.required or action.nargs == 0
+        if stated or action.default in (None, "", (), [], argparse.SUPPRESS):
             return action.help or ""
         if isinstance(action.default, tuple):
             return f"{action.help} (default: {','.join(map(str, action.default))})"

@@ -25,39 +25,59 @@ TRAININGS = {
 def fill(args: argparse.Namespace) -> None:
     from faceinp import saving
 
+    if args.out.exists() and args.photo.exists() and args.out.samefile(args.photo):
+        raise FaceinpError(f"{args.out} is the photo itself, which would be lost. Choose another name for the result.")
     saving.output_format(args.out)  # a slip in the output's name shows before the work, not after
     options = dict(args.set or ())
     options |= {"fast": True} if args.fast else {}
     options |= {name: given for name in ("iterations", "mode") if (given := getattr(args, name)) is not None}
     photo, mask = args.photo, args.mask
-    where = {"aligned": args.aligned, "face": args.face, "box": args.box, "points": args.points}
+    face = _face_location(args)
+    if args.page != 1 or args.mask_from_alpha or args.preset is not None:
+        photo = faceinp.read_photo(args.photo, page=args.page)
+    if args.mask_from_alpha:
+        from faceinp import erased
+
+        photo, mask = erased.mask_from_alpha(photo)
     if args.preset is not None:
         from faceinp import presets
 
-        photo = faceinp.read_photo(args.photo)
-        mask = presets.for_photo(args.preset, photo, seed=args.seed, **where)
+        mask = presets.for_photo(args.preset, photo, seed=args.seed, face=face, turn=args.turn)
     result = faceinp.fill(
         photo,
         mask,
-        engine=faceinp.load_engine(args.engine, **options),
+        engine=faceinp.load_engine(args.engine, options),
         seed=args.seed,
-        **where,
+        face=face,
+        turn=args.turn,
+        require_face=args.require_face,
         mask_hole=args.mask_hole,
+        grow=args.grow,
         blending=args.blend,
         symmetry=args.symmetry,
         references=args.references,
         reference_check=args.reference_check,
         progress=None if args.quiet else Bar("filling"),
     )
-    result.save(args.out)
+    losses = result.save(args.out)
     if args.quiet:
         return
-    for note in result.notes:
+    for note in (*result.notes, *losses):
         say(f"note: {note}")
     print(
         f"{args.out}: filled by {result.engine} ({result.runtime}) in {sum(result.timings.values()):.1f} s, "
         f"known pixels changed: {result.changed_pixels:,} of {result.known_pixels:,}"
     )
+
+
+def _face_location(args: argparse.Namespace) -> faceinp.FaceLocation | None:
+    if args.aligned:
+        return faceinp.FaceLocation.aligned()
+    if args.face is not None:
+        return faceinp.FaceLocation.number(args.face)
+    if args.box is not None:
+        return faceinp.FaceLocation.box(*args.box)
+    return None if args.points is None else faceinp.FaceLocation.points(args.points)
 
 
 def batch(args: argparse.Namespace) -> None:
@@ -69,8 +89,12 @@ def batch(args: argparse.Namespace) -> None:
         options=dict(args.set or ()),
         preset=args.preset or "",
         from_alpha=args.mask_from_alpha,
+        mask_hole=args.mask_hole,
+        grow=args.grow,
         seed=args.seed,
         aligned=args.aligned,
+        turn=args.turn,
+        require_face=args.require_face,
         blending=args.blend,
         symmetry=args.symmetry,
         reference_check=args.reference_check,
@@ -87,6 +111,7 @@ def batch(args: argparse.Namespace) -> None:
         workers=args.workers,
         ray=args.ray,
         retry=args.retry,
+        again=args.again,
     )
     if failed := counted[worker.FAILED]:
         say(f"{failed:,} of {counted.total():,} photos failed; `{args.out}/manifest` says why")

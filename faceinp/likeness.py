@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import faces
+from faceinp import detection, faces
 from faceinp import identity as judges
 from faceinp import photo as photos
+from faceinp.errors import NoFaceError
 from faceinp.exemplars.sources import photo_digest, same_photo
 from faceinp.identity import Judge, Verdict
 from faceinp.photo import Photo
-from faceinp.pipeline import Result
+from faceinp.result import Result
 
 
 @dataclass(frozen=True)
@@ -75,23 +76,35 @@ def judge_fill(
     result: Result,
     judge: Judge | str | PathLike[str] = "auto",
     *,
+    face: int = 1,
     others: Sequence[Any] = (),
     second: Any = None,
 ) -> Likeness:
     """Judge whether a filled face is still the person it was.
 
-    judge: a Judge, or a name as in ``load_judge``. others: other photos of the person, as ``photo.read`` takes them;
-    the largest face of each counts, or all of it where no face is found and it is square. References may be among them:
-    one that was used to fill is recognised by its pixels and left out, and so is a photo without a face.
+    judge: a Judge, or a name as in ``load_judge``. face: which of ``result.faces``, counted from 1. others: other
+    photos of the person, as ``photo.read`` takes them; the largest face of each counts, or all of it where no face is
+    found and it is square. References may be among them: one that was used to fill is recognised by its pixels and left
+    out, and so is a photo without a face.
     second: the former name of ``others``, for one photo.
-    Raises PhotoError, EngineError, and WeightsError where there is no judge, or it is not calibrated.
+    Raises PhotoError, NoFaceError where no such face was filled, EngineError, and WeightsError where there is no judge,
+    or it is not calibrated.
     """
     others = photos.several(others, "others")
     if second is not None:
         warnings.warn("judge_fill(second=...) is now others=[...].", DeprecationWarning, stacklevel=2)
         others = (*others, second)
+    if not 1 <= face <= len(result.faces):
+        count = len(result.faces)
+        raise NoFaceError(
+            f"There is no filled face {face} to judge: {count} were filled. Choose 1 to {count}."
+            if count
+            else "No face was filled, so there is no likeness to judge."
+        )
     judge = judge if isinstance(judge, Judge) else judges.load(judge)
-    crops = [_crop(picture, result.mask, result.crop.quad) for picture in (result.image, result.photo.pixels)]
+    crops = [
+        _crop(picture, result.mask, result.faces[face - 1].crop.quad) for picture in (result.image, result.photo.pixels)
+    ]
     blank = crops[1].pixels.copy()
     blank[crops[1].hole] = 128
     used = {reference.digest for reference in result.references if reference.share > 0}
@@ -133,7 +146,11 @@ def _face_or_reason(photo: Photo, number: int, used: set[bytes], itself: bytes) 
     if any(same_photo(digest, one) for one in used):
         return f"Other photo {number} was used to fill, so no score is given against it."
     pixels, nothing = photo.pixels, np.zeros(photo.pixels.shape[:2], np.bool_)
-    if found := faces.find_faces(pixels):
+    try:
+        found = detection.find_faces(pixels)
+    except NoFaceError as error:
+        return f"Other photo {number}: {error}"
+    if found:
         return _crop(pixels, nothing, faces.quad(found[0])).pixels
     if photo.height == photo.width:
         return faces.whole(pixels, nothing, judges.SIDE).pixels

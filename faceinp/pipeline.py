@@ -1,287 +1,304 @@
-"""The road: a photo and a mask become a filled photo. The shell, the page, the tables and callers all walk it.
+"""The pipeline: a photo and a mask become a filled photo. The shell, the page, the tables and callers all use it.
 
-photo.read -> masks.read -> faces.align -> engine.fill -> faces.paste -> blend -> Result -> saving.write
+photo.read, masks.read -> find_targets -> engine.fill -> surroundings.fill -> use_real_pixels -> Result
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from os import PathLike
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import __version__, blend, faces, grain, masks, presets, saving, tone
-from faceinp import landmarks as predictor
+from faceinp import blend, detection, faces, grain, surroundings
 from faceinp import photo as photos
-from faceinp.engines.base import Engine, GuidedEngine, Progress, load_engine
-from faceinp.errors import Cancelled, EngineError, FaceinpError, MaskError
-from faceinp.exemplars import ENGINE, SURROUNDINGS, Outcome, Reference, Step, list_references, read_reference
-from faceinp.faces import Crop, Face
-from faceinp.grain import Grain
+from faceinp.deprecation import options_as_keywords
+from faceinp.engines.base import Engine, Progress, reporting
+from faceinp.engines.loading import load_engine
+from faceinp.erased import read_mask
+from faceinp.errors import Cancelled, EngineError, FaceinpError, MaskError, PhotoError
+from faceinp.exemplars import ENGINE, SURROUNDINGS, Step, list_references, read_reference
+from faceinp.face_location import FaceLocation, as_location, location_as_keywords
+from faceinp.faces import Face
+from faceinp.heads import Turn, check_turn
 from faceinp.masks import Mask, Polarity
 from faceinp.photo import Photo
-from faceinp.placing import Box, Place, locate
+from faceinp.real_pixels import use_real_pixels
+from faceinp.result import FilledFace, Result
+from faceinp.targets import Target, Targets, crop_after, find_targets
 
+T = TypeVar("T")
 BLENDINGS: dict[str, Callable[..., NDArray[np.uint8]]] = {"poisson": blend.poisson, "composite": blend.composite}
-# Outside of the face crop a hole is continued from its surroundings, at this side at most: Telea's cost grows
-# with the hole, and what it makes of a wide hole is smooth anyway.
-SURROUNDINGS_SIDE = 1024
-SOFT = 2  # a face so many times as wide as what the engine makes is filled visibly softer than its surroundings
-TOUCHED = 0.02  # Dice coefficient of a hole and the box of a face: more than a stroke that grazes it
+SOFTNESS_RATIO = 2  # a face so many times as wide as what the engine makes is filled visibly softer than the photo
 
 
-@dataclass(frozen=True, eq=False)
-class Result:
-    """A filled photo and how it came about.
-
-    image: uint8 (H, W, 3), the photo's own size; known pixels are the photo's, to the bit. mask: bool (H, W), True =
-    hole. crop: what the engine was given. generated: float32 (S, S, 3) in [0, 1], what it made, before blending.
-    landmarks: float32 (68, 2), x and y in photo pixels, that led the engine; None for engines that use none.
-    face: None for a photo that was aligned already. timings: seconds by step. notes: whatever a person should know,
-    every fall-back among it. changed_pixels: known pixels that differ from the photo's (0, always). sources: uint8
-    (H, W), where each pixel comes from: 0 known, 1 drawn by the engine, 2 the face's other half, 3 continued from the
-    surroundings, 10 + i reference i. references: what became of each reference photo, in the order given.
-    """
-
-    image: NDArray[np.uint8]
-    mask: NDArray[np.bool_]
-    photo: Photo
-    crop: Crop
-    generated: NDArray[np.float32]
-    landmarks: NDArray[np.float32] | None
-    face: Face | None
-    engine: str
-    runtime: str
-    seed: int
-    timings: dict[str, float]
-    notes: tuple[str, ...]
-    known_pixels: int
-    changed_pixels: int
-    sources: NDArray[np.uint8]
-    references: tuple[Reference, ...] = ()
-
-    @property
-    def shares(self) -> dict[int, float]:
-        """The part of the hole that comes from each source, by its code in ``sources``; parts sum to 1."""
-        counts = np.bincount(self.sources[self.mask])
-        return {int(code): float(counts[code] / counts.sum()) for code in np.flatnonzero(counts)}
-
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the picture in the format of ``path``'s suffix, with the photo's alpha, ICC profile and depth.
-
-        The file says what made it: engine, seed, version and the number of reference photos, as XMP and, in PNG, as
-        text.
-        """
-        saving.write(path, self.photo, self.image, self.mask, self._provenance)
-
-    def encode(self, format: str) -> bytes:
-        """What ``save`` would write, as bytes; formats as for ``saving.encode``."""
-        return saving.encode(self.photo, self.image, self.mask, format, self._provenance)
-
-    @property
-    def _provenance(self) -> saving.Provenance:
-        used = sum(reference.share > 0 for reference in self.references)
-        return saving.Provenance(self.engine, self.runtime, self.seed, __version__, used)
-
-
+@location_as_keywords
+@options_as_keywords
 def fill(
     photo: Any,
     mask: Any,
     *,
     engine: str | Engine = "landmark",
     seed: int = 0,
-    aligned: bool = False,
-    face: int | Face | None = None,
-    box: Box | None = None,
-    points: Any = None,
+    face: FaceLocation | Face | None = None,
+    turn: Turn = "auto",
+    require_face: bool = False,
     mask_hole: Polarity = "auto",
+    grow: int = 0,
     blending: str = "poisson",
     landmarks: Any = None,
     symmetry: bool | None = None,
     references: Sequence[Any] = (),
     reference_check: bool = True,
     progress: Progress | None = None,
-    **options: Any,
+    options: Mapping[str, Any] | None = None,
 ) -> Result:
-    """Fill the hole that ``mask`` shows in the face on ``photo``.
+    """Fill the hole that ``mask`` shows on ``photo``: faces by the engine, what lies outside from its surroundings.
 
     photo, mask: path, bytes, PIL.Image or array, see ``photo.read`` and ``masks.read``. engine: a name of
-    ``list_engines()``, made with ``options``, or one from ``load_engine``. aligned: the photo is a square face crop
-    already. face: which of several faces, 1 being the largest, or one of ``find_faces``; else the one under the mask.
-    box: (x, y, w, h) around the face, in pixels, where none is found. points: (5, 2), left eye, right eye, nose, left
-    and right mouth corner in pixels, as seen on an upright face, of one that is turned, upside down or partly out of
-    the photo. Of aligned, face, box and points one is given at most. mask_hole: "white", "black" or "auto". blending:
-    "poisson" or "composite".
-    landmarks: (68, 2) in photo pixels, in dlib's order, for an engine that is led by them; ``Result.landmarks`` of an
-    earlier fill, moved, changes expression and pose.
+    ``list_engines()``, or one from ``load_engine``. face: which face to fill and where it is, a
+    ``FaceLocation`` or one of ``find_faces``; without it, every face under the mask. turn: by how many degrees
+    clockwise the photo must be turned for its faces to stand upright; "auto" finds out. The photo is left as it lies.
+    require_face: raise NoFaceError where the mask touches no face, instead of filling it from its surroundings.
+    mask_hole: "white", "black" or "auto". grow: pixels of the photo by which the hole is grown, besides the one by
+    which a mask with soft edges is. blending: "poisson" or "composite".
+    landmarks: (68, 2) in photo pixels, in dlib's order, for a guided engine; ``Result.landmarks`` of an earlier fill,
+    moved, changes expression and pose. They are those of the first face that is filled.
     symmetry: whether the face's other half is used where it helps; None leaves it to the engine (on where
     ``Engine.completes_faces``). references: up to 8 other photos of the same person, as ``photo.read`` takes them,
-    used where they help. reference_check: refuse a reference whose face a judge finds too far from the photo's.
-    progress: called now and then; when it raises
-    ``Cancelled``, latent engines give their best so far, others stop.
+    used where they help; with several faces under the mask, for the one that each resembles most. reference_check:
+    refuse a reference whose face a judge finds too far from the photo's. progress: called now and then; when it raises
+    ``Cancelled``, latent engines give their best so far, others stop. options: of the engine, by name, as for
+    ``load_engine``: ``engine="structural", options={"fast": True}``.
 
     Raises PhotoError, MaskError, NoFaceError, EngineError, WeightsError or Cancelled.
     """
-    engine = _engine(engine, blending, seed, options)
     others = [read_reference(one, number) for number, one in enumerate(list_references(references))]
-    job = Job(photo, mask, Place(aligned, face, box, points), others)
-    step = _step(engine, symmetry, reference_check)
-    prepared = _prepare(job, engine, mask_hole)
-    watch = _Watch(progress)
-    with _timed(prepared.timings, "fill"):
-        ((generated, landmarks),) = _generate(engine, [prepared.crop], landmarks, seed, watch)
-    return _finish(prepared, generated, landmarks, engine, seed, blending, step, watch)
+    settings = _settings(engine, options, seed, blending, symmetry, reference_check, mask_hole, grow, require_face)
+    work, watch = _begin(Job(photo, mask, face, others, turn), settings), _Watch(progress)
+    _draw([work], settings, landmarks, watch)
+    return _finish(work, settings, watch)
 
 
 class Job(NamedTuple):
-    """One photo for ``fill_many``: photo, mask and references as for ``fill``; place: where its face is."""
+    """One photo for ``fill_many``: those arguments of ``fill`` that are the photo's own."""
 
     photo: Any
     mask: Any
-    place: Place = Place()
+    face: FaceLocation | Face | None = None
     references: Sequence[Any] = ()
+    turn: Turn = "auto"
 
 
+@location_as_keywords
+@options_as_keywords
 def fill_many(
-    jobs: Iterable[Job | tuple[Any, Any] | tuple[Any, Any, Place]],
+    jobs: Iterable[Job | tuple[Any, Any]],
     *,
     engine: str | Engine = "landmark",
     seed: int = 0,
-    aligned: bool = False,
+    face: FaceLocation | Face | None = None,
+    require_face: bool = False,
     mask_hole: Polarity = "auto",
+    grow: int = 0,
     blending: str = "poisson",
     symmetry: bool | None = None,
     reference_check: bool = True,
-    **options: Any,
+    options: Mapping[str, Any] | None = None,
 ) -> list[Result | FaceinpError]:
     """Fill several photos as ``fill`` does, their faces through the engine together: one result for each job.
 
-    jobs: (photo, mask), (photo, mask, place), where the face of this one is, or a whole ``Job``; the other arguments
-    are ``fill``'s, too. What one photo raises stands in its place, and the others go on. timings["fill"] is
-    a photo's share of its batch.
+    jobs: ``Job``s, or (photo, mask). face: of those jobs that have none. The other arguments are ``fill``'s, too. What
+    one photo raises stands in its place, and the others go on. timings["fill"] is a photo's share of its batches.
     Raises what concerns all of them: EngineError, WeightsError, MissingPackageError.
     """
-    engine = _engine(engine, blending, seed, options)
-    step = _step(engine, symmetry, reference_check)
-    done: list[Result | FaceinpError | None] = []
-    waiting: dict[int, list[tuple[int, _Prepared]]] = {}
-    for number, job in enumerate(jobs):
-        done.append(None)
-        one = Job(*job) if len(job) > 2 else Job(*job, Place(aligned))
-        try:
-            prepared = _prepare(one, engine, mask_hole)
-        except FaceinpError as error:
-            done[number] = error
-            continue
-        waiting.setdefault(prepared.crop.hole.shape[0], []).append((number, prepared))
-    for group in waiting.values():
-        started = time.perf_counter()
-        made = _generate(engine, [prepared.crop for _, prepared in group], None, seed, None)
-        share = (time.perf_counter() - started) / len(group)
-        for (number, prepared), (generated, landmarks) in zip(group, made, strict=True):
-            prepared.timings["fill"] = share
-            try:
-                done[number] = _finish(prepared, generated, landmarks, engine, seed, blending, step, _Watch(None))
-            except FaceinpError as error:  # of a reference photo
-                done[number] = error
-    return [one for one in done if one is not None]
+    settings = _settings(engine, options, seed, blending, symmetry, reference_check, mask_hole, grow, require_face)
+    begun = [_or_error(_begin_one, job, face, settings) for job in jobs]
+    _draw([work for work in begun if isinstance(work, _Work)], settings, None, _Watch(None))
+    return [_or_error(_finish, one, settings, _Watch(None)) if isinstance(one, _Work) else one for one in begun]
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What all photos of a call share: arguments of ``fill``."""
+
+    engine: Engine
+    seed: int
+    blending: str
+    step: Step
+    mask_hole: Polarity
+    grow: int
+    require_face: bool
 
 
 @dataclass(frozen=True, eq=False)
-class _Prepared:
-    """A photo on its way, as far as the engine."""
+class _Work:
+    """A photo on its way."""
 
     photo: Photo
     mask: Mask
-    face: Face | None
-    crop: Crop
+    targets: Targets
     references: Sequence[Any]
-    notes: tuple[str, ...]
     timings: dict[str, float]
 
 
-def _engine(engine: str | Engine, blending: str, seed: int, options: dict[str, Any]) -> Engine:
+def _settings(
+    engine: str | Engine,
+    options: Mapping[str, Any] | None,
+    seed: int,
+    blending: str,
+    symmetry: bool | None,
+    reference_check: bool,
+    mask_hole: Polarity,
+    grow: int,
+    require_face: bool,
+) -> _Settings:
     if blending not in BLENDINGS:
         raise FaceinpError(f"There is no blending {blending!r}. Choose one of: {', '.join(BLENDINGS)}.")
     if seed < 0:
-        raise FaceinpError(f"A seed is 0 or more; this is {seed}.")
-    if not isinstance(engine, Engine):
-        return load_engine(engine, **options)
-    if options:
-        raise FaceinpError(f"Options {sorted(options)} came with a ready engine. Give them to load_engine instead.")
-    return engine
-
-
-def _step(engine: Engine, symmetry: bool | None, reference_check: bool) -> Step:
+        raise FaceinpError(f"seed must be >= 0, got {seed}. Choose another.")
     if symmetry not in (None, True, False):
         raise FaceinpError(f"symmetry must be True, False or None, got {symmetry!r}.")
-    return Step(engine.completes_faces if symmetry is None else symmetry, reference_check, engine.completes_faces)
+    if not isinstance(grow, int | np.integer):
+        raise MaskError(f"grow must be a whole number of pixels, got {grow!r:.80}.")
+    if not isinstance(engine, Engine):
+        engine = load_engine(engine, options)
+    elif options:
+        names = ", ".join(map(repr, options))
+        raise FaceinpError(f"Options {names} cannot change an engine that is loaded. Pass them to load_engine.")
+    step = Step(engine.completes_faces if symmetry is None else symmetry, reference_check, engine.completes_faces)
+    return _Settings(engine, seed, blending, step, mask_hole, grow, require_face)
 
 
-def _prepare(job: Job, engine: Engine, mask_hole: Polarity) -> _Prepared:
+def _or_error(step: Callable[..., T], *arguments: Any) -> T | FaceinpError:
+    try:
+        return step(*arguments)
+    except FaceinpError as error:
+        return error
+
+
+def _begin_one(job: Any, face: FaceLocation | Face | None, settings: _Settings) -> _Work:
+    """One of several jobs; face: where it is in those that do not say."""
+    try:
+        whole = Job(*job)
+    except TypeError as error:
+        raise PhotoError(f"A job is (photo, mask) or a Job, not {job!r:.80}. Pass both.") from error
+    return _begin(whole._replace(face=whole.face or face), settings)
+
+
+def _begin(job: Job, settings: _Settings) -> _Work:
+    """Read photo and mask, and cut the faces out."""
+    check_turn(job.turn)
+    location, references = as_location(job.face), list_references(job.references)
     timings: dict[str, float] = {}
-    job = job._replace(references=list_references(job.references))
     with _timed(timings, "read"):
         photo = photos.read(job.photo)
-        mask = masks.read(job.mask, photo, hole=mask_hole)
+        photo, mask = read_mask(job.mask, photo, job.photo, hole=settings.mask_hole, grow=settings.grow)
     with _timed(timings, "align"):
-        face, crop, notes = _cut(photo, mask, engine, job)
-    return _Prepared(photo, mask, face, crop, job.references, tuple(notes), timings)
-
-
-def _finish(
-    prepared: _Prepared,
-    generated: NDArray[np.float32],
-    landmarks: NDArray[np.float32] | None,
-    engine: Engine,
-    seed: int,
-    blending: str,
-    step: Step,
-    watch: "_Watch",
-) -> Result:
-    photo, mask, crop, timings = prepared.photo, prepared.mask, prepared.crop, prepared.timings
-    with _timed(timings, "blend"):
-        toned = tone.of(crop.pixels, crop.hole)
-        in_tone = generated if toned is None else toned(generated)
-        grainy = None if engine.copies else grain.of(photo.pixels, mask.hole, faces.side(crop.quad))
-        image, sources = _put_back(photo, mask.hole, crop, in_tone, grainy, seed, BLENDINGS[blending])
-    with _timed(timings, "exemplars"):
-        real = _with_real_pixels(prepared, image, landmarks, engine, step, toned)
-        if crop.hole.all() and not real.codes.any():
-            raise MaskError(f"The mask covers the entire face, and no reference photo serves. {' '.join(real.notes)}")
-        image, sources = real.image, np.where(real.codes, real.codes, sources)
-    known, changed = _count_changed(photo.pixels, image, mask.hole)
-    notes = [note for note in (mask.about, *mask.warnings, *prepared.notes, *watch.notes) if note]
-    if toned is not None and not photo.grey:
-        notes.append("The photo is black and white, or of one tone such as sepia: so is the fill.")
-    if grainy is not None:
-        notes.append(f"The photo is grainy, by {grainy.strength:.0f} grey levels: so is the fill.")
-    if outside := int(np.count_nonzero(sources == SURROUNDINGS)):
-        notes.append(f"{outside:,} hole pixels lie outside of the face: they were continued from their surroundings.")
-    native = faces.side(crop.quad)
-    if native > SOFT * crop.size and (sources == ENGINE).any():
-        notes.append(
-            f"The face is {native:.0f} pixels wide here and {engine.name} makes {crop.size}: what it drew looks softer "
-            "than the photo."
+        if mask.alternative:
+            mask = mask.by_faces([face.box for face in detection.find_large_faces(photo.pixels)])
+        targets = find_targets(
+            photo.pixels,
+            mask.hole,
+            location,
+            job.turn,
+            settings.engine,
+            with_references=bool(references),
+            require_face=settings.require_face,
         )
-    notes += real.notes
+    return _Work(photo, mask, targets, references, timings)
+
+
+def _draw(works: Sequence[_Work], settings: _Settings, landmarks: Any, watch: "_Watch") -> None:
+    """Have the engine draw every face: the first one of each photo together, then the second ones, and so on.
+
+    landmarks: the caller's, for the first faces. A face that is hidden whole stays grey: no engine is asked.
+    """
+    engine = settings.engine
+    for work in works:
+        work.timings["fill"] = 0.0
+    for index in range(max((len(work.targets.faces) for work in works), default=0)):
+        batches: dict[int, list[_Work]] = {}
+        for work in works:
+            if index >= len(work.targets.faces):
+                continue
+            target = work.targets.faces[index]
+            if index:
+                drawn = work.targets.faces[:index]
+                target.crop = crop_after(work.photo.pixels, work.mask.hole, drawn, work.targets.owner, target, engine)
+            if target.hidden:
+                target.generated = np.full((*target.crop.hole.shape, 3), 0.5, np.float32)
+                target.landmarks = None if landmarks is None else _photo_points(landmarks)
+            else:
+                batches.setdefault(target.crop.hole.shape[0], []).append(work)
+        for batch in batches.values():
+            started = time.perf_counter()
+            _generate(engine, [work.targets.faces[index] for work in batch], landmarks, settings.seed, watch)
+            for work in batch:
+                work.timings["fill"] += (time.perf_counter() - started) / len(batch)
+        landmarks = None
+
+
+def _generate(engine: Engine, targets: Sequence[Target], landmarks: Any, seed: int, progress: Progress | None) -> None:
+    """The engine's picture of each, all of one side, and the landmarks that led it. landmarks: the caller's."""
+    pictures = np.stack([one.crop.pixels.transpose(2, 0, 1) for one in targets]).astype(np.float32) / 255
+    holes = np.stack([one.crop.hole[None] for one in targets])
+    points = None
+    if landmarks is not None:  # an engine that is not guided refuses any
+        checked = _photo_points(landmarks) if engine.guided else np.zeros((68, 2), np.float32)
+        points = np.stack([faces.to_crop(checked, one.crop.quad) for one in targets])
+    elif engine.guided:
+        points = engine.predict_landmarks(pictures, holes)
+    filled = engine.fill(pictures, holes, seed=seed, progress=progress, landmarks=points)
+    if points is not None:
+        for target, local in zip(targets, points, strict=True):
+            target.landmarks = faces.to_photo(local, target.crop.quad)
+    for target, picture in zip(targets, filled, strict=True):
+        target.generated = np.ascontiguousarray(picture.transpose(1, 2, 0))
+
+
+def _photo_points(landmarks: Any) -> NDArray[np.float32]:
+    points = np.asarray(landmarks, np.float32)
+    if points.shape != (68, 2) or not np.isfinite(points).all() or np.ptp(points, axis=0).min() < 1:
+        raise EngineError(
+            f"Landmarks must be 68 points (x, y) in photo pixels, finite, (68, 2), got {points.shape}. "
+            "Start from Result.landmarks of an earlier fill."
+        )
+    return points
+
+
+def _finish(work: _Work, settings: _Settings, watch: "_Watch") -> Result:
+    """Put what was drawn into the photo, real pixels over it, and say how it came about."""
+    photo, hole, engine, targets = work.photo, work.mask.hole, settings.engine, work.targets.faces
+    with _timed(work.timings, "blend"):
+        filled = _compose(work, settings)
+    with _timed(work.timings, "exemplars"):
+        real = use_real_pixels(
+            photo.pixels, filled, hole, work.targets, work.references, settings.step, engine.predict_landmarks
+        )
+        sources = np.where(real.codes, real.codes, filled.sources)
+    for index, target in enumerate(targets, 1):
+        native, made = faces.side(target.crop.quad), len(target.generated)
+        if native > SOFTNESS_RATIO * made and (sources[work.targets.owner == index] == ENGINE).any():
+            target.notes.append(
+                f"The face is {native:.0f} px wide but `{engine.name}` works at {made} px, so the fill will look "
+                "softer than the photo."
+            )
+    known, changed = _count_changed(photo.pixels, real.image, hole)
     return Result(
-        image=image,
-        mask=mask.hole,
+        image=real.image,
+        mask=hole,
         photo=photo,
-        crop=crop,
-        generated=generated,
-        landmarks=landmarks,
-        face=prepared.face,
+        faces=tuple(
+            FilledFace(one.location, one.crop, one.generated, one.landmarks, tuple(one.notes)) for one in targets
+        ),
         engine=engine.name,
         runtime=engine.runtime,
-        seed=seed,
-        timings=timings,
-        notes=tuple(notes),
+        seed=settings.seed,
+        timings=work.timings,
+        notes=tuple(_notes(work, sources, [*watch.notes, *filled.notes, *real.notes])),
         known_pixels=known,
         changed_pixels=changed,
         sources=sources,
@@ -289,154 +306,48 @@ def _finish(
     )
 
 
-def _with_real_pixels(
-    prepared: _Prepared,
-    image: NDArray[np.uint8],
-    landmarks: NDArray[np.float32] | None,
-    engine: Engine,
-    step: Step,
-    toned: tone.Tone | None,
-) -> Outcome:
-    """The filled photo with real pixels of the person where they serve."""
-    hole, quad = prepared.mask.hole, prepared.crop.quad
-    if not step.symmetry and not prepared.references:
-        return Outcome(image, np.zeros(hole.shape, np.uint8), (), [])
-    predict = engine.landmarks if isinstance(engine, GuidedEngine) else predictor.predict
-    if prepared.crop.hole.all():
-        points = _points_by_hand(prepared)
-    elif landmarks is None:
-        seen = faces.align(prepared.photo.pixels, hole, quad, predictor.SIZE)
-        picture = seen.pixels.transpose(2, 0, 1).astype(np.float32) / np.float32(255)
-        points = predict(picture[None], seen.hole[None, None])[0]
-    else:
-        points = faces.to_crop(landmarks, quad)
-    return step(image, hole, quad, points, prepared.references, predict, toned)
+def _compose(work: _Work, settings: _Settings) -> surroundings.Filled:
+    """The photo with its hole filled by what was drawn and from surroundings, in the photo's tone, with its grain."""
+    pixels, hole, targets = work.photo.pixels, work.mask.hole, work.targets.faces
+    grainy, grain_note = None, ""
+    if not settings.engine.copies:
+        width = max((faces.side(target.crop.quad) for target in targets), default=float(grain.FACE))
+        grainy, grain_note = grain.estimate_grain(pixels, hole, width)
+
+    def match_edge(
+        beside: NDArray[np.uint8], part: NDArray[np.bool_], window: tuple[slice, slice]
+    ) -> NDArray[np.uint8]:
+        """The known pixels beside the hole, in the tone of each face."""
+        for index, target in enumerate(targets, 1):
+            if target.tone is not None:
+                own = part if len(targets) == 1 else work.targets.owner[window] == index
+                beside = target.tone.match_edge(beside, own, target.crop.quad - (window[1].start, window[0].start))
+        return beside
+
+    filled = surroundings.fill(
+        pixels,
+        hole,
+        [surroundings.Drawn(target.in_tone, target.crop.quad) for target in targets if not target.hidden],
+        avoid=surroundings.face_areas(work.targets.quads, hole.shape),
+        grain=grainy,
+        seed=settings.seed,
+        blending=BLENDINGS[settings.blending],
+        match_edge=match_edge,
+    )
+    return filled._replace(notes=tuple(note for note in (grain_note, *filled.notes) if note))
 
 
-def _points_by_hand(prepared: _Prepared) -> NDArray[np.float32]:
-    """Landmarks of a face that is hidden whole, from its five points or its box, in shares of the crop's side."""
-    five = None if prepared.face is None or prepared.face.points is None else prepared.face.points
-    local = None if five is None else faces.to_crop(five, prepared.crop.quad)
-    return presets.average_points(1, local).astype(np.float32)
-
-
-def _cut(photo: Photo, mask: Mask, engine: Engine, job: Job) -> tuple[Face | None, Crop, list[str]]:
-    """The face and its crop, at a side that suits the photo and the engine, and what is to be said of them."""
-    place = job.place
-    if place.aligned:
-        face = None
-        crop, notes = faces.whole(photo.pixels, mask.hole, _side(engine, float(photo.width))), []
-    else:
-        face, found = locate(photo.pixels, mask.hole, place)
-        quad = faces.quad(face)
-        crop = faces.align(photo.pixels, mask.hole, quad, _side(engine, faces.side(quad)))
-        notes = list(_notes(face, found, mask.hole, place))
-    if not crop.hole.any():
-        raise MaskError(
-            "The hole does not touch the face. Draw over it, or say which face with --face, --box or --points (face=, "
-            "box=, points=)."
-        )
-    if crop.hole.all() and not job.references:
-        raise MaskError(
-            "The mask covers the entire face. Leave part of the face unmasked, or give another photo of the person "
-            "(references=, --reference)."
-        )
-    return face, crop, notes
-
-
-def _notes(face: Face, found: Sequence[Face], hole: NDArray[np.bool_], place: Place) -> Iterator[str]:
-    if place.box is not None and not face.confidence:
-        yield "No face was found in the box: an upright one was assumed. Its five points (points=, --points) say more."
-    if abs(face.yaw) > faces.TURNED_TOO_FAR:
-        yield (
-            f"The face is turned by about {abs(face.yaw):.0f} degrees; engines know frontal faces best. The engine "
-            "telea, which knows none, may serve a small hole better."
-        )
-    if any(other is not face and faces.overlap(other.box, hole) > TOUCHED for other in found):
-        yield "The hole reaches into another face, which was not filled as one. Fill one face after the other."
-
-
-def _side(engine: Engine, native: float) -> int:
-    """The crop's side: as large as the face is in the photo, within what the engine can do."""
-    return int(np.clip(round(native), engine.size, engine.largest))
-
-
-def _generate(
-    engine: Engine, crops: Sequence[Crop], landmarks: Any, seed: int, progress: Progress | None
-) -> list[tuple[NDArray[np.float32], NDArray[np.float32] | None]]:
-    """For each of the crops, all of one side: the engine's picture (S, S, 3), and the landmarks that led it, in photo
-    pixels. landmarks: the caller's, for all of them. A crop that is hidden whole stays grey: no engine is asked.
-    """
-    if landmarks is not None and not isinstance(engine, GuidedEngine):
-        raise EngineError(f"The engine {engine.name} is not led by landmarks. Leave them out, or use landmark.")
-    made: list[tuple[NDArray[np.float32], NDArray[np.float32] | None]]
-    made = [(np.full((*crop.hole.shape, 3), 0.5, np.float32), None) for crop in crops]
-    drawn = [number for number, crop in enumerate(crops) if not crop.hole.all()]
-    if not drawn:
-        return made
-    pictures = np.stack([crops[n].pixels.transpose(2, 0, 1) for n in drawn]).astype(np.float32) / 255
-    holes = np.stack([crops[n].hole[None] for n in drawn])
-    led: list[NDArray[np.float32] | None] = [None] * len(drawn)
-    if not isinstance(engine, GuidedEngine):
-        filled = engine.fill(pictures, holes, seed=seed, progress=progress)
-    else:
-        if landmarks is None:
-            points = engine.landmarks(pictures, holes)
-        else:
-            points = np.stack([faces.to_crop(_photo_points(landmarks), crops[n].quad) for n in drawn])
-        filled = engine.fill(pictures, holes, seed=seed, progress=progress, landmarks=points)
-        led = [faces.to_photo(place, crops[n].quad) for place, n in zip(points, drawn, strict=True)]
-    for n, picture, place in zip(drawn, filled, led, strict=True):
-        made[n] = np.ascontiguousarray(picture.transpose(1, 2, 0)), place
-    return made
-
-
-def _photo_points(landmarks: Any) -> NDArray[np.float32]:
-    points = np.asarray(landmarks, np.float32)
-    if points.shape != (68, 2) or not np.isfinite(points).all():
-        raise EngineError(f"Landmarks are 68 points (x, y) in photo pixels, (68, 2); these are {points.shape}.")
-    return points
-
-
-def _put_back(
-    photo: Photo,
-    hole: NDArray[np.bool_],
-    crop: Crop,
-    generated: NDArray[np.float32],
-    grainy: Grain | None,
-    seed: int,
-    blending: Callable[..., NDArray[np.uint8]],
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The photo with its hole filled, and where its pixels come from: the engine, or, beyond the crop, surroundings."""
-    sources = np.zeros(hole.shape, np.uint8)
-    rows, columns = blend.around(hole)
-    painted, inside, (r, c) = faces.paste(generated, crop.quad, hole.shape, hole)
-    pixels, hole = photo.pixels[rows, columns], hole[rows, columns]
-    window = np.s_[r.start - rows.start : r.stop - rows.start, c.start - columns.start : c.stop - columns.start]
-    drawn = np.full(hole.shape, SURROUNDINGS, np.uint8)
-    if crop.hole.all():  # nothing was drawn
-        inside = np.zeros_like(inside)
-    drawn[window][inside] = ENGINE
-    sources[rows, columns][hole] = drawn[hole]
-    outside = (drawn[hole] == SURROUNDINGS).any()
-    frame = _surroundings(pixels, hole) if outside else np.zeros((*hole.shape, 3), np.float32)
-    frame[window][inside] = painted[inside]
-    if grainy is not None:
-        grainy.add(frame, hole, seed)
-    image = photo.pixels.copy()
-    image[rows, columns] = blending(pixels, frame, hole)
-    return image, sources
-
-
-def _surroundings(pixels: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Telea's fill of ``hole``, float32 in [0, 1], made on a copy of at most SURROUNDINGS_SIDE pixels."""
-    height, width = hole.shape
-    scale = min(1.0, SURROUNDINGS_SIDE / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    covered = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
-    filled = cv2.inpaint(small, covered.astype(np.uint8), 3, cv2.INPAINT_TELEA)
-    return np.asarray(cv2.resize(filled, (width, height)), np.float32) / np.float32(255)
+def _notes(work: _Work, sources: NDArray[np.uint8], of_the_fill: Sequence[str]) -> Iterator[str]:
+    """What a person should know of a fill, a sentence each. sources: uint8 (H, W)."""
+    photo, mask, targets = work.photo, work.mask, work.targets.faces
+    yield from (note for note in (*photo.notes, mask.about, *mask.warnings, *work.targets.notes) if note)
+    if any(target.tone is not None for target in targets) and not photo.grey:
+        yield "The photo is monochrome; the fill was matched to it."
+    if targets and (outside := int(np.count_nonzero(sources == SURROUNDINGS))):
+        yield f"{outside:,} masked pixels lie outside the face and were filled from their surroundings."
+    yield from of_the_fill
+    for index, target in enumerate(targets, 1):
+        yield from (note if len(targets) == 1 else f"Face {index}: {note}" for note in target.notes)
 
 
 def _count_changed(before: NDArray[np.uint8], after: NDArray[np.uint8], hole: NDArray[np.bool_]) -> tuple[int, int]:
@@ -453,16 +364,16 @@ class _Watch:
     """Passes progress on and remembers whether the caller stopped the work."""
 
     def __init__(self, progress: Progress | None) -> None:
-        self.progress = progress
+        self.progress = reporting(progress)
         self.done = self.total = 0
         self.stopped = False
 
-    def __call__(self, done: int, total: int, preview: NDArray[np.float32] | None = None) -> None:
+    def __call__(
+        self, done: int, total: int, preview: NDArray[np.float32] | None = None, loss: float | None = None
+    ) -> None:
         self.done, self.total = done, total
-        if self.progress is None:
-            return
         try:
-            self.progress(done, total, preview)
+            self.progress(done, total, preview, loss=loss)
         except Cancelled:
             self.stopped = True
             raise

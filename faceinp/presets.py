@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from faceinp import faces, sketches, worn
 from faceinp.errors import MaskError
+from faceinp.face_location import FaceLocation, as_location, locate, location_as_keywords, no_face
 from faceinp.faces import Face
+from faceinp.heads import Turn, check_turn
 from faceinp.masks import LARGEST_SHARE, Mask
 from faceinp.photo import Photo
-from faceinp.placing import Box, Place, locate
 
 Side = Literal["left", "right", "top", "bottom"]
 Bools = NDArray[np.bool_]
@@ -266,7 +267,7 @@ def irregular(shape: Shape, low: int, seed: int) -> Bools:
 def average_points(size: int, five: Points | None = None) -> NDArray[np.float64]:
     """The 68 points of an average face in an aligned crop of ``size`` pixels, (68, 2).
 
-    five: (5, 2), eyes, nose and mouth corners as ``faces.find_faces`` gives them, in pixels of the crop; with them the
+    five: (5, 2), eyes, nose and mouth corners as ``Face.points`` has them, in pixels of the crop; with them the
     average is moved, turned and stretched to fit (an affine map, by least squares).
     """
 
@@ -313,39 +314,40 @@ def on_photo(name: str, quad: Points, shape: tuple[int, ...], points: Points | N
     return np.asarray(warped) > 0
 
 
+@location_as_keywords
 def for_photo(
     name: str,
     photo: Photo,
     *,
-    aligned: bool = False,
-    face: int | Face | None = None,
-    box: Box | None = None,
-    points: Any = None,
+    face: FaceLocation | Face | None = None,
+    turn: Turn = "auto",
+    landmarks: Any = None,
     seed: int = 0,
 ) -> Mask:
-    """The preset ``name`` on a face of ``photo``, as ``fill`` takes it; which face is said as there.
+    """The preset ``name`` on a face of ``photo``, as ``fill`` takes it; without ``face``, on the largest.
 
-    points: in pixels of the photo, the face's five as ``fill`` takes them, or all 68 in dlib's order, (68, 2), which
-    say nothing of where the face is. Without the 68, those of an average face are fitted to the five that are given or
-    found, and the mask's ``about`` says so. Raises MaskError, NoFaceError, or PhotoError for an aligned photo that is
-    not square.
+    face, turn: as for ``fill``. landmarks: the face's 68 in pixels of the photo, in dlib's order, (68, 2). Without
+    them, those of an average face are fitted to the face's five points, and the mask's ``about`` says so. Raises
+    MaskError, NoFaceError, or PhotoError for an aligned photo that is not square.
     """
-    all_points = points if np.shape(points) == (68, 2) else None
-    five, about = None, f"the preset {name}: {ABOUT.get(name, 'random pixels')}"
-    if aligned:
-        quad = faces.whole(photo.pixels, np.zeros((photo.height, photo.width), np.bool_), photo.width).quad
+    check_turn(turn)
+    location, five = as_location(face), None
+    about = f"the preset {name}: {ABOUT.get(name, 'random pixels')}"
+    if location is not None and location.kind == "aligned":
+        quad = faces.whole_quad(photo.pixels.shape, 0 if turn == "auto" else turn)
     else:
-        place = Place(face=face, box=box, points=points if all_points is None else None)
-        chosen, found = locate(photo.pixels, None, place)
-        quad, five = faces.quad(chosen), chosen.points
-        if len(found) > 1 and face is None:
+        located, found = locate(photo.pixels, None, location, turn)
+        if not located:
+            raise no_face()
+        quad, five = faces.quad(located[0]), located[0].points
+        if len(found) > 1 and location is None:
             about += f", on the largest of {len(found)} faces"
-    if all_points is None and name in OF_FACES:
+    if landmarks is None and name in OF_FACES:
         corners = np.column_stack([quad[3] - quad[0], quad[1] - quad[0]])  # of a crop one pixel wide
         local = None if five is None else (five - quad[0]) @ np.linalg.inv(corners).T
-        all_points = average_points(1, local) @ corners.T + quad[0]
+        landmarks = average_points(1, local) @ corners.T + quad[0]
         about += ", placed by an average face"
-    return Mask(on_photo(name, quad, (photo.height, photo.width), all_points, seed), about)
+    return Mask(on_photo(name, quad, (photo.height, photo.width), landmarks, seed), about)
 
 
 def _rows(shape: Shape) -> NDArray[np.float64]:

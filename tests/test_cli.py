@@ -65,7 +65,15 @@ def test_fill_writes_the_photo_and_says_what_it_did(
 
 def test_fill_does_as_the_flags_say(photo: Path, mask: Path, tmp_path: Path) -> None:
     assert fill(photo, mask, tmp_path / "a.png", "--blend", "composite", "--mask-hole", "black", "--seed", "3") == 0
-    black = faceinp.fill(photo, mask, engine="telea", aligned=True, mask_hole="black", blending="composite", seed=3)
+    black = faceinp.fill(
+        photo,
+        mask,
+        engine="telea",
+        face=faceinp.FaceLocation.aligned(),
+        mask_hole="black",
+        blending="composite",
+        seed=3,
+    )
     assert (np.asarray(Image.open(tmp_path / "a.png")) == black.image).all()
 
 

@@ -9,7 +9,7 @@ import skimage.data
 from PIL import Image
 
 import faceinp
-from faceinp import faces, presets, worn
+from faceinp import detection, faces, presets, worn
 from faceinp.cli import main
 
 ASTRONAUT = skimage.data.astronaut()
@@ -59,17 +59,18 @@ def test_of_a_group_one_face_is_filled_and_which_is_said() -> None:
     photo = faceinp.read_photo(group)
     mask = faceinp.make_preset("eyes", photo)
     assert "on the largest of 2 faces" in mask.about and not mask.hole[:, :256].any()
-    second = faceinp.make_preset("eyes", photo, face=2)
+    second = faceinp.make_preset("eyes", photo, face=faceinp.FaceLocation.number(2))
     assert "largest" not in second.about and not second.hole[:, 256:].any()
     one = hole_at((95, 43, 130, 58), group.shape)
     assert not any("another face" in note for note in filled(group, one).notes)
     both = one | hole_at((256 + 190, 85, 256 + 260, 117), group.shape)
-    assert any("another face" in note and "one face after the other" in note for note in filled(group, both).notes)
+    result = filled(group, both)
+    assert len(result.faces) == 2 and not any("another face" in note for note in result.notes)
 
 
 def test_a_profile_is_filled_and_called_turned() -> None:
     camera = np.dstack([skimage.data.camera()] * 3)  # a man with a camera, from the side
-    (face,) = faces.find_faces(camera)
+    (face,) = detection.find_faces(camera)
     x, y, w, h = face.box
     result = filled(camera, hole_at((x + w / 3, y + h / 3, x + w / 2, y + h / 2), camera.shape))
     (note,) = (note for note in result.notes if "turned" in note)
@@ -79,7 +80,7 @@ def test_a_profile_is_filled_and_called_turned() -> None:
 def test_sunglasses_do_not_hide_the_face_and_all_of_them_goes() -> None:
     """The mask covers them with a margin: what is left of them would be spread by the blending."""
     portrait = np.ascontiguousarray(ASTRONAUT[:256, 96:352])
-    (face,) = faces.find_faces(portrait)
+    (face,) = detection.find_faces(portrait)
     quad = faces.quad(face)
     corners = (face.points - quad[0]) @ np.linalg.inv(np.stack([quad[3] - quad[0], quad[1] - quad[0]]))
     points = presets.average_points(1, corners) @ np.stack([quad[3] - quad[0], quad[1] - quad[0]]) + quad[0]
@@ -109,8 +110,10 @@ def test_a_drawing_is_filled_where_it_is_found_or_pointed_at() -> None:
     paper = drawn()
     hole = hole_at((200, 385, 300, 430), paper.shape)
     five = [(190, 260), (310, 260), (250, 330), (200, 405), (300, 405)]
-    assert filled(paper, hole, points=five).face.points.tolist() == [list(point) for point in five]
-    filled(paper, hole, box=(110, 150, 280, 340))
+    assert filled(paper, hole, face=faceinp.FaceLocation.points(five)).face.points.tolist() == [
+        list(point) for point in five
+    ]
+    filled(paper, hole, face=faceinp.FaceLocation.box(110, 150, 280, 340))
 
 
 @pytest.mark.parametrize("side", [40, 64, 100])
@@ -123,10 +126,11 @@ def test_a_tiny_photo_is_filled_at_its_own_size(side: int) -> None:
 def test_a_face_much_larger_than_the_engine_s_is_said_to_be_filled_softly() -> None:
     large = cv2.resize(ASTRONAUT, (4096, 4096), interpolation=cv2.INTER_LINEAR)
     hole = hole_at(np.array(EYES) * 8, large.shape)
-    face = {"points": np.array([[205, 102], [247, 104], [225, 129], [202, 139], [245, 142]]) * 8}
-    soft = faceinp.fill(large, hole, engine="structural", iterations=1, **face)
+    points = np.array([[205, 102], [247, 104], [225, 129], [202, 139], [245, 142]]) * 8
+    face = {"face": faceinp.FaceLocation.points(points)}
+    soft = faceinp.fill(large, hole, engine="structural", options={"iterations": 1}, **face)
     (note,) = (note for note in soft.notes if "soft" in note)
-    assert "structural makes 64" in note and np.array_equal(soft.image[~hole], large[~hole])
+    assert "`structural` works at 64 px" in note and np.array_equal(soft.image[~hole], large[~hole])
     assert not any("soft" in note for note in faceinp.fill(large, hole, engine="telea", **face).notes)
 
 
@@ -156,18 +160,15 @@ def test_a_scan_with_scratches_stays_grey_and_loses_them(tmp_path: Path) -> None
     assert error.mean() < 0.4 * np.abs(scan.astype(int) - whole)[scan != whole].mean()
 
 
-def test_a_face_at_the_border(tmp_path: Path, capsys) -> None:
-    """Half of it is out of the photo: not found, which is said with ways on, and each of these ways works."""
+def test_a_face_at_the_border(tmp_path: Path) -> None:
+    """Half of it is out of the photo: it is found all the same, or where the user says."""
     cut = np.ascontiguousarray(ASTRONAUT[95:, 205:])
     hole = hole_at((0, 0, 45, 25), cut.shape)
     photo, mask, out = (tmp_path / f"{name}.png" for name in ("photo", "mask", "out"))
     Image.fromarray(cut).save(photo)
     Image.fromarray(hole.astype(np.uint8) * 255).save(mask)
     argv = ["fill", str(photo), "--mask", str(mask), "-o", str(out), "--engine", "telea"]
-    assert main(argv) == 4
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "--box" in line and "--points" in line and "--aligned" in line
-    for where in (("--box", "-24,-33,87,110"), ("--points", "-3,7,42,9,20,34,-3,44,40,47")):
+    for where in ((), ("--box", "-24,-33,87,110"), ("--points", "-3,7,42,9,20,34,-3,44,40,47")):
         assert main([*argv, *where]) == 0, where
         changed = (np.asarray(Image.open(out)) != cut).any(axis=2)
         assert changed[hole].any() and not changed[~hole].any()
@@ -178,7 +179,9 @@ def test_no_face_at_all_is_one_sentence_whatever_the_hole_is(tmp_path: Path, cap
     photo, mask, out = (tmp_path / f"{name}.png" for name in ("photo", "mask", "out"))
     Image.fromarray(sky).save(photo)
     Image.fromarray(hole_at((100, 100, 200, 200), sky.shape).astype(np.uint8) * 255).save(mask)
-    for hole in (("--mask", str(mask)), ("--preset", "eyes")):
+    for hole in (("--mask", str(mask), "--require-face"), ("--preset", "eyes")):
         assert main(["fill", str(photo), *hole, "-o", str(out), "--engine", "telea"]) == 4
-        assert capsys.readouterr().err.startswith("faceinp: No face was found in the photo. Say where it is")
+        assert capsys.readouterr().err.startswith("faceinp: No face was found in the photo. Specify where it is")
     assert not out.exists()
+    assert main(["fill", str(photo), "--mask", str(mask), "-o", str(out)]) == 0
+    assert "No face was found under the mask, so it was filled from its surroundings." in capsys.readouterr().err

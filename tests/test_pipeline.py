@@ -1,4 +1,4 @@
-"""The whole road on a real photo: the astronaut of scikit-image (public domain)."""
+"""The whole pipeline on a real photo: the astronaut of scikit-image (public domain)."""
 
 import io
 
@@ -42,7 +42,7 @@ def test_every_engine_leaves_known_pixels_to_the_bit_and_changes_the_hole(name, 
 def test_any_hole_of_an_aligned_crop_is_filled_and_nothing_else(top, left, height, width):
     crop = np.asarray(Image.fromarray(PHOTO[20:220, 120:320]).resize((100, 100)))
     hole = hole_at(top, left, top + height, left + width, (100, 100))
-    result = faceinp.fill(crop, hole, engine="telea", aligned=True)
+    result = faceinp.fill(crop, hole, engine="telea", face=faceinp.FaceLocation.aligned())
     assert np.array_equal(result.image[~hole], crop[~hole])
     assert result.face is None and result.changed_pixels == 0
 
@@ -53,8 +53,8 @@ def test_what_lies_under_the_hole_does_not_reach_the_result():
     spoiled = crop.copy()
     spoiled[hole] = 255 - spoiled[hole]
     for name in READY:
-        one = faceinp.fill(crop, hole, engine=name, aligned=True, **QUICK.get(name, {}))
-        two = faceinp.fill(spoiled, hole, engine=name, aligned=True, **QUICK.get(name, {}))
+        one = faceinp.fill(crop, hole, engine=name, face=faceinp.FaceLocation.aligned(), **QUICK.get(name, {}))
+        two = faceinp.fill(spoiled, hole, engine=name, face=faceinp.FaceLocation.aligned(), **QUICK.get(name, {}))
         assert np.array_equal(one.image, two.image), name
 
 
@@ -63,8 +63,8 @@ def test_a_hole_beyond_the_face_is_filled_and_said():
     result = faceinp.fill(PHOTO, hole, engine="telea")
     assert np.array_equal(result.image[~hole], PHOTO[~hole])
     assert (result.image[300:500, 300:310] != PHOTO[300:500, 300:310]).any()
-    assert any("outside of the face" in note for note in result.notes)
-    assert not any("outside of the face" in note for note in faceinp.fill(PHOTO, EYE, engine="telea").notes)
+    assert any("outside the face" in note for note in result.notes)
+    assert not any("outside the face" in note for note in faceinp.fill(PHOTO, EYE, engine="telea").notes)
 
 
 def test_the_fill_lands_where_the_face_is():
@@ -80,13 +80,14 @@ def test_the_fill_lands_where_the_face_is():
 
 
 def test_with_a_box_no_face_needs_to_be_found():
-    result = faceinp.fill(PHOTO, EYE, engine="telea", box=(181, 62, 87, 110))
+    result = faceinp.fill(PHOTO, EYE, engine="telea", face=faceinp.FaceLocation.box(181, 62, 87, 110))
     assert result.changed_pixels == 0 and result.face is not None
 
 
-def test_no_face_is_an_error_with_three_ways_on():
+def test_no_face_is_an_error_with_three_ways_on_where_one_is_required():
+    plain, hole = np.full((200, 200, 3), 128, np.uint8), hole_at(50, 50, 90, 90, (200, 200))
     with pytest.raises(faceinp.NoFaceError, match=r"--box.*--points.*--aligned"):
-        faceinp.fill(np.full((200, 200, 3), 128, np.uint8), hole_at(50, 50, 90, 90, (200, 200)), engine="telea")
+        faceinp.fill(plain, hole, engine="telea", require_face=True)
 
 
 @pytest.mark.parametrize(
@@ -94,13 +95,13 @@ def test_no_face_is_an_error_with_three_ways_on():
 )
 def test_a_hole_beside_the_face_or_over_all_of_it_is_refused(hole, match):
     with pytest.raises(faceinp.MaskError, match=match):
-        faceinp.fill(PHOTO, hole, engine="telea", box=(181, 62, 87, 110))
+        faceinp.fill(PHOTO, hole, engine="telea", face=faceinp.FaceLocation.box(181, 62, 87, 110))
 
 
 def test_a_grey_photo_gets_a_grey_fill(tmp_path):
     encoded = io.BytesIO()
     Image.fromarray(PHOTO).convert("L").save(encoded, "png")
-    result = faceinp.fill(encoded.getvalue(), EYE, engine="structural", iterations=3)
+    result = faceinp.fill(encoded.getvalue(), EYE, engine="structural", options={"iterations": 3})
     assert (result.image[..., 0] == result.image[..., 1]).all() and (result.image[..., 1] == result.image[..., 2]).all()
     result.save(tmp_path / "out.png")
     saved = Image.open(tmp_path / "out.png")
@@ -127,13 +128,13 @@ def test_stopping_a_classical_engine_stops_the_fill():
 
 
 def test_an_engine_made_before_is_used_as_it_is():
-    engine = faceinp.load_engine("structural", iterations=2)
+    engine = faceinp.load_engine("structural", {"iterations": 2})
     assert np.array_equal(
         faceinp.fill(PHOTO, EYE, engine=engine, seed=4).image,
-        faceinp.fill(PHOTO, EYE, engine="structural", iterations=2, seed=4).image,
+        faceinp.fill(PHOTO, EYE, engine="structural", options={"iterations": 2}, seed=4).image,
     )
     with pytest.raises(faceinp.FaceinpError, match="load_engine"):
-        faceinp.fill(PHOTO, EYE, engine=engine, iterations=3)
+        faceinp.fill(PHOTO, EYE, engine=engine, options={"iterations": 3})
 
 
 def test_unknown_engines_and_blendings_are_named_with_those_there_are():
@@ -141,7 +142,7 @@ def test_unknown_engines_and_blendings_are_named_with_those_there_are():
         faceinp.fill(PHOTO, EYE, engine="nothing")
     with pytest.raises(faceinp.FaceinpError, match=r"nothing.*poisson"):
         faceinp.fill(PHOTO, EYE, engine="telea", blending="nothing")
-    with pytest.raises(faceinp.FaceinpError, match="0 or more"):
+    with pytest.raises(faceinp.FaceinpError, match="seed must be >= 0, got -1"):
         faceinp.fill(PHOTO, EYE, engine="telea", seed=-1)
 
 

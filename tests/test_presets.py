@@ -7,10 +7,11 @@ import skimage.data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceinp import faces, masks, presets, sketches, worn
+from faceinp import detection, faces, masks, presets, sketches, worn
 from faceinp import photo as photo_
 from faceinp.cli import main
 from faceinp.errors import MaskError
+from faceinp.face_location import FaceLocation
 
 SIDE = 128
 POINTS = presets.average_points(SIDE)
@@ -201,15 +202,15 @@ def test_the_average_face_fits_five_points() -> None:
 def test_a_preset_is_put_on_a_found_face(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
     photo = photo_.read(ASTRONAUT)
     eyes = presets.for_photo("eyes", photo)
-    face = faces.find_faces(ASTRONAUT)[0]
+    face = detection.find_faces(ASTRONAUT)[0]
     for x, y in face.points[:2].astype(int):
         assert eyes.hole[y, x]
     assert not any(eyes.hole[y, x] for x, y in face.points[3:].astype(int)) and "average face" in eyes.about
-    boxed = presets.for_photo("eyes", photo, box=face.box)
+    boxed = presets.for_photo("eyes", photo, face=FaceLocation.box(*face.box))
     assert (boxed.hole & eyes.hole).sum() > 0.9 * (boxed.hole | eyes.hole).sum()
     square = photo_.read(ASTRONAUT[:256, 90:346])
-    assert presets.for_photo("centre", square, aligned=True).share == 0.25
-    assert presets.for_photo("lower-face", square, aligned=True).hole[200, 128]
+    assert presets.for_photo("centre", square, face=FaceLocation.aligned()).share == 0.25
+    assert presets.for_photo("lower-face", square, face=FaceLocation.aligned()).hole[200, 128]
     path, out = tmp_path / "photo.png", tmp_path / "out.png"
     cv2.imwrite(str(path), cv2.cvtColor(ASTRONAUT, cv2.COLOR_RGB2BGR))
     assert main(["fill", str(path), "--preset", "eyes", "--engine", "telea", "-o", str(out)]) == 0
@@ -224,7 +225,7 @@ def test_a_preset_is_put_on_a_found_face(tmp_path, capsys: pytest.CaptureFixture
 @given(st.integers(1, 40), st.integers(1, 40), st.floats(0, 1), st.integers(0, 2**31))
 def test_random_pixels_are_as_many_as_said(height: int, width: int, share: float, seed: int) -> None:
     hole = presets.random_pixels((height, width), share, seed)
-    assert hole.shape == (height, width) and hole.sum() == round(share * height * width)
+    assert hole.shape == (height, width) and hole.sum() == round(share * (height * width))
     assert np.array_equal(hole, presets.random_pixels((height, width), share, seed))
 
 

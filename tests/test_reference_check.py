@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from faceinp import faces, weights
+from faceinp import detection, faces, weights
 from faceinp.cli import main
 from faceinp.engines.search import Prior
 from faceinp.errors import DataError, WeightsError
@@ -47,7 +47,7 @@ def hole(name: str, seed: int = 0) -> NDArray[np.bool_]:
 @pytest.fixture(scope="module")
 def astronaut() -> NDArray[np.uint8]:
     photo = skimage.data.astronaut()
-    (face,) = faces.find_faces(photo)
+    (face,) = detection.find_faces(photo)
     return faces.align(photo, np.zeros(photo.shape[:2], bool), faces.quad(face), SIDE).pixels
 
 

@@ -25,7 +25,7 @@ from faceinp.evaluate import variants
 from faceinp.evaluate.subjects import Subjects, digest
 from faceinp.evaluate.tables import FOUND
 from faceinp.evaluate.variants import WORN, Variant
-from faceinp.placing import Place
+from faceinp.face_location import FaceLocation
 
 Pixels = NDArray[np.uint8]
 
@@ -189,15 +189,16 @@ def _by_pipeline(
     """
     if variants.REFERENCES in variant.words and not all(references):
         raise DataError(f"{order.set} shows this person once: there is no other picture to give.")
-    place = Place(aligned=order.arrangement != FOUND)
+    location = None if order.arrangement == FOUND else FaceLocation.aligned()
     jobs = [
-        pipeline.Job(photo, hole.astype(np.uint8) * np.uint8(255), place, theirs)
+        pipeline.Job(photo, hole.astype(np.uint8) * np.uint8(255), location, theirs)
         for photo, hole, theirs in zip(photos, holes, references, strict=True)
     ]
     results = pipeline.fill_many(
         jobs,
         engine=engine,
         seed=order.seed,
+        require_face=True,
         mask_hole="white",
         blending="poisson" if variant.words else "composite",
         symmetry=variants.SYMMETRY in variant.words,

@@ -1,6 +1,6 @@
-"""The papers' tables, and all others of engines on holes: the one road of measuring.
+"""The papers' tables, and all others of engines on holes: the one pipeline of measuring.
 
-Everything walks the engines' contract at the engine's own size, or, for pictures that are not aligned, the road of
+Everything goes through the engines' contract at the engine's own size, or, for pictures that are not aligned, through
 ``faceinp.fill``. A cell is one engine on one kind of hole; it is written when it is done, and never made twice. Holes
 are made from the shards' own landmarks; engines see none of those.
 """

@@ -34,7 +34,7 @@ class Table:
     size: side of the pictures. masks: names of ``presets``. measures: keys of ABOUT; SAME and OTHER once a judge.
     engines: what is measured unless told; none: all that run here. reference: the engine that differences are taken
     to. sets: stems of shards, such as "celeba-val"; none: the first set there is. arrangements: ALIGNED crops, crops
-    TURNED and seen so by the engine, or turned and FOUND again by the road. binned: bins of yaw and blur, too.
+    TURNED and seen so by the engine, or turned and FOUND again by the pipeline. binned: bins of yaw and blur, too.
     pictures: at most. worn: the rows' first is the face that still wears what the mask hides. references: how many
     other pictures of each person, the nearest in pose, are set aside to be given as references; OTHER leaves them out.
     """

@@ -19,8 +19,10 @@ from typing import Any
 
 import faceinp
 from faceinp import weights
-from faceinp.engines.base import FOREIGN, Engine, available, list_engines, load_engine
-from faceinp.errors import EngineError, FaceinpError
+from faceinp.engines import foreign
+from faceinp.engines.base import Engine
+from faceinp.engines.loading import available, known_engine, list_engines, load_engine
+from faceinp.errors import FaceinpError
 
 WORN = "as worn"  # no engine: the face with the protective mask or the glasses still on
 _FAST = ("structural", "dip")  # measured in their quick setting: as near in a fraction of the time
@@ -83,7 +85,7 @@ def label(variant: str) -> str:
 def load(variant: str) -> Engine:
     """The engine; raises as ``load_engine``."""
     name, options = named(variant)
-    return load_engine(name, **options)
+    return load_engine(name, options)
 
 
 def describe(variant: str, engine: Engine | None = None) -> Variant:
@@ -95,8 +97,8 @@ def describe(variant: str, engine: Engine | None = None) -> Variant:
     files = {
         key: _file(Path(value)) for key, value in options.items() if isinstance(value, str) and Path(value).is_file()
     }
-    if name.startswith(FOREIGN):
-        file = Path(name.removeprefix(FOREIGN))
+    if name.startswith(foreign.PREFIX):
+        file = Path(name.removeprefix(foreign.PREFIX))
         files |= {"": _file(file), "sidecar": _file(file.with_name(f"{file.name}.json"))}
     shipped = {needed: _file(weights.path(needed)) for needed in engine.needs.weights}
     identity: list[Any] = [name, options | files, shipped, engine.runtime, faceinp.__version__]
@@ -123,8 +125,8 @@ def choose(wanted: Sequence[str] | None, size: int) -> tuple[list[Variant], dict
     skipped: dict[str, str] = {}
     for name in dict.fromkeys(wanted):
         engine = named(name)[0]
-        if engine not in kinds and not engine.startswith(FOREIGN):
-            raise EngineError(f"There is no engine {engine!r}. Choose among: {', '.join(kinds)}, or {FOREIGN}FILE.")
+        if not engine.startswith(foreign.PREFIX):
+            known_engine(engine)
         if reason := missing.get(engine, ""):
             skipped[name] = reason
             continue

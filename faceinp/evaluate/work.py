@@ -47,7 +47,7 @@ class Workers:
             self._waiting[order].result()
         except BrokenProcessPool as error:
             raise DataError(
-                "A process died, perhaps for want of memory. What it finished is kept: run the same command again, "
+                "A worker process died, possibly out of memory. What it finished is kept: run the same command again, "
                 "with fewer --workers."
             ) from error
 

@@ -6,7 +6,9 @@ pixels to what the engine drew (``transfer.py``).
 """
 
 from faceinp.exemplars.references import listed as list_references
+from faceinp.exemplars.references import nearest_face
 from faceinp.exemplars.references import read as read_reference
+from faceinp.exemplars.references import unused as unused_reference
 from faceinp.exemplars.sources import (
     ENGINE,
     KNOWN,
@@ -31,7 +33,9 @@ __all__ = [
     "Reference",
     "Step",
     "list_references",
+    "nearest_face",
     "photo_digest",
     "read_reference",
     "same_photo",
+    "unused_reference",
 ]

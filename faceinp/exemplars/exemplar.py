@@ -41,7 +41,7 @@ class Exemplar:
 
     pixels: uint8 (H, W, 3), a whole photo. quad: (4, 2), the face's crop there, as ``faces.quad`` has it. crop: that
     crop; its points are where each landmark *of the photo's face* lies. code: its pixels' in ``Result.sources``.
-    monochrome: it is of one tone, and knows no colours.
+    monochrome: it is black and white or sepia, and knows no colours.
     """
 
     pixels: Pixels

@@ -1,6 +1,6 @@
 """What a person should know of the sources of a fill, a plain sentence each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,16 +30,16 @@ def of_symmetry(target: Crop, codes: NDArray[np.uint8], problem: str, share: flo
     return f"{_percent(share)} of the hole comes from the other half of the face, mirrored." if share > TRIFLE else ""
 
 
-def of_references(prepared: Sequence[Prepared], used: Sequence[Reference]) -> list[str]:
-    """Of each reference: its share of the hole, or why nothing was taken from it; and what else is to be said."""
+def of_references(prepared: Mapping[int, Prepared], used: Mapping[int, Reference]) -> list[str]:
+    """Of each reference, by its number, counted from 0: its share of the hole, or why nothing was taken from it, and
+    what else a person should know.
+    """
     said = []
-    for number, (one, reference) in enumerate(zip(prepared, used, strict=True), 1):
-        took = f"{_percent(reference.share)} of the hole comes from reference photo {number}."
-        said += [took if reference.share else reference.problem, one.note]
+    for number, reference in used.items():
+        took = f"{_percent(reference.share)} of the hole comes from reference photo {number + 1}."
+        said += [took if reference.share else reference.problem, prepared[number].note]
     return said
 
 
 def _percent(share: float) -> str:
     return f"{share:.0%}".replace("%", " %") if share >= 0.01 else "Less than 1 %"
-
-

@@ -1,6 +1,6 @@
 """The step of the pipeline that puts real pixels of the person where the engine invented some."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,10 @@ from faceinp import faces
 from faceinp.exemplars import notes, references
 from faceinp.exemplars.exemplar import SIZE, crop_of
 from faceinp.exemplars.references import Predictor, Prepared
-from faceinp.exemplars.sources import REFERENCE, SYMMETRY, Reference
+from faceinp.exemplars.sources import MAX_REFERENCES, REFERENCE, SYMMETRY, Reference
 from faceinp.exemplars.transfer import apply
 from faceinp.exemplars.warp import centres
+from faceinp.tone import Tone
 
 Floats = NDArray[np.float32]
 
@@ -21,12 +22,12 @@ Floats = NDArray[np.float32]
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """image: uint8 (H, W, 3). codes: uint8 (H, W), as in ``Result.sources`` where real pixels are, 0 elsewhere.
-    references: what became of each. notes: sentences for people.
+    references: what became of each, by its number; shares are of the whole photo's hole. notes: sentences for people.
     """
 
     image: NDArray[np.uint8]
     codes: NDArray[np.uint8]
-    references: tuple[Reference, ...]
+    references: dict[int, Reference]
     notes: list[str]
 
 
@@ -36,47 +37,52 @@ class Step:
 
     symmetry: bool
     reference_check: bool
-    drawn: bool = True  # whether the engine draws faces, so that an exemplar should look like what it drew
+    drawn: bool = True  # whether the engine completes faces, so that an exemplar should look like what it drew
 
     def __call__(
         self,
         image: NDArray[np.uint8],
         hole: NDArray[np.bool_],
+        part: NDArray[np.bool_],
+        whole: int,
         quad: NDArray[np.float64],
         points: Floats,
-        photos: Sequence[Any],
+        photos: Mapping[int, Any],
         predict: Predictor,
-        in_tone: Callable[[Floats], Floats] | None,
+        tone: Tone | None,
     ) -> Outcome:
-        """image: uint8 (H, W, 3), the photo with its hole filled. hole: bool (H, W). quad: (4, 2), of the face's crop.
-        points: float32 (68, 2), its landmarks in shares of the side. photos: the references, as ``photo.read`` takes
-        them. predict: finds landmarks on theirs. in_tone: gives a picture the photo's one tone; None for colours.
-        Raises PhotoError for a reference that is no photo.
+        """image: uint8 (H, W, 3), the photo with its hole filled. hole: bool (H, W), the face's. part: bool (H, W), the
+        part of it where real pixels may go. whole: pixels of the photo's hole, of which shares are taken. quad: (4, 2),
+        of the face's crop. points: float32 (68, 2), its landmarks in shares of the side. photos: the references by
+        their numbers, counted from 0, as ``photo.read`` takes them; what is no photo has a problem. predict: finds
+        landmarks on theirs. tone: the photo's, if it is monochrome.
         """
         target = crop_of(image, hole, quad, points)
-        prepared = [
-            references.prepare(photo, number, target, predict, checked=self.reference_check)
-            for number, photo in enumerate(photos)
-        ]
-        exemplars = [one.exemplar for one in prepared if one.exemplar is not None]
+        prepared = {
+            number: references.prepare(photo, number, target, predict, checked=self.reference_check)
+            for number, photo in photos.items()
+        }
+        exemplars = [one.exemplar for one in prepared.values() if one.exemplar is not None]
         image, codes, problems = apply(
             image,
-            hole,
+            part,
             quad,
             target,
             symmetry=self.symmetry,
             references=exemplars,
-            in_tone=in_tone,
+            tone=tone,
             drawn=self.drawn,
         )
-        counts = np.bincount(codes[hole], minlength=REFERENCE + len(prepared))
-        shares = (counts / counts.sum()).tolist()
-        used = [_reference(number, one, shares[REFERENCE + number], problems) for number, one in enumerate(prepared)]
+        counts = np.bincount(codes[part], minlength=REFERENCE + MAX_REFERENCES)
+        shares = (counts / whole).tolist()
+        used = {
+            number: _reference(number, one, shares[REFERENCE + number], problems) for number, one in prepared.items()
+        }
         said = notes.of_references(prepared, used)
         if self.symmetry:
             on_crop = _nearest(codes, quad)
             said = [notes.of_symmetry(target, on_crop, problems.get(SYMMETRY, ""), shares[SYMMETRY]), *said]
-        return Outcome(image, codes, tuple(used), [sentence for sentence in said if sentence])
+        return Outcome(image, codes, used, [sentence for sentence in said if sentence])
 
 
 def _reference(number: int, prepared: Prepared, share: float, problems: dict[int, str]) -> Reference:

@@ -1,6 +1,6 @@
 """Real pixels into the hole: exemplars sampled at the photo's own resolution and joined to what the engine drew."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -11,6 +11,7 @@ from faceinp.exemplars.exemplar import SIZE, Crop, Exemplar, other_half
 from faceinp.exemplars.fields import grey
 from faceinp.exemplars.match import Match, match
 from faceinp.exemplars.sources import SYMMETRY
+from faceinp.tone import Tone
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -34,14 +35,14 @@ def apply(
     *,
     symmetry: bool,
     references: Sequence[Exemplar] = (),
-    in_tone: Callable[[Floats], Floats] | None = None,
+    tone: Tone | None = None,
     drawn: bool = True,
 ) -> tuple[Pixels, NDArray[np.uint8], dict[int, str]]:
     """Put real pixels into a filled photo.
 
     image: uint8 (H, W, 3), the photo with its hole filled. hole: bool (H, W). quad: of the face's crop, (4, 2), as
-    ``faces.quad`` returns it. target: that crop. symmetry: whether the face's other half is an exemplar. in_tone: what
-    gives a picture the photo's one tone. drawn: whether the hole holds a face that an engine drew. Returns the photo
+    ``faces.quad`` returns it. target: that crop. symmetry: whether the face's other half is an exemplar. tone: the
+    photo's, if it is monochrome. drawn: whether the hole holds a face that an engine drew. Returns the photo
     with real pixels where exemplars serve (the image itself where none does), their codes, uint8 (H, W), 0 where none
     does, and of each exemplar by its code why it was left aside, a clause, empty where it was not.
     """
@@ -53,6 +54,8 @@ def apply(
     window = blend.around(hole)
     part, to_crop = hole[window], _to_crop(quad, window)
     filled = image[window]
+    if tone is not None:
+        filled = tone.match_edge(filled, part, quad - (window[1].start, window[0].start))
     guides: list[tuple[Floats, Floats]] = []
     screening = np.zeros(part.shape, np.float32)
     for exemplar, found, weight in zip(exemplars, matches, share_out(matches), strict=True):
@@ -61,8 +64,8 @@ def apply(
         if not counted.any():
             continue
         guide = sample(exemplar, found, to_crop, part.shape)
-        if in_tone is not None:
-            guide = in_tone(guide)
+        if tone is not None:
+            guide = tone(guide, to_crop)
         elif exemplar.monochrome:  # it knows no colours: those that the engine drew stay
             colours = filled.astype(np.float32) / np.float32(255)
             guide = colours + (grey(guide) - grey(colours))[..., None]
@@ -75,9 +78,9 @@ def apply(
         return image, sources, problems
     joined = image.copy()
     if target.known.any():
-        joined[window] = blend.transfer_detail(filled, part, guides, screening)
+        joined[window][part] = blend.transfer_detail(filled, part, guides, screening)[part]
     else:  # of a face that is hidden whole nothing says what its colours should be: they are the reference's
-        joined[window] = _laid_over(filled, part, guides)
+        joined[window][part] = _laid_over(filled, part, guides)[part]
     return joined, sources, problems
 
 

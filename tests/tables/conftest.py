@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from faceinp import weights
 from faceinp.engines import base
-from faceinp.engines.base import Engine, Progress
+from faceinp.engines.base import Batch, Engine
 from faceinp.evaluate import variants
 from faceinp.identity import calibration
 
@@ -67,14 +67,11 @@ def counted() -> Iterator[list[int]]:
     class Grey(Engine):
         name, about, size, largest = "grey", "grey", 256, 1024
 
-        def _fill(
-            self, crops: NDArray[np.float32], masks: NDArray[np.bool_], seed: int, progress: Progress
-        ) -> NDArray[np.float32]:
-            calls.append(len(crops))
-            return crops
+        def _generate(self, batch: Batch) -> NDArray[np.floating]:
+            calls.append(len(batch.crops))
+            return batch.crops
 
-    base.available()
     base.register(Grey)
     yield calls
-    base._registry.pop("grey")
+    base.registry.pop("grey")
     variants.described.cache_clear()

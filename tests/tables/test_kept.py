@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from faceinp import weights
 from faceinp.cli import main
 from faceinp.engines import base
-from faceinp.engines.base import Engine
+from faceinp.engines.base import Batch, Engine
 from faceinp.evaluate import cells, fills, paper, tables, variants
 from faceinp.evaluate.cells import Cell
 
@@ -61,20 +61,20 @@ def test_other_weights_make_other_fills(small_folder: Path, tmp_path: Path, monk
 def test_a_stopped_run_goes_on(
     folder: Path, tmp_path: Path, counted: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    grey = base.available()["grey"]
-    fill = grey._fill
+    grey = base.registry["grey"]
+    generate = grey._generate
 
-    def stop_at_the_second(self: Engine, *given: object) -> NDArray[np.float32]:
+    def stop_at_the_second(self: Engine, batch: Batch) -> NDArray[np.floating]:
         if counted:
             raise KeyboardInterrupt
-        return fill(self, *given)  # type: ignore[arg-type]
+        return generate(self, batch)
 
-    monkeypatch.setattr(grey, "_fill", stop_at_the_second)
+    monkeypatch.setattr(grey, "_generate", stop_at_the_second)
     request = asked(folder, tmp_path / "stopped", engines=("grey",))
     with pytest.raises(KeyboardInterrupt):
         paper.run(tables.named(("L3",)), request, silent)
     assert [cell.engine for cell in cells.read([tmp_path / "stopped" / "cells.jsonl"])] == ["telea", "telea", "grey"]
-    monkeypatch.setattr(grey, "_fill", fill)
+    monkeypatch.setattr(grey, "_generate", generate)
     resumed = paper.run(tables.named(("L3",)), request, silent)
     assert counted == [4, 4]
     whole = paper.run(tables.named(("L3",)), dataclasses.replace(request, out=str(tmp_path / "whole")), silent)

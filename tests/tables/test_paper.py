@@ -1,4 +1,4 @@
-"""The tables of engines on holes, on drawn faces, with a judge that sees colours: one road from shards to reports."""
+"""The tables of engines on holes, from shards to reports, on drawn faces, with a judge that sees colours."""
 
 import dataclasses
 import io
@@ -12,7 +12,7 @@ from PIL import Image
 from faceinp import blend, metrics, weights
 from faceinp.cli import main
 from faceinp.engines import base, classical
-from faceinp.engines.base import load_engine
+from faceinp.engines.loading import load_engine
 from faceinp.errors import DataError, EngineError, FaceinpError, MissingPackageError, WeightsError
 from faceinp.evaluate import naturalness, paper, sheets, subjects, tables, variants
 
@@ -52,7 +52,7 @@ def test_the_figures_are_those_of_the_engine_and_of_the_metrics(folder: Path, ju
 def test_naturalness_is_that_of_the_blended_place_among_other_people(
     folder: Path, tmp_path: Path, counted: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base.available()["grey"], "_fill", lambda self, crops, *_: 1 - crops)  # known pixels, too
+    monkeypatch.setattr(base.registry["grey"], "_generate", lambda self, batch: 1 - batch.crops)  # known pixels, too
     try:
         network = weights.efficientnet()
     except MissingPackageError as error:
@@ -225,7 +225,7 @@ def test_slow_engines_take_fewer_pictures_and_the_table_says_so(
         ({"pictures": 0}, DataError, "--pictures 1 or more"),
         ({"workers": 0}, DataError, "--workers 1"),
         ({"masks": ("ear",)}, DataError, "no hole 'ear'"),
-        ({"engines": ("magic",)}, EngineError, "no engine 'magic'"),
+        ({"engines": ("magic",)}, EngineError, "Unknown engine 'magic'"),
         ({"features": "none.safetensors"}, WeightsError, "There is no file none"),
         ({"judges": ("nobody",)}, EngineError, "no judge 'nobody'"),
         ({"data": ("nothing-*.tar",)}, DataError, "No shard matches"),

@@ -83,7 +83,7 @@ def test_words_send_fills_through_the_pipeline_and_all_else_through_the_contract
     ]  # fmt: skip
     for asked_for in filled:
         assert asked_for["engine"].name == "telea" and asked_for["reference_check"] is False
-        assert all(job.place.aligned for job in asked_for["jobs"])
+        assert all(job.face.kind == "aligned" for job in asked_for["jobs"])
     assert [(cell.engine, cell.failed) for cell in made if cell.mask] == [(engine, 0) for engine in engines]
     again = len(filled)
     assert paper.run(only("references", reference="telea"), request, silent) == made and len(filled) == again
@@ -95,7 +95,7 @@ def test_faces_found_again_are_filled_without_exemplars(
     request = asked(people, tmp_path, engines=("telea",), masks=("centre",), pictures=2)
     made = paper.run(only("across", arrangements=(FOUND,)), request, silent)
     (asked_for,) = filled
-    assert asked_for["symmetry"] is False and not any(job.place.aligned or job.references for job in asked_for["jobs"])
+    assert asked_for["symmetry"] is False and not any(job.face or job.references for job in asked_for["jobs"])
     assert "a seam would count" in at(made, group="").refused["naturalness"]
 
 
