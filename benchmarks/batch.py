@@ -115,9 +115,11 @@ class Run:
         self.seconds = time.perf_counter() - started
         if process.returncode:
             raise SystemExit(process.returncode)
-        lines = [json.loads(line) for file in (out / "manifest").iterdir() for line in file.read_text().splitlines()]
+        lines = [
+            json.loads(line) for file in (out / "manifest").glob("*.jsonl") for line in file.read_text().splitlines()
+        ]
         self.filled = [line for line in lines if line["outcome"] == "filled"]
-        self.failed = [line for line in lines if line["outcome"] != "filled"]
+        self.failed = [line for line in lines if line["outcome"] == "failed"]
 
     @property
     def rate(self) -> float:
@@ -192,13 +194,13 @@ def seconds_of(done: Run) -> Counter[str]:
 
 
 def processor(folder: Path, engine: str, judge: str) -> None:
-    from faceinp.batch.sources import parts
+    from faceinp.batch.sources import survey
     from faceinp.batch.worker import Settings, Worker
 
-    time.perf_counter = time.process_time  # every clock of the road is the process's own
+    time.perf_counter = time.process_time  # every clock of the pipeline is the process's own
     with tempfile.TemporaryDirectory() as out:
         worker = Worker(Settings(out, engine=engine, judge="" if judge == "none" else judge, threads=1))
-        first, *rest = parts(str(folder / "photos"), str(folder / "masks"))
+        first, *rest = survey(str(folder / "photos"), str(folder / "masks")).parts
         worker(first)  # what is loaded at first use does not count
         started = time.process_time()
         lines = [line for part in rest for line in worker(part)]

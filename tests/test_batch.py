@@ -17,7 +17,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from faceinp.batch import sources, worker
+from faceinp.batch import record, sources, worker
 from faceinp.batch.run import run
 from faceinp.cli import main
 from faceinp.errors import DataError, EngineError, FaceinpError, MaskError, PhotoError
@@ -62,7 +62,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def manifest(out: object) -> dict[str, dict]:
-    return {line["name"]: line for line in sources.Target(str(out)).lines()}
+    return {line["name"]: line for line in record.Target(str(out)).lines()}
 
 
 def quiet(_: str) -> None:
@@ -98,6 +98,129 @@ def test_a_second_run_does_only_what_is_missing(folder: Path) -> None:
     assert run(*where, masks=masks, say=quiet) == {"filled": 1, "failed": 0}
     assert run(*where, masks=masks, retry=True, say=quiet) == {"filled": 1, "failed": 1}  # alone.png has a mask now
     assert all(file.stat().st_mtime_ns == then for file, then in before.items())
+
+
+def test_what_was_passed_over_has_a_line(folder: Path) -> None:
+    (folder / "in" / "sky.gif").write_bytes(b"GIF89a")
+    (folder / "masks" / "nobody.png").write_bytes(encoded(HOLE))
+    (folder / "masks" / "a" / "1.png").write_bytes(encoded(HOLE))  # 1.webp is there, too
+    (folder / "masks" / "readme.md").write_text("no mask")
+    where, masks = (str(folder / "in"), settings(folder / "out")), str(folder / "masks")
+    said: list[str] = []
+    assert run(*where, masks=masks, say=said.append) == {"filled": 5, "failed": 2}
+    lines = {name: line for name, line in manifest(folder / "out").items() if line["outcome"] == "skipped"}
+    reasons = {name: line["reason"] for name, line in lines.items()}
+    assert reasons.keys() == {
+        "notes.txt",
+        "sky.gif",
+        *(f"{masks}/{n}" for n in ("nobody.png", "a/1.webp", "readme.md")),
+    }
+    assert "no photo of its name" in reasons[f"{masks}/nobody.png"] and "not a photo" in reasons["sky.gif"]
+    assert any("5 other files were passed over" in sentence for sentence in said)
+    before = sorted((folder / "out" / "manifest").iterdir())
+    run(*where, masks=masks, say=quiet)
+    assert sorted((folder / "out" / "manifest").iterdir()) == before  # told once
+
+
+def test_masks_within_the_folder_of_photos_are_no_photos(folder: Path) -> None:
+    (folder / "masks").rename(folder / "in" / "masks")
+    counted = run(str(folder / "in"), settings(folder / "out"), masks=str(folder / "in" / "masks"), say=quiet)
+    assert counted == {"filled": 5, "failed": 2}
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"seed": 3}, "seed 0, now 3"),
+        ({"engine": "navier-stokes"}, "engine 'telea', now 'navier-stokes'"),
+        ({"format": "webp"}, "format"),
+        ({"mask_hole": "white", "grow": 2}, "mask_hole 'auto', now 'white', grow 0, now 2"),
+        ({"options": {"radius": 5}}, "options"),
+    ],
+)
+def test_a_folder_begun_with_other_settings_is_refused(folder: Path, changed: dict, named: str) -> None:
+    source, masks = str(folder / "in"), str(folder / "masks")
+    run(source, settings(folder / "out"), masks=masks, say=quiet)
+    with pytest.raises(DataError, match="--again") as raised:
+        run(source, settings(folder / "out", **changed), masks=masks, say=quiet)
+    assert named in str(raised.value)
+    with pytest.raises(DataError, match="preset"):
+        run(source, settings(folder / "out", preset="centre"), say=quiet)
+
+
+def test_again_fills_all_photos_and_forgets_the_earlier_manifest(folder: Path) -> None:
+    source, masks, out = str(folder / "in"), str(folder / "masks"), folder / "out"
+    run(source, settings(out), masks=masks, say=quiet)
+    assert json.loads((out / "manifest" / "settings.json").read_text())["grow"] == 0
+    larger = settings(out, grow=3)
+    assert run(source, larger, masks=masks, again=True, say=quiet) == {"filled": 5, "failed": 2}
+    lines = [line for line in record.Target(str(out)).lines() if line["outcome"] == "filled"]
+    assert len(lines) == 5 and all(line["hidden"] > 0.05 for line in lines)
+    assert run(source, larger, masks=masks, say=quiet) == {"filled": 0, "failed": 0}
+    with pytest.raises(DataError, match="grow 3, now 0"):
+        run(source, settings(out), masks=masks, say=quiet)
+
+
+def test_a_setting_that_fails_at_once_does_not_bind(folder: Path) -> None:
+    source, masks = str(folder / "in"), str(folder / "masks")
+    for wrong in ({"engine": "magic"}, {"options": {"no": 1}}):
+        with pytest.raises(EngineError):
+            run(source, settings(folder / "out", **wrong), masks=masks, say=quiet)
+    assert run(source, settings(folder / "out"), masks=masks, say=quiet)["filled"] == 5
+
+
+def test_one_mask_for_all_photos(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "one.png").write_bytes(encoded(photo(1)))
+    (tmp_path / "in" / "large.png").write_bytes(encoded(np.kron(photo(2), np.ones((2, 2, 1), np.uint8))))
+    with tarfile.open(tmp_path / "in" / "x.tar", "w") as tar:
+        for name in ("two.png", "john.smith.png", "alone.mask.png", "README"):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data := encoded(photo(2)))
+            tar.addfile(entry, io.BytesIO(data))
+    mask = tmp_path / "in" / "mask.png"  # it is no photo for lying among them
+    mask.write_bytes(encoded(np.repeat(255 - HOLE, 2, axis=1)))
+    assert run(str(tmp_path / "in"), settings(tmp_path / "out"), masks=str(mask), say=quiet)["filled"] == 3
+    lines = manifest(tmp_path / "out")
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / "x" / "two.png"))[0], photo(2)[0])
+    for name, size in (("one.png", "96 x 96"), ("large.png", "192 x 192"), ("x/two.png", "96 x 96")):
+        notes = " ".join(lines[name]["notes"])
+        assert f"scaled from 192 x 96 to {size}" in notes and "stretched" in notes
+        assert abs(lines[name]["hidden"] - (HOLE > 0).mean()) < 0.001
+    assert {name for name, line in lines.items() if line["outcome"] == "skipped"} == {
+        "x/john.smith.png", "x/alone.mask.png", "x/README",
+    }  # fmt: skip
+    assert "several dots" in lines["x/john.smith.png"]["reason"]
+    mask.write_bytes(encoded(FACE))
+    with pytest.raises(MaskError, match="looks like a photo"):
+        run(str(tmp_path / "in"), settings(tmp_path / "other"), masks=str(mask), say=quiet)
+    mask.write_bytes(b"no picture")
+    with pytest.raises(MaskError, match="cannot be used"):
+        run(str(tmp_path / "in"), settings(tmp_path / "other"), masks=str(mask), say=quiet)
+
+
+def test_which_tone_is_the_hole_can_be_told(folder: Path) -> None:
+    frame = np.full((96, 96), 255, np.uint8)
+    frame[12:-12, 12:-12] = 0
+    (folder / "masks" / "alone.png").write_bytes(encoded(frame))
+    argv = ["batch", str(folder / "in"), str(folder / "out"), "--masks", str(folder / "masks"), "--engine", "telea"]
+    argv += ["--aligned", "--judge", "none"]
+    assert main(argv) == 0
+    assert "--mask-hole" in manifest(folder / "out")["alone.png"]["error"]
+    assert main([*argv, "--mask-hole", "white", "--grow", "1"]) == DataError.exit_code
+    assert main([*argv, "--mask-hole", "white", "--grow", "1", "--again"]) == 0
+    line = manifest(folder / "out")["alone.png"]
+    assert line["outcome"] == "filled" and abs(line["hidden"] - (1 - (70 / 96) ** 2)) < 0.001
+
+
+def test_a_damaged_reference_costs_no_photo(tmp_path: Path) -> None:
+    for name, data in (("in/a.png", encoded(FACE)), ("masks/a.png", encoded(HOLE)), ("more/a.jpg", b"damaged")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    folders = {"masks": str(tmp_path / "masks"), "references": str(tmp_path / "more")}
+    assert run(str(tmp_path / "in"), settings(tmp_path / "out"), **folders, say=quiet) == {"filled": 1, "failed": 0}
+    (reference,) = manifest(tmp_path / "out")["a.png"]["references"]
+    assert "not a picture" in reference["problem"] and reference["share"] == 0
 
 
 def test_no_result_takes_the_place_of_another(tmp_path: Path) -> None:
@@ -157,13 +280,15 @@ def test_the_manifest_tells_the_seconds_of_every_step(folder: Path) -> None:
 
 def test_a_preset_in_a_batch_is_the_preset_of_a_fill(tmp_path: Path) -> None:
     import faceinp
+    from faceinp.detection import find_large_faces
 
     whole = skimage.data.astronaut()
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "one.png").write_bytes(encoded(whole))
     assert run(str(tmp_path / "in"), settings(tmp_path / "out", preset="eyes", aligned=False), say=quiet)["filled"] == 1
     mask = faceinp.make_preset("eyes", faceinp.read_photo(whole))
-    expected = faceinp.fill(whole, mask, engine="telea").image
+    (face,) = find_large_faces(whole)  # found once, for the mask and for the fill
+    expected = faceinp.fill(whole, mask, engine="telea", face=face).image
     assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / "one.png")), expected)
 
 
@@ -256,7 +381,7 @@ def test_folders_and_shards_may_say_it_too(tmp_path: Path) -> None:
     (tmp_path / "faces" / "boxed.json").write_text('{"Box": 1}')
     wanted = settings(tmp_path / "wrong", aligned=False)
     run(str(tmp_path / "in"), wanted, masks=str(tmp_path / "masks"), faces=str(tmp_path / "faces"), say=quiet)
-    assert "where its face is says nothing" in manifest(tmp_path / "wrong")["boxed.png"]["error"]
+    assert "A face's location is not {'Box': 1}" in manifest(tmp_path / "wrong")["boxed.png"]["error"]
     with pytest.raises(DataError, match=r"no \.json files"):
         run(str(tmp_path / "in"), wanted, masks=str(tmp_path / "masks"), faces=str(tmp_path / "masks"), say=quiet)
 
@@ -331,7 +456,7 @@ def test_a_reference_named_like_a_photo_is_of_no_other(tmp_path: Path) -> None:
     for name in ("in/a.png", "in/a/b.png", "references/a/b.png", "references/a/c.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(name.encode())
-    (part,) = sources.parts(str(tmp_path / "in"), references=str(tmp_path / "references"))
+    (part,) = sources.survey(str(tmp_path / "in"), references=str(tmp_path / "references")).parts
     matches = {item.name: [file.content for file in item.references] for item in part.items(frozenset())}
     assert matches == {"a.png": [b"references/a/c.png"], "a/b.png": [b"references/a/b.png"]}
 
@@ -376,7 +501,7 @@ def test_other_places_are_urls(folder: Path) -> None:
     memory.put(str(folder / "masks"), "/masks", recursive=True)
     assert run("memory://in", settings("memory://out"), masks="memory://masks", say=quiet)["filled"] == 5
     assert np.asarray(Image.open(io.BytesIO(memory.cat("/out/b/c/0.png")))).shape == FACE.shape
-    assert len(manifest("memory://out")) == 7
+    assert len(manifest("memory://out")) == 8
     with pytest.raises(DataError, match="holds no photos"):
         run("memory://nowhere", settings("memory://out"), say=quiet)
     with pytest.raises(DataError, match="cannot be reached"):
@@ -443,10 +568,12 @@ def test_many_through_the_engine_at_once_are_as_each_alone(folder: Path) -> None
     import faceinp
 
     jobs = [(photo(number), HOLE) for number in range(3)]
-    together = faceinp.fill_many([*jobs, (b"no photo", HOLE)], engine="telea", aligned=True)
+    together = faceinp.fill_many([*jobs, (b"no photo", HOLE)], engine="telea", face=faceinp.FaceLocation.aligned())
     assert isinstance(together[3], faceinp.PhotoError)
     for (picture, mask), result in zip(jobs, together, strict=False):
-        assert np.array_equal(result.image, faceinp.fill(picture, mask, engine="telea", aligned=True).image)
+        assert np.array_equal(
+            result.image, faceinp.fill(picture, mask, engine="telea", face=faceinp.FaceLocation.aligned()).image
+        )
 
 
 @pytest.mark.slow

@@ -1,1 +1,1 @@
-"""Many photos: a folder, shards or tables through the road of ``faceinp.fill``, on this machine or on many."""
+"""Many photos: a folder, shards or tables through the pipeline of ``faceinp.fill``, on this machine or on many."""

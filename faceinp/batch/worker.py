@@ -1,33 +1,34 @@
-"""What one worker does with a part: the road of ``faceinp.fill`` for each photo, several faces through the engine at
-once, and a line of the manifest for each, whatever becomes of it.
+"""What one worker does with a part: the pipeline of ``faceinp.fill`` for each photo, several faces through the engine
+at once, and a line of the manifest for each, whatever becomes of it.
 """
 
 import dataclasses
 import hashlib
-import json
 import tarfile
 import time
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from faceinp import identity, likeness, masks, photo, presets
-from faceinp.batch.sources import File, Item, Part, Target
-from faceinp.engines.base import Engine, load_engine
+from faceinp import identity, likeness, photo, presets
+from faceinp.batch.items import File, Item, Skipped
+from faceinp.batch.record import SETTINGS, Target
+from faceinp.batch.sources import Part
+from faceinp.engines.base import Engine
+from faceinp.engines.loading import load_engine
+from faceinp.erased import mask_from_alpha, read_mask
 from faceinp.errors import DataError, FaceinpError, MaskError, PhotoError
 from faceinp.exemplars import ENGINE, MAX_REFERENCES, REFERENCE, SURROUNDINGS, SYMMETRY, Reference
+from faceinp.face_location import FaceLocation, locate, no_face
+from faceinp.heads import Turn
 from faceinp.machine import take_threads
-from faceinp.masks import Mask
-from faceinp.photo import Photo
+from faceinp.masks import Polarity
 from faceinp.pipeline import Job, Result, fill_many
-from faceinp.placing import Place, locate
 
 TOGETHER = 8  # photos whose faces go through the engine at once, of
 PIXELS = 32_000_000  # this many pixels at most, but for a single photo
-CLEAR = 128  # an alpha under this is a hole
-FILLED, FAILED = "filled", "failed"
+FILLED, FAILED, SKIPPED = "filled", "failed", "skipped"
 SOURCES = {  # what the manifest calls the codes of ``Result.sources``
     ENGINE: "engine",
     SYMMETRY: "symmetry",
@@ -40,10 +41,12 @@ SOURCES = {  # what the manifest calls the codes of ``Result.sources``
 class Settings:
     """How a folder is filled. Everything a worker needs to know; it is sent to others as it is.
 
-    out: URL of the folder for results. engine, options, seed, aligned, blending, symmetry, reference_check: as for
-    ``faceinp.fill``. preset: a name of ``list_presets``. from_alpha: the hole is where a photo is transparent. Without
-    both, masks come with the photos. judge: as for ``load_judge``; empty: nobody judges. format: of the results, a
-    suffix. threads: of the processor, for each worker; 0: all.
+    out: URL of the folder for results. engine, options, seed, turn, require_face, blending, symmetry, reference_check:
+    as for ``faceinp.fill``. aligned: the photos are aligned face crops. preset: a name of ``list_presets``. from_alpha:
+    the hole is where a photo is transparent. Without both, masks come with the photos. mask_hole, grow: how masks are
+    read, as for ``faceinp.fill``; grow concerns every hole. judge: as for ``load_judge``; empty: nobody judges. format:
+    of the results, a suffix. threads: of the processor, for each worker; 0: all. record, begun: JSON that is kept in
+    the folder before any result is, see ``record.describe``, and ``record.Target``'s; empty: none.
     """
 
     out: str
@@ -51,14 +54,20 @@ class Settings:
     options: dict[str, Any] = field(default_factory=dict)
     preset: str = ""
     from_alpha: bool = False
+    mask_hole: Polarity = "auto"
+    grow: int = 0
     seed: int = 0
     aligned: bool = False
+    turn: Turn = "auto"
+    require_face: bool = False
     blending: str = "poisson"
     symmetry: bool | None = None
     reference_check: bool = True
     judge: str = "auto"
     format: str = "png"
     threads: int = 0
+    record: str = ""
+    begun: str = ""
 
 
 class Worker:
@@ -67,9 +76,11 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         if settings.threads:
             take_threads(settings.threads)
-        self.settings, self.target = settings, Target(settings.out)
-        self.engine: Engine = load_engine(settings.engine, **settings.options)
+        self.settings, self.target = settings, Target(settings.out, settings.begun)
+        self.engine: Engine = load_engine(settings.engine, settings.options)
         self.judge = identity.load(settings.judge) if settings.judge else None
+        if settings.record:
+            self.target.put(SETTINGS, settings.record.encode())
 
     def __call__(self, part: Part, done: frozenset[str] = frozenset()) -> list[dict[str, Any]]:
         """Fill what the part holds and is not ``done``; returns the manifest's lines, which are written as well."""
@@ -78,6 +89,9 @@ class Worker:
         try:
             started = time.perf_counter()
             for item in part.items(done):
+                if isinstance(item, Skipped):
+                    lines.append(skipped_line(item))
+                    continue
                 try:
                     waiting.append(self._opened(item, time.perf_counter() - started))
                 except FaceinpError as error:
@@ -89,9 +103,7 @@ class Worker:
         except (OSError, ValueError, tarfile.TarError, DataError) as error:  # of a damaged shard or table
             lines.append({"name": part.source, "outcome": FAILED, "error": str(error), "kind": type(error).__name__})
         lines += self._filled(waiting)
-        if lines:
-            content = "".join(json.dumps(line) + "\n" for line in lines)
-            self.target.put(f"manifest/{uuid.uuid4().hex}.jsonl", content.encode())
+        self.target.add(lines)
         return lines
 
     def _opened(self, item: Item, fetched: float) -> "_Ready":
@@ -101,22 +113,27 @@ class Worker:
             raise PhotoError(item.problem)
         if len(item.references) > MAX_REFERENCES:
             raise PhotoError(f"It has more than {MAX_REFERENCES} reference photos. Keep the best {MAX_REFERENCES}.")
-        place = Place(settings.aligned, box=item.box, points=item.points)
+        face = FaceLocation.aligned() if settings.aligned else None
+        if item.location is not None:
+            face = FaceLocation.from_json(item.location)
         with watch("read"):
             opened = photo.read(item.photo)
             if settings.from_alpha:
-                opened, mask = _from_alpha(opened)
+                opened, mask = mask_from_alpha(opened)
             elif not settings.preset:
                 if item.mask is None:
                     raise MaskError("There is no mask for it. Put one of its name into --masks, or use --preset.")
-                mask = masks.read(item.mask, opened)
+                opened, mask = read_mask(item.mask, opened, item.photo, hole=settings.mask_hole)
         if settings.preset:
             with watch("align"):
-                if not settings.aligned:  # found once, for the hole and for the fill
-                    place = Place(face=locate(opened.pixels, None, place)[0])
-                where = {"aligned": True} if settings.aligned else {"face": place.face}
-                mask = presets.for_photo(settings.preset, opened, seed=settings.seed, **where)
-        return _Ready(item, Job(opened, mask, place, [file.content for file in item.references]), watch)
+                if face is None or face.kind != "aligned":  # found once, for the hole and for the fill
+                    faces, _ = locate(opened.pixels, None, face, settings.turn)
+                    if not faces:
+                        raise no_face()
+                    face = FaceLocation.of(faces[0])
+                mask = presets.for_photo(settings.preset, opened, face=face, turn=settings.turn, seed=settings.seed)
+        mask = mask.grown(settings.grow)
+        return _Ready(item, Job(opened, mask, face, [file.content for file in item.references], settings.turn), watch)
 
     def _filled(self, waiting: Sequence["_Ready"]) -> list[dict[str, Any]]:
         settings = self.settings
@@ -125,6 +142,7 @@ class Worker:
                 [ready.job for ready in waiting],
                 engine=self.engine,
                 seed=settings.seed,
+                require_face=settings.require_face,
                 blending=settings.blending,
                 symmetry=settings.symmetry,
                 reference_check=settings.reference_check,
@@ -149,7 +167,7 @@ class Worker:
         with watch("encode"):
             data = result.encode(self.settings.format)
         with watch("judge"):
-            told = likeness.judge_fill(result, self.judge) if self.judge else None
+            judged = likeness.judge_fill(result, self.judge) if self.judge and result.faces else None
         with watch("put"):
             self.target.put(name, data)
         return _line(item, FILLED) | {
@@ -163,8 +181,8 @@ class Worker:
             "changed_pixels": result.changed_pixels,
             "sources": {SOURCES[code]: round(share, 4) for code, share in result.shares.items()},
             "references": [_reference_line(*pair) for pair in zip(item.references, result.references, strict=True)],
-            "identity": dataclasses.asdict(told) if told else None,
-            "notes": list(result.notes),
+            "identity": dataclasses.asdict(judged) if judged else None,
+            "notes": [*result.notes, *result.losses(self.settings.format)],
         }
 
 
@@ -194,14 +212,9 @@ class _Ready:
     watch: _Watch
 
 
-def _from_alpha(opened: Photo) -> tuple[Photo, Mask]:
-    """The photo without its transparency, and what was transparent: filled, it is that no longer."""
-    if opened.alpha is None or not (hole := opened.alpha < CLEAR).any():
-        raise MaskError("Nothing of it is transparent. Make its hole transparent, or use --masks or --preset.")
-    deep = opened.deep
-    if deep is not None:
-        deep = deep[..., 0] if opened.grey else deep[..., :3]
-    return dataclasses.replace(opened, alpha=None, deep=deep), Mask(hole, "read from the photo's transparency")
+def skipped_line(skipped: Skipped) -> dict[str, Any]:
+    """The manifest's line of a file that was passed over."""
+    return {"name": skipped.name, "outcome": SKIPPED, "reason": skipped.reason}
 
 
 def _failed(item: Item, error: Exception) -> dict[str, Any]:

@@ -1,0 +1,136 @@
+"""A photo and its companions: the mask, the location of its face, its reference photos, recognised by its name."""
+
+import json
+import posixpath
+import re
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from faceinp.errors import DataError
+from faceinp.exemplars import MAX_REFERENCES
+
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif", ".avif")
+NO_PHOTO = f"It is not a photo: their names end in {', '.join(PICTURES)}."
+
+
+class File(NamedTuple):
+    """A file that was read; its name tells it from a photo's other files."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Companion:
+    """A kind of file that belongs to a photo of the same name.
+
+    To KEY.jpg in a shard belongs KEY.word.SUFFIX, to NAME.jpg in a folder NAME.SUFFIX in another one. most: how many
+    a photo may have; where that is more than one, KEY.word.N.SUFFIX and NAME/*.SUFFIX belong to it as well. plural: the
+    kind's name in messages.
+    """
+
+    word: str
+    suffixes: tuple[str, ...]
+    plural: str
+    most: int = 1
+
+    def in_sample(self, sample: Mapping[str, Any]) -> list[File]:
+        """Those in a shard's sample, which holds contents by what follows KEY in the names of its files."""
+        words = {key: stem_of(stem_of(key)) if self.most > 1 else stem_of(key) for key in sample}
+        keys = [key for key, word in words.items() if word == self.word and key.endswith(self.suffixes)]
+        return [File(key, sample[key]) for key in sorted(keys, key=by_number)]
+
+    def in_folder(self, folder: str, stems: Set[str]) -> tuple[dict[str, tuple[str, ...]], list["Skipped"]]:
+        """URLs of those in ``folder`` by the photo's stem, for photos of these ``stems`` only, and all other files.
+
+        Of a photo that has more than ``most``, one more is listed: enough to see that they are too many.
+        """
+        files, root = opened(folder)
+        matches: dict[str, tuple[str, ...]] = {}
+        skipped = []
+        for path in sorted(files.find(root)):
+            name = posixpath.relpath(path, root)
+            own = stem_of(name)
+            stem = own if own in stems or self.most == 1 else posixpath.dirname(own)
+            if not path.lower().endswith(self.suffixes):
+                reason = f"It is none of the {self.plural}: their names end in {', '.join(self.suffixes)}."
+            elif stem not in stems:
+                reason = "There is no photo of its name."
+            elif self.most == 1 and stem in matches:
+                reason = f"{posixpath.basename(matches[stem][0])} is for the same photo."
+            else:
+                reason = ""
+                if len(urls := matches.get(stem, ())) <= self.most:
+                    matches[stem] = (*urls, files.unstrip_protocol(path))
+            if reason:
+                skipped.append(Skipped(posixpath.join(folder, name), reason))
+        return matches, skipped
+
+
+MASK = Companion("mask", PICTURES, "masks")
+FACE = Companion("face", (".json",), ".json files")
+REFERENCE = Companion("reference", PICTURES, "reference photos", MAX_REFERENCES)
+COMPANIONS = (MASK, FACE, REFERENCE)
+
+Urls = dict[Companion, tuple[str, ...]]  # of one photo's companions
+
+
+@dataclass(frozen=True)
+class Item:
+    """One photo. name: its path within the source, or within its shard or table. stem: of its result, which is this and
+    a suffix. photo, mask: encoded bytes. references: other photos of the same person. problem: why it could not be
+    fetched; empty where it could. location: where the face is, as ``FaceLocation.from_json`` takes it; None where the
+    source does not say.
+    """
+
+    name: str
+    stem: str
+    photo: bytes = b""
+    mask: bytes | None = None
+    references: tuple[File, ...] = ()
+    problem: str = ""
+    location: Any = None
+
+
+class Skipped(NamedTuple):
+    """A file that is no photo and belongs to none. name: as in the manifest. reason: a sentence."""
+
+    name: str
+    reason: str
+
+
+def gather(name: str, stem: str, photo: bytes, companions: Mapping[Companion, list[File]]) -> Item:
+    mask, face = (next(iter(companions.get(kind, ())), None) for kind in (MASK, FACE))
+    references = tuple(companions.get(REFERENCE, ()))
+    return Item(name, stem, photo, mask.content if mask else None, references, location=_stated(face))
+
+
+def _stated(face: File | None) -> Any:
+    """The JSON that says where a photo's face is; the bytes themselves where they are none, which nothing takes."""
+    if face is None:
+        return None
+    try:
+        return json.loads(face.content)
+    except ValueError:
+        return face.content
+
+
+def opened(url: str) -> tuple[Any, str]:
+    """fsspec's file system of ``url``, and the path in it. Raises DataError for a URL it does not know."""
+    import fsspec
+
+    try:
+        files, path = fsspec.core.url_to_fs(url)
+    except (ValueError, ImportError) as error:
+        raise DataError(f"{url} cannot be reached ({error}). Install what fsspec needs for it.") from error
+    return files, path.rstrip("/")
+
+
+def by_number(key: str) -> list[tuple[int, str]]:
+    """Sorts 2 before 10."""
+    return [(int(part) if part.isdigit() else -1, part) for part in re.split(r"(\d+)", key)]
+
+
+def stem_of(name: str) -> str:
+    return posixpath.splitext(name)[0]
