@@ -15,7 +15,7 @@ import faceinp
 from demo import filling, pictures, warming
 from demo.filling import Made, Order
 from demo.jobs import Job
-from demo.orders import AT_ONCE, TICK
+from demo.orders import AT_ONCE, TICK, face_location
 from demo.sessions import scratch
 from demo.uploads import read_once, touch, without_folders
 
@@ -40,12 +40,14 @@ def connect() -> None:
         references = gr.File(label="references", file_count="multiple")
         symmetry = Api(None, {"type": "boolean"}, "symmetry")
         reference_check = Api(True, {"type": "boolean"}, "reference_check")
+        location, turn = Api(None, {"type": "object"}, "location"), Api("auto", {}, "turn")
+        require_face = Api(False, {"type": "boolean"}, "require_face")
         filled, facts = gr.File(label="filled"), gr.JSON(label="facts")
         gr.Button().click(
             fill,
             [
                 *(photo, mask, preset, engine, seed, aligned, face, blending, iterations, mask_hole, landmarks, second),
-                *(references, symmetry, reference_check),
+                *(references, symmetry, reference_check, location, turn, require_face),
             ],
             [filled, facts],
             api_name="fill",
@@ -79,13 +81,17 @@ def fill(
     references: Sequence[str] | None = None,
     symmetry: Any = None,
     reference_check: Any = True,
+    location: Any = None,
+    turn: Any = "auto",
+    require_face: Any = False,
 ) -> Iterator[tuple[str | None, dict[str, Any]]]:
     """Fill the hole of a photo: a mask's, or a preset's. Gives a PNG and what is known of it."""
     folder = scratch()
     references = references or []
     with read_once(photo, mask, second, *references):
         try:
-            order = _order(photo, mask, preset, engine, seed, aligned, face, blending, iterations, mask_hole)
+            face = _face_location(location, aligned, face)
+            order = _order(photo, mask, preset, engine, seed, face, turn, require_face, blending, iterations, mask_hole)
             order = replace(order, landmarks=_points(landmarks), **_exemplars(symmetry, references, reference_check))
             compared = [_readable(second, "The second photo")] if second else []
             order = replace(order, others=(*compared, *order.references))
@@ -137,8 +143,9 @@ def _order(
     preset: str | None,
     engine: str,
     seed: Any,
-    aligned: Any,
-    face: Any,
+    face: faceinp.FaceLocation | None,
+    turn: Any,
+    require_face: Any,
     blending: str,
     iterations: Any,
     mask_hole: str,
@@ -150,14 +157,11 @@ def _order(
         raise faceinp.MaskError("A fill needs a mask or a preset, and one of them only.")
     if mask_hole not in POLARITIES:
         raise faceinp.MaskError(f"mask_hole is {mask_hole!r:.80}. Choose auto, white or black.")
-    if not isinstance(aligned, bool):
-        raise faceinp.EngineError(f"aligned is {aligned!r:.80}. Give true or false.")
-    if not isinstance(face, int) or isinstance(face, bool) or not 0 <= face <= 1000:
-        raise faceinp.NoFaceError(f"face is {face!r:.80}. Give 0 for the one under the mask, or its number from 1 on.")
-    number = face or None
+    if not isinstance(require_face, bool):
+        raise faceinp.EngineError(f"require_face is {require_face!r:.80}. Use true or false.")
 
     def preset_hole() -> faceinp.Mask:
-        return faceinp.make_preset(str(preset), faceinp.read_photo(photo), aligned=aligned, face=number, seed=seed)
+        return faceinp.make_preset(str(preset), faceinp.read_photo(photo), face=face, turn=turn, seed=seed)
 
     return Order(
         photo=photo,
@@ -165,11 +169,23 @@ def _order(
         engine=engine,
         seed=seed,
         iterations=iterations,
-        aligned=aligned,
-        face=None if aligned else number,
+        face=face,
+        turn=turn,
+        require_face=require_face,
         blending=blending,
         mask_hole=mask_hole,
     )
+
+
+def _face_location(location: Any, aligned: Any, face: Any) -> faceinp.FaceLocation | None:
+    """Where the face is, as it was sent; raises NoFaceError and EngineError."""
+    if not isinstance(aligned, bool):
+        raise faceinp.EngineError(f"aligned is {aligned!r:.80}. Use true or false.")
+    if not isinstance(face, int) or isinstance(face, bool) or not 0 <= face <= 1000:
+        raise faceinp.NoFaceError(f"face is {face!r:.80}. Use 0 for every face under the mask, or a number from 1 on.")
+    if location is not None and (aligned or face):
+        raise faceinp.NoFaceError("Specify the face only once: got location and another one.")
+    return face_location(aligned, face) if location is None else faceinp.FaceLocation.from_json(location)
 
 
 def _points(landmarks: Any) -> NDArray[np.float32] | None:
@@ -229,6 +245,7 @@ def _facts(made: Made) -> dict[str, Any]:
             }
             for one in made.references
         ],
+        "faces": made.faces,
         "landmarks": None if made.landmarks is None else made.landmarks.tolist(),
         "identity": None if made.likeness is None else _identity(made.likeness),
         "no_judge": without_folders(made.no_judge),

@@ -31,9 +31,9 @@ _measured: dict[str, float] = {}
 class Order:
     """One fill somebody wants.
 
-    hole: what ``faceinp.fill`` takes as mask, made when the turn comes. symmetry, references, reference_check: as
-    ``faceinp.fill`` takes them. others: other photos of the person, which the judge compares the fill with; those that
-    are used to fill may be among them.
+    hole: what ``faceinp.fill`` takes as mask, made when its turn comes. face, turn, require_face, symmetry, references,
+    reference_check: as ``faceinp.fill`` takes them. others: other photos of the person, which the judge compares the
+    fill with; those that are used to fill may be among them.
     """
 
     photo: Any
@@ -41,8 +41,9 @@ class Order:
     engine: str
     seed: int = 0
     iterations: int = 0
-    aligned: bool = False
-    face: int | None = None
+    face: faceinp.FaceLocation | None = None
+    turn: Any = "auto"
+    require_face: bool = False
     blending: str = BLENDINGS[0]
     mask_hole: Any = "auto"
     landmarks: Any = None
@@ -95,8 +96,9 @@ class Made:
     changed_pixels: int
     shares: dict[int, float]  # the part of the hole that comes from each source, as in ``faceinp.Result.shares``
     references: tuple[ReferenceUse, ...]
+    faces: int  # how many were filled; of these the landmarks are the first one's
     landmarks: NDArray[np.float32] | None
-    window: tuple[int, int, int, int]  # where the face lies in the photo: left, top, right, bottom
+    window: tuple[int, int, int, int]  # the part of the photo that views show: left, top, right, bottom
     others: tuple[Path, ...]  # what the judge compared it with, in the order of ``likeness.others``
     likeness: faceinp.Likeness | None
     no_judge: str  # why there is no likeness; empty where there is one
@@ -131,55 +133,30 @@ def expected(engine: str) -> float:
 
 def ready_engine(name: str, iterations: int = 0) -> faceinp.Engine:
     """The engine, made once; one with its own ``iterations`` is made anew, which they outlast."""
-    return faceinp.load_engine(name, iterations=iterations, fast=True) if iterations else _engine(name)
+    return faceinp.load_engine(name, {"iterations": iterations, "fast": True}) if iterations else _engine(name)
 
 
 @cache
 def _engine(name: str) -> faceinp.Engine:
-    return faceinp.load_engine(name, **({"fast": True} if name in SEARCHES else {}))
-
-
-class _Watched(faceinp.Engine):
-    """A search whose loss at each preview is kept, as (share done, loss): the curve that is drawn while it runs."""
-
-    name = about = ""
-    size = largest = 0
-
-    def __init__(self, engine: Any, curve: list[tuple[float, float]]) -> None:
-        self._engine, self._curve = engine, curve
-        for detail in ("name", "about", "size", "largest", "runtime"):
-            setattr(self, detail, getattr(engine, detail))
-
-    def _fill(
-        self, crops: NDArray[np.float32], masks: NDArray[np.bool_], seed: int, progress: Callable[..., None]
-    ) -> NDArray[np.float32]:
-        def watch(done: int, total: int, preview: NDArray[np.float32] | None = None) -> None:
-            progress(done, total, preview)
-            if preview is not None:
-                loss = self._engine.loss(crops[:1], masks[:1], preview[None])
-                self._curve.append((done / total, float(loss[0])))
-
-        return np.asarray(self._engine.fill(crops, masks, seed=seed, progress=watch), np.float32)
+    return faceinp.load_engine(name, {"fast": True} if name in SEARCHES else {})
 
 
 def fill(
     order: Order,
     folder: Path,
     progress: Callable[..., None],
-    curve: list[tuple[float, float]],
     judge: Callable[[], faceinp.Judge] | None,
 ) -> Made:
     engine = ready_engine(order.engine, order.iterations if order.engine in SEARCHES else 0)
-    if order.engine in SEARCHES:
-        engine = _Watched(engine, curve)
     started = time.perf_counter()
     result = faceinp.fill(
         order.photo,
         order.hole(),
         engine=engine,
         seed=order.seed,
-        aligned=order.aligned,
         face=order.face,
+        turn=order.turn,
+        require_face=order.require_face,
         mask_hole=order.mask_hole,
         blending=order.blending,
         landmarks=order.landmarks,
@@ -200,7 +177,7 @@ def fill(
     own = pictures.own_folder(folder)
     stem = Path(order.photo).stem if isinstance(order.photo, str | os.PathLike) else "photo"
     file = own / f"{stem}-filled.png"
-    result.save(file)
+    losses = result.save(file)
     height, width = result.mask.shape
     return Made(
         folder=own,
@@ -212,7 +189,7 @@ def fill(
         size=(width, height),
         seconds=seconds,
         seam=pictures.seam(result.image, result.mask),
-        notes=result.notes,
+        notes=(*result.notes, *losses),
         known_pixels=result.known_pixels,
         changed_pixels=result.changed_pixels,
         shares=result.shares,
@@ -220,6 +197,7 @@ def fill(
             ReferenceUse(file, one.share, one.distance, one.problem, one.refused)
             for file, one in zip(order.references, result.references, strict=True)
         ),
+        faces=len(result.faces),
         landmarks=result.landmarks,
         window=pictures.window(result),
         others=order.others,
@@ -230,5 +208,5 @@ def fill(
 
 
 def ranked(made: Sequence[Made]) -> list[Made]:
-    """The likest first; as they were made where there is no judge."""
+    """Most similar first; as they were made where there is no judge."""
     return sorted(made, key=lambda one: one.likeness.verdict.distance.euclidean if one.likeness else 0.0)

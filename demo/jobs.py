@@ -142,7 +142,7 @@ class Job:
         self.running.started = self.running.started or time.monotonic()
         self.running.curve, self.running.preview = [], None
         try:
-            made = fill(order, self.folder, self._progress, self.running.curve, self.judge)
+            made = fill(order, self.folder, self._progress, self.judge)
         except faceinp.Cancelled:
             raise
         except faceinp.FaceinpError as error:
@@ -163,8 +163,12 @@ class Job:
     def _wait(self, before: int) -> None:
         self.running.before = before
 
-    def _progress(self, done: int, total: int, preview: NDArray[np.float32] | None = None) -> None:
+    def _progress(
+        self, done: int, total: int, preview: NDArray[np.float32] | None = None, loss: float | None = None
+    ) -> None:
         self._check()
         self.running.done, self.running.total = done, total
         if preview is not None:
             self.running.preview = preview
+        if loss is not None:
+            self.running.curve.append((done / total, loss))

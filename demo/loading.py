@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 import faceinp
 from demo import examples, other_photos, pictures, uploads, words
 from demo.editor import WORKING_SIDE, Original, layer_of, read_editor, share_hidden, working_size
-from demo.orders import QUIET
+from demo.orders import QUIET, face_location
 from demo.sessions import Visit, Visits
 from demo.views import NO_PRESET, Page
 
@@ -31,7 +31,7 @@ def connect(page: Page, visits: Visits) -> None:
         aligned: bool = False,
         hole: NDArray[np.bool_] | None = None,
     ) -> dict[Any, Any]:
-        there = visit.original is not None
+        there, visit.marked = visit.original is not None, hole
         return (
             dict.fromkeys((page.photo, page.camera, page.compare))
             | dict.fromkeys((page.running, page.facts, page.identity, page.legend, page.others_message), "")
@@ -76,20 +76,23 @@ def connect(page: Page, visits: Visits) -> None:
 
         return load_it
 
-    def find(aligned: bool, share: str, request: gr.Request) -> dict[Any, Any]:
+    def find(aligned: bool, turn: Any, share: str, request: gr.Request) -> dict[Any, Any]:
         visit = visits.of(request)
         nothing = {page.faces: gr.update(visible=False), page.face: gr.update(choices=[], value=None, visible=False)}
         original = visit.original
         if original is None or aligned:
             return nothing
-        visit.faces = faceinp.find_faces(pictures.read(original.path).pixels)
+        try:
+            visit.faces = faceinp.find_faces(pictures.read(original.path).pixels, visit.marked, turn)
+        except faceinp.NoFaceError as error:  # it is not certain how the photo lies
+            return nothing | {page.message: words.say(words.for_people(error), error=True)}
         if len(visit.faces) < 2:
             one = f"{words.ONE_FACE} {words.MARKED if share else words.NO_STROKE}"
-            return nothing | {page.message: words.say(one if visit.faces else words.NO_FACE, error=not visit.faces)}
+            return nothing | {page.message: words.say(one if visit.faces else words.NO_FACE)}
         labels = [(f"{n}, the largest" if n == 1 else str(n), n) for n in range(1, len(visit.faces) + 1)]
         return {
-            page.faces: gr.update(value=numbered(visit, 1), visible=True),
-            page.face: gr.update(choices=labels, value=1, visible=True),
+            page.faces: gr.update(value=numbered(visit, 0), visible=True),
+            page.face: gr.update(choices=[(words.EVERY_FACE, 0), *labels], value=0, visible=True),
         }
 
     def choose(face: int, request: gr.Request) -> Any:
@@ -107,17 +110,28 @@ def connect(page: Page, visits: Visits) -> None:
     ]
     starts += [button.click(example(name), None, parts, **private) for name, button in page.examples.items()]
     for start in starts:
-        start.then(find, [page.aligned, page.share], [page.faces, page.face, page.message], **QUIET | {"queue": True})
-    page.aligned.input(
-        find, [page.aligned, page.share], [page.faces, page.face, page.message], **QUIET | {"queue": True}
-    )
+        start.then(
+            find,
+            [page.aligned, page.turn, page.share],
+            [page.faces, page.face, page.message],
+            **QUIET | {"queue": True},
+        )
+    for part in (page.aligned, page.turn):
+        part.input(
+            find,
+            [page.aligned, page.turn, page.share],
+            [page.faces, page.face, page.message],
+            **QUIET | {"queue": True},
+        )
     page.face.input(choose, page.face, page.faces, **QUIET)
     page.another.click(forget, None, parts, show_progress_on=page.message, **QUIET)
     _connect_mask(page, visits)
 
 
 def _connect_mask(page: Page, visits: Visits) -> None:
-    def put_on(name: str, seed: int, aligned: bool, face: int | None, request: gr.Request) -> tuple[Any, ...]:
+    def put_on(
+        name: str, seed: int, aligned: bool, face: int | None, turn: Any, request: gr.Request
+    ) -> tuple[Any, ...]:
         visit = visits.of(request)
         original = visit.original
         if original is None or name == NO_PRESET:
@@ -125,7 +139,12 @@ def _connect_mask(page: Page, visits: Visits) -> None:
         try:
             photo = pictures.read(original.path)
             mask = faceinp.make_preset(
-                name, photo, aligned=aligned, face=int(face) if face else None, points=visit.points, seed=int(seed or 0)
+                name,
+                photo,
+                face=face_location(aligned, face),
+                turn=turn,
+                landmarks=visit.points,
+                seed=int(seed or 0),
             )
         except faceinp.FaceinpError as error:
             return gr.skip(), gr.skip(), words.say(words.for_people(error), error=True)
@@ -138,10 +157,11 @@ def _connect_mask(page: Page, visits: Visits) -> None:
             if original is None:
                 return gr.skip(), gr.skip(), words.say(words.NO_PHOTO)
             try:
-                mask = faceinp.read_mask(file, pictures.read(original.path))
+                mask, doubt = _read_mask(file, pictures.read(original.path))
             except faceinp.FaceinpError as error:
                 return gr.skip(), gr.skip(), words.say(words.for_people(error), error=True)
-        said = " ".join([f"The mask was read: {mask.about or 'as it is'}.", *mask.warnings])
+        mask = mask.by_faces([face.box for face in visit.faces])
+        said = " ".join([f"The mask was read: {mask.about or 'as it is'}.", *mask.warnings, *doubt])
         return _put(visit, mask.hole, said)
 
     def invert(value: dict[str, Any] | None, request: gr.Request) -> tuple[Any, ...]:
@@ -160,7 +180,7 @@ def _connect_mask(page: Page, visits: Visits) -> None:
     parts = [page.editor, page.share, page.message]
     private: Any = {"api_visibility": "private", "show_progress": "minimal", "show_progress_on": page.preset}
     for change in (page.preset.input, page.mask_seed.submit, page.mask_seed.blur):
-        change(put_on, [page.preset, page.mask_seed, page.aligned, page.face], parts, **private)
+        change(put_on, [page.preset, page.mask_seed, page.aligned, page.face, page.turn], parts, **private)
     page.mask_file.upload(upload, page.mask_file, parts, **private)
     page.invert.click(invert, page.editor, parts, **private)
     # The editor's bin takes the photo away, too: it is put back, and what was painted is gone.
@@ -168,6 +188,16 @@ def _connect_mask(page: Page, visits: Visits) -> None:
     page.editor.input(
         lambda value: words.share(share_hidden(value)), page.editor, page.share, trigger_mode="always_last", **QUIET
     )
+
+
+def _read_mask(file: str, photo: faceinp.Photo) -> tuple[faceinp.Mask, tuple[str, ...]]:
+    """The mask, and what is to be said where either tone of it may be the hole."""
+    try:
+        return faceinp.read_mask(file, photo), ()
+    except faceinp.MaskError as error:
+        if "--mask-hole" not in str(error):
+            raise
+        return faceinp.read_mask(file, photo, hole="white"), (words.WHITE_TAKEN,)
 
 
 def numbered(visit: Visit, chosen: int) -> str | None:

@@ -29,7 +29,6 @@ def painted_order(page: Page, given: Given, visit: Visit, engine: str | None = N
     given: what at least the parts ``page.order`` hold. engine: another one than the page shows.
     """
     original, value, engine = visit.original, given[page.editor], engine or given[page.engine]
-    face, aligned = given[page.face], given[page.aligned]
     if original is None:
         raise faceinp.PhotoError(words.NO_PHOTO)
     if not share_hidden(value):
@@ -40,14 +39,21 @@ def painted_order(page: Page, given: Given, visit: Visit, engine: str | None = N
         engine=engine,
         seed=int(given[page.seed] or 0),
         iterations=int(given[page.iterations]) if engine in filling.SEARCHES else 0,
-        aligned=aligned,
-        face=int(face) if face and not aligned else None,
+        face=face_location(given[page.aligned], given[page.face]),
+        turn=given[page.turn],
         blending=given[page.blending],
         symmetry=_symmetry(page, given),
         references=tuple(other.file for other in visit.others if other.used),
         reference_check=not given[page.unchecked],
         others=tuple(other.file for other in visit.others),
     )
+
+
+def face_location(aligned: bool, number: Any) -> faceinp.FaceLocation | None:
+    """Where the face is, as the page says it; number: none, or 0 for every face that is painted over."""
+    if aligned:
+        return faceinp.FaceLocation.aligned()
+    return faceinp.FaceLocation.number(int(number)) if number else None
 
 
 def _symmetry(page: Page, given: Given) -> bool | None:

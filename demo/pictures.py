@@ -68,7 +68,7 @@ def write_views(result: faceinp.Result, folder: Path) -> dict[str, tuple[Path, P
     pairs: dict[str, tuple[Path | Pixels, Path | Pixels]] = {
         "Face": (face, filled),
         "Photo": (shrunk(result.photo.pixels, COMPARED_SIDE), shrunk(result.image, COMPARED_SIDE)),
-        "Raw": (result.crop.pixels, (result.generated * 255).round().astype(np.uint8)),
+        "Raw": _raw(result, before, after),
         "Hole": (face, tint(before, result.mask[part], RED)),
         "Difference": (face, np.clip(np.abs(after.astype(np.int16) - before) * 3, 0, 255).astype(np.uint8)),
         SOURCES: (filled, draw_sources(after, result.sources[part])),
@@ -78,6 +78,16 @@ def write_views(result: faceinp.Result, folder: Path) -> dict[str, tuple[Path, P
         return pixels if isinstance(pixels, Path) else _write(pixels, folder / f"{name.lower().replace(' ', '-')}.png")
 
     return {name: (file(f"{name}-before", first), file(name, second)) for name, (first, second) in pairs.items()}
+
+
+def _raw(result: faceinp.Result, before: Pixels, after: Pixels) -> tuple[Pixels, Pixels]:
+    """What the engine was given and made, of all faces side by side; the views themselves where none was filled."""
+    if not result.faces:
+        return before, after
+    side = max(face.crop.size for face in result.faces)
+    pairs = [(face.crop.pixels, (face.generated * 255).round().astype(np.uint8)) for face in result.faces]
+    first, second = (np.hstack([cv2.resize(one, (side, side)) for one in row]) for row in zip(*pairs, strict=True))
+    return first, second
 
 
 def draw_sources(picture: Pixels, sources: NDArray[np.uint8]) -> Pixels:
@@ -103,11 +113,16 @@ def source_colour(code: int) -> tuple[int, int, int]:
 
 
 def window(result: faceinp.Result) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of the part of the photo that the engine saw."""
+    """Left, top, right and bottom of the part of the photo that views show: the crops of all faces, else the hole."""
     height, width = result.mask.shape
-    low, high = result.crop.quad.min(axis=0), result.crop.quad.max(axis=0)
-    left, top = np.floor(low).clip(0, (width - 1, height - 1)).astype(int).tolist()
-    right, bottom = np.ceil(high).clip((left + 1, top + 1), (width, height)).astype(int).tolist()
+    if result.faces:
+        corners = np.concatenate([face.crop.quad for face in result.faces])
+    else:
+        rows, columns = np.flatnonzero(result.mask.any(axis=1)), np.flatnonzero(result.mask.any(axis=0))
+        margin = FACE_SIDE // 4
+        corners = np.array([(columns[0] - margin, rows[0] - margin), (columns[-1] + margin, rows[-1] + margin)])
+    left, top = np.floor(corners.min(axis=0)).clip(0, (width - 1, height - 1)).astype(int).tolist()
+    right, bottom = np.ceil(corners.max(axis=0)).clip((left + 1, top + 1), (width, height)).astype(int).tolist()
     return left, top, right, bottom
 
 

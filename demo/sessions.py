@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
+from numpy.typing import NDArray
 
 import faceinp
 from demo import pictures, uploads
@@ -44,6 +46,7 @@ class Visit:
     folder: Path
     original: Original | None = None
     background: Path | None = None  # the copy of the photo that is painted on
+    marked: NDArray[np.bool_] | None = None  # what was marked on the photo when it was loaded, (H, W)
     faces: tuple[faceinp.Face, ...] = ()
     others: list[OtherPhoto] = field(default_factory=list)
     job: Job | None = None

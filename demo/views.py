@@ -10,7 +10,7 @@ from demo.editor import STROKE
 from demo.looks import SIDE
 from demo.pictures import VIEWS
 
-FILE_TYPES = [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"]
+FILE_TYPES = [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif", ".avif"]
 BRUSH = "#{:02x}{:02x}{:02x}".format(*STROKE)
 NO_PRESET = "none"
 MOST_OTHERS = 4
@@ -40,6 +40,7 @@ class Page:
     faces: gr.Image
     face: gr.Radio
     aligned: gr.Checkbox
+    turn: gr.Radio
     # mask
     editor: gr.ImageEditor
     masks: gr.Column
@@ -95,7 +96,7 @@ class Page:
     def order(self) -> set[gr.components.Component]:
         """What ``orders.painted_order`` reads."""
         settings = {self.engine, self.iterations, self.seed, self.symmetry, self.blending, self.unchecked}
-        return settings | {self.editor, self.aligned, self.face}
+        return settings | {self.editor, self.aligned, self.face, self.turn}
 
 
 def lay_out() -> Page:
@@ -203,9 +204,7 @@ def _other_photos() -> dict[str, object]:
         slots = tuple(_other_slot(number) for number in range(1, MOST_OTHERS + 1))
         unchecked = gr.Checkbox(label=words.UNCHECKED, container=False, visible=False, elem_id="unchecked")
         message = gr.HTML(padding=False, elem_id="others-message")
-        add = gr.File(
-            show_label=False, file_count="multiple", file_types=FILE_TYPES, height=56, elem_id="add-others"
-        )
+        add = gr.File(show_label=False, file_count="multiple", file_types=FILE_TYPES, height=56, elem_id="add-others")
     return {"others_box": box, "others": slots, "add_others": add, "others_message": message, "unchecked": unchecked}
 
 
@@ -241,6 +240,7 @@ def _settings() -> dict[str, object]:
         symmetry = gr.Checkbox(
             filling.completes_faces(chosen), label=words.SYMMETRY, info=words.ABOUT_SYMMETRY, elem_id="symmetry"
         )
+        turn = gr.Radio(words.TURNS, value="auto", label=words.TURN, info=words.ABOUT_TURN, elem_id="turn")
         blending = gr.Radio(
             [("seamless (Poisson)", "poisson"), ("as it is (composite)", "composite")],
             value="poisson",
@@ -253,6 +253,7 @@ def _settings() -> dict[str, object]:
         "candidates": candidates,
         "iterations": iterations,
         "symmetry": symmetry,
+        "turn": turn,
         "blending": blending,
     }
 
@@ -276,7 +277,7 @@ def _result() -> dict[str, object]:
 
 def _facts() -> dict[str, object]:
     gallery = gr.Gallery(
-        label="Candidates, the likest first",
+        label="Candidates, most similar first",
         columns=4,
         height=170,
         allow_preview=False,

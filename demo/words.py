@@ -27,8 +27,26 @@ NO_STROKE = "Paint over the part that should be replaced, or put a ready-made ma
 MARKED = "What should be replaced is marked. Press Fill, or paint over more of it."
 ONE_FACE = "One face was found."
 NO_FACE = (
-    "No face was found in the photo. If it is nothing but an aligned face, switch on “Already aligned”; "
-    "else take another photo."
+    "No face was found in the photo. What you paint over will be filled from its surroundings. If the photo is nothing "
+    "but an aligned face, switch on “Already aligned”."
+)
+WHITE_TAKEN = "Either tone of it may be the hole: white was taken. Press Invert if it is the other one."
+FLAGS = (  # what errors and notes say of the shell, and what they say on the page
+    (" If it hides a face, specify where: --box or --points (face=FaceLocation.box, FaceLocation.points).", ""),
+    (" Its five --points say more.", ""),
+    (", or specify another face with --face, --box or --points (face=FaceLocation...)", ", or choose another face"),
+    (" (references=, --reference)", ""),
+    (" Choose another one with --page (page= of read_photo).", ""),
+)
+EVERY_FACE = "every face I paint over"
+TURN = "How the photo lies"
+ABOUT_TURN = "If a face is not found or comes out wrong: turned which way would the photo stand upright?"
+TURNS = (
+    ("found automatically", "auto"),
+    ("upright", 0),
+    ("turn it right", 90),
+    ("upside down", 180),
+    ("turn it left", 270),
 )
 FILLING = "Filling. Cancel stops it."
 STOPPED = "Stopped. Nothing was changed."
@@ -54,7 +72,14 @@ def for_people(error: faceinp.FaceinpError) -> str:
     """What an error says, in the page's terms, and without the server's folders."""
     if isinstance(error, faceinp.NoFaceError) and "No face was found" in str(error):
         return NO_FACE
-    return without_folders(str(error))
+    return in_terms_of_the_page(without_folders(str(error)))
+
+
+def in_terms_of_the_page(text: str) -> str:
+    """An error or a note without the shell's flags."""
+    for flags, here in FLAGS:
+        text = text.replace(flags, here)
+    return text.replace("--turn", f"“{TURN}” under More")
 
 
 def say(text: str, error: bool = False) -> str:
@@ -113,7 +138,7 @@ def share(hidden: float) -> str:
 def progress(running: Running) -> str:
     """How far a job is: a bar, the time left, the newest preview and its curve."""
     if running.started is None:
-        ahead = f"{running.before} fills are served first." if running.before > 1 else "One fill is served first."
+        ahead = f"{running.before} job{'s' * (running.before > 1)} ahead of yours."
         return say(f"In the queue. {ahead}" if running.before else "Starting …")
     which = f"{running.engine}, {running.order + 1} of {running.orders}" if running.orders > 1 else running.engine
     left = running.left
@@ -144,7 +169,7 @@ def facts(made: Made) -> str:
         "Time": f"{made.seconds:.1f} s",
     }
     listed = "".join(f"<div><dt>{term}</dt><dd>{escape(text)}</dd></div>" for term, text in pairs.items())
-    notes = "".join(f"<li>{escape(note)}</li>" for note in made.notes)
+    notes = "".join(f"<li>{escape(in_terms_of_the_page(note))}</li>" for note in made.notes)
     return f'<div class="known{broken}">{known}</div><dl>{listed}</dl>' + (f"<ul>{notes}</ul>" if notes else "")
 
 

@@ -257,7 +257,7 @@ HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200)
         (png(PORTRAIT), hole(), {"references": [png(PORTRAIT[:8, :8])] * 9}, "9 references"),
         (png(PORTRAIT), hole(), {"symmetry": "both"}, "symmetry"),
         (png(PORTRAIT), hole(), {"reference_check": None}, "reference_check"),
-        (png(PORTRAIT), hole(), {"landmarks": POINTS}, "not led by landmarks"),
+        (png(PORTRAIT), hole(), {"landmarks": POINTS}, "does not use landmarks"),
         *(
             (png(PORTRAIT), hole(), {"landmarks": wrong, "engine": "landmark"}, "68 pairs")
             for wrong in (

@@ -35,8 +35,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> filling.Made:
     hole = np.zeros((128, 128), np.bool_)
     hole[40:80, 40:80] = True
     crop = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
-    order = filling.Order(photo=crop, hole=lambda: hole, engine="telea", aligned=True)
-    return filling.fill(order, tmp_path_factory.mktemp("made"), lambda *_: None, [], None)
+    order = filling.Order(photo=crop, hole=lambda: hole, engine="telea", face=faceinp.FaceLocation.aligned())
+    return filling.fill(order, tmp_path_factory.mktemp("made"), lambda *_: None, None)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_no_score_is_shown_against_a_photo_that_was_used_to_fill(made: filling.M
     files = (Path("wedding.jpg"), Path("<1962>.jpg"))
     both = faceinp.Likeness(verdict, verdict, (used, compared))
     said = words.identity(dataclasses.replace(made, likeness=both, others=files))
-    assert "<td>wedding.jpg</td><td class=\"why\" colspan=\"2\">Other photo 1 was used to fill.</td>" in said
+    assert '<td>wedding.jpg</td><td class="why" colspan="2">Other photo 1 was used to fill.</td>' in said
     assert "&lt;1962&gt;.jpg" in said and said.count("90.0%") == 4 and "independent" not in said
     alone = faceinp.Likeness(verdict, verdict, (used,))
     said = words.identity(dataclasses.replace(made, likeness=alone, others=files[:1]))
@@ -161,7 +161,7 @@ def test_what_became_of_a_photo_stands_beside_it_and_a_refused_one_can_be_used_a
 def test_an_order_takes_what_the_page_shows(page: views.Page, tmp_path: Path) -> None:
     layer = np.full((128, 128, 4), 255, np.uint8)
     given: dict[Any, Any] = dict.fromkeys(page.order, None)
-    given |= {page.editor: {"layers": [layer]}, page.aligned: True, page.blending: "poisson"}
+    given |= {page.editor: {"layers": [layer]}, page.aligned: True, page.turn: "auto", page.blending: "poisson"}
     given |= {page.engine: "landmark", page.symmetry: True, page.unchecked: False}
     used, compared = tmp_path / "used.png", tmp_path / "compared.png"
     visit = sessions.Visit(tmp_path, Original(tmp_path / "photo.png", 128, 128))

@@ -66,7 +66,7 @@ def test_twenty_at_once_get_their_own_result_to_the_pixel(server: Server, tmp_pa
         filled = [job.result(240) for job in jobs]
     for number, pixels in enumerate(filled):
         photo, hole = photo_and_hole(number)
-        alone = faceinp.fill(photo, hole, engine=engines[number % 3], aligned=True).image
+        alone = faceinp.fill(photo, hole, engine=engines[number % 3], face=faceinp.FaceLocation.aligned()).image
         assert np.array_equal(pixels, alone), number
 
 

@@ -126,8 +126,12 @@ def test_faces_are_numbered_and_the_chosen_one_is_filled(open_page: Open) -> Non
     page = open_page()
     example(page, "Two faces")
     page.wait_for_selector("#faces img")
-    assert [text.strip() for text in page.locator("#face label").all_inner_texts()] == ["1, the largest", "2"]
-    page.locator("#face label").nth(1).click()
+    assert [text.strip() for text in page.locator("#face label").all_inner_texts()] == [
+        "every face I paint over",
+        "1, the largest",
+        "2",
+    ]
+    page.locator("#face label").nth(2).click()
     put_on(page, "eyes")
     use(page, "telea")
     page.locator("#view label", has_text="Photo")
