@@ -11,7 +11,7 @@ import skimage.data
 from PIL import Image
 
 import faceinp
-from faceinp import faces, presets, worn
+from faceinp import detection, faces, presets, worn
 from faceinp.engines import search
 from faceinp.train import loop
 
@@ -53,7 +53,7 @@ def masks() -> None:
     """Every preset over the portrait, its holes in red, and what is worn, drawn."""
     photo = skimage.data.astronaut()
     size = 256
-    face = faces.find_faces(photo)[0]
+    face = detection.find_faces(photo)[0]
     crop = faces.align(photo, np.zeros(photo.shape[:2], bool), faces.quad(face), size)
     left, top = crop.quad[0]
     corners = np.column_stack([crop.quad[3] - crop.quad[0], crop.quad[1] - crop.quad[0]]) / size
