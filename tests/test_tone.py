@@ -119,7 +119,7 @@ def test_what_lies_in_the_hole_does_not_count_and_all_hidden_is_no_tone():
     assert estimate_tone(painted, np.ones_like(hole)) is None
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(st.tuples(*[st.floats(0.5, 1)] * 3), st.tuples(*[st.floats(0.85, 1.2)] * 3), st.integers(0, 2**31))
 def test_a_toned_picture_keeps_its_brightness_and_gets_the_tone_of_its_place(shares, powers, seed):
     """Any strength and a little of a curve a channel, as papers and scanners have, uneven over the picture."""
