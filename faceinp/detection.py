@@ -187,7 +187,6 @@ class _Searched:
             face = self._in_photo(head.face, copy, window)
             if face is None:
                 continue
-            others = [other for other in self.faces if not _same(face.box, other.box)]
             known = [other for other in self.faces if _same(face.box, other.box)]
             # A window sees a known face better; the photo as it is, one of which the closed hole shows too little.
             better = under_hole and all(head.plausibility > self.plausible[id(one)] + MIN_MARGIN for one in known)
@@ -200,7 +199,7 @@ class _Searched:
             if head.plausibility < MIN_PLAUSIBILITY:
                 self.weak += [face] if damaged and rival is None else []
             elif rival is None:
-                self.faces = [*others, face]
+                self.faces = [*(other for other in self.faces if not _same(face.box, other.box)), face]
                 self.plausible[id(face)] = head.plausibility
             else:
                 self.doubts.append((face, rival))
@@ -311,7 +310,7 @@ def _doubtful(one: Face, other: Face) -> NoFaceError:
     if len(turns) == 1:
         return NoFaceError(
             f"The face around ({x + w / 2:.0f}, {y + h / 2:.0f}) may be tilted by {one.roll:.0f} or by "
-            f"{other.roll:.0f} degrees. Give its five --points (points= in Python)."
+            f"{other.roll:.0f} degrees. Give its five --points (FaceLocation.points in Python)."
         )
     return NoFaceError(
         f"The face around ({x + w / 2:.0f}, {y + h / 2:.0f}) may stand upright when the photo is turned clockwise by "

@@ -185,10 +185,8 @@ def locate(pixels: Pixels, hole: Hole | None, location: FaceLocation | None, tur
     # Faces are numbered as they are without a mask; of these and with it, the same face is the one in the same place.
     plain = detection.find_faces(pixels, None, turn)
     chosen = numbered(plain if location.value <= len(plain) else found, location.value)
-    in_common = {face_index: _intersection_over_union(face.box, chosen.box) for face_index, face in enumerate(found)}
-    nearest = max(in_common, key=lambda face_index: in_common[face_index], default=None)
-    if nearest is not None and in_common[nearest] > MIN_IOU:
-        chosen = found[nearest]
+    nearest = max(found, key=lambda face: _intersection_over_union(face.box, chosen.box), default=chosen)
+    chosen = nearest if _intersection_over_union(nearest.box, chosen.box) > MIN_IOU else chosen
     others = (face for face in detection.faces_under(found, hole) if face is not chosen)
     return Located((chosen, *others), found)
 
