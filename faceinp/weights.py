@@ -74,6 +74,8 @@ CATALOGUE = {
             "Predictor of 68 landmarks on faces with holes",
             "research use only",
         ),
+        Weights("damage", "damage.safetensors", "Finds damage of photos: scratches, spots, tears", "research use only"),
+        Weights("occluders", "occluders.safetensors", "Finds what hides a face: glasses, hands", "research use only"),
         Weights("embedding-calibration", "embedding.json", "What that judge's distances mean", "Apache-2.0"),
         Weights(
             "reference-check",

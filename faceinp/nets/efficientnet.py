@@ -9,6 +9,7 @@ from itertools import accumulate
 
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 MEAN, SCALE = 127.0, 128.0  # of all three channels, in 0..255
 SIDE = 224  # the pictures it was trained on
@@ -103,6 +104,21 @@ class Trunk(nn.Module):
         for block in self.blocks[FIRST_BLOCKS[number] : FIRST_BLOCKS[number + 1]]:
             x = block(x)
         return x
+
+    def fold(self) -> None:
+        """Fold every batch norm into the convolution before it, for inference: a third less time."""
+        fold(self, "conv_stem", "bn0")
+        for block in self.blocks:
+            if hasattr(block, "expand_conv"):
+                fold(block, "expand_conv", "bn0")
+            fold(block, "depthwise_conv", "bn1")
+            fold(block, "project_conv", "bn2")
+
+
+def fold(parent: nn.Module, convolution: str, norm: str) -> None:
+    """Put both layers of ``parent`` into the first."""
+    setattr(parent, convolution, fuse_conv_bn_eval(getattr(parent, convolution), getattr(parent, norm)))
+    setattr(parent, norm, nn.Identity())
 
 
 class EfficientNetLite(Trunk):

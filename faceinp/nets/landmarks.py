@@ -9,9 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from faceinp.nets.efficientnet import FIRST_BLOCKS, MEAN, STAGES, Trunk
+from faceinp.nets.efficientnet import FIRST_BLOCKS, MEAN, STAGES, Trunk, fold
 
 SIZE = 256  # side of the crops
 SEEN = 128  # side of what the network looks at
@@ -148,14 +147,9 @@ class LiteLandmarks(nn.Module):
 
     def fold(self) -> "LiteLandmarks":
         """Fold every batch norm into the convolution before it, for inference: a third less time. Returns itself."""
-        _fold(self.trunk, "conv_stem", "bn0")
-        for block in self.trunk.blocks:
-            if hasattr(block, "expand_conv"):
-                _fold(block, "expand_conv", "bn0")
-            _fold(block, "depthwise_conv", "bn1")
-            _fold(block, "project_conv", "bn2")
+        self.trunk.fold()
         for tap in self.taps.values():
-            _fold(tap, "0", "1")
+            fold(tap, "0", "1")
         return self
 
     def forward(self, pictures: Tensor, masks: Tensor) -> Any:
@@ -203,12 +197,6 @@ def make(config: dict[str, Any], state: dict[str, Tensor] | None = None, side: i
         network.load_state_dict(state)
     network.eval().requires_grad_(False)
     return network.fold() if isinstance(network, LiteLandmarks) else network
-
-
-def _fold(parent: nn.Module, convolution: str, norm: str) -> None:
-    """Put both layers of ``parent`` into the first."""
-    setattr(parent, convolution, fuse_conv_bn_eval(getattr(parent, convolution), getattr(parent, norm)))
-    setattr(parent, norm, nn.Identity())
 
 
 def _convolution(channels: int, out: int, kernel: int, *, stride: int = 1, groups: int = 1) -> tuple[nn.Module, ...]:

@@ -79,6 +79,11 @@ def _landmarks(tensors: dict[str, Tensor], config: dict[str, Any]) -> Packed:
     return weights.in_eight_bits(_average(tensors, config, network="landmarks")[0]), {"network": "lite0"}
 
 
+def _segmentation(tensors: dict[str, Tensor], config: dict[str, Any]) -> Packed:
+    """The moving average, in 8 bits."""
+    return weights.in_eight_bits(_average(tensors, config, network="segmentation")[0]), {}
+
+
 def _completion(tensors: dict[str, Tensor], config: dict[str, Any], coarse: str | Path | None = None) -> Packed:
     """The averaged generator, and the opponents for those who train on, in 8 bits, which cost it .01 dB at most.
 
@@ -131,6 +136,8 @@ PACKERS: dict[str, Callable[..., Packed]] = {
     "landmarks": _landmarks,
     "embedding": partial(_average, network="embedding"),
     "completion": _completion,
+    "damage": _segmentation,
+    "occluders": _segmentation,
 }
 
 

@@ -1,0 +1,82 @@
+"""Which pixels are damage, or hide a face: EfficientNet-Lite0's first five stages and a light decoder.
+
+The decoder joins maps of strides 16, 8, 4 and 2 as a feature pyramid does (Lin et al. 2017, arXiv 1612.03144). Beside
+the last one it sees the picture itself, its 2 x 2 pixels as channels, and gives each of them its own scores, so that
+lines of one pixel keep their place. 12 thousand multiply-adds a pixel.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from faceinp.nets.efficientnet import FIRST_BLOCKS, STAGES, Trunk, fold
+
+CLASSES = 6  # 0 is neither damage nor occluder
+STEPS = 16  # height and width are multiples of it
+TAPS = (0, 1, 2, 4)  # stages whose maps the decoder sees, of strides 2, 4, 8 and 16
+WIDTHS = (32, 48, 64, 64)  # channels of the decoder at those strides
+LAST = max(TAPS)
+TRAINED = 2  # the first of EfficientNet-Lite0's stages that is trained: the others know edges, and cost the most
+
+
+class Segmentation(nn.Module):
+    """Pictures (N, 3, H, W) in [0, 1] -> scores of each pixel (N, CLASSES, H, W), before the softmax.
+
+    H and W are multiples of STEPS.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk = Trunk(count=FIRST_BLOCKS[LAST + 1], centred=True)
+        channels = [STAGES[stage][-1] for stage in TAPS]
+        self.laterals = nn.ModuleList(
+            _convolution(wide + (12 if number == 0 else 0), out, 1)
+            for number, (wide, out) in enumerate(zip(channels, WIDTHS, strict=True))
+        )
+        self.narrow = nn.ModuleList(
+            nn.Conv2d(deep, out, 1, bias=False) for deep, out in zip(WIDTHS[1:], WIDTHS[:-1], strict=True)
+        )
+        self.join = nn.ModuleList(_convolution(out, out, 3) for out in WIDTHS[:-1])
+        self.scores = nn.Sequential(*_convolution(WIDTHS[0], WIDTHS[0], 3), nn.Conv2d(WIDTHS[0], 4 * CLASSES, 1))
+
+    def start_from_imagenet(self, state: dict[str, Tensor]) -> None:
+        """Take over EfficientNet-Lite0's trunk from its ``state``."""
+        self.trunk.load_state_dict({name: state[name] for name in self.trunk.state_dict()})
+
+    def train(self, mode: bool = True) -> "Segmentation":
+        """As ever, but for the first stages, whose weights and statistics stay as they are."""
+        super().train(mode)
+        for part in (self.trunk.conv_stem, self.trunk.bn0, *self.trunk.blocks[: FIRST_BLOCKS[TRAINED]]):
+            part.eval().requires_grad_(False)
+        return self
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        x = self.trunk.stem(pictures)
+        maps = []
+        for stage in range(LAST + 1):
+            x = self.trunk.stage(stage, x)
+            if stage in TAPS:
+                maps.append(x)
+        # 2 x 2 pixels as channels: what the first stage has blurred away is still there.
+        maps[0] = torch.cat([maps[0], functional.pixel_unshuffle(pictures, 2)], dim=1)
+        x = self.laterals[-1](maps[-1])
+        for number in reversed(range(len(TAPS) - 1)):
+            x = functional.interpolate(self.narrow[number](x), scale_factor=2.0, mode="nearest")
+            x = self.join[number](x + self.laterals[number](maps[number]))
+        scores: Tensor = functional.pixel_shuffle(self.scores(x), 2)
+        return scores
+
+    def fold(self) -> "Segmentation":
+        """Fold every batch norm into the convolution before it, for inference. Returns itself."""
+        self.trunk.fold()
+        for layers in (*self.laterals, *self.join, self.scores):
+            fold(layers, "0", "1")
+        return self
+
+
+def _convolution(channels: int, out: int, kernel: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels, out, kernel, padding=kernel // 2, bias=False),
+        nn.BatchNorm2d(out),
+        nn.ReLU6(inplace=True),
+    )

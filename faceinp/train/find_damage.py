@@ -1,0 +1,31 @@
+"""Training of the network that finds damage: photos of all kinds, aged, with drawn and with real damage laid over."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from faceinp.train import aged, backgrounds, drawn_damage, lookalikes, loop
+from faceinp.train.drawn import overlays
+from faceinp.train.segmentation import Example, SegmentationRun, SegmentationTask
+
+
+@dataclass(frozen=True)
+class FindDamageRun(SegmentationRun):
+    """Settings of the network that finds damage; see ``segmentation.SegmentationRun`` for the rest."""
+
+    photos: tuple[str, ...] = field(default=(), metadata={"help": "photos without damage: paths or globs of files"})
+    damage: str = field(default="", metadata={"help": "tar of damage masks: grey PNG, white where the damage is"})
+    limit: int = field(default=1500, metadata={"help": "most pictures of a shard"})
+
+
+def train(config: FindDamageRun) -> None:
+    """Raises DataError when there are too few pictures."""
+    training, held_back = backgrounds.load(config.data, config.photos, config.limit)
+    masks = overlays.load(config.damage) if config.damage else None
+
+    def draw(rng: np.random.Generator, held: bool) -> Example:
+        picture = lookalikes.draw((held_back if held else training).draw(config.side, rng), rng)
+        picture, classes = drawn_damage.draw(aged.age_print(picture, rng), rng, masks)
+        return Example(aged.scan(picture, rng), classes)
+
+    loop.train(SegmentationTask("damage", config, draw), config)

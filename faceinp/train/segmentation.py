@@ -1,0 +1,142 @@
+"""What the trainings of both segmentation networks share: the loss, a step, and how well held-back pictures go."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from faceinp import weights
+from faceinp.nets.segmentation import CLASSES, Segmentation
+from faceinp.train import loop
+
+UNKNOWN = 255  # a pixel's class where nobody knows it
+TOLERANCE = 2  # pixels
+SHOWN = 16  # held-back pictures of the preview, in whole rows
+Pixels = NDArray[np.uint8]
+COLOURS = ((0, 0, 0), (255, 40, 40), (255, 220, 0), (0, 200, 255), (160, 90, 255), (60, 220, 60))  # of classes
+
+
+class Example(NamedTuple):
+    """picture: uint8 (S, S, 3). classes: uint8 (S, S), UNKNOWN where nobody knows."""
+
+    picture: Pixels
+    classes: Pixels
+
+
+@dataclass(frozen=True)
+class SegmentationRun(loop.Run):
+    """Settings of a segmentation network; see ``loop.Run`` for the rest."""
+
+    rate: float = field(default=1e-3, metadata={"help": "highest learning rate (AdamW, cosine)"})
+    decay: float = field(default=0.02, metadata={"help": "weight decay"})
+    side: int = field(default=256, metadata={"help": "side of the pictures that it is trained on, a multiple of 16"})
+    rare: float = field(default=3.0, metadata={"help": "weight of what is damage or occluder in the cross-entropy"})
+    overlap: float = field(default=1.0, metadata={"help": "weight of the Dice loss beside the cross-entropy"})
+    examples: int = field(default=120, metadata={"help": "held-back pictures that are drawn and measured"})
+    pretrained: bool = field(default=True, metadata={"help": "start from EfficientNet-Lite0's ImageNet weights"})
+
+
+class SegmentationTask:
+    """A training whose pictures ``draw`` makes: a generator of random numbers, and whether of held-back ones."""
+
+    averaged: tuple[str, ...] = ("segmentation",)
+
+    def __init__(self, name: str, config: SegmentationRun, draw: Callable[[np.random.Generator, bool], Example]):
+        torch.manual_seed(config.seed)
+        self.name, self.config, self.draw = name, config, draw
+        network = Segmentation()
+        if config.pretrained and not (config.init or config.resume):
+            network.start_from_imagenet(weights.efficientnet().state_dict())
+        self.networks: dict[str, nn.Module] = {"segmentation": network.to(memory_format=torch.channels_last).train()}
+        self.optimizers: dict[str, torch.optim.Optimizer] = {
+            "segmentation": torch.optim.AdamW(
+                [p for p in network.parameters() if p.requires_grad], lr=config.rate, weight_decay=config.decay
+            )
+        }
+        self.held_back = [draw(np.random.default_rng((config.seed, 1, n)), True) for n in range(config.examples)]
+
+    def step(self, step: int, rank: int, context: loop.Context) -> dict[str, Tensor]:
+        config = self.config
+        seeds = np.random.SeedSequence((config.seed, 0, step, rank)).spawn(config.batch)
+        examples = [self.draw(np.random.default_rng(seed), False) for seed in seeds]
+        pictures, classes = stacked(examples, context.device)
+        optimizer = self.optimizers["segmentation"]
+        loop.set_rate(optimizer, config.rate * loop.cosine(step, context.progress))
+        with context.autocast():
+            scores = self.networks["segmentation"](pictures)
+        weight = torch.tensor([1.0, *[config.rare] * (CLASSES - 1)], device=scores.device)
+        cross_entropy = functional.cross_entropy(scores.float(), classes, weight, ignore_index=UNKNOWN)
+        overlap = dice(scores.float().softmax(1), classes)
+        context.update(cross_entropy + config.overlap * overlap, optimizer)
+        return {"cross_entropy": cross_entropy, "dice": overlap}
+
+    @torch.no_grad()
+    def preview(self, averages: dict[str, nn.Module]) -> Tensor:
+        """Held-back pictures above what was drawn on them and what is found."""
+        network = averages["segmentation"]
+        device = next(network.parameters()).device
+        pictures, classes = stacked(self.held_back[:SHOWN], device)
+        found = network(pictures).argmax(1)
+        colours = torch.tensor(COLOURS, device=device).float() / 255
+
+        def painted(of: Tensor) -> Tensor:
+            known = of.clamp(max=len(COLOURS) - 1)
+            return torch.where((of > 0)[:, None], colours[known].permute(0, 3, 1, 2), 0.6 * pictures)
+
+        return loop.grid(torch.cat([pictures, painted(classes), painted(found)], dim=2))
+
+    @torch.no_grad()
+    def validate(self, averages: dict[str, nn.Module]) -> dict[str, float]:
+        """1 - F1 within TOLERANCE pixels on held-back pictures; the share marked where nothing is; of each class, the
+        share of its pixels that is marked.
+        """
+        network = averages["segmentation"]
+        device = next(network.parameters()).device
+        right = marked = met = true = false = clean = 0
+        seen: NDArray[np.float64] = np.zeros((2, CLASSES))
+        for example in self.held_back:
+            picture, classes = stacked([example], device)
+            found, known = network(picture).argmax(1, keepdim=True) > 0, classes[:, None] != UNKNOWN
+            there = (classes[:, None] > 0) & known
+            found = found & known
+            right += int((found & near(there)).sum())
+            marked += int(found.sum())
+            met += int((there & near(found)).sum())
+            true += int(there.sum())
+            if not there.any():
+                false, clean = false + int(found.sum()), clean + found.numel()
+            for number in range(1, CLASSES):
+                own = classes[:, None] == number
+                seen[:, number] += int((own & near(found)).sum()), int(own.sum())
+        precision, recall = right / max(1, marked), met / max(1, true)
+        scores = {"miss": 1 - 2 * precision * recall / max(1e-6, precision + recall)}
+        scores |= {"precision": precision, "recall": recall, "false": false / max(1, clean)}
+        return scores | {f"recall_{n}": seen[0, n] / max(1, seen[1, n]) for n in range(1, CLASSES)}
+
+
+def stacked(examples: list[Example], device: torch.device) -> tuple[Tensor, Tensor]:
+    """float32 (N, 3, S, S) in [0, 1] and int64 (N, S, S)."""
+    pictures = torch.from_numpy(np.stack([one.picture for one in examples])).to(device).permute(0, 3, 1, 2)
+    classes = torch.from_numpy(np.stack([one.classes for one in examples])).to(device).long()
+    return pictures.float() / 255, classes  # channels last, as they lie in memory
+
+
+def dice(shares: Tensor, classes: Tensor) -> Tensor:
+    """Dice loss (Milletari et al. 2016, arXiv 1606.04797) of what is not class 0, over a whole batch.
+
+    shares: (N, C, H, W), probabilities. classes: int64 (N, H, W).
+    """
+    known = (classes != UNKNOWN).float()
+    found, there = (1 - shares[:, 0]) * known, (classes > 0).float() * known
+    return 1 - (2 * (found * there).sum() + 1) / (found.sum() + there.sum() + 1)
+
+
+def near(mask: Tensor) -> Tensor:
+    """bool (N, 1, H, W): what lies within TOLERANCE pixels of ``mask``."""
+    reach = 2 * TOLERANCE + 1
+    return functional.max_pool2d(mask.float(), reach, 1, TOLERANCE) > 0
