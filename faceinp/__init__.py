@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         MaskError,
         MissingPackageError,
         NoFaceError,
+        NothingFoundError,
         PhotoError,
         WeightsError,
     )
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from faceinp.pipeline import Job, fill, fill_many
     from faceinp.presets import for_photo as make_preset
     from faceinp.presets import listed as list_presets
+    from faceinp.proposals import Damage, Find, Occluders, Proposal, find_damage, find_occluders, propose
     from faceinp.result import FilledFace, Result
     from faceinp.weights import folder as weights_folder
 
@@ -47,6 +49,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Cancelled",
+    "Damage",
     "DataError",
     "Engine",
     "EngineError",
@@ -54,6 +57,7 @@ __all__ = [
     "FaceLocation",
     "FaceinpError",
     "FilledFace",
+    "Find",
     "Job",
     "Judge",
     "Likeness",
@@ -61,8 +65,11 @@ __all__ = [
     "MaskError",
     "MissingPackageError",
     "NoFaceError",
+    "NothingFoundError",
+    "Occluders",
     "Photo",
     "PhotoError",
+    "Proposal",
     "Reference",
     "Result",
     "Verdict",
@@ -71,13 +78,16 @@ __all__ = [
     "compare_faces",
     "fill",
     "fill_many",
+    "find_damage",
     "find_faces",
+    "find_occluders",
     "judge_fill",
     "list_engines",
     "list_presets",
     "load_engine",
     "load_judge",
     "make_preset",
+    "propose",
     "read_mask",
     "read_photo",
     "upload_folder",
@@ -104,6 +114,13 @@ _PUBLIC = {
     "Face": "faceinp.faces",
     "FaceLocation": "faceinp.face_location",
     "find_faces": "faceinp.detection",
+    "find_damage": "faceinp.proposals",
+    "find_occluders": "faceinp.proposals",
+    "Damage": "faceinp.proposals",
+    "Occluders": "faceinp.proposals",
+    "Proposal": "faceinp.proposals",
+    "Find": "faceinp.proposals",
+    "propose": "faceinp.proposals",
     "load_judge": "faceinp.identity:load",
     "compare_faces": "faceinp.identity:compare",
     "Judge": "faceinp.identity",
@@ -116,6 +133,7 @@ _PUBLIC = {
     "PhotoError": "faceinp.errors",
     "MaskError": "faceinp.errors",
     "NoFaceError": "faceinp.errors",
+    "NothingFoundError": "faceinp.errors",
     "EngineError": "faceinp.errors",
     "MissingPackageError": "faceinp.errors",
     "WeightsError": "faceinp.errors",

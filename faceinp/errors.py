@@ -3,6 +3,7 @@
 FaceinpError (exit code 1)
 ├── PhotoError (2)        the photo cannot be read
 ├── MaskError (3)         the mask cannot be used
+│   └── NothingFoundError (8)     what was looked for in place of a mask is not in the photo
 ├── NoFaceError (4)       no face where one is needed
 ├── EngineError (5)       no such engine, or it cannot run here
 │   └── MissingPackageError   an extra is not installed
@@ -24,6 +25,12 @@ class PhotoError(FaceinpError):
 
 class MaskError(FaceinpError):
     exit_code = 3
+
+
+class NothingFoundError(MaskError):
+    """No damage, or nothing that hides a face: there is nothing to fill, which is no fault of the photo."""
+
+    exit_code = 8
 
 
 class NoFaceError(FaceinpError):

@@ -1,10 +1,13 @@
 """Pictures of masks: which part is the hole, and how that was read. A photo's own colours are never read as a mask."""
 
+import io
 from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from faceinp import photo as photo_
 from faceinp import strokes
@@ -15,6 +18,7 @@ from faceinp.strokes import Bools, Strength
 Polarity = Literal["auto", "white", "black"]
 
 ADVICE = "Paint the hole white on black, or on a transparent layer."
+LABEL = ("Comment", "A mask by faceinp: white is the hole, on the upright photo.")  # a text of a PNG
 _SAME_SHAPE, _COMPARED = (
     0.02,
     160,
@@ -28,7 +32,8 @@ _SAMPLE = 640  # pixels on the longer side are enough to tell a mask from a phot
 
 class Reading(NamedTuple):
     """hole: bool (H, W), True = hole, of the picture's size. about: clauses on how it was read. warnings: sentences.
-    soft: whether its edge is soft. orientation: EXIF's number of the picture's own, 1 where it has none.
+    soft: whether its edge is soft. orientation: EXIF's number of the picture's own, 1 where it has none; 0 where it is
+    known to lie on the upright photo.
     """
 
     hole: Bools
@@ -49,6 +54,9 @@ def read(source: Any, photo: Photo, hole: Polarity) -> Reading:
         layer = photo_.read(source)
     except PhotoError as error:
         raise MaskError(f"The mask cannot be used: {error}") from error
+    orientation = layer.orientation
+    if LABEL in layer.metadata.texts:
+        hole, orientation = ("white" if hole == "auto" else hole), 0
     strength, about, inverted = _strength(layer, photo, hole)
     cut = strokes.cut(strength)
     clauses = (about, "fainter strokes too") if cut.weak else (about,)
@@ -57,8 +65,16 @@ def read(source: Any, photo: Photo, hole: Polarity) -> Reading:
         "if they should."
     )
     return Reading(
-        ~cut.hole if inverted else cut.hole, clauses, (faint,) if cut.left_out else (), cut.soft, layer.orientation
+        ~cut.hole if inverted else cut.hole, clauses, (faint,) if cut.left_out else (), cut.soft, orientation
     )
+
+
+def encode(hole: Bools) -> bytes:
+    """A mask as PNG, white = hole, with a label by which ``read`` needs no guess. hole: bool (H, W)."""
+    info, buffer = PngInfo(), io.BytesIO()
+    info.add_text(*LABEL)
+    Image.fromarray(hole.astype(np.uint8) * np.uint8(255)).save(buffer, "PNG", pnginfo=info)
+    return buffer.getvalue()
 
 
 def _strength(layer: Photo, photo: Photo, hole: Polarity) -> tuple[Strength, str, bool]:

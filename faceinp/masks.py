@@ -76,13 +76,13 @@ def read(source: Any, photo: Photo, *, hole: Polarity = "auto", grow: int = 0) -
     """Read the mask that goes with ``photo``.
 
     source: a path, bytes, a Pillow picture, a bool array (H, W) (True = hole), a uint8 array (H, W), (H, W, 3) or
-    (H, W, 4), or a Mask. hole: which tone is the hole, the lighter ("white") or the darker ("black"); "auto" guesses
-    the one that touches less of the border and is the smaller one. Bool arrays and layers with transparency need no
-    guess: there ``hole`` is ignored. Strokes of every strength count. A hole whose edge is soft is grown by one pixel,
-    and every hole by ``grow`` more, in pixels of the photo. A mask of another size is scaled to the photo's. One that
-    was drawn on the stored pixels of a photo which EXIF turns is turned alike, see ``Mask.alternative``. Raises
-    MaskError for what cannot be read, holds no hole or nothing else, is a photo rather than a mask, or may be read
-    either way.
+    (H, W, 4), or a Mask. hole: which tone is the hole, the lighter ("white") or the darker ("black"); "auto"
+    guesses the one that touches less of the border and is the smaller one. Bool arrays, layers with transparency
+    and what `faceinp find` wrote need no guess; with the first two ``hole`` is ignored. Strokes of every strength
+    count. A hole whose edge is soft is grown by one pixel, and every hole by ``grow`` more, in pixels of the photo.
+    A mask of another size is scaled to the photo's. One that was drawn on the stored pixels of a photo which EXIF
+    turns is turned alike, see ``Mask.alternative``. Raises MaskError for what cannot be read, holds no hole or
+    nothing else, is a photo rather than a mask, or may be read either way.
     """
     if hole not in get_args(Polarity):
         raise MaskError(f"hole={hole!r} is unknown. Choose auto, white or black.")

@@ -25,6 +25,7 @@ from faceinp.faces import Face
 from faceinp.heads import Turn, check_turn
 from faceinp.masks import Mask, Polarity
 from faceinp.photo import Photo
+from faceinp.proposals import Find, propose
 from faceinp.real_pixels import use_real_pixels
 from faceinp.result import FilledFace, Result
 from faceinp.targets import Target, Targets, crop_after, find_targets
@@ -38,8 +39,9 @@ SOFTNESS_RATIO = 2  # a face so many times as wide as what the engine makes is f
 @options_as_keywords
 def fill(
     photo: Any,
-    mask: Any,
+    mask: Any = None,
     *,
+    find: str | Find | None = None,
     engine: str | Engine = "landmark",
     seed: int = 0,
     face: FaceLocation | Face | None = None,
@@ -57,7 +59,9 @@ def fill(
 ) -> Result:
     """Fill the hole that ``mask`` shows on ``photo``: faces by the engine, what lies outside from its surroundings.
 
-    photo, mask: path, bytes, PIL.Image or array, see ``photo.read`` and ``masks.read``. engine: a name of
+    photo, mask: path, bytes, PIL.Image or array, see ``photo.read`` and ``masks.read``. find: in place of a mask, what
+    is looked for and filled: "damage", "glasses", "protective-mask" or "occluders", or a ``Find`` with its sensitivity;
+    ``find_damage`` and ``find_occluders`` show it beforehand. engine: a name of
     ``list_engines()``, or one from ``load_engine``. face: which face to fill and where it is, a
     ``FaceLocation`` or one of ``find_faces``; without it, every face under the mask. turn: by how many degrees
     clockwise the photo must be turned for its faces to stand upright; "auto" finds out. The photo is left as it lies.
@@ -73,11 +77,20 @@ def fill(
     ``Cancelled``, latent engines give their best so far, others stop. options: of the engine, by name, as for
     ``load_engine``: ``engine="structural", options={"fast": True}``.
 
-    Raises PhotoError, MaskError, NoFaceError, EngineError, WeightsError or Cancelled.
+    Raises PhotoError, MaskError, NoFaceError, EngineError, WeightsError or Cancelled; NothingFoundError, a MaskError,
+    where ``find`` found nothing.
     """
+    if (mask is None) == (find is None):
+        raise MaskError("A fill needs a mask or find=, and one of them only.")
     others = [read_reference(one, number) for number, one in enumerate(list_references(references))]
     settings = _settings(engine, options, seed, blending, symmetry, reference_check, mask_hole, grow, require_face)
+    timings: dict[str, float] = {}
+    if find is not None:
+        with _timed(timings, "find"):
+            photo = photos.read(photo)
+            mask = propose(photo, find, face=face, turn=turn).as_mask()
     work, watch = _begin(Job(photo, mask, face, others, turn), settings), _Watch(progress)
+    work.timings.update(timings)
     _draw([work], settings, landmarks, watch)
     return _finish(work, settings, watch)
 

@@ -1,0 +1,54 @@
+"""Finders that know saturated colours, in place of the networks that find damage and occluders."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from export_files import put
+from skimage import data
+
+from faceinp import weights
+from faceinp.nets.segmentation import CLASSES, Segmentation
+
+FINDERS = ("damage", "occluders")
+# What stands for each kind, in the order of a proposal's KINDS.
+PAINT = {1: (255, 0, 0), 2: (0, 255, 0), 3: (0, 0, 255), 4: (255, 255, 0), 5: (255, 0, 255)}
+
+
+def grey_astronaut() -> np.ndarray:
+    """uint8 (512, 512, 3), a photo with a face in which no pixel has a colour."""
+    return np.repeat(data.astronaut().mean(axis=2).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def by_colour(picture: np.ndarray) -> np.ndarray:
+    """The probability of each class, float32 (CLASSES, H, W): the nearer to the paint of a kind, the larger."""
+    shares = np.zeros((CLASSES, *picture.shape[:2]), np.float32)
+    for kind, colour in PAINT.items():
+        away = np.abs(picture.astype(np.int16) - np.array(colour, np.int16)).max(axis=2)
+        shares[kind] = np.clip(1 - away / 100, 0, 1)
+    shares /= np.maximum(1, shares.sum(axis=0))
+    shares[0] = 1 - shares.sum(axis=0)
+    return shares
+
+
+@pytest.fixture
+def finders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both finders know colours, whatever weights of theirs the package has."""
+    folder = tmp_path_factory.mktemp("finders")
+    for file in weights.folder().iterdir():
+        (folder / file.name).symlink_to(file)
+    for name in FINDERS:
+        (folder / f"{name}.safetensors").unlink(missing_ok=True)
+        (folder / f"{name}.safetensors").write_bytes(b"stands for a network")
+    monkeypatch.setenv("FACEINP_WEIGHTS", str(folder))
+    monkeypatch.setattr("faceinp.proposals.network.load", lambda _: (by_colour, {}))
+
+
+def put_finders(folder: Path) -> None:
+    """Untrained networks as the weights of both finders, which think little of any pixel."""
+    torch.manual_seed(0)
+    for name in FINDERS:
+        network = Segmentation()
+        torch.nn.init.constant_(network.scores[-1].bias[:4], 4)  # of class 0, at each of 2 x 2 pixels
+        put(folder, name, "segmentation", network, {})

@@ -1,0 +1,358 @@
+"""What is proposed as a mask: of every kind of photo, by every setting, and what a fill makes of it."""
+
+import io
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from finder_files import PAINT, finders, grey_astronaut, put_finders  # noqa: F401 - a fixture
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+from skimage import data
+
+import faceinp
+from faceinp import FaceLocation, weights
+from faceinp.errors import FaceinpError, MaskError, NoFaceError, NothingFoundError, PhotoError, WeightsError
+from faceinp.evaluate import damage, drawn_damage
+from faceinp.proposals import propose
+from faceinp.proposals.find import joined
+from faceinp.proposals.occluders import Occluders
+
+SCRATCH, SPOT, TEAR = (np.s_[300:304, 40:460], np.s_[60:68, 60:68], np.s_[480:512, 0:60])
+FRAMES = (185, 92, 222, 122), (230, 92, 266, 122)  # of glasses on the astronaut's face: x, y, x, y
+
+
+def damaged() -> np.ndarray:
+    """A photo with a scratch, a spot, and a corner that is missing, in the paint of their kinds."""
+    photo = grey_astronaut()
+    for kind, where in enumerate((SCRATCH, SPOT, TEAR), 1):
+        photo[where] = PAINT[kind]
+    return photo
+
+
+def spectacled(*, hand: bool = False) -> np.ndarray:
+    """A face with the frames of glasses, and something like a finger beside its mouth, in the paint of their kinds."""
+    picture = Image.fromarray(grey_astronaut())
+    draw = ImageDraw.Draw(picture)
+    for frame in FRAMES:
+        draw.rectangle(frame, outline=PAINT[1], width=4)
+    if hand:
+        draw.rectangle((236, 140, 252, 160), fill=PAINT[3])
+    return np.asarray(picture)
+
+
+def encoded(picture: Image.Image, format: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def check(proposal: faceinp.Damage | faceinp.Occluders, shape: tuple[int, ...]) -> None:
+    """What holds for every proposal."""
+    assert proposal.mask.dtype == bool and proposal.kind.dtype == np.uint8 and proposal.confidence.dtype == np.float32
+    assert proposal.mask.shape == proposal.kind.shape == proposal.confidence.shape == shape[:2]
+    assert ((proposal.kind > 0) == proposal.mask).all() and proposal.kind.max() <= len(proposal.KINDS)
+    assert proposal.confidence.min() >= 0 and proposal.confidence.max() <= 1 + 1e-6
+    assert sum(proposal.shares.values()) == pytest.approx(proposal.share)
+
+
+@pytest.mark.usefixtures("finders")
+def test_damage_is_marked_by_kind_and_a_little_beyond() -> None:
+    photo = damaged()
+    found = faceinp.find_damage(photo)
+    check(found, photo.shape)
+    for kind, where in enumerate((SCRATCH, SPOT, TEAR), 1):
+        assert (found.kind[where] == kind).all()
+    painted = (photo != grey_astronaut()).any(axis=2)
+    assert found.mask[SCRATCH[0], 39].all()  # grown
+    near = np.lib.stride_tricks.sliding_window_view(np.pad(painted, 4), (9, 9)).any(axis=(2, 3))
+    assert not (found.mask & ~near).any()
+    assert list(found.shares) == ["scratch", "spot", "tear"] and found.notes == ()
+
+
+@pytest.mark.usefixtures("finders")
+@pytest.mark.parametrize(
+    "photo",
+    [
+        np.zeros((64, 64, 3), np.uint8),
+        np.full((70, 700, 3), 255, np.uint8),
+        np.zeros((1030, 65, 3), np.uint8),
+        np.zeros((64, 64), np.uint8),
+        np.full((64, 64, 4), 128, np.uint8),
+    ],
+)
+def test_nothing_is_found_on_empty_pictures_of_any_shape(photo: np.ndarray) -> None:
+    found = faceinp.find_damage(photo, sensitivity=1)
+    check(found, photo.shape)
+    assert not found.mask.any() and found.share == 0 and found.shares == {}
+    with pytest.raises(NothingFoundError, match=r"^Found no damage in the photo\. Raise --sensitivity"):
+        found.as_mask()
+
+
+@pytest.mark.usefixtures("finders")
+@pytest.mark.parametrize("shape", [(63, 400, 3), (1, 1, 3), (400, 12)])
+def test_a_tiny_photo_gets_a_sentence(shape: tuple[int, ...]) -> None:
+    with pytest.raises(PhotoError, match=r"too small to find damage in\. Use one of 64 x 64"):
+        faceinp.find_damage(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.usefixtures("finders")
+def test_marks_lie_in_the_same_place_in_photos_of_several_tiles() -> None:
+    photo = np.full((1203, 1301, 3), 127, np.uint8)
+    places = [(0, 0), (505, 508), (700, 1290), (1190, 40), (1191, 1289), (1024, 512)]
+    for row, column in places:
+        photo[row : row + 12, column : column + 12] = PAINT[2]
+    found = faceinp.find_damage(photo)
+    check(found, photo.shape)
+    painted = (photo != 127).any(axis=2)
+    assert found.mask[painted].all()
+    assert np.count_nonzero(found.mask) < 1.7 * np.count_nonzero(painted)
+
+
+@pytest.mark.usefixtures("finders")
+def test_a_photo_is_the_same_however_its_file_holds_it(tmp_path: Path) -> None:
+    picture = Image.fromarray(damaged())
+    expected = faceinp.find_damage(picture)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    sideways = encoded(picture.transpose(Image.Transpose.ROTATE_90), "PNG", exif=turned)
+    clear = picture.copy()
+    clear.putalpha(255)
+    deep = tmp_path / "deep.png"
+    import cv2
+
+    cv2.imwrite(str(deep), np.asarray(picture)[..., ::-1].astype(np.uint16) * 257)
+    for same in (encoded(picture, "PNG"), sideways, clear, deep, faceinp.read_photo(picture)):
+        assert np.array_equal(faceinp.find_damage(same).kind, expected.kind)
+
+
+@pytest.mark.usefixtures("finders")
+def test_stamps_are_left_alone_unless_included() -> None:
+    photo = grey_astronaut()
+    photo[400:440, 300:380] = PAINT[5]
+    assert not faceinp.find_damage(photo).mask.any()
+    for include in (["stamps"], "stamps"):
+        assert list(faceinp.find_damage(photo, include=include).shares) == ["stamp"]
+
+
+@pytest.mark.usefixtures("finders")
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=2).map(sorted), st.integers(0, 100))
+def test_a_higher_sensitivity_marks_at_least_as_much(sensitivities: list[float], paleness: int) -> None:
+    photo = np.full((64, 64, 3), 127, np.uint8)
+    for kind, (row, column) in enumerate(((8, 8), (8, 40), (40, 8)), 1):
+        strength = max(0, 1 - paleness * kind / 200)
+        photo[row : row + 16, column : column + 16] = strength * np.array(PAINT[kind]) + (1 - strength) * 127
+    low, high = (faceinp.find_damage(photo, sensitivity=one) for one in sensitivities)
+    assert not (low.mask & ~high.mask).any()
+    assert np.array_equal(low.confidence, high.confidence)
+
+
+@pytest.mark.usefixtures("finders")
+def test_the_ends_of_the_sensitivity_are_of_use() -> None:
+    photo = damaged()
+    assert faceinp.find_damage(photo, sensitivity=0).mask[SCRATCH].mean() > 0.5  # what is certain is found
+    assert faceinp.find_damage(photo, sensitivity=1).share < 0.05  # not everything is
+
+
+def test_settings_that_there_are_not_get_a_sentence() -> None:
+    photo = np.zeros((64, 64, 3), np.uint8)
+    for sensitivity in (-0.1, 1.1, float("nan"), "high", None):
+        for finder in (faceinp.find_damage, faceinp.find_occluders):
+            with pytest.raises(FaceinpError, match="sensitivity must be a number from 0 to 1"):
+                finder(photo, sensitivity=sensitivity)
+        with pytest.raises(FaceinpError, match="sensitivity must be a number"):
+            faceinp.Find("damage", sensitivity)
+    with pytest.raises(FaceinpError, match=r"no 'pens' to include\. Choose among: stamps"):
+        faceinp.find_damage(photo, include=["stamps", "pens"])
+    with pytest.raises(FaceinpError, match="no 'pens' to include"):
+        faceinp.Find("damage", include=("pens",))
+    with pytest.raises(FaceinpError, match="include belongs to damage, not to glasses"):
+        faceinp.Find("glasses", include=("stamps",))
+    for name in ("scratches", "", 3, None):
+        with pytest.raises(FaceinpError, match=r"find=.* is unknown\. Choose one of: damage, glasses"):
+            propose(photo, faceinp.Find(name))
+    with pytest.raises(FaceinpError, match="find='dust' is unknown"):
+        faceinp.fill(photo, find="dust")
+    with pytest.raises(NoFaceError, match="turn must be"):
+        faceinp.find_occluders(photo, turn=45)
+
+
+@pytest.mark.usefixtures("finders")
+def test_a_fill_takes_a_mask_or_looks_for_one() -> None:
+    photo = damaged()
+    for both in ({"mask": np.ones((512, 512), bool), "find": "damage"}, {}):
+        with pytest.raises(MaskError, match="needs a mask or find="):
+            faceinp.fill(photo, **both)
+
+
+@pytest.mark.usefixtures("finders")
+def test_what_is_found_is_filled_and_nothing_else_changes() -> None:
+    photo = damaged()
+    found = faceinp.find_damage(photo)
+    result = faceinp.fill(photo, find="damage", engine="telea")
+    assert np.array_equal(result.mask, found.mask) and result.changed_pixels == 0
+    assert np.array_equal(result.image[~found.mask], photo[~found.mask])
+    assert np.ptp(result.image[SCRATCH].astype(int), axis=2).max() < 40  # the paint is gone
+    assert result.timings["find"] > 0
+    assert any(note.startswith("damage on ") and "scratch" in note and "tear" in note for note in result.notes)
+    certain = faceinp.fill(photo, find=faceinp.Find("damage", 0), engine="telea")
+    assert np.array_equal(certain.mask, faceinp.find_damage(photo, sensitivity=0).mask)
+
+
+@pytest.mark.usefixtures("finders")
+def test_a_fill_that_finds_nothing_or_only_damage_is_refused() -> None:
+    with pytest.raises(NothingFoundError, match="Found no damage"):
+        faceinp.fill(grey_astronaut(), find="damage")
+    with pytest.raises(MaskError, match=r"All of the photo looks like damage\. Lower --sensitivity") as raised:
+        faceinp.fill(np.full((64, 64, 3), PAINT[4], np.uint8), find="damage")
+    assert not isinstance(raised.value, NothingFoundError)
+
+
+@pytest.mark.usefixtures("finders")
+def test_damage_that_hides_a_face_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = faceinp.find_faces(data.astronaut())  # a detector that would see it below the damage
+    monkeypatch.setattr("faceinp.proposals.damage.detection.find_large_faces", lambda *_: known)
+    photo = grey_astronaut()
+    photo[60:190, 170:280] = PAINT[4]
+    assert "covers most of a face" in faceinp.find_damage(photo).notes[0]
+    photo = grey_astronaut()
+    photo[250:320, 100:400] = PAINT[4]
+    assert faceinp.find_damage(photo).notes == ()
+
+
+@pytest.mark.usefixtures("finders")
+def test_occluders_are_found_on_each_face() -> None:
+    photo = spectacled(hand=True)
+    (found,) = faceinp.find_occluders(photo)
+    check(found, photo.shape)
+    assert found.face is not None and found.KINDS[0] == "glasses"
+    assert set(found.shares) == {"glasses", "hand"}
+    painted = (photo == PAINT[1]).all(axis=2)
+    assert (found.kind[painted] == 1).mean() > 0.9
+    assert found.share < 0.03
+
+
+@pytest.mark.usefixtures("finders")
+def test_names_stand_for_kinds_of_occluders() -> None:
+    photo = spectacled(hand=True)
+    every, glasses = propose(photo, "occluders"), propose(photo, "glasses")
+    assert set(every.shares) == {"glasses", "hand"} and set(glasses.shares) == {"glasses"}
+    check(glasses, photo.shape)
+    assert glasses.confidence[every.kind == 3].max() == 0
+    with pytest.raises(NothingFoundError, match="Found no protective mask in the photo"):
+        faceinp.fill(photo, find="protective-mask")
+    result = faceinp.fill(photo, find="glasses", engine="telea")
+    assert np.array_equal(result.mask, glasses.mask) and result.changed_pixels == 0
+    assert np.array_equal(result.image[~glasses.mask], photo[~glasses.mask])
+
+
+@pytest.mark.usefixtures("finders")
+def test_a_face_can_be_chosen_and_a_photo_may_be_one() -> None:
+    smaller = Image.fromarray(spectacled(hand=True)).resize((420, 420)).crop((0, 0, 420, 512))
+    two = np.concatenate([spectacled(), np.asarray(smaller)], axis=1)
+    found = faceinp.find_occluders(two)
+    assert len(found) == 2
+    assert [set(one.shares) for one in found] == [{"glasses"}, {"glasses", "hand"}]
+    every = joined(found, "occluders")
+    assert np.array_equal(every.mask, found[0].mask | found[1].mask)
+    assert (every.confidence >= np.maximum(found[0].confidence, found[1].confidence)).all()
+    (second,) = faceinp.find_occluders(two, face=FaceLocation.number(2))
+    assert np.array_equal(second.kind, found[1].kind)
+    (same,) = faceinp.find_occluders(two, face=found[1].face)
+    assert np.array_equal(same.kind, found[1].kind)
+    with pytest.raises(NoFaceError, match="no face 3"):
+        faceinp.find_occluders(two, face=FaceLocation.number(3))
+    crop = spectacled()[20:220, 120:320]
+    (aligned,) = faceinp.find_occluders(crop, face=FaceLocation.aligned())
+    assert aligned.face is None and (aligned.kind[(crop == PAINT[1]).all(axis=2)] == 1).mean() > 0.9
+    with pytest.raises(PhotoError, match="square"):
+        faceinp.find_occluders(spectacled()[:400], face=FaceLocation.aligned())
+
+
+@pytest.mark.usefixtures("finders")
+def test_a_photo_without_a_face_gets_a_sentence() -> None:
+    for photo in (np.full((200, 300, 3), 128, np.uint8), np.zeros((1, 1), np.uint8)):
+        for call in (faceinp.find_occluders, lambda photo: faceinp.fill(photo, find="glasses")):
+            with pytest.raises(NoFaceError, match="No face was found"):
+                call(photo)
+
+
+def test_a_note_concerns_the_kinds_that_are_asked_for() -> None:
+    """A protective mask that hides the face is no reason for a note about its glasses."""
+    (face,) = faceinp.find_faces(data.astronaut())
+    kind = np.zeros((512, 512), np.uint8)
+    kind[40:220, 140:300], kind[90:92, 190:260] = 2, 1
+    found = Occluders(kind > 0, (kind > 0).astype(np.float32), kind, likely=kind, face=face, faces=(face,))
+    assert joined([found], "glasses").notes == ()
+    for name in ("protective-mask", "occluders"):
+        assert "covers most of a face" in joined([found], name).notes[0]
+
+
+def test_the_networks_of_the_weights_see_photos_of_any_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_finders(tmp_path)
+    monkeypatch.setenv("FACEINP_WEIGHTS", str(tmp_path))
+    for shape in ((67, 95, 3), (200, 601, 3)):
+        photo = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+        check(faceinp.find_damage(photo, sensitivity=0.9), shape)
+    (found,) = faceinp.find_occluders(data.astronaut(), sensitivity=0.9)
+    check(found, (512, 512))
+
+
+def test_without_weights_damage_is_looked_for_by_filters_and_occluders_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACEINP_WEIGHTS", str(tmp_path))
+    found = faceinp.find_damage(grey_astronaut())
+    check(found, (512, 512))
+    assert "Simple filters looked for damage" in found.notes[0] and "missing" in found.notes[0]
+    with pytest.raises(NothingFoundError, match=r"Found no damage.*Simple filters"):  # a fallback is always said
+        faceinp.Damage(found.mask & False, found.confidence, found.kind * 0, found.notes).as_mask()
+    with pytest.raises(WeightsError, match="'occluders' are missing"):
+        faceinp.find_occluders(data.astronaut())
+    (tmp_path / "damage.safetensors").write_bytes(b"damaged")
+    with pytest.raises(WeightsError, match="cannot be read"):
+        faceinp.find_damage(grey_astronaut())
+
+
+def test_filters_too_mark_more_at_a_higher_sensitivity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACEINP_WEIGHTS", str(tmp_path))
+    photo = data.astronaut()
+    photo[20:480, 100:102] = 250
+    found = [faceinp.find_damage(photo, sensitivity=one) for one in (0, 0.3, 0.5, 0.7, 0.9, 1)]
+    for low, high in itertools.pairwise(found):
+        check(high, photo.shape)
+        assert not (low.mask & ~high.mask).any()
+    assert found[2].mask[60:440, 100:102].mean() > 0.5
+
+
+# What the package's own weights find.
+
+
+@pytest.mark.skipif(bool(weights.missing("damage")), reason="the weights 'damage' are not here")
+@pytest.mark.parametrize("seed", [1, 5])
+def test_drawn_cracks_are_found_and_a_sound_photo_is_left_alone(seed: int) -> None:
+    sound = data.astronaut()
+    assert faceinp.find_damage(sound).share < 0.002
+    drawn = drawn_damage.draw(sound, "cracks", np.random.default_rng(seed))
+    found = faceinp.find_damage(drawn.pixels)
+    counted = damage.compare(found.mask, drawn.damage, drawn.touched)
+    assert counted.recall > 0.6 and counted.precision > 0.85
+    assert max(found.shares, key=found.shares.__getitem__) == "scratch"
+
+
+@pytest.mark.skipif(bool(weights.missing("occluders")), reason="the weights 'occluders' are not here")
+def test_drawn_glasses_are_found_and_a_bare_face_is_left_alone() -> None:
+    bare = data.astronaut()
+    (found,) = faceinp.find_occluders(bare)
+    assert found.share < 0.001
+    picture = Image.fromarray(bare)
+    draw = ImageDraw.Draw(picture)
+    for left, top, right, bottom in FRAMES:
+        draw.ellipse((left, top, right, bottom), fill=(15, 15, 18))
+    draw.line((222, 104, 230, 104), fill=(15, 15, 18), width=4)
+    (found,) = faceinp.find_occluders(picture)
+    drawn = (np.asarray(picture) != bare).any(axis=2)
+    assert found.mask[drawn].mean() > 0.7 and "glasses" in found.shares
