@@ -1,7 +1,6 @@
 """The shell command ``faceinp``: what it takes, and its exit code. ``commands.py`` is what it does."""
 
 import argparse
-import ast
 import dataclasses
 import importlib
 import re
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import faceinp
+from faceinp import arguments
 from faceinp import commands as run
 from faceinp.commands import TRAININGS
 from faceinp.errors import FaceinpError, MissingPackageError
@@ -75,8 +75,9 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"faceinp {faceinp.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _add_fill(_command(commands, "fill", run.fill, "fill the hole in a face"))
-    _add_batch(_command(commands, "batch", run.batch, "fill many photos: a folder, shards (.tar) or tables"))
+    arguments.add_fill(_command(commands, "fill", run.fill, "fill the hole in a face"))
+    arguments.add_find(_command(commands, "find", run.find, "find damage, or what hides a face, as a mask"))
+    arguments.add_batch(_command(commands, "batch", run.batch, "fill many photos: a folder, shards (.tar) or tables"))
     _command(commands, "engines", run.engines, "which engines there are, and whether they run here")
     _command(commands, "doctor", run.doctor, "what is installed here, and whether it works, by running it")
     _add_identity(commands, calibrate=argv[:2] == ["identity", "calibrate"])
@@ -87,151 +88,6 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     _add_data(_group(commands, "data", "make training data"))
     _add_evaluate(_group(commands, "evaluate", "make tables of how good the engines are"))
     return parser
-
-
-def _add_fill(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("photo", type=Path, help="the photo")
-    hole = parser.add_mutually_exclusive_group(required=True)
-    hole.add_argument("--mask", type=Path, help="picture of the hole: black and white, a transparent layer, or strokes")
-    hole.add_argument("--preset", metavar="NAME", help="a ready-made hole on the face: one of `faceinp masks`")
-    hole.add_argument("--mask-from-alpha", action="store_true", help="the hole is where the photo is transparent")
-    parser.add_argument("--page", type=int, default=1, metavar="N", help="which page of a TIFF file, counted from 1")
-    parser.add_argument(
-        "-o", "--out", type=Path, required=True, help="where the filled photo goes; its suffix is its format"
-    )
-    parser.add_argument("--engine", default="landmark", help="one of `faceinp engines`, or onnx:FILE")
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--aligned", action="store_true", help="the photo is a square, aligned face crop already")
-    where.add_argument(
-        "--face",
-        type=int,
-        metavar="N",
-        help="which face comes first, 1 being the largest (default: every face under the mask, the least hidden first)",
-    )
-    where.add_argument("--box", type=_box, metavar="X,Y,W,H", help="where the face is, in pixels, when it is not found")
-    where.add_argument(
-        "--points",
-        type=_points,
-        metavar="X,Y,...",
-        help="where a face is that is not found, turned in any way or partly outside of the photo: its left eye, right "
-        "eye, nose, left and right mouth corner, in pixels; left is what is left when the face is upright",
-    )
-    _add_turn(parser)
-    parser.add_argument("--seed", type=int, default=0, help="random seed")
-    _add_mask_reading(parser)
-    parser.add_argument(
-        "--blend", choices=("poisson", "composite"), default="poisson", help="how the fill joins the photo"
-    )
-    parser.add_argument(
-        "--reference",
-        dest="references",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="PHOTO",
-        help="another photo of the same person, whose pixels are used where they help (repeatable, up to 8)",
-    )
-    _add_exemplars(parser)
-    parser.add_argument("--fast", action="store_true", help="the quick setting of an engine that searches")
-    parser.add_argument("--iterations", type=int, metavar="N", help="steps of an engine that searches")
-    parser.add_argument(
-        "--mode",
-        choices=("robust", "faithful"),
-        help="for `structural`: robust (our variant) or faithful (exactly as published)",
-    )
-    parser.add_argument(
-        "--set", type=_setting, action="append", metavar="KEY=VALUE", help="any other option of the engine (repeatable)"
-    )
-    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
-
-
-def _add_batch(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = (
-        "It succeeds (exit code 0) when a photo was filled, now or by an earlier run, whatever else failed: "
-        "OUT/manifest says which, and why. When none could be filled the exit code is that of the error which all of "
-        "them share, else 1."
-    )
-    parser.add_argument("source", metavar="IN", help="a folder, .tar shard or .parquet table, here or a URL: s3://...")
-    parser.add_argument("out", metavar="OUT", help="the folder for filled photos and their manifest, here or a URL")
-    hole = parser.add_mutually_exclusive_group()
-    hole.add_argument(
-        "--masks",
-        default="",
-        metavar="DIR",
-        help="masks named as the photos are (default: in the shards); or one file, the mask of all photos",
-    )
-    hole.add_argument("--preset", metavar="NAME", help="a ready-made hole on each face: one of `faceinp masks`")
-    hole.add_argument("--mask-from-alpha", action="store_true", help="the hole is where a photo is transparent")
-    _add_mask_reading(parser)
-    parser.add_argument("--engine", default="landmark", help="one of `faceinp engines`, or onnx:FILE")
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--aligned", action="store_true", help="the photos are square, aligned face crops already")
-    where.add_argument(
-        "--faces",
-        default="",
-        metavar="DIR",
-        help='JSON of the photos\' names, {"box": [x, y, width, height]}, {"points": [[x, y], ...]} or {"number": 2} '
-        "as in `faceinp fill`, of photos whose face is not found (in shards: KEY.face.json)",
-    )
-    _add_turn(parser)
-    parser.add_argument(
-        "--references",
-        default="",
-        metavar="DIR",
-        help="other photos of the same person, up to 8 for each photo: for IN/NAME.jpg all pictures in the folder "
-        "DIR/NAME, and DIR/NAME.jpg (in shards: KEY.reference.N.jpg)",
-    )
-    _add_exemplars(parser)
-    parser.add_argument("--seed", type=int, default=0, help="random seed")
-    parser.add_argument("--blend", choices=("poisson", "composite"), default="poisson", help="as in `faceinp fill`")
-    parser.add_argument("--judge", default="auto", help="auto, facenet, bundled, dlib, an ONNX file, or none")
-    parser.add_argument("--format", choices=("png", "webp", "tif", "jpg"), default="png", help="format of the results")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="how many processes, or actors on Ray")
-    parser.add_argument(
-        "--threads", type=int, default=0, metavar="N", help="threads a worker (default: cores / workers)"
-    )
-    parser.add_argument("--ray", default="", metavar="ADDRESS", help="run on Ray: a cluster's address, auto, or local")
-    again = parser.add_mutually_exclusive_group()
-    again.add_argument("--retry", action="store_true", help="try photos again that failed before")
-    again.add_argument("--again", action="store_true", help="fill all photos again, with other settings if need be")
-    parser.add_argument("--set", type=_setting, action="append", metavar="KEY=VALUE", help="an option of the engine")
-
-
-def _add_turn(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--turn",
-        type=lambda text: text if text == "auto" else int(text),
-        choices=("auto", 0, 90, 180, 270),
-        default="auto",
-        help="by how many degrees clockwise the photo must be turned for its faces to stand upright (default: auto); "
-        "it is left as it lies",
-    )
-    parser.add_argument(
-        "--require-face",
-        action="store_true",
-        help="fail where there is no face under the mask, instead of filling it from its surroundings",
-    )
-
-
-def _add_mask_reading(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--mask-hole", choices=("auto", "white", "black"), default="auto", help="the hole's colour in the mask"
-    )
-    parser.add_argument("--grow", type=int, default=0, metavar="N", help="grow the hole by N pixels of the photo")
-
-
-def _add_exemplars(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--symmetry",
-        action=argparse.BooleanOptionalAction,
-        help="use the other half of the face where it helps (default: with engines that complete faces)",
-    )
-    parser.add_argument(
-        "--no-reference-check",
-        dest="reference_check",
-        action="store_false",
-        help="use reference photos even where their face looks like somebody else's",
-    )
 
 
 def _add_identity(commands: Any, *, calibrate: bool) -> None:
@@ -333,7 +189,7 @@ def _add_evaluate(commands: Any) -> None:
     paper = _command(commands, "paper", run.paper, "the papers' tables, with every engine")
     paper.add_argument(
         "--table",
-        type=_names,
+        type=arguments.names,
         default=(),
         metavar="A,B",
         help="which tables: Q1, L3, L4, L5, irregular, worn, across, sketched, references (default: all)",
@@ -342,7 +198,11 @@ def _add_evaluate(commands: Any) -> None:
     masks = _command(commands, "masks", run.evaluate_masks, "engines on the second paper's masks: picture and person")
     for parser, count in ((paper, 200), (quick, 100), (masks, 200)):
         parser.add_argument(
-            "--engines", type=_names, default=(), metavar="A,B", help="which engines, or all (default: the table's own)"
+            "--engines",
+            type=arguments.names,
+            default=(),
+            metavar="A,B",
+            help="which engines, or all (default: the table's own)",
         )
         parser.add_argument("--pictures", type=int, default=count, help="how many pictures of each set")
         parser.add_argument("--every", action="store_true", help="slow engines take all pictures, too")
@@ -352,10 +212,14 @@ def _add_evaluate(commands: Any) -> None:
         parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes of one thread each")
     for parser in (paper, masks):
         parser.add_argument(
-            "--masks", type=_names, default=(), metavar="A,B", help="which of `faceinp masks`, in place of the table's"
+            "--masks",
+            type=arguments.names,
+            default=(),
+            metavar="A,B",
+            help="which of `faceinp masks`, in place of the table's",
         )
         parser.add_argument(
-            "--judges", type=_names, default=("bundled",), metavar="A,B", help="calibrated judges of identity"
+            "--judges", type=arguments.names, default=("bundled",), metavar="A,B", help="calibrated judges of identity"
         )
         parser.add_argument("--features", type=Path, help="SqueezeNet 1.0 as safetensors, for Frechet distances")
     report = _command(commands, "report", run.report, "tables of what was measured")
@@ -376,7 +240,9 @@ def _add_evaluate(commands: Any) -> None:
     landmarks.add_argument("--weights", type=Path, help="packed weights of the predictor (default: the package's)")
     landmarks.add_argument("--pictures", type=int, help="how many pictures (default: all)")
     identity = _command(commands, "identity", run.evaluate_identity, "how well judges tell people apart")
-    identity.add_argument("--judges", type=_names, metavar="A,B", help="default: bundled and dlib, where they run")
+    identity.add_argument(
+        "--judges", type=arguments.names, metavar="A,B", help="default: bundled and dlib, where they run"
+    )
     checked = _command(
         commands, "reference-check", run.evaluate_reference_check, "whom the check of reference photos lets pass"
     )
@@ -387,10 +253,23 @@ def _add_evaluate(commands: Any) -> None:
         "--confirm", default="", metavar="JUDGE", help="a judge that must agree that a true pair is one, such as dlib"
     )
     checked.add_argument("--repeats", type=int, default=4, metavar="N", help="how often each hole is drawn")
+    damage = _command(commands, "damage", run.evaluate_damage, "how well the network and filters find damage")
+    damage.add_argument(
+        "--photos", type=Path, nargs="+", required=True, metavar="FOLDER", help="photos without damage, held back"
+    )
+    damage.add_argument("--scans", type=Path, metavar="FOLDER", help="damaged photos, with --outlines")
+    damage.add_argument(
+        "--outlines",
+        type=Path,
+        metavar="FOLDER",
+        help="what is damage in them: NAME.png of each scan's name, white; grey where a mark is right, too",
+    )
+    damage.add_argument("--pictures", type=int, default=12, help="how many photos each kind of damage is drawn on")
+    damage.add_argument("-o", "--out", type=Path, default=Path("runs/damage.md"), metavar="FILE", help="the table")
     for parser in (paper, masks, identity):
         parser.add_argument("--onnx", type=Path, nargs="+", default=[], metavar="FILE", help="other face networks, too")
         parser.add_argument("--sidecar", type=Path, help="folder of the ONNX files' sidecars (default: beside each)")
-    for parser in (paper, quick, masks, frechet, identity, checked):
+    for parser in (paper, quick, masks, frechet, identity, checked, damage):
         parser.add_argument("--seed", type=int, default=0, help="random seed")
     tables = {"eval": paper, "quick": quick, "masks": masks}
     tables |= {"frechet": frechet, "landmarks": landmarks, "identity": identity, "reference-check": checked}
@@ -429,36 +308,3 @@ class _Defaults(argparse.HelpFormatter):
         if isinstance(action.default, tuple):
             return f"{action.help} (default: {','.join(map(str, action.default))})"
         return f"{action.help} (default: %(default)s)"
-
-
-def _box(text: str) -> tuple[float, ...]:
-    return _numbers(text, 4, "X,Y,W,H: four numbers with commas between them")
-
-
-def _points(text: str) -> tuple[tuple[float, float], ...]:
-    numbers = _numbers(text, 10, "X,Y,X,Y,X,Y,X,Y,X,Y: five points, ten numbers with commas between them")
-    return tuple(zip(numbers[::2], numbers[1::2], strict=True))
-
-
-def _numbers(text: str, count: int, form: str) -> tuple[float, ...]:
-    try:
-        numbers = tuple(float(number) for number in text.split(","))
-    except ValueError:
-        numbers = ()
-    if len(numbers) != count:
-        raise argparse.ArgumentTypeError(f"{text!r} is not {form}")
-    return numbers
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    key, equals, value = text.partition("=")
-    if not key or not equals:
-        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
-    try:
-        return key, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return key, {"true": True, "false": False}.get(value.lower(), value)

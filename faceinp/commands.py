@@ -6,10 +6,11 @@ What a command needs is imported when it runs, so that ``faceinp --help`` answer
 import argparse
 import dataclasses
 import importlib
+from pathlib import Path
 from typing import Any
 
 import faceinp
-from faceinp.errors import FaceinpError, WeightsError
+from faceinp.errors import FaceinpError, MaskError, WeightsError
 from faceinp.terminal import Bar, say
 
 # `faceinp train NAME`: the module, its configuration, the function that takes one, and what the command is for.
@@ -19,15 +20,13 @@ TRAININGS = {
     "embedding": ("faceinp.train.embedding", "EmbeddingRun", "train", "train the bundled judge of identity"),
     "landmarks": ("faceinp.train.landmarks", "LandmarksRun", "train", "train the predictor of 68 landmarks"),
     "completion": ("faceinp.train.completion", "CompletionRun", "train", "train the landmark-guided completion"),
+    "damage": ("faceinp.train.find_damage", "FindDamageRun", "train", "train the network that finds damage"),
+    "occluders": ("faceinp.train.find_occluders", "FindOccludersRun", "train", "train the one that finds occluders"),
 }
 
 
 def fill(args: argparse.Namespace) -> None:
-    from faceinp import saving
-
-    if args.out.exists() and args.photo.exists() and args.out.samefile(args.photo):
-        raise FaceinpError(f"{args.out} is the photo itself, which would be lost. Choose another name for the result.")
-    saving.output_format(args.out)  # a slip in the output's name shows before the work, not after
+    _check_output(args.out, args.photo)
     options = dict(args.set or ())
     options |= {"fast": True} if args.fast else {}
     options |= {name: given for name in ("iterations", "mode") if (given := getattr(args, name)) is not None}
@@ -46,6 +45,7 @@ def fill(args: argparse.Namespace) -> None:
     result = faceinp.fill(
         photo,
         mask,
+        find=_find(args),
         engine=faceinp.load_engine(args.engine, options),
         seed=args.seed,
         face=face,
@@ -70,6 +70,15 @@ def fill(args: argparse.Namespace) -> None:
     )
 
 
+def _check_output(out: Path, photo: Path) -> None:
+    """A slip in the output's name shows before the work, not after."""
+    from faceinp import saving
+
+    if out.exists() and photo.exists() and out.samefile(photo):
+        raise FaceinpError(f"{out} is the photo itself, which would be lost. Choose another name for the result.")
+    saving.output_format(out)
+
+
 def _face_location(args: argparse.Namespace) -> faceinp.FaceLocation | None:
     if args.aligned:
         return faceinp.FaceLocation.aligned()
@@ -78,6 +87,41 @@ def _face_location(args: argparse.Namespace) -> faceinp.FaceLocation | None:
     if args.box is not None:
         return faceinp.FaceLocation.box(*args.box)
     return None if args.points is None else faceinp.FaceLocation.points(args.points)
+
+
+def _find(args: argparse.Namespace) -> faceinp.Find | None:
+    """What ``--find`` of a command that fills asks for."""
+    if args.find is None:
+        if args.sensitivity is not None or args.include:
+            raise FaceinpError("--sensitivity and --include belong to --find, which is not there. Add it.")
+        return None
+    return faceinp.Find(args.find, 0.5 if args.sensitivity is None else args.sensitivity, args.include)
+
+
+def find(args: argparse.Namespace) -> None:
+    from faceinp import mask_pictures, saving
+    from faceinp.proposals import overlay, propose
+
+    if args.out.suffix.lower() != ".png":
+        raise MaskError(f"A mask is written as PNG, and {args.out} is none. Name it {args.out.with_suffix('.png')}.")
+    if args.overlay == args.out:
+        raise FaceinpError(f"{args.out} cannot be mask and overlay at once. Name two files.")
+    for file in filter(None, (args.out, args.overlay)):
+        _check_output(file, args.photo)
+    wanted, face = faceinp.Find(args.kind, args.sensitivity, args.include), _face_location(args)
+    if args.kind == "damage" and (face is not None or args.turn != "auto"):
+        raise FaceinpError("Where a face is does not matter to damage. Leave it out, or choose another --kind.")
+    photo = faceinp.read_photo(args.photo, page=args.page)
+    proposal = propose(photo, wanted, face=face, turn=args.turn)
+    mask = proposal.as_mask()
+    saving.write_file(args.out, mask_pictures.encode(mask.hole))
+    if args.overlay is not None:
+        tinted = overlay.tinted(photo.pixels, proposal)
+        saving.write(args.overlay, faceinp.read_photo(tinted), tinted, mask.hole)
+        say(f"{args.overlay}: {overlay.legend(proposal)}")
+    for note in proposal.notes:
+        say(f"note: {note}")
+    print(f"{args.out}: {mask.about}")
 
 
 def batch(args: argparse.Namespace) -> None:
@@ -89,6 +133,7 @@ def batch(args: argparse.Namespace) -> None:
         options=dict(args.set or ()),
         preset=args.preset or "",
         from_alpha=args.mask_from_alpha,
+        find=_find(args),
         mask_hole=args.mask_hole,
         grow=args.grow,
         seed=args.seed,
@@ -113,6 +158,8 @@ def batch(args: argparse.Namespace) -> None:
         retry=args.retry,
         again=args.again,
     )
+    if clean := counted[worker.NOTHING_FOUND]:
+        say(f"{clean:,} of {counted.total():,} photos were left alone: nothing was found in them")
     if failed := counted[worker.FAILED]:
         say(f"{failed:,} of {counted.total():,} photos failed; `{args.out}/manifest` says why")
 
@@ -252,6 +299,12 @@ def evaluate_reference_check(args: argparse.Namespace) -> None:
     reference_check.run(
         args.data, args.out, calibrate=args.calibrate, confirm=args.confirm, repeats=args.repeats, seed=args.seed
     )
+
+
+def evaluate_damage(args: argparse.Namespace) -> None:
+    from faceinp.evaluate import damage
+
+    damage.run(args.photos, args.out, scans=args.scans, outlines=args.outlines, pictures=args.pictures, seed=args.seed)
 
 
 def paper(args: argparse.Namespace) -> None:

@@ -21,7 +21,7 @@ from faceinp.errors import PhotoError
 from faceinp.photo import Photo
 from faceinp.provenance import Provenance
 
-__all__ = ["SUFFIXES", "Provenance", "encode", "losses", "output_format", "write"]
+__all__ = ["SUFFIXES", "Provenance", "encode", "losses", "output_format", "write", "write_file"]
 
 SUFFIXES = {".png": "png", ".webp": "webp", ".jpg": "jpeg", ".jpeg": "jpeg", ".tif": "tiff", ".tiff": "tiff"}
 _NAMES = {"png": "PNG", "webp": "WebP", "jpeg": "JPEG", "tiff": "TIFF"}
@@ -99,7 +99,12 @@ def write(
     before is untouched. Raises PhotoError.
     """
     kind = output_format(path)
-    data = encode(photo, pixels, hole, kind, provenance)
+    write_file(path, encode(photo, pixels, hole, kind, provenance))
+    return losses(photo, kind)
+
+
+def write_file(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write ``data`` to ``path``, whole or not at all. Raises PhotoError."""
     target = Path(os.path.realpath(path))  # a link keeps pointing at the file it names
     temporary = target.with_name(f".faceinp-{secrets.token_hex(6)}.part")
     try:
@@ -111,7 +116,6 @@ def write(
         raise PhotoError(f"{path} cannot be written ({reason}). Choose another place, or make room.") from error
     finally:
         temporary.unlink(missing_ok=True)
-    return losses(photo, kind)
 
 
 def output_format(path: str | os.PathLike[str]) -> str:

@@ -80,12 +80,13 @@ class Target:
 
 def describe(settings: Any, **companions: str) -> dict[str, Any]:
     """What decides a result, as JSON: a ``worker.Settings``, without where results go and how many threads work, the
-    URLs of its photos' companions, and checksums of the engine's weights.
+    URLs of its photos' companions, and checksums of the weights that fill and find.
     """
-    kept = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    kept = dataclasses.asdict(settings)
     kept = {name: value for name, value in kept.items() if name not in ("out", "threads", "record", "begun")}
     kept |= {kind: _whole(url) for kind, url in companions.items()}
-    kept |= {"weights": _checksums(settings.engine, settings.options), "version": __version__}
+    finders = (settings.find.weights,) if settings.find else ()
+    kept |= {"weights": _checksums(settings.engine, settings.options, finders), "version": __version__}
     return dict(json.loads(json.dumps(kept, default=str)))
 
 
@@ -108,9 +109,12 @@ def _whole(url: str) -> str:
     return str(files.unstrip_protocol(path))
 
 
-def _checksums(engine: str, options: dict[str, Any]) -> dict[str, str]:
-    """sha256 of the files that the engine's networks come from, by the names of weights or the files' own."""
-    names = next((status.needs.weights for status in list_engines() if status.name == engine), ())
+def _checksums(engine: str, options: dict[str, Any], more: Sequence[str]) -> dict[str, str]:
+    """sha256 of the files that the engine's networks come from, by the names of weights or the files' own.
+
+    more: names of other weights.
+    """
+    names = (*next((status.needs.weights for status in list_engines() if status.name == engine), ()), *more)
     sums = {name: weights.sha256(weights.path(name)) for name in names if not weights.missing(name)}
     files = [Path(str(value)) for value in (engine.removeprefix(PREFIX), *options.values()) if value]
     return sums | {file.name: weights.sha256(file) for file in files if file.is_file()}

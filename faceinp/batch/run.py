@@ -16,7 +16,7 @@ from faceinp import photo as photos
 from faceinp.batch.items import opened
 from faceinp.batch.record import Target, check_same, describe
 from faceinp.batch.sources import Part, check_apart, survey
-from faceinp.batch.worker import FAILED, FILLED, SKIPPED, Settings, Worker, skipped_line
+from faceinp.batch.worker import FAILED, FILLED, NOTHING_FOUND, SKIPPED, Settings, Worker, skipped_line
 from faceinp.errors import DataError, FaceinpError, MaskError, PhotoError
 from faceinp.machine import processes
 
@@ -44,10 +44,10 @@ def run(
     people, all named like the photos; masks may be one file, for all photos. workers: processes on this machine, or
     actors. ray: a cluster's address, "auto" for the one that is here, "local" for a new one of this machine alone.
     retry: try what failed before, too. again: fill everything, whatever the manifest in ``settings.out`` holds; else
-    that is left alone. Returns how many photos were filled and how many failed, now. Raises DataError when nothing is
-    there, results would lie among the photos, the folder was begun with other settings, or a worker died, and what
-    concerns all photos; at its end, where no photo could be filled, now or before, the error that all of them share,
-    or FaceinpError.
+    that is left alone. Returns how many photos were filled, how many failed, and in how many nothing was found, now.
+    Raises DataError when nothing is there, results would lie among the photos, the folder was begun with other
+    settings, or a worker died, and what concerns all photos; at its end, where all photos failed, now or before, the
+    error that all of them share, or FaceinpError.
     """
     check_apart(source, settings.out)
     if settings.preset:
@@ -57,7 +57,7 @@ def run(
     lines = {line["name"]: line for line in Target(settings.out, begun).lines()} if not again else {}
     before = {name: line.get("kind", FILLED) for name, line in lines.items() if line["outcome"] != SKIPPED}
     done = frozenset(name for name in lines if before.get(name, FILLED) == FILLED or not retry)
-    need_masks = not settings.preset and not settings.from_alpha
+    need_masks = not (settings.preset or settings.from_alpha or settings.find)
     todo, skipped, mask = survey(source, masks, done, faces=faces, references=references, need_masks=need_masks)
     now = describe(settings, masks=masks, faces=faces, references=references)
     if before and earlier:
@@ -95,7 +95,8 @@ def run(
         for line in answer:
             if line["outcome"] == FAILED:
                 say(f"{line['name']}: {line['error']}")
-        say(f"{counted[FILLED]:,} filled, {counted[FAILED]:,} failed")
+        clean = f", nothing found in {counted[NOTHING_FOUND]:,}" if counted[NOTHING_FOUND] else ""
+        say(f"{counted[FILLED]:,} filled, {counted[FAILED]:,} failed{clean}")
     target.add([skipped_line(one) for one in skipped if one.name not in done])
     if passed := counted.pop(SKIPPED, 0) + len(skipped):
         say(f"{passed:,} other files were passed over; `{settings.out}/manifest` says why")

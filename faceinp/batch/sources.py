@@ -133,7 +133,9 @@ def survey(
     if not bundles and not photos:
         raise DataError(f"{source} holds no photos. Give a folder of photos, or of .tar or .parquet files.")
     if photos and need_masks and not masks:
-        raise DataError(f"Nothing says where the holes of the photos in {source} are. Give --masks, or --preset NAME.")
+        raise DataError(
+            f"Nothing says where the holes of the photos in {source} are. Give --masks, --find, or --preset NAME."
+        )
     skipped = [Skipped(posixpath.relpath(path, base), NO_PHOTO) for path in own]
     skipped = [one for one in skipped if one.name not in {*photos, *bundles}]
     one_mask = masks if masks and _is_file(masks) else ""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from faceinp import identity, likeness, photo, presets
 from faceinp.batch.items import File, Item, Skipped
@@ -18,17 +18,18 @@ from faceinp.batch.sources import Part
 from faceinp.engines.base import Engine
 from faceinp.engines.loading import load_engine
 from faceinp.erased import mask_from_alpha, read_mask
-from faceinp.errors import DataError, FaceinpError, MaskError, PhotoError
+from faceinp.errors import DataError, FaceinpError, MaskError, NothingFoundError, PhotoError
 from faceinp.exemplars import ENGINE, MAX_REFERENCES, REFERENCE, SURROUNDINGS, SYMMETRY, Reference
 from faceinp.face_location import FaceLocation, locate, no_face
 from faceinp.heads import Turn
 from faceinp.machine import take_threads
 from faceinp.masks import Polarity
 from faceinp.pipeline import Job, Result, fill_many
+from faceinp.proposals import Find, propose
 
 TOGETHER = 8  # photos whose faces go through the engine at once, of
 PIXELS = 32_000_000  # this many pixels at most, but for a single photo
-FILLED, FAILED, SKIPPED = "filled", "failed", "skipped"
+FILLED, FAILED, SKIPPED, NOTHING_FOUND = "filled", "failed", "skipped", "nothing found"
 SOURCES = {  # what the manifest calls the codes of ``Result.sources``
     ENGINE: "engine",
     SYMMETRY: "symmetry",
@@ -43,10 +44,11 @@ class Settings:
 
     out: URL of the folder for results. engine, options, seed, turn, require_face, blending, symmetry, reference_check:
     as for ``faceinp.fill``. aligned: the photos are aligned face crops. preset: a name of ``list_presets``. from_alpha:
-    the hole is where a photo is transparent. Without both, masks come with the photos. mask_hole, grow: how masks are
-    read, as for ``faceinp.fill``; grow concerns every hole. judge: as for ``load_judge``; empty: nobody judges. format:
-    of the results, a suffix. threads: of the processor, for each worker; 0: all. record, begun: JSON that is kept in
-    the folder before any result is, see ``record.describe``, and ``record.Target``'s; empty: none.
+    the hole is where a photo is transparent. find: it is what is found. Without these three, masks come with the
+    photos. mask_hole, grow: how masks are read, as for ``faceinp.fill``; grow concerns every hole. judge: as for
+    ``load_judge``; empty: nobody judges. format: of the results, a suffix. threads: of the processor, for each worker;
+    0: all. record, begun: JSON that is kept in the folder before any result is, see ``record.describe``, and
+    ``record.Target``'s; empty: none.
     """
 
     out: str
@@ -54,6 +56,7 @@ class Settings:
     options: dict[str, Any] = field(default_factory=dict)
     preset: str = ""
     from_alpha: bool = False
+    find: Find | None = None
     mask_hole: Polarity = "auto"
     grow: int = 0
     seed: int = 0
@@ -79,6 +82,8 @@ class Worker:
         self.settings, self.target = settings, Target(settings.out, settings.begun)
         self.engine: Engine = load_engine(settings.engine, settings.options)
         self.judge = identity.load(settings.judge) if settings.judge else None
+        if settings.find:
+            settings.find.load()
         if settings.record:
             self.target.put(SETTINGS, settings.record.encode())
 
@@ -94,6 +99,8 @@ class Worker:
                     continue
                 try:
                     waiting.append(self._opened(item, time.perf_counter() - started))
+                except NothingFoundError as error:
+                    lines.append(self._clean(item, error))
                 except FaceinpError as error:
                     lines.append(_failed(item, error))
                 if len(waiting) >= TOGETHER or sum(ready.job.photo.pixels.size // 3 for ready in waiting) >= PIXELS:
@@ -120,9 +127,11 @@ class Worker:
             opened = photo.read(item.photo)
             if settings.from_alpha:
                 opened, mask = mask_from_alpha(opened)
-            elif not settings.preset:
+            elif not settings.preset and not settings.find:
                 if item.mask is None:
-                    raise MaskError("There is no mask for it. Put one of its name into --masks, or use --preset.")
+                    raise MaskError(
+                        "There is no mask for it. Put one of its name into --masks, or use --preset or --find."
+                    )
                 opened, mask = read_mask(item.mask, opened, item.photo, hole=settings.mask_hole)
         if settings.preset:
             with watch("align"):
@@ -132,8 +141,13 @@ class Worker:
                         raise no_face()
                     face = FaceLocation.of(faces[0])
                 mask = presets.for_photo(settings.preset, opened, face=face, turn=settings.turn, seed=settings.seed)
-        mask = mask.grown(settings.grow)
-        return _Ready(item, Job(opened, mask, face, [file.content for file in item.references], settings.turn), watch)
+        found = None
+        if settings.find:
+            with watch("find"):
+                proposal = propose(opened, settings.find, face=face, turn=settings.turn)
+                mask, found = proposal.as_mask(), _Found(proposal.share, proposal.shares)
+        job = Job(opened, mask.grown(settings.grow), face, [file.content for file in item.references], settings.turn)
+        return _Ready(item, job, watch, found)
 
     def _filled(self, waiting: Sequence["_Ready"]) -> list[dict[str, Any]]:
         settings = self.settings
@@ -178,12 +192,23 @@ class Worker:
             "seed": result.seed,
             "seconds": {step: round(seconds, 4) for step, seconds in watch.seconds.items()},
             "hidden": round(float(result.mask.mean()), 4),
+            **self._find_line(ready.found),
             "changed_pixels": result.changed_pixels,
             "sources": {SOURCES[code]: round(share, 4) for code, share in result.shares.items()},
             "references": [_reference_line(*pair) for pair in zip(item.references, result.references, strict=True)],
             "identity": dataclasses.asdict(judged) if judged else None,
             "notes": [*result.notes, *result.losses(self.settings.format)],
         }
+
+    def _clean(self, item: Item, error: NothingFoundError) -> dict[str, Any]:
+        return _line(item, NOTHING_FOUND) | self._find_line(_Found(0.0, {})) | {"reason": str(error)}
+
+    def _find_line(self, found: "_Found | None") -> dict[str, Any]:
+        """What was found, of which kinds; nothing where nothing was looked for."""
+        if found is None or self.settings.find is None:
+            return {}
+        kinds = {kind: round(share, 6) for kind, share in found.kinds.items()}
+        return {"find": {"name": self.settings.find.name, "share": round(found.share, 6), "kinds": kinds}}
 
 
 class _Watch:
@@ -203,6 +228,13 @@ class _Watch:
             self.seconds[step] = self.seconds.get(step, 0.0) + more
 
 
+class _Found(NamedTuple):
+    """Parts of the photo that a proposal marks: in all, and of each kind."""
+
+    share: float
+    kinds: dict[str, float]
+
+
 @dataclass(frozen=True, eq=False)
 class _Ready:
     """A photo that waits for the engine."""
@@ -210,6 +242,7 @@ class _Ready:
     item: Item
     job: Job
     watch: _Watch
+    found: _Found | None
 
 
 def skipped_line(skipped: Skipped) -> dict[str, Any]:
