@@ -1,4 +1,4 @@
-"""The named endpoints ``/fill``, ``/engines`` and ``/identity``: what the page does, for programs."""
+"""The named endpoints ``/fill``, ``/find``, ``/engines`` and ``/identity``: what the page does, for programs."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -10,18 +10,20 @@ import gradio as gr
 import numpy as np
 from gradio.components.api_component import Api
 from numpy.typing import NDArray
+from PIL import Image
 
 import faceinp
 from demo import filling, pictures, warming
 from demo.filling import Made, Order
 from demo.jobs import Job
-from demo.orders import AT_ONCE, TICK, face_location
+from demo.orders import AT_ONCE, FINDS, TICK, face_location
 from demo.sessions import scratch
 from demo.uploads import read_once, touch, without_folders
 
 POLARITIES = ("auto", "white", "black")
 FARTHEST = 100_000  # pixels from the photo's corner: no landmark lies there
 MOST_REFERENCES = 8
+NO_PHOTO = "There is no photo. Upload one and give its path."
 LONGEST = 500  # characters of a message: some repeat what was sent
 
 
@@ -42,17 +44,27 @@ def connect() -> None:
         reference_check = Api(True, {"type": "boolean"}, "reference_check")
         location, turn = Api(None, {"type": "object"}, "location"), Api("auto", {}, "turn")
         require_face = Api(False, {"type": "boolean"}, "require_face")
+        searched, sensitivity = Api(None, {"type": "string"}, "find"), Api(0.5, {"type": "number"}, "sensitivity")
+        names: Any = {"type": "array", "items": {"type": "string"}}
+        include = Api(None, names, "include")
         filled, facts = gr.File(label="filled"), gr.JSON(label="facts")
         gr.Button().click(
             fill,
             [
                 *(photo, mask, preset, engine, seed, aligned, face, blending, iterations, mask_hole, landmarks, second),
-                *(references, symmetry, reference_check, location, turn, require_face),
+                *(references, symmetry, reference_check, location, turn, require_face, searched, sensitivity, include),
             ],
             [filled, facts],
             api_name="fill",
             concurrency_limit=AT_ONCE,
             concurrency_id="fill",
+        )
+        gr.Button().click(
+            find,
+            [photo, searched, sensitivity, include, aligned, face, location, turn],
+            [gr.File(label="mask"), gr.JSON(label="found")],
+            api_name="find",
+            **FINDS,
         )
         gr.Button().click(engines, None, gr.JSON(label="engines"), api_name="engines")
         two = [gr.File(label="first"), gr.File(label="second")]
@@ -84,14 +96,20 @@ def fill(
     location: Any = None,
     turn: Any = "auto",
     require_face: Any = False,
+    find: Any = None,
+    sensitivity: Any = 0.5,
+    include: Any = None,
 ) -> Iterator[tuple[str | None, dict[str, Any]]]:
-    """Fill the hole of a photo: a mask's, or a preset's. Gives a PNG and what is known of it."""
+    """Fill the hole of a photo: a mask's, a preset's, or what is found. Gives a PNG and what is known of it."""
     folder = scratch()
     references = references or []
     with read_once(photo, mask, second, *references):
         try:
             face = _face_location(location, aligned, face)
-            order = _order(photo, mask, preset, engine, seed, face, turn, require_face, blending, iterations, mask_hole)
+            found = _find(find, sensitivity, include) if find else None
+            order = _order(
+                photo, mask, preset, found, engine, seed, face, turn, require_face, blending, iterations, mask_hole
+            )
             order = replace(order, landmarks=_points(landmarks), **_exemplars(symmetry, references, reference_check))
             compared = [_readable(second, "The second photo")] if second else []
             order = replace(order, others=(*compared, *order.references))
@@ -109,6 +127,37 @@ def fill(
         for picture in {picture for pair in made.views.values() for picture in pair}:
             picture.unlink()
         yield str(made.file), _facts(made)
+
+
+def find(
+    photo: str | None,
+    find: Any = "damage",
+    sensitivity: Any = 0.5,
+    include: Any = None,
+    aligned: Any = False,
+    face: Any = 0,
+    location: Any = None,
+    turn: Any = "auto",
+) -> tuple[str, dict[str, Any]]:
+    """Find damage, or what hides the faces. Gives a mask, white where something was found, and what is known of it."""
+    with read_once(photo):
+        try:
+            if not photo:
+                raise faceinp.PhotoError(NO_PHOTO)
+            wanted = _find(find or "damage", sensitivity, include)
+            found = faceinp.propose(photo, wanted, face=_face_location(location, aligned, face), turn=turn)
+        except faceinp.FaceinpError as error:
+            raise _refusal(error) from error
+    file = scratch() / f"{Path(photo).stem}-found.png"
+    Image.fromarray(found.mask).save(file)
+    height, width = found.mask.shape
+    return str(file), {
+        "find": wanted.name,
+        "share": round(found.share, 6),
+        "kinds": {kind: round(share, 6) for kind, share in found.shares.items()},
+        "notes": [without_folders(note) for note in found.notes],
+        "size": [width, height],
+    }
 
 
 def engines() -> list[dict[str, Any]]:
@@ -141,6 +190,7 @@ def _order(
     photo: str | None,
     mask: str | None,
     preset: str | None,
+    find: faceinp.Find | None,
     engine: str,
     seed: Any,
     face: faceinp.FaceLocation | None,
@@ -152,9 +202,9 @@ def _order(
 ) -> Order:
     """What was sent, checked; raises FaceinpError."""
     if not photo:
-        raise faceinp.PhotoError("There is no photo. Upload one and give its path.")
-    if bool(mask) == bool(preset):
-        raise faceinp.MaskError("A fill needs a mask or a preset, and one of them only.")
+        raise faceinp.PhotoError(NO_PHOTO)
+    if sum(map(bool, (mask, preset, find))) != 1:
+        raise faceinp.MaskError("A fill needs a mask or a preset, or find, and one of them only.")
     if mask_hole not in POLARITIES:
         raise faceinp.MaskError(f"mask_hole is {mask_hole!r:.80}. Choose auto, white or black.")
     if not isinstance(require_face, bool):
@@ -166,6 +216,7 @@ def _order(
     return Order(
         photo=photo,
         hole=preset_hole if preset else lambda: mask,
+        find=find,
         engine=engine,
         seed=seed,
         iterations=iterations,
@@ -175,6 +226,13 @@ def _order(
         blending=blending,
         mask_hole=mask_hole,
     )
+
+
+def _find(name: Any, sensitivity: Any, include: Any) -> faceinp.Find:
+    """What is to be looked for, as it was sent; raises FaceinpError."""
+    if not isinstance(include, list | tuple | None):
+        raise faceinp.FaceinpError(f'include is {include!r:.80}. Use a list of names, such as ["stamps"].')
+    return faceinp.Find(name, sensitivity, tuple(include or ()))
 
 
 def _face_location(location: Any, aligned: Any, face: Any) -> faceinp.FaceLocation | None:
@@ -234,7 +292,7 @@ def _facts(made: Made) -> dict[str, Any]:
         "seam": round(made.seam, 3),
         "known_pixels": made.known_pixels,
         "changed_pixels": made.changed_pixels,
-        "notes": list(made.notes),
+        "notes": [without_folders(note) for note in made.notes],
         "sources": {_source_name(code): round(share, 4) for code, share in made.shares.items()},
         "references": [
             {

@@ -7,6 +7,7 @@ import gradio as gr
 from demo import (
     api,
     comparing,
+    finding,
     loading,
     looks,
     orders,
@@ -29,6 +30,7 @@ def build() -> gr.Blocks:
     with gr.Blocks(title=words.TITLE, analytics_enabled=False, delete_cache=(KEPT // 6, KEPT)) as blocks:
         page = views.lay_out()
         loading.connect(page, visits)
+        finding.connect(page, visits)
         other_photos.connect(page, visits)
         results.connect(page, visits)
         comparing.connect(page, visits)

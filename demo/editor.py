@@ -70,12 +70,12 @@ def read_editor(value: Mapping[str, Any] | None, original: Original) -> tuple[Pa
     hole = np.zeros((original.height, original.width), np.bool_)
     for layer in (value or {}).get("layers") or []:
         if layer is not None:
-            hole |= _covered(np.asarray(layer), *hole.shape)
+            hole |= covered(np.asarray(layer), *hole.shape)
     return original.path, hole
 
 
-def _covered(layer: NDArray[np.uint8], height: int, width: int) -> NDArray[np.bool_]:
-    """bool (height, width): where a layer is painted."""
+def covered(layer: NDArray[np.uint8], height: int, width: int) -> NDArray[np.bool_]:
+    """bool (height, width): where a layer, uint8 (h, w, 4), is painted. Raises MaskError as ``read_editor`` does."""
     if layer.ndim != 3 or layer.shape[2] != 4:
         raise MaskError(f"A layer of the editor is RGBA; this one is {layer.shape}. Load the photo again.")
     alpha = np.ascontiguousarray(layer[..., 3])
@@ -84,8 +84,13 @@ def _covered(layer: NDArray[np.uint8], height: int, width: int) -> NDArray[np.bo
     wide = alpha.shape[1] * height / (alpha.shape[0] * width)
     if abs(wide - 1) > SHAPE_SLACK + 1 / min(alpha.shape):
         raise MaskError("What is painted has another shape than the photo. Load the photo again and do not crop it.")
+    return enlarged(alpha, height, width)
+
+
+def enlarged(alpha: NDArray[np.uint8], height: int, width: int) -> NDArray[np.bool_]:
+    """bool (height, width): where a picture is painted by half or more. alpha: uint8 (h, w), of its copy."""
     if alpha.shape != (height, width):
         shrinks = alpha.shape[0] > height
-        scaled = cv2.resize(alpha, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-        return np.asarray(scaled > COVERED)
+        interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        alpha = np.asarray(cv2.resize(alpha, (width, height), interpolation=interpolation), np.uint8)
     return alpha > COVERED

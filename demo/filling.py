@@ -31,7 +31,8 @@ _measured: dict[str, float] = {}
 class Order:
     """One fill somebody wants.
 
-    hole: what ``faceinp.fill`` takes as mask, made when its turn comes. face, turn, require_face, symmetry, references,
+    hole: what ``faceinp.fill`` takes as mask, made when its turn comes; None of it where find says what is looked for
+    and filled. face, turn, require_face, symmetry, references,
     reference_check: as ``faceinp.fill`` takes them. others: other photos of the person, which the judge compares the
     fill with; those that are used to fill may be among them.
     """
@@ -46,6 +47,7 @@ class Order:
     require_face: bool = False
     blending: str = BLENDINGS[0]
     mask_hole: Any = "auto"
+    find: faceinp.Find | None = None
     landmarks: Any = None
     symmetry: bool | None = None
     references: tuple[Path, ...] = ()
@@ -152,6 +154,7 @@ def fill(
     result = faceinp.fill(
         order.photo,
         order.hole(),
+        find=order.find,
         engine=engine,
         seed=order.seed,
         face=order.face,

@@ -3,15 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-import cv2
 import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
 
 import faceinp
-from demo import examples, other_photos, pictures, uploads, words
-from demo.editor import WORKING_SIDE, Original, layer_of, read_editor, share_hidden, working_size
+from demo import examples, finding, other_photos, pictures, uploads, words
+from demo.editor import WORKING_SIDE, Original, layer_of, share_hidden, working_size
+from demo.finding import painted
 from demo.orders import QUIET, face_location
+from demo.proposed import read_hole
 from demo.sessions import Visit, Visits
 from demo.views import NO_PRESET, Page
 
@@ -21,7 +22,7 @@ def connect(page: Page, visits: Visits) -> None:
     results: list[Any] = [page.compare, page.view, page.legend, page.gallery]
     results += [page.facts, page.identity, page.download, page.landmarks_box]
     photo_parts = [page.load, page.photo, page.camera, page.editor, page.masks, page.faces, page.face, page.aligned]
-    photo_parts += [page.others_message, *other_photos.outputs(page)]
+    photo_parts += [page.others_message, *other_photos.outputs(page), *finding.outputs(page)]
     parts = [*photo_parts, page.preset, page.share, page.fill, page.another, page.message, page.running, *results]
 
     def shown(
@@ -37,11 +38,12 @@ def connect(page: Page, visits: Visits) -> None:
             | dict.fromkeys((page.running, page.facts, page.identity, page.legend, page.others_message), "")
             | {part: gr.update(visible=False) for part in (page.faces, page.view, page.landmarks_box)}
             | other_photos.shown(page, visit)
+            | finding.shown(page, visit)
             | {part: gr.update(value=None, visible=False) for part in (page.gallery, page.download)}
             | {part: gr.update(interactive=there) for part in (page.fill, page.another)}
             | {
                 page.load: gr.update(visible=not there),
-                page.editor: gr.update(value=painted(visit, hole), visible=there, **_canvas(visit)),
+                page.editor: gr.update(value=painted(visit, _layer(hole)), visible=there, **_canvas(visit)),
                 page.masks: gr.update(visible=there),
                 page.share: "" if hole is None else words.share(float(hole.mean())),
                 page.preset: NO_PRESET,
@@ -76,7 +78,7 @@ def connect(page: Page, visits: Visits) -> None:
 
         return load_it
 
-    def find(aligned: bool, turn: Any, share: str, request: gr.Request) -> dict[Any, Any]:
+    def detect(aligned: bool, turn: Any, share: str, request: gr.Request) -> dict[Any, Any]:
         visit = visits.of(request)
         nothing = {page.faces: gr.update(visible=False), page.face: gr.update(choices=[], value=None, visible=False)}
         original = visit.original
@@ -111,14 +113,14 @@ def connect(page: Page, visits: Visits) -> None:
     starts += [button.click(example(name), None, parts, **private) for name, button in page.examples.items()]
     for start in starts:
         start.then(
-            find,
+            detect,
             [page.aligned, page.turn, page.share],
             [page.faces, page.face, page.message],
             **QUIET | {"queue": True},
         )
     for part in (page.aligned, page.turn):
         part.input(
-            find,
+            detect,
             [page.aligned, page.turn, page.share],
             [page.faces, page.face, page.message],
             **QUIET | {"queue": True},
@@ -169,25 +171,38 @@ def _connect_mask(page: Page, visits: Visits) -> None:
         if visit.original is None:
             return gr.skip(), gr.skip(), words.say(words.NO_PHOTO)
         try:
-            hole = read_editor(value, visit.original)[1]
+            hole = read_hole(value, visit.original, visit.proposed)
         except faceinp.FaceinpError as error:
             return gr.skip(), gr.skip(), words.say(words.for_people(error), error=True)
         return _put(visit, ~hole, "What was hidden is known now, and the other way round.")
 
     def clear(request: gr.Request) -> tuple[Any, ...]:
-        return painted(visits.of(request)), ""
+        visit = visits.of(request)
+        visit.proposed = None
+        return painted(visit), ""
 
     parts = [page.editor, page.share, page.message]
     private: Any = {"api_visibility": "private", "show_progress": "minimal", "show_progress_on": page.preset}
-    for change in (page.preset.input, page.mask_seed.submit, page.mask_seed.blur):
+    puts = [
         change(put_on, [page.preset, page.mask_seed, page.aligned, page.face, page.turn], parts, **private)
-    page.mask_file.upload(upload, page.mask_file, parts, **private)
-    page.invert.click(invert, page.editor, parts, **private)
+        for change in (page.preset.input, page.mask_seed.submit, page.mask_seed.blur)
+    ]
+    puts.append(page.mask_file.upload(upload, page.mask_file, parts, **private))
+    puts.append(page.invert.click(invert, page.editor, parts, **private))
     # The editor's bin takes the photo away, too: it is put back, and what was painted is gone.
-    page.editor.clear(clear, None, [page.editor, page.share], show_progress_on=page.message, **QUIET)
-    page.editor.input(
-        lambda value: words.share(share_hidden(value)), page.editor, page.share, trigger_mode="always_last", **QUIET
-    )
+    puts.append(page.editor.clear(clear, None, [page.editor, page.share], show_progress_on=page.message, **QUIET))
+
+    def put_away(request: gr.Request) -> dict[Any, Any]:
+        return finding.shown(page, visits.of(request))
+
+    for put in puts:
+        put.then(put_away, None, finding.outputs(page), **QUIET)
+
+    def share(value: dict[str, Any] | None, request: gr.Request) -> str:
+        proposed = visits.of(request).proposed
+        return words.share(share_hidden(value) if proposed is None else proposed.share(value))
+
+    page.editor.input(share, page.editor, page.share, trigger_mode="always_last", **QUIET)
 
 
 def _read_mask(file: str, photo: faceinp.Photo) -> tuple[faceinp.Mask, tuple[str, ...]]:
@@ -210,7 +225,8 @@ def numbered(visit: Visit, chosen: int) -> str | None:
 
 
 def _put(visit: Visit, hole: NDArray[np.bool_], message: str) -> tuple[Any, ...]:
-    return painted(visit, hole), words.share(float(hole.mean())), words.say(message)
+    visit.proposed = None
+    return painted(visit, layer_of(hole)), words.share(float(hole.mean())), words.say(message)
 
 
 def open_photo(visit: Visit, file: Path) -> None:
@@ -220,16 +236,8 @@ def open_photo(visit: Visit, file: Path) -> None:
     visit.background = pictures.write(pictures.shrunk(photo.pixels, WORKING_SIDE), visit.folder, "painted.png")
 
 
-def painted(visit: Visit, hole: NDArray[np.bool_] | None = None) -> dict[str, Any] | None:
-    """The editor's value: the copy of the photo, and a hole (H, W) of the photo as its layer."""
-    if visit.background is None:
-        return None
-    layers = []
-    if hole is not None and hole.any():
-        file = pictures.own_folder(visit.folder) / "layer.png"
-        cv2.imwrite(str(file), cv2.cvtColor(layer_of(hole), cv2.COLOR_RGBA2BGRA))
-        layers.append(str(file))
-    return {"background": str(visit.background), "layers": layers, "composite": None}
+def _layer(hole: NDArray[np.bool_] | None) -> NDArray[np.uint8] | None:
+    return None if hole is None else layer_of(hole)
 
 
 def _canvas(visit: Visit) -> dict[str, Any]:

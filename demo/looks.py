@@ -15,15 +15,18 @@ footer { display: none !important; }
 #head p { font-size: 1rem; color: var(--body-text-color-subdued); margin: 0; }
 #limits p, #state span { font-size: .82rem; color: var(--body-text-color-subdued); margin: 0; }
 .html-container { padding: 0 !important; }
-#message:not(:has(.message)), #running:not(:has(.panel, .message)), #state:not(:has(span)) { display: none !important; }
+#message:not(:has(.message)), #found:not(:has(.message)), #running:not(:has(.panel, .message)),
+  #state:not(:has(span)) { display: none !important; }
 #photo { height: 300px !important; }
 #fill, #cancel, #another, #masks button { white-space: nowrap; }
 #examples, #mask-row { align-items: center; gap: 8px; }
 #load, #masks { gap: 10px; }
 #examples button { font-weight: 400; min-height: 64px; padding-left: 64px; justify-content: flex-start;
   text-align: left; background-repeat: no-repeat; background-position: 6px center; background-size: 52px auto; }
+#find { flex-wrap: nowrap; gap: 8px; }
+#find button { flex: 1 1 auto; min-width: 0; padding-inline: 6px; font-weight: 500; }
 #preset input { text-overflow: ellipsis; padding-right: 28px; }
-#aligned, #unchecked { padding: 0; border: 0; background: none; }
+#aligned, #unchecked, #stamps { padding: 0; border: 0; background: none; }
 #others { gap: 8px; }
 #others h3 { font-size: .95rem; font-weight: 600; margin: 0; }
 #others p { margin: 2px 0 0; font-size: .84rem; color: var(--body-text-color-subdued); }
@@ -48,7 +51,7 @@ footer { display: none !important; }
 #share { font-size: .88rem; color: var(--body-text-color-subdued); font-variant-numeric: tabular-nums; }
 #compare .empty::after { content: "The filled photo appears here"; margin-left: 10px;
   color: var(--body-text-color-subdued); }
-#facts, #running, #identity, #message { min-height: 0 !important; }
+#facts, #running, #identity, #message, #found { min-height: 0 !important; }
 #facts .known { display: flex; gap: 10px; align-items: center; font-size: 1.05rem; font-weight: 600; }
 #facts .known::before { content: "✓"; flex: none; width: 24px; height: 24px; border-radius: 50%; display: grid;
   place-items: center; font-size: .8rem; color: white; background: #18794e; }

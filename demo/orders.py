@@ -5,9 +5,10 @@ from typing import Any
 
 import faceinp
 from demo import filling, words
-from demo.editor import read_editor, share_hidden
+from demo.editor import share_hidden
 from demo.filling import Order
 from demo.jobs import Job
+from demo.proposed import read_hole
 from demo.sessions import Visit
 from demo.views import Page
 
@@ -17,6 +18,7 @@ AT_ONCE = 64  # visitors whose jobs are looked at; all but a few of them wait fo
 # progress, Gradio's editor first sends all its pictures again, each time. What it was told may then come out of order
 # on a busy machine, and "processing" stays over it after the end.
 QUIET: Any = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+FINDS: Any = {"concurrency_limit": 1, "concurrency_id": "find"}  # each has every core busy
 FILLS: Any = {"concurrency_limit": AT_ONCE, "concurrency_id": "fill", "api_visibility": "private"}
 
 Given = dict[Any, Any]  # parts of the page and what they hold: Gradio gives it for a set of inputs
@@ -28,14 +30,15 @@ def painted_order(page: Page, given: Given, visit: Visit, engine: str | None = N
 
     given: what at least the parts ``page.order`` hold. engine: another one than the page shows.
     """
-    original, value, engine = visit.original, given[page.editor], engine or given[page.engine]
+    original, proposed, value = visit.original, visit.proposed, given[page.editor]
+    engine = engine or given[page.engine]
     if original is None:
         raise faceinp.PhotoError(words.NO_PHOTO)
     if not share_hidden(value):
         raise faceinp.MaskError(words.NO_STROKE)
     return Order(
         photo=original.path,
-        hole=lambda: read_editor(value, original)[1],
+        hole=lambda: read_hole(value, original, proposed),
         engine=engine,
         seed=int(given[page.seed] or 0),
         iterations=int(given[page.iterations]) if engine in filling.SEARCHES else 0,

@@ -18,6 +18,7 @@ from demo import pictures, uploads
 from demo.editor import Original
 from demo.filling import Made, ReferenceUse
 from demo.jobs import Job
+from demo.proposed import Proposed
 
 IDLE = 3600.0  # seconds after which what a silent visitor left is deleted
 STRAY = 900.0  # seconds after which a file that nobody claimed is deleted; a queued request may wait that long
@@ -48,6 +49,8 @@ class Visit:
     background: Path | None = None  # the copy of the photo that is painted on
     marked: NDArray[np.bool_] | None = None  # what was marked on the photo when it was loaded, (H, W)
     faces: tuple[faceinp.Face, ...] = ()
+    proposed: Proposed | None = None  # what is shown of what was found on the photo
+    looked: Proposed | None = None  # what was found, and is not shown yet
     others: list[OtherPhoto] = field(default_factory=list)
     job: Job | None = None
     made: list[Made] = field(default_factory=list)
@@ -77,6 +80,7 @@ class Visit:
         for entry in self.folder.iterdir() if self.folder.is_dir() else ():
             shutil.rmtree(entry, ignore_errors=True)
         self.original, self.background, self.faces, self.others = None, None, (), []
+        self.proposed, self.looked = None, None
         self.made, self.shown, self.points, self.picked = [], 0, None, None
 
     def replace(self, made: list[Made]) -> None:

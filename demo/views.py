@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import gradio as gr
 
 import faceinp
-from demo import examples, filling, looks, words
+from demo import examples, filling, find_controls, looks, words
 from demo.editor import STROKE
+from demo.find_controls import FindControls
 from demo.looks import SIDE
 from demo.pictures import VIEWS
 
@@ -44,6 +45,7 @@ class Page:
     # mask
     editor: gr.ImageEditor
     masks: gr.Column
+    find: FindControls
     preset: gr.Dropdown
     mask_seed: gr.Number
     invert: gr.Button
@@ -159,6 +161,7 @@ def _mask() -> dict[str, object]:
         elem_id="editor",
     )
     with gr.Column(elem_id="masks", visible=False) as masks:
+        find = find_controls.lay_out()
         with gr.Row():
             choices = [(words.NO_PRESET, NO_PRESET)]
             choices += [(f"{name}: {about}", name) for name, about in faceinp.list_presets().items()]
@@ -177,6 +180,7 @@ def _mask() -> dict[str, object]:
     return {
         "editor": editor,
         "masks": masks,
+        "find": find,
         "preset": preset,
         "mask_seed": mask_seed,
         "invert": invert,

@@ -23,7 +23,7 @@ CAVEAT = "A likeness score, not evidence of identity."
 NONE_LEFT = "No independent photo is left to compare with."
 ANOTHER_SAYS_MORE = "Where the photo itself is damaged, another photo of the person says more."
 NO_PHOTO = "Load a photo first."
-NO_STROKE = "Paint over the part that should be replaced, or put a ready-made mask on it. Then press Fill."
+NO_STROKE = "Paint over what should be replaced, have it found, or put a ready-made mask on the photo. Then press Fill."
 MARKED = "What should be replaced is marked. Press Fill, or paint over more of it."
 ONE_FACE = "One face was found."
 NO_FACE = (
@@ -48,6 +48,24 @@ TURNS = (
     ("upside down", 180),
     ("turn it left", 270),
 )
+FIND = {"damage": "Find damage", "occluders": "Find glasses, masks, hands"}
+LOOKING = {"damage": "Looking for damage …", "occluders": "Looking for glasses, masks and hands …"}
+NOTHING_FOUND = {
+    "damage": "No damage was found. Move the slider to find more, or paint over it yourself.",
+    "occluders": "Nothing was found over a face. Move the slider to find more, or paint over it yourself.",
+}
+KINDS = {
+    **{"scratch": "scratches", "spot": "spots", "tear": "tears", "stain": "stains", "stamp": "stamps or writing"},
+    **{"glasses": "glasses", "protective-mask": "a mask", "hand": "a hand", "hair": "hair", "other": "something else"},
+}
+LEAST_KIND = 0.03  # of what is marked: kinds of less are single pixels at the edges of others
+CORRECT = "It is painted in blue: correct it with brush and eraser, then press Fill."
+NO_FACE_TO_SEARCH = (
+    "No face was found in the photo, so nothing was looked for. If the photo is nothing but an aligned face, switch on "
+    "“Already aligned”."
+)
+SENSITIVITY = "Find less or more"
+STAMPS = "Stamps and writing, too"
 FILLING = "Filling. Cancel stops it."
 STOPPED = "Stopped. Nothing was changed."
 EQUAL = "Other seeds change nothing with this engine, so there is one candidate."
@@ -73,6 +91,21 @@ def for_people(error: faceinp.FaceinpError) -> str:
     if isinstance(error, faceinp.NoFaceError) and "No face was found" in str(error):
         return NO_FACE
     return in_terms_of_the_page(without_folders(str(error)))
+
+
+def not_looked(error: faceinp.FaceinpError) -> str:
+    """Why nothing was looked for."""
+    said = for_people(error)
+    return NO_FACE_TO_SEARCH if said == NO_FACE else said
+
+
+def found(name: str, proposal: faceinp.Damage | faceinp.Occluders) -> str:
+    """What was found, and what should be known of it. name: what was looked for."""
+    shares = sorted(proposal.shares.items(), key=lambda kind: -kind[1])
+    kinds = ", ".join(KINDS[kind] for kind, share in shares if share >= LEAST_KIND * proposal.share)
+    marked = f"{proposal.share:.2%}" if proposal.share >= 0.0001 else "less than 0.01%"
+    said = f"Found on {marked} of the photo: {kinds}. {CORRECT}" if shares else NOTHING_FOUND[name]
+    return say("\n".join([said, *(in_terms_of_the_page(without_folders(note)) for note in proposal.notes)]))
 
 
 def in_terms_of_the_page(text: str) -> str:
@@ -132,7 +165,8 @@ def engines() -> str:
 
 def share(hidden: float) -> str:
     """How much of the photo is painted over."""
-    return f'<span role="status">{hidden:.1%} hidden</span>' if hidden else ""
+    figure = f"{hidden:.1%}" if hidden >= 0.01 else f"{hidden:.2%}"
+    return f'<span role="status">{figure} hidden</span>' if hidden else ""
 
 
 def progress(running: Running) -> str:

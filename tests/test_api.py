@@ -96,13 +96,14 @@ def alive(server: Server, send: Any) -> Any:
     ("language", "number", "says"),
     [
         ("python", 0, "telea.*not evidence of identity"),
-        ("python", 1, r"filled\.png \{'\w"),
-        ("sh", 2, ""),
+        ("python", 1, r"% of the photo: \{"),
+        ("python", 2, r"filled\.png \{'\w"),
+        ("sh", 3, ""),
     ],
 )
 def test_the_examples_of_the_docs_run(language: str, number: int, says: str, server: Server, tmp_path: Path) -> None:
     examples = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "docs" / "demo.md").read_text(), re.DOTALL)
-    assert len(examples) == 3 and examples[number][0] == language
+    assert len(examples) == 4 and examples[number][0] == language
     example = examples[number][1].replace("http://127.0.0.1:7860", server.url)
     (tmp_path / "photo.png").write_bytes(png(PORTRAIT))
     command = [sys.executable, "-c", example] if language == "python" else ["bash", "-euc", example]

@@ -62,13 +62,13 @@ def test_what_an_upload_or_a_note_says_is_never_markup() -> None:
     assert "<script>" not in words.say("<script>alert(1)</script>", error=True)
 
 
-def test_the_page_asks_nobody_for_anything_and_offers_three_endpoints() -> None:
+def test_the_page_asks_nobody_for_anything_and_offers_four_endpoints() -> None:
     page = app.build()
     assert not page.analytics_enabled
     assert page.delete_cache is not None
     assert not [line for line in looks.theme()._stylesheets if line]
     public = {d["api_name"] for d in page.get_config_file()["dependencies"] if d["api_visibility"] == "public"}
-    assert public == {"fill", "engines", "identity"}
+    assert public == {"fill", "find", "engines", "identity"}
 
 
 def test_no_progress_is_shown_on_the_editor() -> None:

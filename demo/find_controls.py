@@ -1,0 +1,38 @@
+"""The controls that find damage, and what hides faces: how they look on the page."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from demo import words
+
+SENSITIVITY = 0.5
+
+
+@dataclass(frozen=True)
+class FindControls:
+    """buttons: by the name of what each looks for, as in ``faceinp.Find``. sensitivity, stamps: shown once something
+    was looked for. message: what was found.
+    """
+
+    buttons: dict[str, gr.Button]
+    sensitivity: gr.Slider
+    stamps: gr.Checkbox
+    message: gr.HTML
+
+
+def lay_out() -> FindControls:
+    """Put the controls on the page."""
+    with gr.Row(elem_id="find"):
+        buttons = {name: gr.Button(said, size="md", elem_id=f"find-{name}") for name, said in words.FIND.items()}
+    message = gr.HTML(padding=False, elem_id="found")
+    sensitivity = gr.Slider(
+        *(0.05, 0.95, SENSITIVITY),
+        step=0.05,
+        label=words.SENSITIVITY,
+        buttons=[],
+        visible=False,
+        elem_id="sensitivity",
+    )
+    stamps = gr.Checkbox(label=words.STAMPS, container=False, visible=False, elem_id="stamps")
+    return FindControls(buttons, sensitivity, stamps, message)
