@@ -149,7 +149,8 @@ def halved(model: "onnx.ModelProto", built: Built) -> "onnx.ModelProto":
         kind = TensorProto.FLOAT16 if half else TensorProto.FLOAT
         placed = onnx.NodeProto()
         placed.CopyFrom(node)
-        placed.input[:] = [taken(name, kind) for name in node.input]
+        data = 1 if node.op_type == "Resize" else len(node.input)  # the others say how large it becomes, in fp32
+        placed.input[:] = [taken(name, kind) for name in node.input[:data]] + list(node.input[data:])
         converted.graph.node.append(placed)
         halves.update(name for name in node.output if half and name in floats)
     for output in converted.graph.output:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from faceinp import weights
 from faceinp.errors import FaceinpError, WeightsError
-from faceinp.nets import completion, dcgan, embedding, landmarks
+from faceinp.nets import completion, dcgan, embedding, landmarks, segmentation
 
 SIZE = 256  # side at which completion and landmarks were trained
 PREDICTED = -1.0  # a coordinate of this or less, in the restorer's input, is predicted
@@ -108,6 +108,16 @@ class Prior(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         picture: Tensor = self.generator(z)
         return picture
+
+
+class Finder(nn.Module):
+    def __init__(self, network: nn.Module, size: int) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, picture: Tensor) -> Tensor:
+        scores: Tensor = self.network(picture)
+        return scores.softmax(dim=1)
 
 
 class Judge(nn.Module):
@@ -271,6 +281,40 @@ GRAPHS = {
             outputs=(Port("vector", "float32", ("batch", 128), "the judge bundled's; cosine compares two"),),
             wrapper=Judge,
         ),
+        Graph(
+            name="damage",
+            about="A photo becomes the probabilities of damage at each pixel",
+            weights=("damage",),
+            inputs=(Port("picture", "float32", ("batch", 3, "height", "width"), "RGB in [0, 1], a photo or a part"),),
+            outputs=(
+                Port(
+                    "probabilities",
+                    "float32",
+                    ("batch", segmentation.CLASSES, "height", "width"),
+                    "none, scratch, spot, tear, stain, stamp; they sum to 1",
+                ),
+            ),
+            wrapper=Finder,
+            fixed=False,
+            steps=segmentation.STEPS,
+        ),
+        Graph(
+            name="occluders",
+            about="A face becomes the probabilities of what hides it at each pixel",
+            weights=("occluders",),
+            inputs=(Port("picture", "float32", ("batch", 3, "height", "width"), _PICTURE),),
+            outputs=(
+                Port(
+                    "probabilities",
+                    "float32",
+                    ("batch", segmentation.CLASSES, "height", "width"),
+                    "none, glasses, protective mask, hand, hair, other; they sum to 1",
+                ),
+            ),
+            wrapper=Finder,
+            fixed=False,
+            steps=segmentation.STEPS,
+        ),
     )
 }
 
@@ -312,7 +356,7 @@ def _network(name: str, size: int) -> tuple[nn.Module, str, set[str]]:
         network.load_state_dict(weights.under(tensors, PREFIXES[name]))
     except (RuntimeError, TypeError, KeyError) as error:
         raise WeightsError(f"{file} does not hold {name}. Give one that `faceinp weights pack` made.") from error
-    if isinstance(network, landmarks.LiteLandmarks):
+    if isinstance(network, landmarks.LiteLandmarks | segmentation.Segmentation):
         network.eval().fold()
     if name == "completion" and not config.get("landmarks", True):
         network = Unguided(network)
@@ -328,7 +372,16 @@ def _make(name: str, config: dict[str, Any], size: int) -> nn.Module:
             return landmarks.NETWORKS[config.get("network", "mobilenet")](size)
         case "dcgan":
             return dcgan.Generator(**config)
+        case "damage" | "occluders":
+            return segmentation.Segmentation()
     return embedding.Embedding(**config)
 
 
-PREFIXES = {"completion": "generator/", "landmarks": "landmarks/", "dcgan": "generator/", "embedding": "embedding/"}
+PREFIXES = {
+    "completion": "generator/",
+    "landmarks": "landmarks/",
+    "dcgan": "generator/",
+    "embedding": "embedding/",
+    "damage": "segmentation/",
+    "occluders": "segmentation/",
+}

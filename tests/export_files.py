@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from faceinp import presets
-from faceinp.nets import completion, dcgan, embedding, landmarks
+from faceinp.nets import completion, dcgan, embedding, landmarks, segmentation
 
 SIDE = 128  # of the pictures; the least that the landmark predictor takes
 
@@ -31,3 +31,5 @@ def put_all(folder: Path) -> None:
     put(folder, "dcgan", "generator", dcgan.Generator(100, 8), {"latent": 100, "width": 8})
     small = {"widths": (8, 8, 8), "depths": (1, 1, 1), "features": 16}
     put(folder, "embedding", "embedding", embedding.Embedding(**small), small)
+    for finder in ("damage", "occluders"):
+        put(folder, finder, "segmentation", segmentation.Segmentation(), {})
