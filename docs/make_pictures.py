@@ -13,6 +13,8 @@ from PIL import Image
 import faceinp
 from faceinp import detection, faces, presets, worn
 from faceinp.engines import search
+from faceinp.evaluate import drawn_damage
+from faceinp.proposals import overlay
 from faceinp.train import loop
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -47,6 +49,27 @@ def exemplars() -> None:
     window = np.s_[50:200, 150:300]
     sheet = np.concatenate([picture[window] for picture in shown], axis=1)
     Image.fromarray(sheet).resize((1200, 300), Image.Resampling.LANCZOS).save(PICTURES / "exemplars.png")
+
+
+def found() -> None:
+    """Cracks drawn on the portrait, what is found of it, and the fill; the same of glasses drawn on."""
+    photo = skimage.data.astronaut()
+    window = np.s_[0:360, 60:420]
+    damaged = drawn_damage.draw(photo, "cracks", np.random.default_rng(5)).pixels
+    points = average_points(photo)
+    worn_ = worn.wear_glasses(photo, points, seed=2, lenses="dark")[0]
+    rows = []
+    for picture, name in ((damaged, "damage"), (worn_, "glasses")):
+        proposal = faceinp.propose(picture, name)
+        shown = [picture, overlay.tinted(picture, proposal), faceinp.fill(picture, proposal.as_mask()).image]
+        rows.append(np.concatenate([one[window] for one in shown], axis=1))
+    Image.fromarray(np.concatenate(rows)).save(PICTURES / "found.png")
+
+
+def average_points(photo: np.ndarray) -> np.ndarray:
+    """The 68 points of an average face where the photo's face is, in its pixels."""
+    quad = faces.quad(detection.find_faces(photo)[0])
+    return faces.to_photo(presets.average_points(1), quad)
 
 
 def masks() -> None:
@@ -91,5 +114,6 @@ if __name__ == "__main__":
     PICTURES.mkdir(exist_ok=True)
     fill()
     exemplars()
+    found()
     masks()
     samples()
