@@ -20,7 +20,6 @@ FOUND, OWN = (56, 97, 216), (228, 72, 72)
 VERSIONS = 8
 _AROUND = np.ones((3, 3), np.uint8)
 Map = NDArray[np.bool_]
-Proposal = faceinp.Damage | faceinp.Occluders
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +33,7 @@ class Proposed:
 
     name: str
     original: Original
-    found: Proposal
+    found: faceinp.Proposal
     packed: tuple[bytes, bytes]
     cover: NDArray[np.uint8]
     own: Map
@@ -43,7 +42,9 @@ class Proposed:
     sensitivity: float = 0.0
 
     @classmethod
-    def of(cls, name: str, found: Proposal, original: Original, earlier: "Proposed | None" = None) -> "Proposed":
+    def of(
+        cls, name: str, found: faceinp.Proposal, original: Original, earlier: "Proposed | None" = None
+    ) -> "Proposed":
         """Nothing of ``found`` is shown yet, and nothing is painted. earlier: the proposal that this one replaces."""
         size = working_size(original.height, original.width)
         none: Map = np.zeros(size, np.bool_)
@@ -52,7 +53,7 @@ class Proposed:
         version = earlier.version + 1 if earlier else 0
         return cls(name, original, replace(found, **nothing), packed, none.astype(np.uint8), none, none, version)
 
-    def at(self, sensitivity: float, faces: Sequence[faceinp.Face] = ()) -> "tuple[Proposed, Proposal]":
+    def at(self, sensitivity: float, faces: Sequence[faceinp.Face] = ()) -> "tuple[Proposed, faceinp.Proposal]":
         """Shown at this sensitivity, and the proposal itself; its notes speak of ``faces``."""
         found = self._whole().at(sensitivity, faces)
         size = self.cover.shape[1], self.cover.shape[0]
@@ -99,7 +100,7 @@ class Proposed:
     def _paints(self) -> list[tuple[int, int, int]]:
         return [(red, green, blue + self.version % VERSIONS) for red, green, blue in (FOUND, OWN)]
 
-    def _whole(self) -> Proposal:
+    def _whole(self) -> faceinp.Proposal:
         confidence, likely = map(_unpacked, self.packed)
         return replace(self.found, confidence=(confidence / 255).astype(np.float32), likely=likely)
 

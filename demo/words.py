@@ -99,7 +99,7 @@ def not_looked(error: faceinp.FaceinpError) -> str:
     return NO_FACE_TO_SEARCH if said == NO_FACE else said
 
 
-def found(name: str, proposal: faceinp.Damage | faceinp.Occluders) -> str:
+def found(name: str, proposal: faceinp.Proposal) -> str:
     """What was found, and what should be known of it. name: what was looked for."""
     shares = sorted(proposal.shares.items(), key=lambda kind: -kind[1])
     kinds = ", ".join(KINDS[kind] for kind, share in shares if share >= LEAST_KIND * proposal.share)
