@@ -218,6 +218,22 @@ _PICTURE = "RGB in [0, 1], a face aligned like FFHQ's"
 _HOLE = "1 in the hole, 0 elsewhere"
 _POINTS = "68 points (x, y) in dlib's order, in shares of width and height"
 
+
+def _finder(name: str, about: str, picture: str, classes: str) -> Graph:
+    """One of the segmentation networks. picture, classes: what goes in, and what its outputs stand for."""
+    classes_of_pixels = ("batch", segmentation.CLASSES, "height", "width")
+    return Graph(
+        name=name,
+        about=about,
+        weights=(name,),
+        inputs=(Port("picture", "float32", ("batch", 3, "height", "width"), picture),),
+        outputs=(Port("probabilities", "float32", classes_of_pixels, f"{classes}; they sum to 1"),),
+        wrapper=Finder,
+        fixed=False,
+        steps=segmentation.STEPS,
+    )
+
+
 GRAPHS = {
     graph.name: graph
     for graph in (
@@ -281,39 +297,17 @@ GRAPHS = {
             outputs=(Port("vector", "float32", ("batch", 128), "the judge bundled's; cosine compares two"),),
             wrapper=Judge,
         ),
-        Graph(
-            name="damage",
-            about="A photo becomes the probabilities of damage at each pixel",
-            weights=("damage",),
-            inputs=(Port("picture", "float32", ("batch", 3, "height", "width"), "RGB in [0, 1], a photo or a part"),),
-            outputs=(
-                Port(
-                    "probabilities",
-                    "float32",
-                    ("batch", segmentation.CLASSES, "height", "width"),
-                    "none, scratch, spot, tear, stain, stamp; they sum to 1",
-                ),
-            ),
-            wrapper=Finder,
-            fixed=False,
-            steps=segmentation.STEPS,
+        _finder(
+            "damage",
+            "A photo becomes the probabilities of damage at each pixel",
+            "RGB in [0, 1], a photo or a part",
+            "none, scratch, spot, tear, stain, stamp",
         ),
-        Graph(
-            name="occluders",
-            about="A face becomes the probabilities of what hides it at each pixel",
-            weights=("occluders",),
-            inputs=(Port("picture", "float32", ("batch", 3, "height", "width"), _PICTURE),),
-            outputs=(
-                Port(
-                    "probabilities",
-                    "float32",
-                    ("batch", segmentation.CLASSES, "height", "width"),
-                    "none, glasses, protective mask, hand, hair, other; they sum to 1",
-                ),
-            ),
-            wrapper=Finder,
-            fixed=False,
-            steps=segmentation.STEPS,
+        _finder(
+            "occluders",
+            "A face becomes the probabilities of what hides it at each pixel",
+            _PICTURE,
+            "none, glasses, protective mask, hand, hair, other",
         ),
     )
 }

@@ -105,6 +105,15 @@ class Trunk(nn.Module):
             x = block(x)
         return x
 
+    def start_from_imagenet(self, state: dict[str, Tensor]) -> None:
+        """Take over the weights of a whole EfficientNet-Lite0's ``state``."""
+        self.load_state_dict({name: state[name] for name in self.state_dict()})
+
+    def freeze(self, stages: int) -> None:
+        """Leave the stem and so many stages as they are, weights and statistics, in a network that is trained."""
+        for part in (self.conv_stem, self.bn0, *self.blocks[: FIRST_BLOCKS[stages]]):
+            part.eval().requires_grad_(False)
+
     def fold(self) -> None:
         """Fold every batch norm into the convolution before it, for inference: a third less time."""
         fold(self, "conv_stem", "bn0")

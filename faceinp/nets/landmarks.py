@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceinp.nets.efficientnet import FIRST_BLOCKS, MEAN, STAGES, Trunk, fold
+from faceinp.nets.efficientnet import MEAN, STAGES, Trunk, fold
 
 SIZE = 256  # side of the crops
 SEEN = 128  # side of what the network looks at
@@ -136,13 +136,12 @@ class LiteLandmarks(nn.Module):
 
     def start_from_imagenet(self, state: dict[str, Tensor]) -> None:
         """Take over EfficientNet-Lite0's trunk from its ``state``."""
-        self.trunk.load_state_dict({name: state[name] for name in self.trunk.state_dict()})
+        self.trunk.start_from_imagenet(state)
 
     def train(self, mode: bool = True) -> "LiteLandmarks":
         """As ever, but for the first stages, whose weights and statistics stay as they are."""
         super().train(mode)
-        for part in (self.trunk.conv_stem, self.trunk.bn0, *self.trunk.blocks[: FIRST_BLOCKS[MASKED]]):
-            part.eval().requires_grad_(False)
+        self.trunk.freeze(MASKED)
         return self
 
     def fold(self) -> "LiteLandmarks":

@@ -41,13 +41,12 @@ class Segmentation(nn.Module):
 
     def start_from_imagenet(self, state: dict[str, Tensor]) -> None:
         """Take over EfficientNet-Lite0's trunk from its ``state``."""
-        self.trunk.load_state_dict({name: state[name] for name in self.trunk.state_dict()})
+        self.trunk.start_from_imagenet(state)
 
     def train(self, mode: bool = True) -> "Segmentation":
         """As ever, but for the first stages, whose weights and statistics stay as they are."""
         super().train(mode)
-        for part in (self.trunk.conv_stem, self.trunk.bn0, *self.trunk.blocks[: FIRST_BLOCKS[TRAINED]]):
-            part.eval().requires_grad_(False)
+        self.trunk.freeze(TRAINED)
         return self
 
     def forward(self, pictures: Tensor) -> Tensor:
