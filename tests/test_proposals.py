@@ -2,13 +2,17 @@
 
 import io
 import itertools
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from finder_files import PAINT, finders, grey_astronaut, put_finders  # noqa: F401 - a fixture
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 from PIL import Image, ImageDraw
 from skimage import data
 
@@ -54,7 +58,7 @@ def check(proposal: faceinp.Damage | faceinp.Occluders, shape: tuple[int, ...]) 
     assert proposal.mask.dtype == bool and proposal.kind.dtype == np.uint8 and proposal.confidence.dtype == np.float32
     assert proposal.mask.shape == proposal.kind.shape == proposal.confidence.shape == shape[:2]
     assert ((proposal.kind > 0) == proposal.mask).all() and proposal.kind.max() <= len(proposal.KINDS)
-    assert proposal.confidence.min() >= 0 and proposal.confidence.max() <= 1 + 1e-6
+    assert proposal.confidence.min() >= 0 and proposal.confidence.max() <= 1
     assert sum(proposal.shares.values()) == pytest.approx(proposal.share)
 
 
@@ -87,8 +91,26 @@ def test_nothing_is_found_on_empty_pictures_of_any_shape(photo: np.ndarray) -> N
     found = faceinp.find_damage(photo, sensitivity=1)
     check(found, photo.shape)
     assert not found.mask.any() and found.share == 0 and found.shares == {}
-    with pytest.raises(NothingFoundError, match=r"^Found no damage in the photo\. Raise --sensitivity"):
-        found.as_mask()
+
+
+@pytest.mark.usefixtures("finders")
+def test_no_sensitivity_beyond_its_ends_is_recommended() -> None:
+    nothing = faceinp.find_damage(np.zeros((64, 64, 3), np.uint8))
+    with pytest.raises(
+        NothingFoundError, match=r"^Found no damage in the photo\. Raise --sensitivity .*paint a mask\.$"
+    ):
+        nothing.as_mask()
+    with pytest.raises(NothingFoundError, match=r"^Found no damage in the photo\. Paint a mask\.$"):
+        nothing.at(1).as_mask()
+    everything = faceinp.find_damage(np.full((64, 64, 3), PAINT[4], np.uint8), sensitivity=0)
+    with pytest.raises(MaskError, match=r"^All of the photo looks like damage\. Paint a mask\.$"):
+        everything.as_mask()
+    assert everything.notes[0].endswith("would be invented. Mask only what matters most.")
+    with pytest.raises(MaskError, match=r"damage\. Lower --sensitivity .*paint a mask\.$"):
+        everything.at(0.1).as_mask()
+    assert everything.at(0.1).notes[0].endswith("Lower the sensitivity, or mask only what matters most.")
+    with pytest.raises(NothingFoundError, match=r"^Found no glasses in the photo\. Paint a mask\.$"):
+        propose(grey_astronaut(), faceinp.Find("glasses", 1)).as_mask()
 
 
 @pytest.mark.usefixtures("finders")
@@ -121,8 +143,6 @@ def test_a_photo_is_the_same_however_its_file_holds_it(tmp_path: Path) -> None:
     clear = picture.copy()
     clear.putalpha(255)
     deep = tmp_path / "deep.png"
-    import cv2
-
     cv2.imwrite(str(deep), np.asarray(picture)[..., ::-1].astype(np.uint16) * 257)
     for same in (encoded(picture, "PNG"), sideways, clear, deep, faceinp.read_photo(picture)):
         assert np.array_equal(faceinp.find_damage(same).kind, expected.kind)
@@ -133,7 +153,7 @@ def test_stamps_are_left_alone_unless_included() -> None:
     photo = grey_astronaut()
     photo[400:440, 300:380] = PAINT[5]
     assert not faceinp.find_damage(photo).mask.any()
-    for include in (["stamps"], "stamps"):
+    for include in (["stamps"], ("stamps",), {"stamps"}):
         assert list(faceinp.find_damage(photo, include=include).shares) == ["stamp"]
 
 
@@ -148,6 +168,48 @@ def test_a_higher_sensitivity_marks_at_least_as_much(sensitivities: list[float],
     low, high = (faceinp.find_damage(photo, sensitivity=one) for one in sensitivities)
     assert not (low.mask & ~high.mask).any()
     assert np.array_equal(low.confidence, high.confidence)
+
+
+def by_red_and_green(picture: np.ndarray) -> np.ndarray:
+    """A network to which red is the confidence and green the kind: any map that hypothesis draws, it finds."""
+    shares = np.zeros((6, *picture.shape[:2]), np.float32)
+    confidence = picture[..., 0] / np.float32(255)
+    np.put_along_axis(shares, 1 + picture[None, ..., 1].astype(np.intp) * 5 // 256, confidence, axis=0)
+    shares[0] = 1 - confidence
+    return shares
+
+
+SIDES = st.integers(64, 96)
+SENSITIVITIES = st.one_of(st.sampled_from((0, 0.5, 1)), st.floats(0, 1))
+
+
+@pytest.mark.usefixtures("finders")
+@pytest.mark.parametrize("by", ["a network", "filters"])
+@settings(deadline=None, max_examples=60)
+@given(drawn=st.data())
+def test_whatever_the_photo_shows_its_proposals_are_sound_and_grow_with_the_sensitivity(
+    by: str, drawn: st.DataObject
+) -> None:
+    """Faint parts are marked where they are connected to surer ones: a higher sensitivity may neither lose these nor
+    cut them off.
+    """
+    shape = drawn.draw(st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3)))
+    grid = drawn.draw(arrays.arrays(np.uint8, shape))
+    photo = cv2.resize(grid, (drawn.draw(SIDES), drawn.draw(SIDES)), interpolation=drawn.draw(st.sampled_from((0, 1))))
+    low, high = sorted((drawn.draw(SENSITIVITIES), drawn.draw(SENSITIVITIES)))
+    include = drawn.draw(st.sampled_from(((), ("stamps",))))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("faceinp.proposals.network.load", lambda _: by_red_and_green)
+        patch.setattr("faceinp.proposals.damage.detection.find_large_faces", lambda *_: ())
+        if by == "filters":
+            patch.setattr("faceinp.proposals.damage.weights.missing", lambda name: f"no {name}")
+        less = faceinp.find_damage(photo, sensitivity=low, include=include)
+    more = less.at(high)
+    for found in (less, more):
+        check(found, photo.shape)
+        assert include or "stamp" not in found.shares
+    assert not (less.mask & ~more.mask).any()
+    assert np.array_equal(more.at(low).kind, less.kind)
 
 
 @pytest.mark.usefixtures("finders")
@@ -165,13 +227,16 @@ def test_settings_that_there_are_not_get_a_sentence() -> None:
                 finder(photo, sensitivity=sensitivity)
         with pytest.raises(FaceinpError, match="sensitivity must be a number"):
             faceinp.Find("damage", sensitivity)
-    with pytest.raises(FaceinpError, match=r"no 'pens' to include\. Choose among: stamps"):
-        faceinp.find_damage(photo, include=["stamps", "pens"])
-    with pytest.raises(FaceinpError, match="no 'pens' to include"):
-        faceinp.Find("damage", include=("pens",))
+    for looks in (lambda include: faceinp.find_damage(photo, include=include), partial(faceinp.Find, "damage", 0.5)):
+        for include in ("stamps", b"stamps", "", None, 5, 0, float("nan"), {"stamps": True}, np.array(["stamps"])):
+            with pytest.raises(FaceinpError, match=r'^include must be a list of names, such as \["stamps"\], got '):
+                looks(include)
+        for include in (["stamps", "pens"], ("pens",), [None], [0], [["stamps"]], [np.zeros(2)], {b"stamps"}):
+            with pytest.raises(FaceinpError, match=r"^There is no .* to include\. Choose among: stamps\.$"):
+                looks(include)
     with pytest.raises(FaceinpError, match="include belongs to damage, not to glasses"):
         faceinp.Find("glasses", include=("stamps",))
-    for name in ("scratches", "", 3, None):
+    for name in ("scratches", "", 3, None, ["damage"], np.array(["damage", "damage"])):
         with pytest.raises(FaceinpError, match=r"find=.* is unknown\. Choose one of: damage, glasses"):
             propose(photo, faceinp.Find(name))
     with pytest.raises(FaceinpError, match="find='dust' is unknown"):
@@ -289,6 +354,15 @@ def test_a_note_concerns_the_kinds_that_are_asked_for() -> None:
     assert joined([found], "glasses").notes == ()
     for name in ("protective-mask", "occluders"):
         assert "covers most of a face" in joined([found], name).notes[0]
+    x, y, width, height = face.box
+    smaller = replace(face, box=(x / 2 + 290, y / 2 + 240, width / 2, height / 2), points=face.points / 2 + (290, 240))
+    kind = np.zeros((512, 512), np.uint8)
+    kind[260:350, 360:440] = 2
+    other = Occluders(kind > 0, (kind > 0).astype(np.float32), kind, likely=kind, face=smaller, faces=(smaller,))
+    both = joined([found, other], "protective-mask", 0.9)
+    assert "covers most of 2 faces" in both.notes[0]
+    assert np.array_equal(both.mask, (found.kind == 2) | (other.kind == 2)) and both.sensitivity == 0.9
+    assert both.at(0.3).notes == both.notes  # and its notes stay with it
 
 
 def test_the_networks_of_the_weights_see_photos_of_any_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """Damage of a photo: scratches, dust, tears, stains. A network looks at the photo at two scales."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -38,19 +38,20 @@ class Damage(Proposal):
     KINDS: ClassVar[tuple[str, ...]] = ("scratch", "spot", "tear", "stain", "stamp")
     SEED_ODDS: ClassVar[float] = 8.0
 
-    def _warnings(self, mask: NDArray[np.bool_]) -> Iterator[str]:
-        if (share := np.count_nonzero(mask) / mask.size) > ALL_OVER:
+    def _warnings(self) -> Iterator[str]:
+        if self.share > ALL_OVER:
+            advice = "Lower the sensitivity, or mask" if self.sensitivity else "Mask"
             yield (
-                f"{share:.0%} of the photo is marked as damaged, so most of a fill would be invented. Lower the "
-                "sensitivity, or mask only what matters most."
+                f"{self.share:.0%} of the photo is marked as damaged, so most of a fill would be invented. {advice} "
+                "only what matters most."
             )
 
 
-def find_damage(photo: Any, *, sensitivity: float = 0.5, include: Sequence[str] = ()) -> Damage:
+def find_damage(photo: Any, *, sensitivity: float = 0.5, include: Collection[str] = ()) -> Damage:
     """The damage of ``photo``, as a proposal.
 
-    photo: as for ``photo.read``. sensitivity: from 0 (what is certain) to 1 (what might be damage). include:
-    "stamps": stamps and ink, too, which are else left alone.
+    photo: as for ``photo.read``. sensitivity: from 0 (what is certain) to 1 (what might be damage). include: names of
+    what is else left alone: "stamps", which are stamps and ink.
     Raises PhotoError, FaceinpError for settings that there are not, and WeightsError for damaged weights.
     """
     sensitivity, include = check_sensitivity(sensitivity), check_include(include)
@@ -80,20 +81,18 @@ def find_damage(photo: Any, *, sensitivity: float = 0.5, include: Sequence[str] 
     return replace(damage, faces=_large_faces(pixels, damage.mask)).at(sensitivity)
 
 
-def check_include(include: Sequence[str]) -> Sequence[str]:
-    """Raises FaceinpError for what there is not."""
-    try:
-        names = [include] if isinstance(include, str) else list(include)
-    except TypeError as error:
-        raise FaceinpError(f"include must be a list of names, got {include!r:.80}.") from error
-    if unknown := [name for name in names if name not in INCLUDES]:
+def check_include(include: Collection[str]) -> tuple[str, ...]:
+    """The names to include. Raises FaceinpError for what there is not."""
+    if not isinstance(include, list | tuple | set | frozenset):  # a string's elements are letters
+        raise FaceinpError(f'include must be a list of names, such as ["stamps"], got {include!r:.80}.')
+    if unknown := [name for name in include if not isinstance(name, str) or name not in INCLUDES]:
         raise FaceinpError(f"There is no {unknown[0]!r:.80} to include. Choose among: {', '.join(INCLUDES)}.")
-    return names
+    return tuple(include)
 
 
 def _by_network(pixels: Pixels, *, stamps: bool) -> tuple[Floats, Kinds]:
     """Confidence and kind of each pixel. The photo is seen as it is and at half of its size."""
-    finder, _ = network.load("damage")
+    finder = network.load("damage")
     height, width = pixels.shape[:2]
     size = max(1, width // 2), max(1, height // 2)
     small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -109,7 +108,7 @@ def _by_network(pixels: Pixels, *, stamps: bool) -> tuple[Floats, Kinds]:
         rows, columns = window
         shares = _both(found, _enlarged(coarse, rows, columns, (height, width)))
         damage = shares[1 : STAMP + 1] if stamps else shares[1:STAMP]
-        confidence[window] = damage.sum(axis=0)
+        confidence[window] = np.minimum(damage.sum(axis=0), 1)  # a sum of floats may end beyond it
         kind[window] = 1 + damage.argmax(axis=0)
 
     network.see(finder, pixels, take)

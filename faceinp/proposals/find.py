@@ -1,7 +1,7 @@
 """What ``find=`` of a fill stands for: a proposal by its name, taken as the mask."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,13 +33,13 @@ class Find:
 
     name: str
     sensitivity: float = 0.5
-    include: Sequence[str] = ()
+    include: Collection[str] = ()
 
     def __post_init__(self) -> None:
-        if self.name not in NAMES:
+        if not isinstance(self.name, str) or self.name not in NAMES:
             raise FaceinpError(f"find={self.name!r:.80} is unknown. Choose one of: {', '.join(NAMES)}.")
         check_sensitivity(self.sensitivity)
-        object.__setattr__(self, "include", tuple(check_include(self.include)))
+        object.__setattr__(self, "include", check_include(self.include))
         if self.include and self.name != "damage":
             raise FaceinpError(f"include belongs to damage, not to {self.name}. Leave it out.")
 
@@ -63,7 +63,7 @@ def propose(photo: Any, find: str | Find, *, face: FaceLocation | Face | None = 
     find = find if isinstance(find, Find) else Find(find)
     if find.name == "damage":
         return find_damage(photo, sensitivity=find.sensitivity, include=find.include)
-    return joined(of_each_face(photo, find.sensitivity, face, turn), find.name, find.sensitivity)
+    return joined(of_each_face(photo, face, turn), find.name, find.sensitivity)
 
 
 def joined(found: Iterable[Occluders], name: str, sensitivity: float = 0.5) -> Occluders:
@@ -72,14 +72,14 @@ def joined(found: Iterable[Occluders], name: str, sensitivity: float = 0.5) -> O
     Its confidence is grown: each face's by what blending needs there.
     found: one or more, of one photo.
     """
-    parts = (one.only(OCCLUDERS[name], sensitivity) for one in found)
-    first = next(parts)
-    (confidence, likely), notes = first.spread, list(first.notes)
-    for one in parts:
-        own, kinds = one.spread
+    each, wanted = iter(found), OCCLUDERS[name]
+    first = next(each)
+    (confidence, likely), faces = first.spread(wanted), [*first.faces]
+    for one in each:
+        own, kinds = one.spread(wanted)
         likely = np.where(own > confidence, kinds, likely)
         confidence = np.maximum(confidence, own)
-        notes += [note for note in one.notes if note not in notes]
+        faces += one.faces
     subject = name.replace("-", " ")
-    whole = Occluders(likely > 0, confidence, likely, subject=subject, likely=likely).at(sensitivity)
-    return replace(whole, notes=tuple(notes))
+    whole = Occluders(likely > 0, confidence, likely, subject=subject, likely=likely, faces=tuple(faces))
+    return whole.at(sensitivity)

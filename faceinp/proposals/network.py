@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -18,8 +17,8 @@ Floats = NDArray[np.float32]
 Network = Callable[[Pixels], Floats]
 
 
-def load(name: str) -> tuple[Network, dict[str, Any]]:
-    """The network of the weights ``name``, and what they say of themselves; loaded once. Raises WeightsError.
+def load(name: str) -> Network:
+    """The network of the weights ``name``, loaded once. Raises WeightsError.
 
     The network takes uint8 (H, W, 3), H and W multiples of STEPS, and gives the probability of each class for each
     pixel, float32 (CLASSES, H, W).
@@ -28,13 +27,13 @@ def load(name: str) -> tuple[Network, dict[str, Any]]:
 
 
 @cache
-def _loaded(file: Path) -> tuple[Network, dict[str, Any]]:
+def _loaded(file: Path) -> Network:
     import torch
 
     from faceinp.nets.segmentation import Segmentation
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    config, tensors = weights.packed(file)
+    _, tensors = weights.packed(file)
     network = Segmentation()
     network.load_state_dict(weights.under(tensors, "segmentation/"))
     network = network.eval().requires_grad_(False).fold().to(device).to(memory_format=torch.channels_last)
@@ -45,7 +44,7 @@ def _loaded(file: Path) -> tuple[Network, dict[str, Any]]:
             found: Floats = network(x).float().softmax(1)[0].cpu().numpy()
         return found
 
-    return probabilities, config
+    return probabilities
 
 
 def see(network: Network, pixels: Pixels, take: Callable[[tuple[slice, slice], Floats], None]) -> None:

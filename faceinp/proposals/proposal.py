@@ -26,7 +26,8 @@ def _nothing() -> NDArray[np.uint8]:
 class Proposal:
     """mask: bool (H, W), True where something was found, grown by what blending needs. confidence: float32 (H, W) in
     [0, 1]. kind: uint8 (H, W), 0 off the mask, else 1 + the number of the kind in ``KINDS``. notes: what a person
-    should know of it, every fallback among it. subject: what was looked for, in a sentence.
+    should know of it, every fallback among it. subject: what was looked for, in a sentence. sensitivity: at which it
+    is marked; None where ``at`` did not mark it.
 
     What ``at`` needs: likely, uint8 (H, W), the kind that each pixel has where it is marked, 0 where nothing was looked
     for. reach: pixels by which the mask is grown. lasting: those of the notes that hold at any sensitivity. faces:
@@ -38,6 +39,7 @@ class Proposal:
     kind: NDArray[np.uint8]
     notes: tuple[str, ...] = ()
     subject: str = ""
+    sensitivity: float | None = field(default=None, kw_only=True)
     likely: NDArray[np.uint8] = field(default_factory=_nothing, kw_only=True, repr=False)
     reach: int = field(default=0, kw_only=True, repr=False)
     lasting: tuple[str, ...] = field(default=(), kw_only=True, repr=False)
@@ -54,25 +56,20 @@ class Proposal:
         """
         if self.likely.shape != self.confidence.shape:
             raise FaceinpError("Only what a finder returned can be marked anew. Call find_damage or find_occluders.")
-        least = threshold(check_sensitivity(sensitivity))
+        sensitivity = check_sensitivity(sensitivity)
+        least = threshold(sensitivity)
         found = (self.confidence > least) & (self.likely > 0)
         if self.SEED_ODDS > 1:
             odds = self.SEED_ODDS * least / (1 - least)
-            found = with_seeds(found, self.confidence > odds / (1 + odds))
-        kind = grown(found, self.likely, self.reach)
-        mask = kind > 0
-        notes = (*self.lasting, *self._warnings(mask), *hidden(mask, self.faces if faces is None else faces))
-        return replace(self, mask=mask, kind=kind, notes=notes)
+            surest = 1 - 1 / (1 + odds)  # unlike odds / (1 + odds), it falls with the odds however it is rounded
+            found = with_seeds(found, self.confidence > surest)
+        kind = grown(np.where(found, self.likely, np.uint8(0)), self.reach)
+        marked = replace(self, mask=kind > 0, kind=kind, sensitivity=sensitivity)
+        about_faces = hidden(marked.mask, self.faces if faces is None else faces)
+        return replace(marked, notes=(*self.lasting, *marked._warnings(), *about_faces))
 
-    @property
-    def spread(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        """Confidence and likely kinds as they are where the mask is grown already."""
-        confidence = cv2.dilate(self.confidence, _disc(self.reach))
-        likely = np.where(self.likely > 0, self.likely, cv2.dilate(self.likely, _disc(self.reach)))
-        return np.asarray(confidence, np.float32), likely.astype(np.uint8, copy=False)
-
-    def _warnings(self, mask: NDArray[np.bool_]) -> Iterable[str]:
-        """Notes on a mask; a kind of proposal adds its own."""
+    def _warnings(self) -> Iterable[str]:
+        """Notes on what is marked; a kind of proposal adds its own."""
         return ()
 
     @property
@@ -92,14 +89,18 @@ class Proposal:
         Raises NothingFoundError, whose message ends with the notes, and MaskError where everything is marked.
         """
         if not self.mask.any():
-            nothing = f"Found no {self.subject} in the photo. Raise --sensitivity (sensitivity=), or paint a mask."
-            raise NothingFoundError(" ".join((nothing, *self.notes)))
+            nothing = f"Found no {self.subject} in the photo.", self._advice("Raise", 1), *self.notes
+            raise NothingFoundError(" ".join(nothing))
         if self.mask.all():
-            raise MaskError(
-                f"All of the photo looks like {self.subject}. Lower --sensitivity (sensitivity=), or paint a mask."
-            )
+            raise MaskError(f"All of the photo looks like {self.subject}. {self._advice('Lower', 0)}")
         kinds = ", ".join(f"{name} {_percent(share)}" for name, share in self.shares.items())
         return Mask(self.mask, f"{self.subject} on {_percent(self.share)} of the photo: {kinds}", self.notes)
+
+    def _advice(self, change: str, end: float) -> str:
+        """What to do about the mask. end: the sensitivity from which there is no other to change it to."""
+        if self.sensitivity == end:
+            return "Paint a mask."
+        return f"{change} --sensitivity (sensitivity=), or paint a mask."
 
 
 def threshold(sensitivity: float) -> float:
@@ -115,13 +116,11 @@ def check_sensitivity(sensitivity: float) -> float:
     return float(sensitivity)
 
 
-def grown(found: NDArray[np.bool_], kind: NDArray[np.uint8], reach: int) -> NDArray[np.uint8]:
-    """The kinds of what was found, grown by ``reach`` pixels: a soft edge that stays would bleed into a fill.
-
-    found: bool (H, W). kind: uint8 (H, W), 1 or more where something was found. Returns uint8 (H, W), 0 elsewhere.
+def grown(kind: NDArray[np.uint8], reach: int) -> NDArray[np.uint8]:
+    """The kinds, uint8 (H, W), 0 where nothing was found, grown by ``reach`` pixels: a soft edge that stays would bleed
+    into a fill.
     """
-    marked = np.where(found, kind, np.uint8(0))
-    return np.where(marked > 0, marked, cv2.dilate(marked, _disc(reach))).astype(np.uint8, copy=False)
+    return np.where(kind > 0, kind, cv2.dilate(kind, disc(reach))).astype(np.uint8, copy=False)
 
 
 def with_seeds(found: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -132,7 +131,8 @@ def with_seeds(found: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np
     return kept[parts] & found
 
 
-def _disc(radius: int) -> NDArray[np.uint8]:
+def disc(radius: int) -> NDArray[np.uint8]:
+    """uint8 (2 radius + 1, 2 radius + 1), by which a map is dilated."""
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), np.uint8)
 
 
