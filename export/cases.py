@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from export import graphs
+from export import modules
 from export.graphs import Built
 from faceinp import presets
 from faceinp.nets.completion import landmark_map
@@ -37,7 +37,7 @@ def inputs(built: Built, case: int, height: int, width: int) -> Inputs:
     floats = picture.transpose(2, 0, 1).astype(np.float32)[None]
     match built.graph.name:
         case "restorer":
-            own = points if case % 2 else np.full_like(points, graphs.PREDICTED)
+            own = points if case % 2 else np.full_like(points, modules.PREDICTED)
             whole = np.round(255 * picture).astype(np.uint8)[None]
             return {"image": whole, "mask": 255 * hole.astype(np.uint8)[None], "landmarks": own}
         case "completion":

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from export.graphs import Built, ExactNorm, Port
+from export.graphs import Built, Port
+from export.modules import ExactNorm
 from faceinp import __version__
 from faceinp.errors import FaceinpError
 from faceinp.nets.completion import ThinParts

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from export import graphs, parity, sidecar
+from export import graphs, modules, parity, sidecar
 from export.cases import Inputs
 from export.graphs import Built
 from export.parity import ParityError, Runner
@@ -67,7 +67,7 @@ def fill_inputs(built: Built, faces: Faces, number: int, mask: str) -> tuple[NDA
     picture, points = faces.pictures[number], faces.points[number]
     hole = presets.make(mask, (faces.size, faces.size), points=points.numpy() * faces.size, seed=number)
     if built.graph.name == "restorer":
-        unknown = np.full((1, 68, 2), graphs.PREDICTED, np.float32)
+        unknown = np.full((1, 68, 2), modules.PREDICTED, np.float32)
         image = np.ascontiguousarray(picture.permute(1, 2, 0).numpy())[None]
         return hole, {"image": image, "mask": hole[None].astype(np.uint8), "landmarks": unknown}
     drawn = landmark_map(points[None], faces.size).numpy()

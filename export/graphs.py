@@ -1,21 +1,18 @@
-"""What is exported: each graph's wrapper module, inputs, outputs, meaning and licence. Everything else reads this list.
-
-A wrapper module *is* the graph: what it computes, exporters write down, and parity compares against it.
-"""
+"""What is exported: each graph's module, inputs, outputs, meaning and licence. Everything else reads this list."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from export import modules
 from faceinp import weights
 from faceinp.errors import FaceinpError, WeightsError
 from faceinp.nets import completion, dcgan, embedding, landmarks, segmentation
 
 SIZE = 256  # side at which completion and landmarks were trained
-PREDICTED = -1.0  # a coordinate of this or less, in the restorer's input, is predicted
 
 Dimension = int | str  # a str names a dynamic one: "batch", "height", "width"
 
@@ -77,143 +74,6 @@ class Built:
     taught_by: tuple[str, ...]
 
 
-# ---- the modules that are the graphs ----
-
-
-class Completion(nn.Module):
-    def __init__(self, generator: nn.Module, size: int) -> None:
-        super().__init__()
-        self.generator = generator
-
-    def forward(self, picture: Tensor, mask: Tensor, landmark_map: Tensor) -> Tensor:
-        filled: Tensor = self.generator(picture, mask, landmark_map)
-        return filled
-
-
-class Predictor(nn.Module):
-    def __init__(self, predictor: nn.Module, size: int) -> None:
-        super().__init__()
-        self.predictor = predictor
-
-    def forward(self, picture: Tensor, mask: Tensor) -> Tensor:
-        points: Tensor = self.predictor(picture, mask)
-        return points
-
-
-class Prior(nn.Module):
-    def __init__(self, generator: nn.Module, size: int) -> None:
-        super().__init__()
-        self.generator = generator
-
-    def forward(self, z: Tensor) -> Tensor:
-        picture: Tensor = self.generator(z)
-        return picture
-
-
-class Finder(nn.Module):
-    def __init__(self, network: nn.Module, size: int) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, picture: Tensor) -> Tensor:
-        scores: Tensor = self.network(picture)
-        return scores.softmax(dim=1)
-
-
-class Judge(nn.Module):
-    """The judge ``bundled``: it looks at a face and at its mirror image."""
-
-    def __init__(self, network: embedding.Embedding, size: int) -> None:
-        super().__init__()
-        self.network = embedding.Mirrored(network)
-
-    def forward(self, picture: Tensor) -> Tensor:
-        faces = embedding.resample(picture, embedding.BOX, (embedding.SIZE, embedding.SIZE))
-        vectors: Tensor = self.network(faces)
-        return vectors
-
-
-class Restorer(nn.Module):
-    """The whole pipeline of an aligned crop in one graph; the library does the rest: finding faces, aligning, blending.
-
-    Networks work at ``size``; a picture of another height or width is brought there and back by matrix products,
-    which run on every runtime and are the identity for a picture of that size. Known pixels are selected, not computed.
-    """
-
-    def __init__(self, generator: nn.Module, predictor: nn.Module, size: int) -> None:
-        super().__init__()
-        self.generator = generator
-        self.predictor = predictor
-        self.size = size
-
-    def forward(self, image: Tensor, mask: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
-        height, width = image.shape[1], image.shape[2]
-        known = image.float().permute(0, 3, 1, 2)
-        hole = (mask.float() > 0).float()[:, None]
-        blanked = torch.where(hole > 0, 0.5, known / 255)
-        rows, columns = spread(height, self.size), spread(width, self.size)
-        picture = rows @ blanked @ columns.T
-        seen = ((rows @ hole @ columns.T) > 0).float()  # a cell that holds any of the hole is hole
-        points = torch.where(landmarks <= PREDICTED, self.predictor(picture, seen), landmarks)
-        generated = self.generator(picture, seen, completion.landmark_map(points, self.size))
-        generated = spread(self.size, height) @ generated @ spread(self.size, width).T
-        # Whole numbers up to 255 pass through floats unchanged, so selecting here keeps known pixels to the bit.
-        result = torch.where(hole > 0, (255 * generated).clamp(0, 255).round(), known)
-        return result.permute(0, 2, 3, 1).to(torch.uint8), points  # last: TensorRT computes nothing in uint8
-
-
-def spread(side: int, count: int) -> Tensor:
-    """(count, side): row i holds what sample i takes of each pixel, a triangle as wide as the step; rows sum to 1."""
-    step = torch.scalar_tensor(side) / torch.scalar_tensor(count)
-    centres = (torch.arange(count)[:, None] + 0.5) * step - 0.5
-    shares = (1 - (torch.arange(side)[None] - centres).abs() / step.clamp(min=1)).clamp(min=0)
-    return shares / shares.sum(dim=1, keepdim=True)
-
-
-class Unguided(nn.Module):
-    """A generator that was trained without landmarks: whatever map it is given, it sees an empty one."""
-
-    def __init__(self, generator: nn.Module) -> None:
-        super().__init__()
-        self.generator = generator
-
-    def forward(self, pictures: Tensor, masks: Tensor, maps: Tensor) -> Tensor:
-        filled: Tensor = self.generator(pictures, masks, torch.zeros_like(maps))
-        return filled
-
-
-class ExactNorm(nn.Module):
-    """``nn.GroupNorm`` of one group, by means of means.
-
-    onnxruntime adds the million values of a picture in a row, in fp32: a mean that is off by a hundred-thousandth, and
-    with a hole that is nearly plain, a result that is off by a thousandth. Means of rows, of columns and of channels
-    add few values each, on any runtime.
-    """
-
-    def __init__(self, norm: nn.GroupNorm) -> None:
-        super().__init__()
-        self.weight, self.bias, self.eps = norm.weight, norm.bias, norm.eps
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = x - _mean(x)
-        return x * torch.rsqrt(_mean(x * x) + self.eps) * self.weight[:, None, None] + self.bias[:, None, None]
-
-
-def _mean(x: Tensor) -> Tensor:
-    """(N, C, h, w) -> (N, 1, 1, 1)."""
-    return x.mean(dim=3, keepdim=True).mean(dim=2, keepdim=True).mean(dim=1, keepdim=True)
-
-
-def _exact(network: nn.Module) -> nn.Module:
-    """The network with its norms exchanged for exact ones."""
-    for name, module in list(network.named_modules()):
-        if isinstance(module, nn.GroupNorm) and module.num_groups == 1:
-            network.set_submodule(name, ExactNorm(module))
-    return network
-
-
-# ---- the list ----
-
 _PICTURE = "RGB in [0, 1], a face aligned like FFHQ's"
 _HOLE = "1 in the hole, 0 elsewhere"
 _POINTS = "68 points (x, y) in dlib's order, in shares of width and height"
@@ -228,7 +88,7 @@ def _finder(name: str, about: str, picture: str, classes: str) -> Graph:
         weights=(name,),
         inputs=(Port("picture", "float32", ("batch", 3, "height", "width"), picture),),
         outputs=(Port("probabilities", "float32", classes_of_pixels, f"{classes}; they sum to 1"),),
-        wrapper=Finder,
+        wrapper=modules.Finder,
         fixed=False,
         steps=segmentation.STEPS,
     )
@@ -250,7 +110,7 @@ GRAPHS = {
                 Port("result", "uint8", ("batch", "height", "width", 3), "RGB; known pixels are the image's, exactly"),
                 Port("points", "float32", ("batch", 68, 2), f"{_POINTS}, that led the filling"),
             ),
-            wrapper=Restorer,
+            wrapper=modules.Restorer,
             multiple=landmarks.SEEN,
             fixed=False,
         ),
@@ -264,7 +124,7 @@ GRAPHS = {
                 Port("landmark_map", "float32", ("batch", 5, "height", "width"), "drawn points, one channel a group"),
             ),
             outputs=(Port("result", "float32", ("batch", 3, "height", "width"), "RGB in [0, 1], not composited"),),
-            wrapper=Completion,
+            wrapper=modules.Completion,
             fixed=False,
             steps=32,
         ),
@@ -277,7 +137,7 @@ GRAPHS = {
                 Port("mask", "float32", ("batch", 1, "side", "side"), _HOLE),
             ),
             outputs=(Port("landmarks", "float32", ("batch", 68, 2), _POINTS),),
-            wrapper=Predictor,
+            wrapper=modules.Predictor,
             multiple=landmarks.SEEN,
         ),
         Graph(
@@ -286,7 +146,7 @@ GRAPHS = {
             weights=("dcgan",),
             inputs=(Port("z", "float32", ("batch", 100), "drawn from N(0, 1)"),),
             outputs=(Port("picture", "float32", ("batch", 3, dcgan.SIZE, dcgan.SIZE), "RGB in [0, 1]"),),
-            wrapper=Prior,
+            wrapper=modules.Prior,
             side=0,
         ),
         Graph(
@@ -295,7 +155,7 @@ GRAPHS = {
             weights=("embedding",),
             inputs=(Port("picture", "float32", ("batch", 3, "side", "side"), _PICTURE),),
             outputs=(Port("vector", "float32", ("batch", 128), "the judge bundled's; cosine compares two"),),
-            wrapper=Judge,
+            wrapper=modules.Judge,
         ),
         _finder(
             "damage",
@@ -331,7 +191,7 @@ def build(name: str, size: int = 0) -> Built:
         network, hashes[weights.CATALOGUE[wanted].file], teachers = _network(wanted, size)
         networks.append(network)
         taught_by |= teachers
-    module = graph.wrapper(*map(_exact, networks), size).eval().requires_grad_(False)
+    module = graph.wrapper(*map(modules.exact, networks), size).eval().requires_grad_(False)
     return Built(graph, module, size, all(hashes.values()), hashes, tuple(sorted(taught_by)))
 
 
@@ -353,7 +213,7 @@ def _network(name: str, size: int) -> tuple[nn.Module, str, set[str]]:
     if isinstance(network, landmarks.LiteLandmarks | segmentation.Segmentation):
         network.eval().fold()
     if name == "completion" and not config.get("landmarks", True):
-        network = Unguided(network)
+        network = modules.Unguided(network)
     return network, weights.sha256(file), set(config.get("taught_by", ()))
 
 

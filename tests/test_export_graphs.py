@@ -7,7 +7,7 @@ import pytest
 import torch
 from export_files import SIDE
 
-from export import cases, graphs, parity
+from export import cases, graphs, modules, parity
 from faceinp import identity
 from faceinp.errors import FaceinpError, WeightsError
 from faceinp.nets.completion import landmark_map
@@ -20,7 +20,7 @@ def given(height: int, width: int, count: int = 2) -> tuple[torch.Tensor, torch.
     image = torch.from_numpy(rng.integers(0, 256, (count, height, width, 3), dtype=np.uint8))
     mask = torch.zeros(count, height, width, dtype=torch.uint8)
     mask[:, height // 4 : height // 2, width // 4 : width // 2] = 1  # any number but 0 is hole
-    return image, mask, torch.full((count, 68, 2), graphs.PREDICTED)
+    return image, mask, torch.full((count, 68, 2), modules.PREDICTED)
 
 
 @torch.no_grad()
@@ -78,9 +78,9 @@ def test_the_exported_embedding_is_the_bundled_judge() -> None:
 
 
 def test_spreading_is_exact_at_one_size_and_keeps_means_at_others() -> None:
-    assert torch.equal(graphs.spread(7, 7), torch.eye(7))
+    assert torch.equal(modules.spread(7, 7), torch.eye(7))
     for side, count in ((256, 128), (100, 256), (57, 128)):
-        weights = graphs.spread(side, count)
+        weights = modules.spread(side, count)
         assert weights.shape == (count, side)
         assert torch.allclose(weights.sum(dim=1), torch.ones(count))
         ramp = weights @ ((torch.arange(side) + 0.5) / side)
@@ -115,7 +115,7 @@ def test_untrained_networks_are_called_that_and_are_always_the_same(
 def test_a_generator_trained_without_landmarks_gets_none() -> None:
     built = graphs.build("completion", SIDE)
     case = {name: torch.from_numpy(value) for name, value in cases.inputs(built, 2, SIDE, SIDE).items()}
-    unguided = graphs.Completion(graphs.Unguided(built.module.generator), SIDE)
+    unguided = modules.Completion(modules.Unguided(built.module.generator), SIDE)
     empty = {**case, "landmark_map": torch.zeros_like(case["landmark_map"])}
     assert torch.equal(unguided(**case), built.module(**empty))
     assert not torch.equal(unguided(**case), built.module(**case))
