@@ -15,20 +15,20 @@ from numpy.typing import NDArray
 from faceinp import blend, detection, faces, grain, surroundings
 from faceinp import photo as photos
 from faceinp.deprecation import options_as_keywords
+from faceinp.drawing import Work, draw
 from faceinp.engines.base import Engine, Progress, reporting
 from faceinp.engines.loading import load_engine
 from faceinp.erased import read_mask
-from faceinp.errors import Cancelled, EngineError, FaceinpError, MaskError, PhotoError
+from faceinp.errors import Cancelled, FaceinpError, MaskError, PhotoError
 from faceinp.exemplars import ENGINE, SURROUNDINGS, Step, list_references, read_reference
 from faceinp.face_location import FaceLocation, as_location, location_as_keywords
 from faceinp.faces import Face
 from faceinp.heads import Turn, check_turn
-from faceinp.masks import Mask, Polarity
-from faceinp.photo import Photo
+from faceinp.masks import Polarity
 from faceinp.proposals import Find, propose
 from faceinp.real_pixels import use_real_pixels
 from faceinp.result import FilledFace, Result
-from faceinp.targets import Target, Targets, crop_after, find_targets
+from faceinp.targets import find_targets
 
 T = TypeVar("T")
 BLENDINGS: dict[str, Callable[..., NDArray[np.uint8]]] = {"poisson": blend.poisson, "composite": blend.composite}
@@ -66,8 +66,8 @@ def fill(
     ``FaceLocation`` or one of ``find_faces``; without it, every face under the mask. turn: by how many degrees
     clockwise the photo must be turned for its faces to stand upright; "auto" finds out. The photo is left as it lies.
     require_face: raise NoFaceError where the mask touches no face, instead of filling it from its surroundings.
-    mask_hole: "white", "black" or "auto". grow: pixels of the photo by which the hole is grown, besides the one by
-    which a mask with soft edges is. blending: "poisson" or "composite".
+    mask_hole: "white", "black" or "auto"; of a mask, so not with ``find``. grow: pixels of the photo by which the hole
+    is grown, besides the one by which a mask with soft edges is. blending: "poisson" or "composite".
     landmarks: (68, 2) in photo pixels, in dlib's order, for a guided engine; ``Result.landmarks`` of an earlier fill,
     moved, changes expression and pose. They are those of the first face that is filled.
     symmetry: whether the face's other half is used where it helps; None leaves it to the engine (on where
@@ -82,6 +82,8 @@ def fill(
     """
     if (mask is None) == (find is None):
         raise MaskError("A fill needs a mask or find=, and one of them only.")
+    if find is not None and mask_hole != "auto":
+        raise MaskError("mask_hole= says how a mask is read, and with find= none is. Leave it out.")
     others = [read_reference(one, number) for number, one in enumerate(list_references(references))]
     settings = _settings(engine, options, seed, blending, symmetry, reference_check, mask_hole, grow, require_face)
     timings: dict[str, float] = {}
@@ -91,7 +93,7 @@ def fill(
             mask = propose(photo, find, face=face, turn=turn).as_mask()
     work, watch = _begin(Job(photo, mask, face, others, turn), settings), _Watch(progress)
     work.timings.update(timings)
-    _draw([work], settings, landmarks, watch)
+    draw([work], settings.engine, settings.seed, landmarks, watch)
     return _finish(work, settings, watch)
 
 
@@ -129,8 +131,9 @@ def fill_many(
     """
     settings = _settings(engine, options, seed, blending, symmetry, reference_check, mask_hole, grow, require_face)
     begun = [_or_error(_begin_one, job, face, settings) for job in jobs]
-    _draw([work for work in begun if isinstance(work, _Work)], settings, None, _Watch(None))
-    return [_or_error(_finish, one, settings, _Watch(None)) if isinstance(one, _Work) else one for one in begun]
+    works = [work for work in begun if isinstance(work, Work)]
+    draw(works, settings.engine, settings.seed, None, None)
+    return [_or_error(_finish, one, settings, _Watch(None)) if isinstance(one, Work) else one for one in begun]
 
 
 @dataclass(frozen=True)
@@ -144,17 +147,6 @@ class _Settings:
     mask_hole: Polarity
     grow: int
     require_face: bool
-
-
-@dataclass(frozen=True, eq=False)
-class _Work:
-    """A photo on its way."""
-
-    photo: Photo
-    mask: Mask
-    targets: Targets
-    references: Sequence[Any]
-    timings: dict[str, float]
 
 
 def _settings(
@@ -192,7 +184,7 @@ def _or_error(step: Callable[..., T], *arguments: Any) -> T | FaceinpError:
         return error
 
 
-def _begin_one(job: Any, face: FaceLocation | Face | None, settings: _Settings) -> _Work:
+def _begin_one(job: Any, face: FaceLocation | Face | None, settings: _Settings) -> Work:
     """One of several jobs; face: where it is in those that do not say."""
     try:
         whole = Job(*job)
@@ -201,7 +193,7 @@ def _begin_one(job: Any, face: FaceLocation | Face | None, settings: _Settings) 
     return _begin(whole._replace(face=whole.face or face), settings)
 
 
-def _begin(job: Job, settings: _Settings) -> _Work:
+def _begin(job: Job, settings: _Settings) -> Work:
     """Read photo and mask, and cut the faces out."""
     check_turn(job.turn)
     location, references = as_location(job.face), list_references(job.references)
@@ -221,68 +213,10 @@ def _begin(job: Job, settings: _Settings) -> _Work:
             with_references=bool(references),
             require_face=settings.require_face,
         )
-    return _Work(photo, mask, targets, references, timings)
+    return Work(photo, mask, targets, references, timings)
 
 
-def _draw(works: Sequence[_Work], settings: _Settings, landmarks: Any, watch: "_Watch") -> None:
-    """Have the engine draw every face: the first one of each photo together, then the second ones, and so on.
-
-    landmarks: the caller's, for the first faces. A face that is hidden whole stays grey: no engine is asked.
-    """
-    engine = settings.engine
-    for work in works:
-        work.timings["fill"] = 0.0
-    for index in range(max((len(work.targets.faces) for work in works), default=0)):
-        batches: dict[int, list[_Work]] = {}
-        for work in works:
-            if index >= len(work.targets.faces):
-                continue
-            target = work.targets.faces[index]
-            if index:
-                drawn = work.targets.faces[:index]
-                target.crop = crop_after(work.photo.pixels, work.mask.hole, drawn, work.targets.owner, target, engine)
-            if target.hidden:
-                target.generated = np.full((*target.crop.hole.shape, 3), 0.5, np.float32)
-                target.landmarks = None if landmarks is None else _photo_points(landmarks)
-            else:
-                batches.setdefault(target.crop.hole.shape[0], []).append(work)
-        for batch in batches.values():
-            started = time.perf_counter()
-            _generate(engine, [work.targets.faces[index] for work in batch], landmarks, settings.seed, watch)
-            for work in batch:
-                work.timings["fill"] += (time.perf_counter() - started) / len(batch)
-        landmarks = None
-
-
-def _generate(engine: Engine, targets: Sequence[Target], landmarks: Any, seed: int, progress: Progress | None) -> None:
-    """The engine's picture of each, all of one side, and the landmarks that led it. landmarks: the caller's."""
-    pictures = np.stack([one.crop.pixels.transpose(2, 0, 1) for one in targets]).astype(np.float32) / 255
-    holes = np.stack([one.crop.hole[None] for one in targets])
-    points = None
-    if landmarks is not None:  # an engine that is not guided refuses any
-        checked = _photo_points(landmarks) if engine.guided else np.zeros((68, 2), np.float32)
-        points = np.stack([faces.to_crop(checked, one.crop.quad) for one in targets])
-    elif engine.guided:
-        points = engine.predict_landmarks(pictures, holes)
-    filled = engine.fill(pictures, holes, seed=seed, progress=progress, landmarks=points)
-    if points is not None:
-        for target, local in zip(targets, points, strict=True):
-            target.landmarks = faces.to_photo(local, target.crop.quad)
-    for target, picture in zip(targets, filled, strict=True):
-        target.generated = np.ascontiguousarray(picture.transpose(1, 2, 0))
-
-
-def _photo_points(landmarks: Any) -> NDArray[np.float32]:
-    points = np.asarray(landmarks, np.float32)
-    if points.shape != (68, 2) or not np.isfinite(points).all() or np.ptp(points, axis=0).min() < 1:
-        raise EngineError(
-            f"Landmarks must be 68 points (x, y) in photo pixels, finite, (68, 2), got {points.shape}. "
-            "Start from Result.landmarks of an earlier fill."
-        )
-    return points
-
-
-def _finish(work: _Work, settings: _Settings, watch: "_Watch") -> Result:
+def _finish(work: Work, settings: _Settings, watch: "_Watch") -> Result:
     """Put what was drawn into the photo, real pixels over it, and say how it came about."""
     photo, hole, engine, targets = work.photo, work.mask.hole, settings.engine, work.targets.faces
     with _timed(work.timings, "blend"):
@@ -319,7 +253,7 @@ def _finish(work: _Work, settings: _Settings, watch: "_Watch") -> Result:
     )
 
 
-def _compose(work: _Work, settings: _Settings) -> surroundings.Filled:
+def _compose(work: Work, settings: _Settings) -> surroundings.Filled:
     """The photo with its hole filled by what was drawn and from surroundings, in the photo's tone, with its grain."""
     pixels, hole, targets = work.photo.pixels, work.mask.hole, work.targets.faces
     grainy, grain_note = None, ""
@@ -350,7 +284,7 @@ def _compose(work: _Work, settings: _Settings) -> surroundings.Filled:
     return filled._replace(notes=tuple(note for note in (grain_note, *filled.notes) if note))
 
 
-def _notes(work: _Work, sources: NDArray[np.uint8], of_the_fill: Sequence[str]) -> Iterator[str]:
+def _notes(work: Work, sources: NDArray[np.uint8], of_the_fill: Sequence[str]) -> Iterator[str]:
     """What a person should know of a fill, a sentence each. sources: uint8 (H, W)."""
     photo, mask, targets = work.photo, work.mask, work.targets.faces
     yield from (note for note in (*photo.notes, mask.about, *mask.warnings, *work.targets.notes) if note)
