@@ -5,8 +5,16 @@ import ast
 from pathlib import Path
 from typing import Any
 
+from faceinp.errors import FaceinpError
+
 FIND = ("damage", "glasses", "protective-mask", "occluders")  # proposals.NAMES, which would import what finds them
 INCLUDE = ("stamps",)  # proposals.INCLUDES, likewise
+
+
+class UsageError(FaceinpError):
+    """Arguments that cannot be right, whatever the files hold."""
+
+    exit_code = 2  # argparse's own
 
 
 def add_fill(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +66,7 @@ def add_fill(parser: argparse.ArgumentParser) -> None:
 def add_find(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "The mask is for `faceinp fill --mask`: look at it and correct it first. Where nothing is found, nothing is "
-        "written, and the exit code is 8; errors have other codes (2 photo, 3 mask, 4 no face, 6 weights)."
+        "written, and the exit code is 8; errors have other codes (2 usage or photo, 3 mask, 4 no face, 6 weights)."
     )
     parser.add_argument("photo", type=Path, help="the photo")
     parser.add_argument("--kind", choices=FIND, default="damage", help="what is looked for")
@@ -173,7 +181,7 @@ def _add_face(parser: argparse.ArgumentParser, numbered: str) -> None:
 def _add_turn(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--turn",
-        type=lambda text: text if text == "auto" else int(text),
+        type=lambda text: int(text) if text.isdecimal() else text,
         choices=("auto", 0, 90, 180, 270),
         default="auto",
         help="by how many degrees clockwise the photo must be turned for its faces to stand upright (default: auto); "

@@ -1,4 +1,4 @@
-"""The shell command ``faceinp``: what it takes, and its exit code. ``commands.py`` is what it does."""
+"""The command ``faceinp``: what it takes, and its exit code; ``commands.py`` and ``fill_commands.py`` do the rest."""
 
 import argparse
 import dataclasses
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import faceinp
-from faceinp import arguments
+from faceinp import arguments, fill_commands
 from faceinp import commands as run
 from faceinp.commands import TRAININGS
 from faceinp.errors import FaceinpError, MissingPackageError
@@ -75,9 +75,11 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"faceinp {faceinp.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    arguments.add_fill(_command(commands, "fill", run.fill, "fill the hole in a face"))
-    arguments.add_find(_command(commands, "find", run.find, "find damage, or what hides a face, as a mask"))
-    arguments.add_batch(_command(commands, "batch", run.batch, "fill many photos: a folder, shards (.tar) or tables"))
+    arguments.add_fill(_command(commands, "fill", fill_commands.fill, "fill the hole in a face"))
+    arguments.add_find(_command(commands, "find", fill_commands.find, "find damage, or what hides a face, as a mask"))
+    arguments.add_batch(
+        _command(commands, "batch", fill_commands.batch, "fill many photos: a folder, shards (.tar) or tables")
+    )
     _command(commands, "engines", run.engines, "which engines there are, and whether they run here")
     _command(commands, "doctor", run.doctor, "what is installed here, and whether it works, by running it")
     _add_identity(commands, calibrate=argv[:2] == ["identity", "calibrate"])

@@ -10,6 +10,8 @@ FaceinpError (exit code 1)
 ├── WeightsError (6)      weights are missing, damaged, or not to be fetched
 ├── DataError (7)         training or measuring data is missing or malformed
 └── Cancelled (130)       the caller stopped the work
+
+The shell returns 2 for arguments that cannot be right, too, as argparse does.
 """
 
 

@@ -14,7 +14,7 @@ from faceinp import weights
 from faceinp.batch import record, worker
 from faceinp.batch.run import run
 from faceinp.cli import main
-from faceinp.errors import DataError, FaceinpError, MaskError, NoFaceError, WeightsError
+from faceinp.errors import DataError, MaskError, NoFaceError, WeightsError
 
 FACE = np.asarray(Image.fromarray(grey_astronaut()).crop((145, 35, 305, 195)).resize((96, 96)))
 
@@ -159,7 +159,7 @@ def test_what_concerns_all_photos_is_said_before_any(
     with pytest.raises(WeightsError, match="cannot be read"):
         run(str(folder / "in"), settings(folder / "out"), say=quiet)
     argv = ["batch", str(folder / "in"), str(folder / "out")]
-    assert main([*argv, "--preset", "eyes", "--sensitivity", "1"]) == FaceinpError.exit_code
+    assert main([*argv, "--preset", "eyes", "--sensitivity", "1"]) == 2
     assert "belong to --find" in capsys.readouterr().err
     assert main(argv) == DataError.exit_code
     assert "--masks, --find, or --preset" in capsys.readouterr().err

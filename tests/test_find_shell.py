@@ -171,19 +171,31 @@ def test_a_page_of_a_tiff(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("argv", "code", "problem"),
     [
-        (["find", "photo.png", "-o", "hole.jpg"], 3, "A mask is written as PNG"),
-        (["find", "photo.png", "-o", "photo.png"], 1, "is the photo itself"),
+        (["find", "photo.png", "-o", "hole.jpg"], 2, "A mask is written as PNG"),
+        (["find", "photo.png", "-o", "photo.png"], 2, "is the photo itself"),
         (["find", "photo.png", "-o", "nowhere/hole.png"], 2, "no folder"),
         (["find", "photo.png", "-o", "hole.png", "--overlay", "seen.txt"], 2, "no known suffix"),
-        (["find", "photo.png", "-o", "hole.png", "--overlay", "photo.png"], 1, "is the photo itself"),
-        (["find", "photo.png", "-o", "hole.png", "--overlay", "hole.png"], 1, "mask and overlay"),
+        (["find", "photo.png", "-o", "hole.png", "--overlay", "photo.png"], 2, "is the photo itself"),
+        (["find", "photo.png", "-o", "hole.png", "--overlay", "hole.png"], 2, "mask and overlay"),
         (["find", "missing.png", "-o", "hole.png"], 2, "no file"),
-        (["find", "photo.png", "-o", "hole.png", "--sensitivity", "2"], 1, "from 0 to 1, got 2"),
-        (["find", "photo.png", "-o", "hole.png", "--kind", "glasses", "--include", "stamps"], 1, "belongs to damage"),
-        (["find", "photo.png", "-o", "hole.png", "--face", "1"], 1, "does not matter to damage"),
-        (["fill", "photo.png", "-o", "a.png", "--preset", "eyes", "--sensitivity", "0.5"], 1, "belong to --find"),
-        (["fill", "photo.png", "-o", "a.png", "--mask", "m.png", "--include", "stamps"], 1, "belong to --find"),
-        (["fill", "photo.png", "-o", "a.png", "--find", "damage", "--sensitivity", "nan"], 1, "from 0 to 1, got nan"),
+        (["find", "photo.png", "-o", "hole.png", "--sensitivity", "2"], 2, "from 0 to 1, got 2"),
+        (["find", "photo.png", "-o", "hole.png", "--kind", "glasses", "--include", "stamps"], 2, "belongs to damage"),
+        (["find", "photo.png", "-o", "hole.png", "--face", "1"], 2, "does not matter to damage"),
+        (["find", "photo.png", "-o", "hole.png", "--kind", "glasses", "--face", "0"], 2, "Count from 1"),
+        (["find", "photo.png", "-o", "hole.png", "--kind", "glasses", "--box", "1,2,0,3"], 2, "width and height 1"),
+        (["fill", "photo.png", "-o", "a.png", "--preset", "eyes", "--sensitivity", "0.5"], 2, "belong to --find"),
+        (["fill", "photo.png", "-o", "a.png", "--mask", "m.png", "--include", "stamps"], 2, "belong to --find"),
+        (["fill", "photo.png", "-o", "a.png", "--find", "damage", "--sensitivity", "nan"], 2, "from 0 to 1, got nan"),
+        (
+            ["fill", "photo.png", "-o", "a.png", "--find", "glasses", "--points", "1,2,3,4,5,6,7,8,9,nan"],
+            2,
+            "finite",
+        ),
+        *(
+            ([*command, *hole, "--mask-hole", "black"], 2, "--mask-hole says how a mask is read, and none is read here")
+            for command in (["fill", "photo.png", "-o", "a.png"], ["batch", ".", "out"])
+            for hole in (["--find", "damage"], ["--preset", "eyes"], ["--mask-from-alpha"])
+        ),
     ],
 )
 def test_an_error_is_one_line(
@@ -210,6 +222,9 @@ def test_an_error_is_one_line(
         ["find", "p"],
         ["find", "p", "-o", "o.png", "--kind", "glasses", "--aligned", "--face", "1"],
         ["find", "p", "-o", "o.png", "--include", "pens"],
+        ["find", "p", "-o", "o.png", "--kind", "dust"],
+        ["find", "p", "-o", "o.png", "--sensitivity", "high"],
+        ["find", "p", "-o", "o.png", "--turn", "left"],
     ],
 )
 def test_what_makes_no_sense_is_refused(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
