@@ -55,14 +55,25 @@ def test_tiles_cover_a_photo_once_and_in_place(size):
 
 
 def test_the_overlap_is_that_of_what_is_not_nothing():
-    classes = torch.zeros(1, 8, 8, dtype=torch.long)
-    classes[0, :4] = 3
+    classes = torch.zeros(1, 64, 64, dtype=torch.long)
+    classes[0, :32] = 3
     shares = torch.nn.functional.one_hot(classes, CLASSES).permute(0, 3, 1, 2).float()
     assert segmentation.dice(shares, classes) == 0
     assert segmentation.dice(shares.roll(3, dims=1), classes) > 0.9
     unknown = classes.clone()
-    unknown[0, :4] = segmentation.UNKNOWN
+    unknown[0, :32] = segmentation.UNKNOWN
     assert segmentation.dice(shares, unknown) == 0  # what nobody knows is neither right nor wrong
+
+
+def test_each_picture_counts_alike():
+    classes = torch.zeros(2, 64, 64, dtype=torch.long)
+    classes[0, :32], classes[1, :2] = 3, 1  # half of one picture, a hairline on the other
+    shares = torch.nn.functional.one_hot(classes, CLASSES).permute(0, 3, 1, 2).float()
+    missed = shares.clone()
+    missed[1, :, :2] = shares[1, :, 4:6]
+    assert segmentation.dice(missed, classes) > 0.3
+    clean = torch.zeros_like(classes)
+    assert segmentation.dice(shares, clean) > 0.7, "marks on a picture without damage cost, too"
 
 
 def test_what_is_near_lies_within_two_pixels():

@@ -14,28 +14,29 @@ from faceinp.train.drawn.canvas import Canvas
 
 # How often each is drawn.
 KINDS: dict[str, tuple[Callable[[Canvas], None], float]] = {
-    "wires": (scenery.wires, 0.5),
-    "hair": (scenery.hair, 1.2),
+    "wires": (scenery.wires, 0.3),
+    "hair": (scenery.hair, 1.0),
     "lashes": (scenery.lashes, 0.7),
     "wrinkles": (scenery.wrinkles, 1.5),
     "text": (scenery.text, 1.5),
     "grass": (scenery.grass, 0.8),
-    "twigs": (scenery.twigs, 1.0),
+    "twigs": (scenery.twigs, 0.9),
     "fabric": (scenery.fabric, 1.5),
     "knit": (scenery.knit, 0.6),
     "bars": (scenery.bars, 1.2),
     "edges": (scenery.edges, 0.8),
-    "buttons": (scenery.buttons, 0.6),
+    "buttons": (scenery.buttons, 0.5),
     "jewels": (scenery.jewels, 1.0),
-    "glints": (scenery.glints, 0.5),
-    "moles": (scenery.moles, 1.0),
+    "glints": (scenery.glints, 0.6),
+    "moles": (scenery.moles, 0.8),
     "rims": (scenery.rims, 1.0),
     "stitches": (scenery.stitches, 0.7),
     "rain": (scenery.rain, 0.3),
     "bokeh": (scenery.bokeh, 0.5),
     "frame": (scenery.frame, 0.8),
+    "defocus": (scenery.defocus, 1.0),
 }
-PLAIN_SHARE = 0.35  # of the pictures that stay as they are
+PLAIN_SHARE = 0.4  # of the pictures that stay as they are
 
 
 def draw(

@@ -23,6 +23,27 @@ def scratches(canvas: Canvas, amount: float) -> None:
     _lay(canvas, paths, canvas.opacity(0.45, 1.1, 24, rng.uniform(0.1, 0.5)))
 
 
+def strokes(canvas: Canvas, amount: float) -> None:
+    """Hard strokes of one even colour and an even width, straight or bent, some in parallel tracks or broken off."""
+    rng, side = canvas.rng, canvas.side
+    paths: list[Path] = []
+    for _ in range(1 + rng.poisson(7 * amount)):
+        length, angle = side * np.exp(rng.uniform(np.log(0.04), np.log(1.2))), rng.uniform(0, 2 * np.pi)
+        points = curve(rng, canvas.point(0.05), angle, length, rng.choice([0.0, 0.05, 0.3, 1.0]))
+        width = np.clip(canvas.scale * np.exp(rng.normal(0.5, 0.5)), 0.8, 8)
+        across, apart = floats([-np.sin(angle), np.cos(angle)]), width * rng.uniform(1.8, 5)
+        whole = 1.0 if rng.random() < 0.7 else rng.uniform(0.5, 0.9)
+        for track in range(rng.choice([1, 1, 1, 1, 2, 3])):
+            for part in np.array_split(points + track * apart * across, max(1, len(points) // 8)):
+                if len(part) > 1 and rng.random() < whole:
+                    paths.append((part, np.full(len(part), width, np.float32)))
+    cover = canvas.strokes(paths)
+    if rng.random() < 0.3:
+        cover = (cover > 0.5).astype(np.float32)
+    colour = canvas.light_or_dark(0.6)
+    canvas.lay(SCRATCH, cover, colour, 1.0 if rng.random() < 0.5 else rng.uniform(0.5, 1))
+
+
 def hairlines(canvas: Canvas, amount: float) -> None:
     """Lines of 1 to 2 pixels, long and nearly straight or slightly bent."""
     rng = canvas.rng

@@ -280,6 +280,20 @@ def frame(canvas: Canvas) -> None:
         _blend(canvas, line, _scene_colour(canvas), rng.uniform(0.3, 1), soft=0.5)
 
 
+def defocus(canvas: Canvas) -> None:
+    """All, or one side, out of focus or moved: a scene without any sharp detail."""
+    rng = canvas.rng
+    soft = cv2.GaussianBlur(canvas.picture, (0, 0), canvas.scale * np.exp(rng.uniform(np.log(1.5), np.log(10))))
+    if rng.random() < 0.3:
+        length = int(rng.integers(5, 40))
+        soft = cv2.blur(soft, (length, 1) if rng.random() < 0.5 else (1, length))
+    y, x = pixels(canvas.side)
+    angle, edge = rng.uniform(0, 2 * np.pi), rng.uniform(-1.2, 0.6) * canvas.side / 2
+    away = (x - canvas.side / 2) * float(np.cos(angle)) + (y - canvas.side / 2) * float(np.sin(angle))
+    share = np.clip((away - edge) / rng.uniform(10, 80), 0, 1)[..., None]
+    canvas.picture = canvas.picture + share * (soft - canvas.picture)
+
+
 def _blend(canvas: Canvas, cover: Floats, colour: Floats, opacity: float = 1.0, soft: float | None = None) -> None:
     """Blend in what the lens saw: as soft as its focus, in the light of what it covers."""
     sigma = canvas.rng.uniform(0.45, 1.3) if soft is None else soft

@@ -41,14 +41,16 @@ def grit(canvas: Canvas, amount: float) -> None:
 def spots(canvas: Canvas, amount: float) -> None:
     """Emulsion spots: round, dark or light, with soft or sharp edges, some with a ring."""
     rng = canvas.rng
-    for _ in range(1 + rng.poisson(5 * amount)):
+    rough, soft, colour = rng.uniform(0.05, 0.6), rng.uniform(0.0, 0.35), canvas.light_or_dark(0.5)
+    alike = rng.random() < 0.6
+    for _ in range(1 + rng.poisson(8 * amount)):
         radius = canvas.scale * np.exp(rng.uniform(np.log(1.5), np.log(9)))
-        disc = _disc(canvas, canvas.point(), radius, rng.uniform(0.05, 0.3))
-        disc = cv2.GaussianBlur(disc, (0, 0), radius * rng.uniform(0.08, 0.35) + 0.3)
+        disc = _disc(canvas, canvas.point(), radius, rough)
+        disc = cv2.GaussianBlur(disc, (0, 0), radius * soft + 0.3)
         cover = disc
         if rng.random() < 0.25:
             cover = np.clip(disc * (1.6 - disc) * 1.5, 0, 1)
-        canvas.lay(SPOT, cover, canvas.light_or_dark(0.5), rng.uniform(0.45, 1.0), reach=7)
+        canvas.lay(SPOT, cover, colour if alike else canvas.light_or_dark(0.5), rng.uniform(0.45, 1.0), reach=7)
 
 
 def foxing(canvas: Canvas, amount: float) -> None:
