@@ -14,7 +14,7 @@ import skimage.data
 import faceinp
 from faceinp.proposals import propose
 
-SIDE, DOUBT = 512, 0.8
+SIDE, SURE, DOUBT = 512, 0.99, 0.95
 Map = np.ndarray
 
 
@@ -47,7 +47,7 @@ def doubtful() -> Map:
 def find_damage(photo: Any, *, sensitivity: float = 0.5, include: Sequence[str] = ()) -> faceinp.Damage:
     """As ``faceinp.find_damage`` would, for the portrait in any size; stamps are what is doubtful, where included."""
     size = faceinp.read_photo(photo).pixels.shape[1::-1]
-    sure = np.where(scratches().any(axis=0), 0.9, np.where(doubtful(), 0.9 if include else DOUBT, 0))
+    sure = np.where(scratches().any(axis=0), SURE, np.where(doubtful(), SURE if include else DOUBT, 0))
     confidence = cv2.resize(sure.astype(np.float32), size, interpolation=cv2.INTER_NEAREST)
     likely = np.ones(confidence.shape, np.uint8)
     likely[len(likely) * 460 // SIDE :] = 2  # what is doubtful lies below

@@ -112,7 +112,7 @@ def test_a_higher_sensitivity_never_finds_less(one: float, other: float) -> None
 def test_a_proposal_that_covers_most_of_a_face_is_said_at_the_sensitivity_that_does() -> None:
     face = faceinp.find_faces(known_damage.skimage.data.astronaut())
     confidence = np.zeros((512, 512), np.float32)
-    confidence[20:230, 140:310] = 0.8
+    confidence[20:230, 140:310] = 0.92
     none = np.zeros((512, 512), np.uint8)
     found = faceinp.Damage(none > 0, confidence, none, likely=none + 3, lasting=("By filters.",))
     assert found.at(0.5, face).notes == ("By filters.",)
