@@ -14,14 +14,37 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=int(os.environ.get("GRADIO_SERVER_PORT", "7860")))
     parser.add_argument("--auth", type=_auth, metavar="USER:PASSWORD", help="ask for this name and password")
     parser.add_argument("--judge", default="auto", help="who judges identity: as in `faceinp identity --judge`")
+    parser.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="answer to this name only, and to this machine's own; again for another (default: with the default host "
+        "this machine's own names, else any)",
+    )
+    parser.add_argument(
+        "--frame-ancestors",
+        default="'self'",
+        metavar="SOURCES",
+        help="which sites may show the page in a frame, as Content-Security-Policy names them (default: 'self')",
+    )
+    parser.add_argument(
+        "--fills-per-minute",
+        type=int,
+        default=int(os.environ.get("FACEINP_FILLS_PER_MINUTE", "30")),
+        metavar="N",
+        help="fills that one address may order in a minute, and half the uploads it may send; 0: any number (default: "
+        "FACEINP_FILLS_PER_MINUTE, or 30)",
+    )
     given = parser.parse_args(argv)
     # People's photos go into a folder of this server's own, which goes when the server does.
     with tempfile.TemporaryDirectory(prefix="faceinp-demo-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # else the folder would outlive the server
-        from demo import app  # imports gradio, which reads the variable above
+        from demo import app, hosting  # import gradio, which reads the variable above
 
-        app.serve(given.host, given.port, given.auth, given.judge)
+        rules = hosting.Rules.of(given.host, tuple(given.allowed_host), given.frame_ancestors, given.fills_per_minute)
+        app.serve(given.host, given.port, given.auth, given.judge, rules)
 
 
 def _auth(text: str) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """The named endpoints ``/fill``, ``/find``, ``/engines`` and ``/identity``: what the page does, for programs."""
 
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -16,7 +17,7 @@ import faceinp
 from demo import filling, pictures, warming
 from demo.filling import Made, Order
 from demo.jobs import Job
-from demo.orders import AT_ONCE, FINDS, TICK, face_location
+from demo.orders import AT_ONCE, FINDS, TICK
 from demo.sessions import scratch
 from demo.uploads import read_once, touch, without_folders
 
@@ -25,6 +26,18 @@ FARTHEST = 100_000  # pixels from the photo's corner: no landmark lies there
 MOST_REFERENCES = 8
 NO_PHOTO = "There is no photo. Upload one and give its path."
 LONGEST = 500  # characters of a message: some repeat what was sent
+# What the library says of the shell and of Python, and what a program calls it. Any other flag is an argument of an
+# endpoint once its dashes are gone; commands stay what they are, since whoever runs the server has a shell.
+TERMS = (
+    (" Choose another one with --page (page= of read_photo).", ""),
+    ("(references=, --reference)", "(references)"),
+    (" (--no-reference-check)", ""),
+    ("--box X,Y,W,H", "--box"),
+    ("--box", 'location={"box": [x, y, width, height]}'),
+    ("--points", 'points, location={"points": [[x, y], ...]},'),
+)
+_PYTHONS = re.compile(r" \((?:[a-z_]+=|FaceLocation)[^()]*\)|(?<=points) in Python")
+_FLAG = re.compile(r"(?<!install )--([a-z]+(?:-[a-z]+)*)(?: (\d+|white|black)\b)?")
 
 
 def connect() -> None:
@@ -74,6 +87,7 @@ def connect() -> None:
             gr.JSON(label="verdict"),
             api_name="identity",
             concurrency_limit=2,
+            concurrency_id="identity",
         )
 
 
@@ -155,7 +169,7 @@ def find(
         "find": wanted.name,
         "share": round(found.share, 6),
         "kinds": {kind: round(share, 6) for kind, share in found.shares.items()},
-        "notes": [without_folders(note) for note in found.notes],
+        "notes": [for_programs(note) for note in found.notes],
         "size": [width, height],
     }
 
@@ -167,7 +181,7 @@ def engines() -> list[dict[str, Any]]:
             "name": engine.name,
             "about": engine.about,
             "ready": engine.ready,
-            "missing": without_folders(engine.missing),
+            "missing": for_programs(engine.missing),
             "seconds": round(filling.expected(engine.name), 3),
         }
         for engine in faceinp.list_engines()
@@ -230,9 +244,7 @@ def _order(
 
 def _find(name: Any, sensitivity: Any, include: Any) -> faceinp.Find:
     """What is to be looked for, as it was sent; raises FaceinpError."""
-    if not isinstance(include, list | tuple | None):
-        raise faceinp.FaceinpError(f'include is {include!r:.80}. Use a list of names, such as ["stamps"].')
-    return faceinp.Find(name, sensitivity, tuple(include or ()))
+    return faceinp.Find(name, sensitivity, () if include is None else include)
 
 
 def _face_location(location: Any, aligned: Any, face: Any) -> faceinp.FaceLocation | None:
@@ -243,7 +255,11 @@ def _face_location(location: Any, aligned: Any, face: Any) -> faceinp.FaceLocati
         raise faceinp.NoFaceError(f"face is {face!r:.80}. Use 0 for every face under the mask, or a number from 1 on.")
     if location is not None and (aligned or face):
         raise faceinp.NoFaceError("Specify the face only once: got location and another one.")
-    return face_location(aligned, face) if location is None else faceinp.FaceLocation.from_json(location)
+    if location is not None:
+        return faceinp.FaceLocation.from_json(location)
+    if aligned:
+        return faceinp.FaceLocation.aligned()
+    return faceinp.FaceLocation.number(face) if face else None
 
 
 def _points(landmarks: Any) -> NDArray[np.float32] | None:
@@ -292,21 +308,21 @@ def _facts(made: Made) -> dict[str, Any]:
         "seam": round(made.seam, 3),
         "known_pixels": made.known_pixels,
         "changed_pixels": made.changed_pixels,
-        "notes": [without_folders(note) for note in made.notes],
+        "notes": [for_programs(note) for note in made.notes],
         "sources": {_source_name(code): round(share, 4) for code, share in made.shares.items()},
         "references": [
             {
                 "share": one.share,
                 "distance": one.distance,
                 "refused": one.refused,
-                "problem": without_folders(one.problem),
+                "problem": for_programs(one.problem),
             }
             for one in made.references
         ],
         "faces": made.faces,
         "landmarks": None if made.landmarks is None else made.landmarks.tolist(),
         "identity": None if made.likeness is None else _identity(made.likeness),
-        "no_judge": without_folders(made.no_judge),
+        "no_judge": for_programs(made.no_judge),
     }
 
 
@@ -325,6 +341,20 @@ def _source_name(code: int) -> str:
     return named.get(code) or f"reference {code - pictures.REFERENCE + 1}"
 
 
+def for_programs(text: str) -> str:
+    """What the library says, in the terms of the endpoints, and without the server's folders."""
+    said, *rest = re.split("(`[^`]*`)", without_folders(text), maxsplit=1)
+    for shells, ours in TERMS:
+        said = said.replace(shells, ours)
+    said = _FLAG.sub(_argument, _PYTHONS.sub("", said)).replace(",;", ";").replace(",.", ".")
+    return said + (rest[0] + for_programs(rest[1]) if rest else "")
+
+
+def _argument(flag: re.Match[str]) -> str:
+    name, value = flag[1].replace("-", "_"), flag[2]
+    return f"{name}={value if value.isdigit() else repr(value)}" if value else name
+
+
 def _refusal(error: faceinp.FaceinpError) -> gr.Error:
-    said = without_folders(str(error))
+    said = for_programs(str(error))
     return gr.Error(said if len(said) <= LONGEST else f"{said[:LONGEST]} …", print_exception=False)

@@ -4,6 +4,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import faceinp
-from demo.filling import SEARCHES, Made, Order, fill
+from demo.filling import SEARCHES, Made, Order, fill, made_engine
 
 # How many fills run at once. A search has every core busy by itself; the others are mostly short.
 LIMITS = {"search": 1, "quick": 2}
+TICK = 0.5  # seconds between two looks at whether anybody still waits
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class _Lane:
             try:
                 while self._waiting[0] is not me or not self._free:
                     say(self._waiting.index(me) + 1 - min(self._free, 1))
-                    self._changed.wait(0.5)
+                    self._changed.wait(TICK)
                     check()
                 self._free -= 1
             finally:
@@ -129,8 +131,7 @@ class Job:
         try:
             for number, order in enumerate(self.orders):
                 self.running.order, self.running.engine, self.running.done = number, order.engine, 0
-                with _lanes["search" if order.engine in SEARCHES else "quick"].turn(self._wait, self._check):
-                    self._fill(order, number)
+                self._fill(order)
                 if self.stopped or self.equal:
                     break
         except BaseException as error:  # it belongs to whoever waits for the job
@@ -138,11 +139,15 @@ class Job:
         finally:
             self._ended.set()
 
-    def _fill(self, order: Order, number: int) -> None:
-        self.running.started = self.running.started or time.monotonic()
+    def _fill(self, order: Order) -> None:
         self.running.curve, self.running.preview = [], None
         try:
-            made = fill(order, self.folder, self._progress, self.judge)
+            # An engine on an exported file may export it first, for minutes: that is no part of anybody's turn.
+            if order.engine not in SEARCHES:
+                self._wait_for(made_engine(order.engine))
+            with _lanes["search" if order.engine in SEARCHES else "quick"].turn(self._wait, self._check):
+                self.running.started = self.running.started or time.monotonic()
+                made = fill(order, self.folder, self._progress, self.judge)
         except faceinp.Cancelled:
             raise
         except faceinp.FaceinpError as error:
@@ -155,6 +160,12 @@ class Job:
             self.equal = True
         else:
             self.outcomes.append(made)
+
+    def _wait_for(self, engine: Future[faceinp.Engine]) -> None:
+        while not engine.done():
+            self._check()
+            wait([engine], timeout=TICK)
+        engine.result()
 
     def _check(self) -> None:
         if self.stopped:

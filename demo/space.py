@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("faceinp", "demo")
 EXTRAS = ("demo", "classical")
 README = """---
-title: Fill a part of a face
+title: Restore a photo
 emoji: 🩹
 colorFrom: green
 colorTo: gray
@@ -31,16 +31,20 @@ license: other
 license_name: research-only-weights
 ---
 
-# Fill a part of a face
+# Restore a photo
 
-Load a photo, paint over what should be replaced, and press Fill. The code is Apache-2.0; the weights are for research
-only. Photos are deleted when their visitor leaves.
+Load a photo, mark what should go, such as scratches or glasses, and press Fill. The code is Apache-2.0; the weights are
+for research only. Photos are deleted when their visitor leaves.
 """
-APP = '''"""What the Space starts: the page, for everybody who opens it."""
+APP = '''"""What the Space starts: the page, for everybody who opens it, alone or in a frame of its hub."""
+
+import os
 
 from demo.__main__ import main
 
-main(["--host", "0.0.0.0"])
+# Requests come by way of the hub's own network, which says who asked: each visitor has limits of their own.
+os.environ.setdefault("FORWARDED_ALLOW_IPS", "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16")
+main(["--host", "0.0.0.0", "--frame-ancestors", "https:"])
 '''
 
 

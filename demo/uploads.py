@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import gradio.processing_utils
 import gradio.routes
 from fastapi import HTTPException
 from gradio.components.base import server
 from gradio.data_classes import FileData
-from gradio.route_utils import upload_fn
+from gradio.processing_utils import async_ssrf_protected_download
+from gradio.route_utils import secure_url_stream_response, upload_fn
 from gradio.utils import get_upload_folder
 from starlette.requests import ClientDisconnect
 
@@ -27,6 +29,8 @@ import faceinp
 
 # Of pictures that the editor sent and nothing has read yet: more are nobody's strokes.
 WAITING, LAYERS, LARGEST = 64, 4, 32 << 20
+EDITORS = re.compile(r"(?:background|composite|layer_\d+)\.png")  # their names
+NOTHING_FETCHED = "This server fetches nothing from elsewhere. Upload the file and give the path that the upload gives."
 _UPLOAD = "upload-"
 # The folders of a path from the root on; not what stands in an address, and no single slash.
 _FOLDERS = re.compile(r"(?<![\w/:.~-])/(?:[^/\s'\"`<>]+/)+")
@@ -34,6 +38,8 @@ _FOLDERS = re.compile(r"(?<![\w/:.~-])/(?:[^/\s'\"`<>]+/)+")
 _preprocess, _accept_blobs = gr.ImageEditor.preprocess, gr.ImageEditor.accept_blobs
 _REPLACED: dict[Any, str] = {
     upload_fn: "request upload_dir max_file_size upload_id force_move upload_progress",
+    secure_url_stream_response: "url request",
+    async_ssrf_protected_download: "url cache_dir",
     gr.File._process_single_file: "self f",
     gr.UploadButton._process_single_file: "self f",
     _preprocess: "self payload",
@@ -74,7 +80,8 @@ def touch(*files: str | os.PathLike[str] | None) -> None:
 def take_over() -> None:
     """Have Gradio handle uploads as this module says: each in a folder of its own, so that deleting it takes nobody
     else's; handed on whatever it is, since the library says better what is wrong with it; the editor's pictures deleted
-    once they are read, refused where no editor sends them, and forgotten where nobody reads them.
+    once they are read, refused where no editor sends them, and forgotten where nobody reads them. Addresses elsewhere,
+    which Gradio takes for uploads and fetches, are refused.
 
     Raises FaceinpError where Gradio's own way is another than the one that is replaced here.
     """
@@ -110,8 +117,16 @@ def take_over() -> None:
             editor.blob_storage.pop(next(iter(editor.blob_storage)), None)
         _accept_blobs(editor, data)
 
+    async def hand_on_nothing(url: str, request: Any) -> Any:
+        raise HTTPException(403, NOTHING_FETCHED)
+
+    async def fetch_nothing(url: str, cache_dir: str) -> str:
+        raise gr.Error(NOTHING_FETCHED, print_exception=False)
+
     classes: Any = gr  # to mypy a method is nothing to assign to
     gradio.routes.upload_fn = apart
+    gradio.routes.secure_url_stream_response = hand_on_nothing
+    gradio.processing_utils.async_ssrf_protected_download = fetch_nothing
     classes.File._process_single_file = classes.UploadButton._process_single_file = path
     classes.ImageEditor.preprocess = read
     classes.ImageEditor.accept_blobs = accept_blobs
@@ -135,7 +150,7 @@ def check_gradio() -> None:
 def of_editor(folder: Path) -> bool:
     """Whether an upload is one that the editor made: it sends its pictures at every turn, and few are ever read."""
     names = [file.name for file in folder.rglob("*.png")]
-    return bool(names) and all(re.fullmatch(r"background|composite|layer_\d+", name[:-4]) for name in names)
+    return bool(names) and all(map(EDITORS.fullmatch, names))
 
 
 def without_folders(text: str) -> str:

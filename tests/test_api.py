@@ -346,7 +346,7 @@ def test_an_upload_that_is_cut_off_leaves_no_file_and_no_error(server: Server, a
     before, address = uploads(server), urllib.parse.urlsplit(server.url)
     with socket.create_connection((str(address.hostname), address.port or 80)) as sender:
         sender.sendall(
-            b"POST /gradio_api/upload HTTP/1.1\r\nHost: here\r\nContent-Length: 1000000\r\n"
+            b"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n"
             + f"Content-Type: {FORM}\r\n\r\n".encode()
             + HEAD
             + bytes(100_000)

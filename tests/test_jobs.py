@@ -18,7 +18,7 @@ from faceinp.exemplars import Reference
 
 pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from demo import filling, jobs, pictures, words
+from demo import filling, jobs, pictures, result_words, words
 
 PHOTO = cv2.GaussianBlur(skimage.data.astronaut(), (0, 0), 1.5)  # without its grain, which seeds change
 
@@ -66,6 +66,29 @@ def test_a_job_fills_and_says_what_it_did(tmp_path: Path) -> None:
     )
 
 
+def test_the_time_a_fill_takes_is_the_median_of_the_last_ones_of_its_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filling, "_timed", {})
+    small, large = 512 * 512, 50_000_000
+    assert filling.expected("tv", small) == filling.expected("tv") == filling.EXPECTED["tv"]
+    for seconds in (2.0, 1.0, 90.0):  # the last of them waited for something else
+        filling.timed("tv", small, seconds)
+    assert filling.expected("tv", small) == filling.expected("tv", 300 * 200) == filling.expected("tv") == 2.0
+    assert filling.expected("tv", large) == filling.EXPECTED["tv"] and filling.expected("telea") == 1.0
+    for _ in range(2):
+        filling.timed("tv", large, 40.0)
+    assert filling.expected("tv", large) == 40 and filling.expected("tv", small) == 2 < filling.expected("tv") <= 40
+    for _ in range(100):
+        filling.timed("tv", small, 5.0)
+    assert filling.expected("tv", small) == 5
+    assert len(filling._timed["tv", 0]) == filling.TIMED, "none is remembered for ever"
+    job = jobs.Job([order()], tmp_path)
+    assert job.wait(240)
+    (made,) = job.made()
+    assert filling.expected("telea", small) == made.seconds
+
+
 def test_other_photos_reach_the_fill_and_the_judge_and_what_became_of_them_comes_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,9 +129,8 @@ def test_an_engine_that_fails_in_a_comparison_leaves_the_others_alone(tmp_path: 
     job = jobs.Job([bad, order()], tmp_path, keep_going=True)
     assert job.wait(240)
     assert isinstance(job.outcomes[0], jobs.Failed) and [made.engine for made in job.made()] == ["telea"]
-    assert "telea" in words.table(job.outcomes) and job.outcomes[0].reason in words.table(job.outcomes).replace(
-        "&#x27;", "'"
-    )
+    table = result_words.table(job.outcomes).replace("&#x27;", "'")
+    assert "telea" in table and job.outcomes[0].reason in table
 
 
 def test_a_search_shows_its_curve_and_stops_when_told(tmp_path: Path) -> None:
@@ -155,3 +177,38 @@ def test_who_waits_is_served_in_turn_and_who_left_is_skipped(tmp_path: Path) -> 
     for thread in threads:
         thread.join(60)
     assert served == ["first", "last"]
+
+
+def test_an_engine_that_takes_long_to_make_is_made_once_holds_up_nobody_else_and_can_be_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load, made, go = faceinp.load_engine, [], threading.Event()
+
+    def slowly(name: str, options: Any) -> faceinp.Engine:
+        made.append(name)
+        if name == "mirror":
+            assert go.wait(240)
+        return load(name, options)
+
+    monkeypatch.setattr(filling, "_engines", {})
+    monkeypatch.setattr(faceinp, "load_engine", slowly, raising=False)
+    slow = [jobs.Job([order("mirror")], tmp_path) for _ in range(jobs.LIMITS["quick"] + 1)]
+    until(lambda: "mirror" in made)
+    other = jobs.Job([order("telea")], tmp_path)
+    assert other.wait(240) and other.made()
+    slow[0].stop()
+    assert slow[0].wait(60)
+    with pytest.raises(faceinp.Cancelled):
+        slow[0].made()
+    go.set()
+    assert all(job.wait(240) and job.made() for job in slow[1:])
+    assert made.count("mirror") == 1
+
+
+def test_an_engine_that_could_not_be_made_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filling, "_engines", {})
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(filling.faceinp, "load_engine", lambda *_: 1 / 0, raising=False)
+        with pytest.raises(ZeroDivisionError):
+            filling.ready_engine("mirror")
+    assert filling.ready_engine("mirror") is filling.ready_engine("mirror")
