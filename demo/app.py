@@ -3,12 +3,15 @@
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from demo import (
     api,
     comparing,
     finding,
+    hosting,
     loading,
+    locating,
     looks,
     orders,
     other_photos,
@@ -31,6 +34,7 @@ def build() -> gr.Blocks:
         page = views.lay_out()
         loading.connect(page, visits)
         finding.connect(page, visits)
+        locating.connect(page, visits)
         other_photos.connect(page, visits)
         results.connect(page, visits)
         comparing.connect(page, visits)
@@ -43,13 +47,21 @@ def build() -> gr.Blocks:
 
         watch.tick(look, None, [page.state, watch], **orders.QUIET)
         blocks.unload(visits.leave)
-    blocks.queue(default_concurrency_limit=4, max_size=orders.AT_ONCE)
+        hosting.end_after_errors(blocks)
+    blocks.queue(default_concurrency_limit=4, max_size=orders.AT_ONCE, api_open=False)  # nobody goes past the queue
+    hosting.take_calmly(blocks)
     uploads.take_over()
     visits.keep_swept()
     return blocks
 
 
-def serve(host: str, port: int, auth: tuple[str, str] | None = None, judge: str = "auto") -> None:
+def serve(
+    host: str,
+    port: int,
+    auth: tuple[str, str] | None = None,
+    judge: str = "auto",
+    rules: hosting.Rules = hosting.Rules(),  # noqa: B008 (nothing changes it)
+) -> None:
     """Serve the page until it is interrupted. Nothing is shared, and nothing is fetched from elsewhere."""
     blocks = build()
     blocks.launch(
@@ -61,10 +73,13 @@ def serve(host: str, port: int, auth: tuple[str, str] | None = None, judge: str 
         max_threads=orders.AT_ONCE + 16,  # each that looks at a job has one
         theme=looks.theme(),
         css=looks.css(),
+        js=looks.script(),
         ssr_mode=False,
         footer_links=[],
         run_history=False,
         show_error=True,
+        enable_monitoring=False,  # it would write an address with a key into the log
+        app_kwargs={"middleware": [Middleware(hosting.Guard, rules=rules, blocks=blocks)]},
         prevent_thread_lock=True,
     )
     warming.start(judge)

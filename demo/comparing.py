@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 import faceinp
-from demo import pictures, warming, words
+from demo import pictures, result_words, warming, words
 from demo.filling import Made
 from demo.jobs import Job
 from demo.orders import FILLS, QUIET, Given, Update, follow, painted_order
@@ -26,6 +26,7 @@ def connect(page: Page, visits: Visits) -> None:
 
     def run(given: Given, request: gr.Request) -> Iterator[Update]:
         visit = visits.of(request)
+        original = visit.original
 
         def start() -> Job:
             names = dict.fromkeys(given[page.compared])
@@ -34,31 +35,58 @@ def connect(page: Page, visits: Visits) -> None:
                 raise faceinp.EngineError(words.NO_ENGINE)
             return visit.start(Job(orders, visit.folder, warming.judge, keep_going=True))
 
-        def look(job: Job) -> Update:
-            return {page.comparing: words.progress(job.running), page.table: words.table(list(job.outcomes))}
+        shown = 0
 
-        job = yield from follow(start, page.comparing, look)
+        def look(job: Job) -> Update:
+            nonlocal shown
+            update: Update = {page.comparing: words.progress(job.running)}
+            if len(job.outcomes) > shown:
+                shown = len(job.outcomes)
+                update |= _made_so_far(page, job)
+            return update
+
+        job = yield from follow(visit, start, page.comparing, look)
         if job is None:
+            if visit.original is not original:
+                yield cleared(page)
             return
         made = job.made()
-        done: Update = {page.comparing: "", page.table: words.table(job.outcomes)}
+        done: Update = {page.comparing: "", **_made_so_far(page, job)}
         if made:
             file = str(pictures.write(_grid(made), visit.folder, "engines.png"))
-            done |= {page.grid: gr.update(value=file, visible=True)}
             done |= {page.grid_file: gr.update(value=file, visible=True)}
         yield done
         for one in made:
             shutil.rmtree(one.folder, ignore_errors=True)
 
-    shown = [page.comparing, page.table, page.grid, page.grid_file]
     page.start.click(begin, None, [page.start, page.halt, page.comparing], **QUIET).then(
-        run, page.order | {page.compared}, shown, show_progress="hidden", **FILLS
+        run, page.order | {page.compared}, outputs(page), show_progress="hidden", **FILLS
     ).then(end, None, [page.start, page.halt], **QUIET)
 
     def halt(request: gr.Request) -> None:
         visits.of(request).stop()
 
     page.halt.click(halt, None, None, **QUIET)
+
+
+def outputs(page: Page) -> list[Any]:
+    """The parts that show a comparison, those of ``cleared``."""
+    return [page.comparing, page.cards, page.figures, page.table, page.grid_file]
+
+
+def cleared(page: Page) -> Update:
+    """These parts without a comparison."""
+    hidden = {part: gr.update(visible=False) for part in (page.figures, page.grid_file)}
+    return hidden | {page.comparing: words.say(words.COMPARE_FIRST), page.cards: "", page.table: ""}
+
+
+def _made_so_far(page: Page, job: Job) -> Update:
+    outcomes = list(job.outcomes)
+    return {
+        page.cards: result_words.cards(outcomes),
+        page.table: result_words.table(outcomes),
+        page.figures: gr.update(visible=bool(outcomes)),
+    }
 
 
 def _grid(made: list[Made]) -> pictures.Pixels:

@@ -21,11 +21,16 @@ STROKE = (229, 72, 77)
 
 @dataclass(frozen=True)
 class Original:
-    """A photo as it was uploaded; ``height`` and ``width`` are those of the upright picture, in pixels."""
+    """A photo as it was uploaded.
+
+    height, width: in pixels, of the upright picture as it is shown. turns: quarter turns clockwise that the visitor
+    turned it by.
+    """
 
     path: Path
     height: int
     width: int
+    turns: int = 0
 
 
 def working_size(height: int, width: int) -> tuple[int, int]:

@@ -2,10 +2,13 @@
 
 import hashlib
 import os
+import statistics
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from numpy.typing import NDArray
 
 import faceinp
 from demo import pictures
+from demo.history import History
 
 SEARCHES = ("structural", "dip")  # engines that take iterations and show previews; here in their fast setting
 ITERATIONS, MOST_ITERATIONS = 250, 5000
@@ -23,23 +27,30 @@ BLENDINGS = ("poisson", "composite")
 # Seconds a fill takes on two cores until this server has timed its own.
 EXPECTED = {"structural": 6.0, "dip": 6.0, "tv": 3.0, "biharmonic": 4.0, "patchmatch": 2.0}
 EXPECTED_ELSE = 1.0
+SMALL_FACE = 0.3  # part of the photo: a fill of a smaller face is looked at closely
+SIZES = (1_500_000, 6_000_000, 24_000_000)  # pixels: photos up to one of them, and larger ones, are timed apart
+TIMED = 15  # fills, of an engine and a size
 
-_measured: dict[str, float] = {}
+_timed: dict[tuple[str, int], deque[float]] = {}
+_engines: dict[str, "Future[faceinp.Engine]"] = {}
+_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Order:
     """One fill somebody wants.
 
+    turns: quarter turns clockwise that the photo is turned by first.
     hole: what ``faceinp.fill`` takes as mask, made when its turn comes; None of it where find says what is looked for
     and filled. face, turn, require_face, symmetry, references,
     reference_check: as ``faceinp.fill`` takes them. others: other photos of the person, which the judge compares the
-    fill with; those that are used to fill may be among them.
+    fill with; those that are used to fill may be among them. earlier: what fills before this one made of the photo.
     """
 
     photo: Any
     hole: Callable[[], Any]
     engine: str
+    turns: int = 0
     seed: int = 0
     iterations: int = 0
     face: faceinp.FaceLocation | None = None
@@ -53,6 +64,7 @@ class Order:
     references: tuple[Path, ...] = ()
     reference_check: bool = True
     others: tuple[Path, ...] = ()
+    earlier: History | None = None
 
     def __post_init__(self) -> None:
         """Raises EngineError for what no fill can be made with: whoever calls the API may send anything."""
@@ -96,7 +108,7 @@ class Made:
     notes: tuple[str, ...]
     known_pixels: int
     changed_pixels: int
-    shares: dict[int, float]  # the part of the hole that comes from each source, as in ``faceinp.Result.shares``
+    history: History  # this fill and those before it, of which the figures above and the views speak, too
     references: tuple[ReferenceUse, ...]
     faces: int  # how many were filled; of these the landmarks are the first one's
     landmarks: NDArray[np.float32] | None
@@ -105,6 +117,19 @@ class Made:
     likeness: faceinp.Likeness | None
     no_judge: str  # why there is no likeness; empty where there is one
     digest: bytes
+
+    @property
+    def shares(self) -> dict[int, float]:
+        """The part of all that was filled that comes from each source, by the codes of ``faceinp.Result.shares``."""
+        return self.history.shares
+
+    @property
+    def first_view(self) -> str:
+        """The view that shows all that was filled: the face, where it is all of it and small on the photo."""
+        left, top, right, bottom = self.window
+        share = (right - left) * (bottom - top) / (self.size[0] * self.size[1])
+        beside = self.shares.get(pictures.SURROUNDINGS, 0) > 0
+        return "Photo" if beside or share > SMALL_FACE else "Face"
 
     @property
     def face(self) -> Path:
@@ -128,19 +153,50 @@ def completes_faces(engine: str | None) -> bool:
     return any(listed.completes_faces for listed in faceinp.list_engines() if listed.name == engine)
 
 
-def expected(engine: str) -> float:
-    """Seconds that a fill takes here: the last one's, or what it took elsewhere."""
-    return _measured.get(engine, EXPECTED.get(engine, EXPECTED_ELSE))
+def expected(engine: str, pixels: int | None = None) -> float:
+    """Seconds that a fill takes here: the median of the last ones of such photos, or what it took elsewhere.
+
+    pixels: the photo's height * width; None for photos of any size.
+    """
+    sizes = range(len(SIZES) + 1) if pixels is None else (_size(pixels),)
+    seconds = [one for size in sizes for one in tuple(_timed.get((engine, size), ()))]
+    return statistics.median(seconds) if seconds else EXPECTED.get(engine, EXPECTED_ELSE)
+
+
+def timed(engine: str, pixels: int, seconds: float) -> None:
+    """Remember what a fill took; pixels: as of ``expected``."""
+    _timed.setdefault((engine, _size(pixels)), deque(maxlen=TIMED)).append(seconds)
+
+
+def _size(pixels: int) -> int:
+    return sum(pixels > most for most in SIZES)
 
 
 def ready_engine(name: str, iterations: int = 0) -> faceinp.Engine:
     """The engine, made once; one with its own ``iterations`` is made anew, which they outlast."""
-    return faceinp.load_engine(name, {"iterations": iterations, "fast": True}) if iterations else _engine(name)
+    if iterations:
+        return faceinp.load_engine(name, {"iterations": iterations, "fast": True})
+    return made_engine(name).result()
 
 
-@cache
-def _engine(name: str) -> faceinp.Engine:
-    return faceinp.load_engine(name, {"fast": True} if name in SEARCHES else {})
+def made_engine(name: str) -> "Future[faceinp.Engine]":
+    """The engine as it is made, in a thread of its own, once for all who wait for it; anew where that failed.
+
+    An engine on an exported file may export it at first, which takes minutes on a busy machine.
+    """
+    with _lock:
+        made = _engines.get(name)
+        if made is None or (made.done() and made.exception()):
+            made = _engines[name] = Future()
+            threading.Thread(target=_make, args=(name, made), name=f"making {name}", daemon=True).start()
+        return made
+
+
+def _make(name: str, made: "Future[faceinp.Engine]") -> None:
+    try:
+        made.set_result(faceinp.load_engine(name, {"fast": True} if name in SEARCHES else {}))
+    except BaseException as error:  # it belongs to whoever waits for the engine
+        made.set_exception(error)
 
 
 def fill(
@@ -151,8 +207,9 @@ def fill(
 ) -> Made:
     engine = ready_engine(order.engine, order.iterations if order.engine in SEARCHES else 0)
     started = time.perf_counter()
+    photo = pictures.turned(faceinp.read_photo(order.photo), order.turns) if order.turns else order.photo
     result = faceinp.fill(
-        order.photo,
+        photo,
         order.hole(),
         find=order.find,
         engine=engine,
@@ -170,13 +227,24 @@ def fill(
     )
     seconds = time.perf_counter() - started
     if not any("best so far" in note for note in result.notes):
-        _measured[order.engine] = seconds * (ITERATIONS / order.iterations if order.iterations else 1)
+        timed(order.engine, result.mask.size, seconds * (ITERATIONS / order.iterations if order.iterations else 1))
     likeness, reason = None, ""
     if judge is not None:
         try:
             likeness = faceinp.judge_fill(result, judge(), others=order.others)
         except faceinp.FaceinpError as error:
             reason = str(error)
+    earlier = order.earlier
+    history = (
+        History.of(result, order.photo, order.turns, order.references)
+        if earlier is None
+        else earlier.add(result, order.references)
+    )
+    known, changed, before, sources = result.known_pixels, result.changed_pixels, result.photo.pixels, result.sources
+    if earlier is not None:
+        before, sources = history.before(), history.sources
+        known = int(np.count_nonzero(sources == 0))
+        changed = int(np.count_nonzero((result.image != before).any(axis=2) & (sources == 0)))
     own = pictures.own_folder(folder)
     stem = Path(order.photo).stem if isinstance(order.photo, str | os.PathLike) else "photo"
     file = own / f"{stem}-filled.png"
@@ -185,7 +253,7 @@ def fill(
     return Made(
         folder=own,
         file=file,
-        views=pictures.write_views(result, own),
+        views=pictures.write_views(result, own, before, sources),
         engine=result.engine,
         runtime=result.runtime,
         seed=result.seed,
@@ -193,9 +261,9 @@ def fill(
         seconds=seconds,
         seam=pictures.seam(result.image, result.mask),
         notes=(*result.notes, *losses),
-        known_pixels=result.known_pixels,
-        changed_pixels=result.changed_pixels,
-        shares=result.shares,
+        known_pixels=known,
+        changed_pixels=changed,
+        history=history,
         references=tuple(
             ReferenceUse(file, one.share, one.distance, one.problem, one.refused)
             for file, one in zip(order.references, result.references, strict=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 import faceinp
 from demo import pictures, words
 from demo.find_controls import SENSITIVITY
-from demo.orders import FINDS, QUIET, Given, Update, face_location
+from demo.orders import FINDS, QUIET, Given, Update, chosen_location
 from demo.proposed import Proposed
 from demo.sessions import Visit, Visits
 from demo.views import Page
@@ -38,10 +38,10 @@ def connect(page: Page, visits: Visits) -> None:
             include = ("stamps",) if name == "damage" and given[controls.stamps] else ()
             try:
                 found = faceinp.propose(
-                    pictures.read(original.path),
+                    visit.photo(),
                     faceinp.Find(name, 0, include),  # at 0 nothing is marked yet
-                    face=face_location(given[page.aligned], given[page.face]),
-                    turn=given[page.turn],
+                    face=chosen_location(visit, given[page.face]),
+                    turn=visit.turn,
                 )
             except faceinp.FaceinpError as error:
                 return words.say(words.not_looked(error), error=True)
@@ -70,7 +70,7 @@ def connect(page: Page, visits: Visits) -> None:
     for name, start in [*starts, ("damage", controls.stamps.input)]:
         start(begin(name), None, [*buttons, controls.message], **QUIET).then(
             looker(name),
-            {controls.stamps, page.aligned, page.face, page.turn},
+            {controls.stamps, page.face},
             controls.message,
             show_progress="hidden",
             api_visibility="private",

@@ -1,150 +1,168 @@
-"""The wires of photo and mask: what is loaded, which face it is, and what is painted over."""
+"""The wires of photo and mask: what is loaded and turned, and what is painted over."""
 
 from pathlib import Path
 from typing import Any
 
+import cv2
 import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
 
 import faceinp
-from demo import examples, finding, other_photos, pictures, uploads, words
+from demo import comparing, examples, finding, locating, other_photos, pictures, results, uploads, words
 from demo.editor import WORKING_SIDE, Original, layer_of, share_hidden, working_size
 from demo.finding import painted
-from demo.orders import QUIET, face_location
+from demo.orders import QUIET, Update, chosen_location
+from demo.panel import ALIGNED, EVERY_FACE, NO_PRESET
 from demo.proposed import read_hole
 from demo.sessions import Visit, Visits
-from demo.views import NO_PRESET, Page
+from demo.views import MASK_STEP, PHOTO_STEP, Page
+
+GROWS_BY = 0.004  # of the photo's longer side, each time
+Map = NDArray[np.bool_]
 
 
 def connect(page: Page, visits: Visits) -> None:
     """Wire the parts that show and take the photo and its mask."""
-    results: list[Any] = [page.compare, page.view, page.legend, page.gallery]
-    results += [page.facts, page.identity, page.download, page.landmarks_box]
-    photo_parts = [page.load, page.photo, page.camera, page.editor, page.masks, page.faces, page.face, page.aligned]
-    photo_parts += [page.others_message, *other_photos.outputs(page), *finding.outputs(page)]
-    parts = [*photo_parts, page.preset, page.share, page.fill, page.another, page.message, page.running, *results]
+    parts = _photo_parts(page)
 
-    def shown(
-        visit: Visit,
-        message: str,
-        error: bool = False,
-        aligned: bool = False,
-        hole: NDArray[np.bool_] | None = None,
-    ) -> dict[Any, Any]:
-        there, visit.marked = visit.original is not None, hole
-        return (
-            dict.fromkeys((page.photo, page.camera, page.compare))
-            | dict.fromkeys((page.running, page.facts, page.identity, page.legend, page.others_message), "")
-            | {part: gr.update(visible=False) for part in (page.faces, page.view, page.landmarks_box)}
-            | other_photos.shown(page, visit)
-            | finding.shown(page, visit)
-            | {part: gr.update(value=None, visible=False) for part in (page.gallery, page.download)}
-            | {part: gr.update(interactive=there) for part in (page.fill, page.another)}
-            | {
-                page.load: gr.update(visible=not there),
-                page.editor: gr.update(value=painted(visit, _layer(hole)), visible=there, **_canvas(visit)),
-                page.masks: gr.update(visible=there),
-                page.share: "" if hole is None else words.share(float(hole.mean())),
-                page.preset: NO_PRESET,
-                page.face: gr.update(choices=[], value=None, visible=False),
-                page.aligned: aligned,
-                page.message: words.say(message, error),
-            }
-        )
-
-    def load(file: str | None, request: gr.Request) -> dict[Any, Any]:
+    def load(file: str | None, request: gr.Request) -> Update:
         visit = visits.of(request)
         visit.clear()
         if not file:
-            return shown(visit, words.NO_PHOTO)
+            return _shown(page, visit, "")
         try:
             open_photo(visit, visit.take(file))
         except faceinp.FaceinpError as error:
             message = words.for_people(error)
             visit.clear()
-            return shown(visit, message, error=True)
-        return shown(visit, words.NO_STROKE)
+            return _shown(page, visit, message, error=True)
+        return _shown(page, visit, words.NO_STROKE)
 
     def example(name: str) -> Any:
-        def load_it(request: gr.Request) -> dict[Any, Any]:
+        def load_it(request: gr.Request) -> Update:
             visit = visits.of(request)
             visit.clear()
             file = f"{name.lower().replace(' ', '-')}.png"
             open_photo(visit, pictures.write(examples.make(name), visit.folder, file))
             hole = examples.hole(name)
             message = words.NO_STROKE if hole is None else words.MARKED
-            return shown(visit, message, aligned=examples.NAMES[name], hole=hole)
+            return _shown(page, visit, message, face=ALIGNED if examples.NAMES[name] else EVERY_FACE, hole=hole)
 
         return load_it
 
-    def detect(aligned: bool, turn: Any, share: str, request: gr.Request) -> dict[Any, Any]:
+    def turn(value: dict[str, Any] | None, request: gr.Request) -> Update:
+        """A quarter turn clockwise, of the photo and of what is painted on it."""
         visit = visits.of(request)
-        nothing = {page.faces: gr.update(visible=False), page.face: gr.update(choices=[], value=None, visible=False)}
         original = visit.original
-        if original is None or aligned:
-            return nothing
+        if original is None:
+            return {page.message: words.say(words.NO_PHOTO)}
         try:
-            visit.faces = faceinp.find_faces(pictures.read(original.path).pixels, visit.marked, turn)
-        except faceinp.NoFaceError as error:  # it is not certain how the photo lies
-            return nothing | {page.message: words.say(words.for_people(error), error=True)}
-        if len(visit.faces) < 2:
-            one = f"{words.ONE_FACE} {words.MARKED if share else words.NO_STROKE}"
-            return nothing | {page.message: words.say(one if visit.faces else words.NO_FACE)}
-        labels = [(f"{n}, the largest" if n == 1 else str(n), n) for n in range(1, len(visit.faces) + 1)]
-        return {
-            page.faces: gr.update(value=numbered(visit, 0), visible=True),
-            page.face: gr.update(choices=[(words.EVERY_FACE, 0), *labels], value=0, visible=True),
-        }
+            hole = np.rot90(read_hole(value, original, visit.proposed), -1)
+            open_photo(visit, original.path, original.turns + 1)
+        except faceinp.FaceinpError as error:
+            return {page.message: words.say(words.for_people(error), error=True)}
+        visit.earlier = visit.earlier and visit.earlier.turned()
+        visit.turn, visit.proposed, visit.looked, visit.clicks = 0, None, None, []
+        visit.replace([])
+        return _shown(page, visit, words.MARKED if hole.any() else words.NO_STROKE, hole=hole if hole.any() else None)
 
-    def choose(face: int, request: gr.Request) -> Any:
-        return numbered(visits.of(request), face)
+    def go_on(request: gr.Request) -> Update:
+        """The result that is shown becomes the photo."""
+        visit = visits.of(request)
+        if not visit.made or visit.original is None:
+            return {page.message: words.say(words.NO_PHOTO)}
+        made = visit.made[visit.shown]
+        file = pictures.own_folder(visit.folder) / made.file.name.replace("-filled-filled", "-filled")
+        made.file.replace(file)
+        visit.earlier = made.history
+        visit.replace([])
+        visit.proposed, visit.looked = None, None
+        open_photo(visit, file)
+        return _shown(page, visit, words.WENT_ON)
 
-    def forget(request: gr.Request) -> dict[Any, Any]:
+    def forget(request: gr.Request) -> Update:
         visit = visits.of(request)
         visit.clear()
-        return shown(visit, words.NO_PHOTO)
+        return _shown(page, visit, "")
 
     private: Any = {"api_visibility": "private", "show_progress_on": page.photo}
     starts = [
         page.photo.upload(load, page.photo, parts, **private),
         page.camera.input(load, page.camera, parts, **private),
+        page.turn.click(turn, page.editor, parts, show_progress_on=page.message, **QUIET),
+        page.go_on.click(go_on, None, parts, show_progress_on=page.message, **QUIET),
     ]
     starts += [button.click(example(name), None, parts, **private) for name, button in page.examples.items()]
     for start in starts:
         start.then(
-            detect,
-            [page.aligned, page.turn, page.share],
-            [page.faces, page.face, page.message],
+            locating.finder(page, visits),
+            [page.face, page.share],
+            locating.outputs(page),
+            js=results.FOCUS,
             **QUIET | {"queue": True},
         )
-    for part in (page.aligned, page.turn):
-        part.input(
-            detect,
-            [page.aligned, page.turn, page.share],
-            [page.faces, page.face, page.message],
-            **QUIET | {"queue": True},
-        )
-    page.face.input(choose, page.face, page.faces, **QUIET)
-    page.another.click(forget, None, parts, show_progress_on=page.message, **QUIET)
+    page.another.click(forget, None, parts, show_progress_on=page.message, js=results.FOCUS, **QUIET)
     _connect_mask(page, visits)
 
 
+def open_photo(visit: Visit, file: Path, turns: int = 0) -> None:
+    """Make ``file``, which lies in the visit's folder, the visit's photo; raises PhotoError."""
+    photo = pictures.turned(pictures.read(file), turns)
+    visit.original = Original(file, photo.height, photo.width, turns % 4)
+    visit.background = pictures.write(pictures.shrunk(photo.pixels, WORKING_SIDE), visit.folder, "painted.png")
+
+
+def _photo_parts(page: Page) -> list[Any]:
+    """The parts that ``_shown`` has something for."""
+    parts = [page.photo, page.camera, page.editor, page.preset, page.share, page.fill, page.another]
+    parts += [
+        page.message,
+        page.running,
+        page.others_message,
+        *locating.outputs(page),
+        *results.outputs(page),
+        *comparing.outputs(page),
+    ]
+    return list(dict.fromkeys([*parts, *other_photos.outputs(page), *finding.outputs(page)]))
+
+
+def _shown(
+    page: Page, visit: Visit, message: str, error: bool = False, face: Any = EVERY_FACE, hole: Map | None = None
+) -> Update:
+    """The page with the visit's photo, or without one. hole: what is marked on it."""
+    there, visit.marked = visit.original is not None, hole
+    return (
+        dict.fromkeys((page.photo, page.camera))
+        | dict.fromkeys((page.running, page.others_message), "")
+        | results.cleared(page)
+        | comparing.cleared(page)
+        | other_photos.shown(page, visit)
+        | finding.shown(page, visit)
+        | locating.cleared(page, face)
+        | {
+            page.fill: gr.update(value=words.FILL, variant="primary", interactive=there),
+            page.another: gr.update(interactive=there),
+            page.steps: words.steps(MASK_STEP if there else PHOTO_STEP),
+            page.editor: gr.update(value=painted(visit, _layer(hole)), visible=there, **_canvas(visit)),
+            page.share: "" if hole is None else words.share(float(hole.mean())),
+            page.preset: NO_PRESET,
+            page.message: words.say(message, error),
+        }
+    )
+
+
 def _connect_mask(page: Page, visits: Visits) -> None:
-    def put_on(
-        name: str, seed: int, aligned: bool, face: int | None, turn: Any, request: gr.Request
-    ) -> tuple[Any, ...]:
+    def put_on(name: str, seed: int, face: Any, request: gr.Request) -> tuple[Any, ...]:
         visit = visits.of(request)
-        original = visit.original
-        if original is None or name == NO_PRESET:
+        if visit.original is None or name == NO_PRESET:
             return gr.skip(), gr.skip(), gr.skip()
         try:
-            photo = pictures.read(original.path)
             mask = faceinp.make_preset(
                 name,
-                photo,
-                face=face_location(aligned, face),
-                turn=turn,
+                visit.photo(),
+                face=chosen_location(visit, face),
+                turn=visit.turn,
                 landmarks=visit.points,
                 seed=int(seed or 0),
             )
@@ -152,29 +170,41 @@ def _connect_mask(page: Page, visits: Visits) -> None:
             return gr.skip(), gr.skip(), words.say(words.for_people(error), error=True)
         return _put(visit, mask.hole, f"On the photo: {mask.about}.")
 
+    def putter(name: str) -> Any:
+        """The function behind a picture of a mask."""
+
+        def put(seed: int, face: Any, request: gr.Request) -> tuple[Any, ...]:
+            return put_on(name, seed, face, request)
+
+        return put
+
     def upload(file: str, request: gr.Request) -> tuple[Any, ...]:
         visit = visits.of(request)
         with uploads.read_once(file):
-            original = visit.original
-            if original is None:
-                return gr.skip(), gr.skip(), words.say(words.NO_PHOTO)
             try:
-                mask, doubt = _read_mask(file, pictures.read(original.path))
+                mask, doubt = _read_mask(file, visit.photo())
             except faceinp.FaceinpError as error:
                 return gr.skip(), gr.skip(), words.say(words.for_people(error), error=True)
         mask = mask.by_faces([face.box for face in visit.faces])
         said = " ".join([f"The mask was read: {mask.about or 'as it is'}.", *mask.warnings, *doubt])
         return _put(visit, mask.hole, said)
 
-    def invert(value: dict[str, Any] | None, request: gr.Request) -> tuple[Any, ...]:
-        visit = visits.of(request)
-        if visit.original is None:
-            return gr.skip(), gr.skip(), words.say(words.NO_PHOTO)
-        try:
-            hole = read_hole(value, visit.original, visit.proposed)
-        except faceinp.FaceinpError as error:
-            return gr.skip(), gr.skip(), words.say(words.for_people(error), error=True)
-        return _put(visit, ~hole, "What was hidden is known now, and the other way round.")
+    def changer(change: Any, said: str) -> Any:
+        """The function behind a button that changes what is painted: bool (H, W) to bool (H, W)."""
+
+        def changed(value: dict[str, Any] | None, request: gr.Request) -> tuple[Any, ...]:
+            visit = visits.of(request)
+            if visit.original is None:
+                return gr.skip(), gr.skip(), words.say(words.NO_PHOTO)
+            try:
+                hole = read_hole(value, visit.original, visit.proposed)
+            except faceinp.FaceinpError as error:
+                return gr.skip(), gr.skip(), words.say(words.for_people(error), error=True)
+            if not hole.any():
+                return gr.skip(), gr.skip(), words.say(words.NO_STROKE)
+            return _put(visit, change(hole), said)
+
+        return changed
 
     def clear(request: gr.Request) -> tuple[Any, ...]:
         visit = visits.of(request)
@@ -184,11 +214,16 @@ def _connect_mask(page: Page, visits: Visits) -> None:
     parts = [page.editor, page.share, page.message]
     private: Any = {"api_visibility": "private", "show_progress": "minimal", "show_progress_on": page.preset}
     puts = [
-        change(put_on, [page.preset, page.mask_seed, page.aligned, page.face, page.turn], parts, **private)
+        change(put_on, [page.preset, page.mask_seed, page.face], parts, **private)
         for change in (page.preset.input, page.mask_seed.submit, page.mask_seed.blur)
     ]
+    puts += [
+        button.click(putter(name), [page.mask_seed, page.face], parts, **private)
+        for name, button in page.shapes.items()
+    ]
     puts.append(page.mask_file.upload(upload, page.mask_file, parts, **private))
-    puts.append(page.invert.click(invert, page.editor, parts, **private))
+    puts.append(page.invert.click(changer(np.logical_not, words.INVERTED), page.editor, parts, **private))
+    puts.append(page.grow.click(changer(_grown, words.GROWN), page.editor, parts, **private))
     # The editor's bin takes the photo away, too: it is put back, and what was painted is gone.
     puts.append(page.editor.clear(clear, None, [page.editor, page.share], show_progress_on=page.message, **QUIET))
 
@@ -215,28 +250,17 @@ def _read_mask(file: str, photo: faceinp.Photo) -> tuple[faceinp.Mask, tuple[str
         return faceinp.read_mask(file, photo, hole="white"), (words.WHITE_TAKEN,)
 
 
-def numbered(visit: Visit, chosen: int) -> str | None:
-    """A picture of the visit's photo with its faces numbered; None without a photo."""
-    original = visit.original
-    if original is None:
-        return None
-    picture = pictures.number_faces(pictures.read(original.path).pixels, visit.faces, chosen)
-    return str(pictures.write(picture, visit.folder, "faces.png"))
+def _grown(hole: Map) -> Map:
+    reach = 2 * max(1, round(GROWS_BY * max(hole.shape))) + 1
+    return cv2.dilate(hole.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))) > 0
 
 
-def _put(visit: Visit, hole: NDArray[np.bool_], message: str) -> tuple[Any, ...]:
+def _put(visit: Visit, hole: Map, message: str) -> tuple[Any, ...]:
     visit.proposed = None
     return painted(visit, layer_of(hole)), words.share(float(hole.mean())), words.say(message)
 
 
-def open_photo(visit: Visit, file: Path) -> None:
-    """Make ``file``, which lies in the visit's folder, the visit's photo; raises PhotoError."""
-    photo = pictures.read(file)
-    visit.original = Original(file, photo.height, photo.width)
-    visit.background = pictures.write(pictures.shrunk(photo.pixels, WORKING_SIDE), visit.folder, "painted.png")
-
-
-def _layer(hole: NDArray[np.bool_] | None) -> NDArray[np.uint8] | None:
+def _layer(hole: Map | None) -> NDArray[np.uint8] | None:
     return None if hole is None else layer_of(hole)
 
 

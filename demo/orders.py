@@ -3,16 +3,20 @@
 from collections.abc import Callable, Generator
 from typing import Any
 
+import numpy as np
+
 import faceinp
 from demo import filling, words
 from demo.editor import share_hidden
 from demo.filling import Order
 from demo.jobs import Job
+from demo.panel import ALIGNED, BOX, POINTS
 from demo.proposed import read_hole
 from demo.sessions import Visit
 from demo.views import Page
 
 TICK = 0.4  # seconds between two looks at a job
+CLICKS = {BOX: 2, POINTS: 5}  # how many it takes to say where a face is
 AT_ONCE = 64  # visitors whose jobs are looked at; all but a few of them wait for their turn
 # No event shows its progress on the editor (show_progress_on, where the editor is among its outputs): to be told of
 # progress, Gradio's editor first sends all its pictures again, each time. What it was told may then come out of order
@@ -42,21 +46,33 @@ def painted_order(page: Page, given: Given, visit: Visit, engine: str | None = N
         engine=engine,
         seed=int(given[page.seed] or 0),
         iterations=int(given[page.iterations]) if engine in filling.SEARCHES else 0,
-        face=face_location(given[page.aligned], given[page.face]),
-        turn=given[page.turn],
+        turns=original.turns,
+        face=chosen_location(visit, given[page.face]),
+        turn=visit.turn,
         blending=given[page.blending],
         symmetry=_symmetry(page, given),
         references=tuple(other.file for other in visit.others if other.used),
         reference_check=not given[page.unchecked],
         others=tuple(other.file for other in visit.others),
+        earlier=visit.earlier,
     )
 
 
-def face_location(aligned: bool, number: Any) -> faceinp.FaceLocation | None:
-    """Where the face is, as the page says it; number: none, or 0 for every face that is painted over."""
-    if aligned:
+def chosen_location(visit: Visit, chosen: Any) -> faceinp.FaceLocation | None:
+    """Where the face is, as it was chosen under "Which face?"; None for every face that is painted over.
+
+    Raises NoFaceError where it is to be clicked and was not yet.
+    """
+    if chosen == ALIGNED:
         return faceinp.FaceLocation.aligned()
-    return faceinp.FaceLocation.number(int(number)) if number else None
+    if chosen == BOX and len(visit.clicks) == CLICKS[BOX]:
+        (left, top), (right, bottom) = np.sort(np.array(visit.clicks), axis=0).tolist()
+        return faceinp.FaceLocation.box(left, top, max(right - left, 1), max(bottom - top, 1))
+    if chosen == POINTS and len(visit.clicks) == CLICKS[POINTS]:
+        return faceinp.FaceLocation.points(visit.clicks)
+    if chosen in CLICKS:
+        raise faceinp.NoFaceError(words.NOT_CLICKED)
+    return faceinp.FaceLocation.number(int(chosen)) if chosen else None
 
 
 def _symmetry(page: Page, given: Given) -> bool | None:
@@ -65,10 +81,14 @@ def _symmetry(page: Page, given: Given) -> bool | None:
     return None if chosen == filling.completes_faces(given[page.engine]) else chosen
 
 
-def follow(start: Callable[[], Job], told: Any, look: Callable[[Job], Update]) -> Generator[Update, None, Job | None]:
+def follow(
+    visit: Visit, start: Callable[[], Job], told: Any, look: Callable[[Job], Update]
+) -> Generator[Update, None, Job | None]:
     """Start a job and give ``look`` of it now and then. Returns the job when it has made what it could; None, and
-    the part ``told`` says why, where it could not.
+    the part ``told`` says why, where it could not. Once the visitor has another photo, nothing more is given: what
+    belongs to the earlier one must not appear beside it.
     """
+    original = visit.original
     try:
         job = start()
     except faceinp.FaceinpError as error:
@@ -76,11 +96,14 @@ def follow(start: Callable[[], Job], told: Any, look: Callable[[Job], Update]) -
         return None
     try:
         while not job.wait(TICK):
+            if visit.original is not original:
+                return None
             yield look(job)
         job.made()
     except faceinp.FaceinpError as error:
-        yield {told: words.failed(words.for_people(error), error)}
+        if visit.original is original:
+            yield {told: words.failed(words.for_people(error), error)}
         return None
     finally:
         job.stop()  # whoever left before the end frees the place
-    return job
+    return job if visit.original is original else None

@@ -10,8 +10,9 @@ import gradio as gr
 import faceinp
 from demo import pictures, uploads, words
 from demo.orders import QUIET
+from demo.panel import MOST_OTHERS, ONLY_COMPARE, USE
 from demo.sessions import OtherPhoto, Visit, Visits
-from demo.views import MOST_OTHERS, ONLY_COMPARE, USE, Page
+from demo.views import Page
 
 THUMB = 96  # pixels, of the small picture of a photo
 
@@ -59,7 +60,7 @@ def connect(page: Page, visits: Visits) -> None:
 def outputs(page: Page) -> list[Any]:
     """The parts that ``shown`` has something for."""
     parts = [part for slot in page.others for part in (slot.row, slot.thumb, slot.use)]
-    return [page.others_box, page.add_others, page.unchecked, *parts]
+    return [page.add_others, page.unchecked, *parts]
 
 
 def shown(page: Page, visit: Visit) -> dict[Any, Any]:
@@ -68,10 +69,7 @@ def shown(page: Page, visit: Visit) -> dict[Any, Any]:
     Whether a photo is checked is asked once one was refused, and no more once there is none.
     """
     room = len(visit.others) < MOST_OTHERS
-    updates: dict[Any, Any] = {
-        page.others_box: gr.update(visible=visit.original is not None),
-        page.add_others: gr.update(value=None, visible=room),
-    }
+    updates: dict[Any, Any] = {page.add_others: gr.update(value=None, visible=room)}
     for slot, other in zip_longest(page.others, visit.others):
         updates[slot.row] = gr.update(visible=other is not None)
         updates[slot.thumb] = words.thumb(other.thumb if other else "")

@@ -3,7 +3,9 @@
 import base64
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import gradio as gr
@@ -59,23 +61,42 @@ def read(file: Path) -> faceinp.Photo:
         raise Gone from error
 
 
-def write_views(result: faceinp.Result, folder: Path) -> dict[str, tuple[Path, Path]]:
-    """Pairs of pictures to compare, by the names in VIEWS, as PNG files in ``folder``."""
+def turned(photo: faceinp.Photo, turns: int) -> faceinp.Photo:
+    """A photo turned clockwise by so many quarter turns; no pixel changes."""
+    if not turns % 4:
+        return photo
+
+    def turn(pixels: NDArray[Any] | None) -> NDArray[Any] | None:
+        return None if pixels is None else np.ascontiguousarray(np.rot90(pixels, -turns))
+
+    pixels = np.ascontiguousarray(np.rot90(photo.pixels, -turns))
+    return replace(photo, pixels=pixels, alpha=turn(photo.alpha), deep=turn(photo.deep))
+
+
+def write_views(
+    result: faceinp.Result, folder: Path, photo: Pixels, sources: NDArray[np.uint8]
+) -> dict[str, tuple[Path, Path]]:
+    """Pairs of pictures to compare, by the names in VIEWS, as PNG files in ``folder``.
+
+    photo, sources: the photo before anything was filled, uint8 (H, W, 3), and where what was filled comes from, uint8
+    (H, W): those of ``result``, unless there were fills before it.
+    """
     left, top, right, bottom = window(result)
     part = np.s_[top:bottom, left:right]
-    before, after = (_sized(pixels[part], FACE_SIDE) for pixels in (result.photo.pixels, result.image))
-    face, filled = _write(before, folder / "face-before.png"), _write(after, folder / "face.png")
+    before, after = (sized(pixels[part], FACE_SIDE) for pixels in (photo, result.image))
+    whole = shrunk(result.image, COMPARED_SIDE)  # all of it: there may be fills beside the face, and earlier ones
+    face, filled = save(before, folder / "face-before.png"), save(after, folder / "face.png")
     pairs: dict[str, tuple[Path | Pixels, Path | Pixels]] = {
         "Face": (face, filled),
-        "Photo": (shrunk(result.photo.pixels, COMPARED_SIDE), shrunk(result.image, COMPARED_SIDE)),
+        "Photo": (shrunk(photo, COMPARED_SIDE), whole),
         "Raw": _raw(result, before, after),
-        "Hole": (face, tint(before, result.mask[part], RED)),
+        "Hole": (face, tint(before, sources[part] > 0, RED)),
         "Difference": (face, np.clip(np.abs(after.astype(np.int16) - before) * 3, 0, 255).astype(np.uint8)),
-        SOURCES: (filled, draw_sources(after, result.sources[part])),
+        SOURCES: (whole, draw_sources(whole, sources)),
     }
 
     def file(name: str, pixels: Path | Pixels) -> Path:
-        return pixels if isinstance(pixels, Path) else _write(pixels, folder / f"{name.lower().replace(' ', '-')}.png")
+        return pixels if isinstance(pixels, Path) else save(pixels, folder / f"{name.lower().replace(' ', '-')}.png")
 
     return {name: (file(f"{name}-before", first), file(name, second)) for name, (first, second) in pairs.items()}
 
@@ -146,6 +167,39 @@ def seam(image: Pixels, hole: NDArray[np.bool_]) -> float:
     return total / count if count else 0.0
 
 
+def numbered_size(height: int, width: int) -> tuple[int, int]:
+    """Height and width of the copy of a photo on which faces are numbered and clicked."""
+    scale = min(1.0, FACE_SIDE / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def face_at(faces: Sequence[faceinp.Face], x: float, y: float) -> int:
+    """The number, from 1, of the face whose box holds a place of the photo; 0 where there is none."""
+    for number, face in enumerate(faces, 1):
+        left, top, width, height = face.box
+        if left <= x <= left + width and top <= y <= top + height:
+            return number
+    return 0
+
+
+def draw_clicks(pixels: Pixels, clicks: Sequence[tuple[float, float]], *, box: bool) -> Pixels:
+    """The copy of a photo with what was clicked on it, numbered; two corners make a box.
+
+    clicks: x and y in photo pixels.
+    """
+    small = shrunk(pixels, FACE_SIDE).copy()
+    at = [tuple(round(v * small.shape[1] / pixels.shape[1]) for v in click) for click in clicks]
+    if box and len(at) > 1:
+        cv2.rectangle(small, at[0], at[1], RED, 2, cv2.LINE_AA)
+    for number, (x, y) in enumerate(at, 1):
+        cv2.circle(small, (x, y), 6, RED, -1, cv2.LINE_AA)
+        cv2.circle(small, (x, y), 6, WHITE, 1, cv2.LINE_AA)
+        if not box:
+            cv2.putText(small, str(number), (x + 9, y + 5), cv2.FONT_HERSHEY_SIMPLEX, 0.6, WHITE, 3, cv2.LINE_AA)
+            cv2.putText(small, str(number), (x + 9, y + 5), cv2.FONT_HERSHEY_SIMPLEX, 0.6, RED, 2, cv2.LINE_AA)
+    return small
+
+
 def number_faces(pixels: Pixels, faces: Sequence[faceinp.Face], chosen: int) -> Pixels:
     """A small copy of a photo with its faces framed and numbered from 1; the chosen one is red."""
     small = shrunk(pixels, FACE_SIDE).copy()
@@ -205,17 +259,17 @@ def grid(cells: Sequence[tuple[str, Pixels]], columns: int = 4) -> Pixels:
     for number, (name, picture) in enumerate(cells):
         y, x = gap + number // columns * (GRID_SIDE + label + gap), gap + number % columns * (GRID_SIDE + gap)
         cv2.putText(sheet, name, (x, y + 17), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (24, 24, 27), 1, cv2.LINE_AA)
-        small = _sized(picture, GRID_SIDE)
+        small = sized(picture, GRID_SIDE)
         sheet[y + label : y + label + small.shape[0], x : x + small.shape[1]] = small
     return sheet
 
 
 def shrunk(pixels: Pixels, side: int) -> Pixels:
     """``pixels`` with no side longer than ``side``."""
-    return pixels if max(pixels.shape[:2]) <= side else _sized(pixels, side)
+    return pixels if max(pixels.shape[:2]) <= side else sized(pixels, side)
 
 
-def _sized(pixels: Pixels, side: int) -> Pixels:
+def sized(pixels: Pixels, side: int) -> Pixels:
     """``pixels`` with a longer side of ``side``."""
     height, width = pixels.shape[:2]
     scale = side / max(height, width)
@@ -249,9 +303,10 @@ def curve(points: Sequence[tuple[float, float]]) -> str:
 
 def write(pixels: Pixels, folder: Path, name: str) -> Path:
     """A PNG file in a new folder in ``folder``, so that its address is another than that of the last one."""
-    return _write(pixels, own_folder(folder) / name)
+    return save(pixels, own_folder(folder) / name)
 
 
-def _write(pixels: Pixels, file: Path) -> Path:
+def save(pixels: Pixels, file: Path) -> Path:
+    """Write a PNG file."""
     cv2.imwrite(str(file), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 1])
     return file

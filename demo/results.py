@@ -7,57 +7,70 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from demo import filling, other_photos, pictures, warming, words
+from demo import filling, other_photos, pictures, result_words, warming, words
 from demo.filling import Made, ranked, with_seeds
 from demo.jobs import Job
 from demo.orders import FILLS, QUIET, Given, Update, follow, painted_order
 from demo.sessions import Visit, Visits
-from demo.views import Page
+from demo.views import MASK_STEP, RESULT_STEP, Page
+
+# Who uses the keyboard goes on from the step that has come; a refusal is said beside the button.
+FOCUS = """(...given) => {
+  setTimeout(() => {
+    const refused = document.querySelector('#message .error');
+    if (!refused) document.querySelector('#board').scrollIntoView({block: 'start'});
+    document.querySelector(refused ? '#fill' : '#steps [aria-current]')?.focus({preventScroll: true});
+  }, 60);
+  return given;
+}"""
 
 
 def connect(page: Page, visits: Visits) -> None:
     """Wire the parts that start a fill and show its result."""
-    shown: list[Any] = [page.compare, page.view, page.legend, page.gallery, page.facts, page.identity, page.download]
-    shown += [page.landmarks_box, page.landmarks, *other_photos.outputs(page)]
+    shown = [*outputs(page), page.landmarks, *other_photos.outputs(page)]
+    buttons = [page.fill, page.again, page.another, page.cancel]
 
     def begin() -> tuple[Any, ...]:
-        return (
-            gr.update(interactive=False),
-            gr.update(interactive=False),
-            gr.update(interactive=True),
-            words.say(words.FILLING),
-        )
+        return *(gr.update(interactive=False) for _ in buttons[:2]), gr.skip(), gr.update(interactive=True), ""
 
-    def end() -> tuple[Any, ...]:
-        return gr.update(interactive=True), gr.update(interactive=True), gr.update(interactive=False), ""
+    def end(request: gr.Request) -> tuple[Any, ...]:
+        there = visits.of(request).original is not None
+        return *(gr.update(interactive=there) for _ in buttons[:3]), gr.update(interactive=False), ""
 
     def filler(moved: bool) -> Any:
         """The function behind a button. moved: the landmarks, as they were moved, lead the fill."""
 
         def run(given: Given, request: gr.Request) -> Iterator[Update]:
             visit = visits.of(request)
+            original = visit.original
+            if original is None:  # it was put away between the press and its turn
+                return
 
             def start() -> Job:
                 first = replace(painted_order(page, given, visit), landmarks=visit.points if moved else None)
                 return visit.start(Job(with_seeds(first, int(given[page.candidates])), visit.folder, warming.judge))
 
-            job = yield from follow(start, page.message, lambda job: {page.running: words.progress(job.running)})
+            job = yield from follow(visit, start, page.message, lambda job: {page.running: words.progress(job.running)})
             if job is not None:
                 visit.replace(ranked(job.made()))
                 message = words.say(words.EQUAL if job.equal else "")
-                yield {**_show(page, visit), **_draw(page, visit), page.message: message}
+                if visit.original is original:
+                    yield {**_show(page, visit), **_draw(page, visit), page.message: message}
 
         return run
 
     def cancel(request: gr.Request) -> None:
         visits.of(request).stop()
 
+    def back() -> tuple[Any, ...]:
+        return words.steps(MASK_STEP), gr.update(value=words.FILL, variant="primary"), words.say(words.MARKED)
+
     def view(name: str, request: gr.Request) -> tuple[Any, ...]:
         visit = visits.of(request)
         if not visit.made:
             return gr.skip(), gr.skip()
         made = visit.made[visit.shown]
-        return _pair(made, name), words.legend(made, name)
+        return _pair(made, name), result_words.legend(made, name)
 
     def pick(view: str, event: gr.SelectData, request: gr.Request) -> dict[Any, Any]:
         visit = visits.of(request)
@@ -68,26 +81,43 @@ def connect(page: Page, visits: Visits) -> None:
         return {**_show(page, visit, view), **_draw(page, visit), page.gallery: gr.skip()}
 
     for button, moved in ((page.fill, False), (page.again, True)):
-        button.click(begin, None, [page.fill, page.again, page.cancel, page.message], **QUIET).then(
+        button.click(begin, None, [*buttons, page.message], **QUIET).then(
             filler(moved),
             page.order | {page.candidates},
             [*shown, page.running, page.message],
             show_progress="hidden",
-            scroll_to_output=True,
             **FILLS,
-        ).then(end, None, [page.fill, page.again, page.cancel, page.running], **QUIET)
+        ).then(end, None, [*buttons, page.running], js=FOCUS, **QUIET)
     page.cancel.click(cancel, None, None, **QUIET)
+    page.back.click(back, None, [page.steps, page.fill, page.message], js=FOCUS, **QUIET)
     page.view.input(view, page.view, [page.compare, page.legend], **QUIET)
     page.gallery.select(pick, page.view, shown, **QUIET)
-    page.engine.change(_about, page.engine, [page.engine, page.iterations, page.symmetry], **QUIET)
+
+    def about(engine: str, request: gr.Request) -> tuple[Any, ...]:
+        original = visits.of(request).original
+        return (
+            gr.update(info=words.about_engine(engine, original.height * original.width if original else None)),
+            gr.update(visible=engine in filling.SEARCHES),
+            filling.completes_faces(engine),
+        )
+
+    page.engine.change(about, page.engine, [page.engine, page.iterations, page.symmetry], **QUIET)
     _connect_landmarks(page, visits)
 
 
-def _about(engine: str) -> tuple[Any, ...]:
+def outputs(page: Page) -> list[Any]:
+    """The parts that show a result, those of ``cleared``."""
+    parts: list[Any] = [page.steps, page.compare, page.view, page.legend, page.gallery, page.outcome, page.download]
+    return [*parts, page.identity, page.facts, page.details, page.landmarks_box, page.fill]
+
+
+def cleared(page: Page) -> Update:
+    """These parts without a result."""
+    hidden = (page.view, page.download, page.details, page.landmarks_box)
     return (
-        gr.update(info=words.about_engine(engine)),
-        gr.update(visible=engine in filling.SEARCHES),
-        filling.completes_faces(engine),
+        {page.compare: None, page.gallery: gr.update(value=None, visible=False)}
+        | dict.fromkeys((page.legend, page.outcome, page.identity, page.facts), "")
+        | {part: gr.update(visible=False) for part in hidden}
     )
 
 
@@ -96,17 +126,22 @@ def _pair(made: Made, view: str) -> tuple[str, str]:
     return str(first), str(second)
 
 
-def _show(page: Page, visit: Visit, view: str = pictures.VIEWS[0]) -> dict[Any, Any]:
+def _show(page: Page, visit: Visit, view: str = "") -> dict[Any, Any]:
     made = visit.made[visit.shown]
-    items = [(str(one.face), words.caption(place, one)) for place, one in enumerate(visit.made, 1)]
+    view = view or made.first_view
+    items = [(str(one.face), result_words.caption(place, one)) for place, one in enumerate(visit.made, 1)]
     return {
+        page.steps: words.steps(RESULT_STEP),
         page.compare: _pair(made, view),
         page.view: gr.update(value=view, visible=True),
-        page.legend: words.legend(made, view),
+        page.legend: result_words.legend(made, view),
         page.gallery: gr.update(value=items if len(items) > 1 else None, visible=len(items) > 1),
-        page.facts: words.facts(made),
-        page.identity: words.identity(made),
+        page.outcome: result_words.outcome(made),
+        page.facts: result_words.facts(made),
+        page.details: gr.update(visible=True),
+        page.identity: result_words.identity(made),
         page.download: gr.update(value=str(made.file), visible=True),
+        page.fill: gr.update(value=words.FILL_AGAIN, variant="secondary"),
         **other_photos.shown(page, visit),
     }
 

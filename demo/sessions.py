@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import faceinp
-from demo import pictures, uploads
+from demo import pictures, uploads, words
 from demo.editor import Original
 from demo.filling import Made, ReferenceUse
+from demo.history import History
 from demo.jobs import Job
 from demo.proposed import Proposed
 
@@ -42,12 +43,20 @@ class OtherPhoto:
 
 @dataclass
 class Visit:
-    """What one visitor has on the desk. ``folder`` holds every file of it."""
+    """What one visitor has on the desk. ``root`` holds every file of it.
 
-    folder: Path
+    folder: in it, everything of the photo of now. It goes with the photo, so that what still works on an earlier one
+    has nowhere to leave anything.
+    """
+
+    root: Path
     original: Original | None = None
+    folder: Path = field(init=False)
     background: Path | None = None  # the copy of the photo that is painted on
     marked: NDArray[np.bool_] | None = None  # what was marked on the photo when it was loaded, (H, W)
+    turn: Any = "auto"  # as ``faceinp.fill`` takes it: 0 once the visitor has turned the photo
+    clicks: list[tuple[float, float]] = field(default_factory=list)  # where the face is, x and y in photo pixels
+    earlier: History | None = None  # what was made of the photo before it was gone on from
     faces: tuple[faceinp.Face, ...] = ()
     proposed: Proposed | None = None  # what is shown of what was found on the photo
     looked: Proposed | None = None  # what was found, and is not shown yet
@@ -58,6 +67,15 @@ class Visit:
     points: Any = None  # landmarks (68, 2) as they were moved, in photo pixels
     picked: int | None = None  # the landmark that the next click moves
     seen: float = field(default_factory=time.monotonic)
+
+    def photo(self) -> faceinp.Photo:
+        """The photo as it is shown; raises PhotoError where there is none, and Gone."""
+        if self.original is None:
+            raise faceinp.PhotoError(words.NO_PHOTO)
+        return pictures.turned(pictures.read(self.original.path), self.original.turns)
+
+    def __post_init__(self) -> None:
+        self.folder = pictures.own_folder(self.root)
 
     @property
     def references(self) -> tuple[ReferenceUse, ...]:
@@ -77,9 +95,10 @@ class Visit:
     def clear(self) -> None:
         """Stop what runs and delete everything: other photos of the person go with the photo they belong to."""
         self.stop()
-        for entry in self.folder.iterdir() if self.folder.is_dir() else ():
-            shutil.rmtree(entry, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder = pictures.own_folder(self.root)
         self.original, self.background, self.faces, self.others = None, None, (), []
+        self.marked, self.earlier, self.turn, self.clicks = None, None, "auto", []
         self.proposed, self.looked = None, None
         self.made, self.shown, self.points, self.picked = [], 0, None, None
 
@@ -112,7 +131,7 @@ class Visits:
         with self._lock:
             session = str(request.session_hash)
             visit = self._visits.get(session)
-            if visit is None or not visit.folder.is_dir():
+            if visit is None or not visit.root.is_dir():
                 visit = Visit(Path(tempfile.mkdtemp(prefix=_VISIT, dir=uploads.root())))
                 self._visits[session] = visit
             visit.seen = time.monotonic()
@@ -124,18 +143,18 @@ class Visits:
             visit = self._visits.pop(str(request.session_hash), None)
         if visit is not None:
             visit.stop()
-            shutil.rmtree(visit.folder, ignore_errors=True)
+            shutil.rmtree(visit.root, ignore_errors=True)
 
     def sweep(self, idle: float = IDLE, stray: float = STRAY) -> None:
         """Delete what is left of visitors who said nothing for ``idle`` seconds, and unclaimed files."""
         now = time.monotonic()
         with self._lock:
             gone = [name for name, visit in self._visits.items() if now - visit.seen > idle]
-            folders = {visit.folder for name, visit in self._visits.items() if name not in gone}
+            folders = {visit.root for name, visit in self._visits.items() if name not in gone}
             visits = [self._visits.pop(name) for name in gone]
         for visit in visits:
             visit.stop()
-            shutil.rmtree(visit.folder, ignore_errors=True)
+            shutil.rmtree(visit.root, ignore_errors=True)
         for entry in uploads.root().iterdir():
             if entry not in folders and time.time() - _newest(entry) > min(stray, _lasts(entry)):
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink(missing_ok=True)

@@ -1,7 +1,6 @@
 """Models that are loaded in the background, so that the page is there at once and the first fill is not the slowest."""
 
 import threading
-import time
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
@@ -40,7 +39,6 @@ def _judge(name: str) -> faceinp.Judge:
 
 
 def _warm() -> None:
-    started = time.perf_counter()
     missing = []
     nothing = np.zeros((64, 64, 3), np.uint8)
     steps: dict[str, Callable[[], Any]] = {"the face finder": partial(faceinp.find_faces, nothing), "the judge": judge}
@@ -52,5 +50,4 @@ def _warm() -> None:
             load()
         except faceinp.FaceinpError as error:
             missing.append(f"{name[:1].upper()}{name[1:]} is not there: {error}")
-    seconds = time.perf_counter() - started
-    _state.update(text=" ".join([f"Models are loaded ({seconds:.0f} s).", *missing]), ready=True)
+    _state.update(text=" ".join(missing), ready=True)

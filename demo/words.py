@@ -1,35 +1,36 @@
 """What the page says, as text or HTML. What comes from elsewhere is escaped."""
 
-from collections.abc import Sequence
 from html import escape
 
 import numpy as np
 
 import faceinp
 from demo import filling, pictures
-from demo.filling import Made, ReferenceUse
-from demo.jobs import Failed, Running
+from demo.filling import ReferenceUse
+from demo.jobs import Running
 from demo.uploads import without_folders
 
-TITLE = "Fill a part of a face"
-LEAD = "Load a photo, paint over what should be replaced, and press Fill. The rest stays as it is, to the bit."
+TITLE = "Restore a photo"
+LEAD = "Scratches, glasses, a hidden eye: mark what should go. The rest of your photo stays exactly as it was."
 LIMITS = (
     "The filled area is invented by a neural network or taken from elsewhere; it does not show what was there. Never "
     "use it to identify or to deceive anyone, and never fill a face from another person's photo. The weights are for "
     "research only. Photos stay on the machine that serves this page and are deleted when you load another one or "
     "leave, the last copies minutes later."
 )
-CAVEAT = "A likeness score, not evidence of identity."
-NONE_LEFT = "No independent photo is left to compare with."
-ANOTHER_SAYS_MORE = "Where the photo itself is damaged, another photo of the person says more."
+STEPS = ("Photo", "What should go", "Result")
+EXAMPLES = "<p class='hint'>No photo at hand? Try one of these:</p>"
+MARK = "<h2>What should go?</h2><p class='hint'>Paint over it in the photo, or have it found:</p>"
 NO_PHOTO = "Load a photo first."
-NO_STROKE = "Paint over what should be replaced, have it found, or put a ready-made mask on the photo. Then press Fill."
-MARKED = "What should be replaced is marked. Press Fill, or paint over more of it."
+NO_STROKE = "Paint over what should go, or have it found. Then press Fill."
+MARKED = "What should go is marked. Press Fill, or paint over more of it."
 ONE_FACE = "One face was found."
+SEVERAL_FACES = "{} faces were found. Every face that you paint over is filled; under “Which face?” you can choose one."
 NO_FACE = (
-    "No face was found in the photo. What you paint over will be filled from its surroundings. If the photo is nothing "
-    "but an aligned face, switch on “Already aligned”."
+    "No face was found in the photo, so what you paint over will be filled from its surroundings. If the photo lies on "
+    "its side, press Turn. If it shows a face, open “Which face?” and click a box around it."
 )
+NOT_UPRIGHT = "It is not certain how the photo lies. Press Turn until it stands upright, four times if it does already."
 WHITE_TAKEN = "Either tone of it may be the hole: white was taken. Press Invert if it is the other one."
 FLAGS = (  # what errors and notes say of the shell, and what they say on the page
     (" If it hides a face, specify where: --box or --points (face=FaceLocation.box, FaceLocation.points).", ""),
@@ -38,17 +39,32 @@ FLAGS = (  # what errors and notes say of the shell, and what they say on the pa
     (" (references=, --reference)", ""),
     (" Choose another one with --page (page= of read_photo).", ""),
 )
+WHICH_FACE = "Which face?"
 EVERY_FACE = "every face I paint over"
-TURN = "How the photo lies"
-ABOUT_TURN = "If a face is not found or comes out wrong: turned which way would the photo stand upright?"
-TURNS = (
-    ("found automatically", "auto"),
-    ("upright", 0),
-    ("turn it right", 90),
-    ("upside down", 180),
-    ("turn it left", 270),
+BOX, POINTS, ALIGNED = "a box that I click", "five points that I click", "the photo is an aligned face crop"
+CLICK_BOX = ("Click one corner of a box around the face, from brows to chin.", "Now click the opposite corner.")
+CLICK_POINTS = tuple(
+    f"Click {place}, as seen on an upright face: point {number} of 5."
+    for number, place in enumerate(
+        (
+            "the eye on the left",
+            "the eye on the right",
+            "the tip of the nose",
+            "the left corner of the mouth",
+            "the right corner of the mouth",
+        ),
+        1,
+    )
 )
-FIND = {"damage": "Find damage", "occluders": "Find glasses, masks, hands"}
+CLICKED = "The face is marked. Paint over what should go, then press Fill."
+NOT_CLICKED = "The face is not marked yet. Open “Which face?” and click it in the picture there, or choose another way."
+TURN = "Turn"
+SHAPES = "Ready-made shapes and masks"
+SETTINGS = "Not right yet? Engines and settings"
+FILL, FILL_AGAIN = "Fill", "Fill again"
+GO_ON = "Go on from here"
+BACK = "Back to painting"
+FIND = {"damage": "Find scratches", "occluders": "Find glasses, mask or hand"}
 LOOKING = {"damage": "Looking for damage …", "occluders": "Looking for glasses, masks and hands …"}
 NOTHING_FOUND = {
     "damage": "No damage was found. Move the slider to find more, or paint over it yourself.",
@@ -61,29 +77,52 @@ KINDS = {
 LEAST_KIND = 0.03  # of what is marked: kinds of less are single pixels at the edges of others
 CORRECT = "It is painted in blue: correct it with brush and eraser, then press Fill."
 NO_FACE_TO_SEARCH = (
-    "No face was found in the photo, so nothing was looked for. If the photo is nothing but an aligned face, switch on "
-    "“Already aligned”."
+    "No face was found in the photo, so nothing was looked for. If it shows one, open “Which face?” and click a box "
+    "around it."
 )
 SENSITIVITY = "Find less or more"
 STAMPS = "Stamps and writing, too"
 FILLING = "Filling. Cancel stops it."
 STOPPED = "Stopped. Nothing was changed."
-EQUAL = "Other seeds change nothing with this engine, so there is one candidate."
+EQUAL = "Other seeds change nothing with this engine, so there is one variant."
+INVERTED = "The mask was inverted."
+GROWN = "The mask is a little larger now."
+WENT_ON = "The result is your photo now. Paint over what else should go."
 NO_PRESET = "Choose one"
 HOW_TO_MOVE = (
     "Click a point, then its new place; or name it and say how far. Then fill again: the face follows its landmarks."
 )
+OTHERS_TITLE = "Other photos of this person"
 OTHERS = (
-    "<h3>Other photos of this person</h3><p>The hole is filled with the person's real features from these photos where "
-    "they fit. A photo that is only compared shows whether the fill still looks like the person. Up to four; "
-    "they are deleted with the photo above.</p>"
+    "<p class='hint'>The hole is filled with the person's real features from these photos where they fit. A photo that "
+    "is only compared shows whether the fill still looks like the person. Up to four; they are deleted with your "
+    "photo.</p>"
 )
 UNCHECKED = "Use it anyway: do not check that these photos show the same person"
 SYMMETRY = "Use the other half of the face"
 ABOUT_SYMMETRY = "A hidden eye is filled with the other eye, mirrored, where that fits."
 COMPARE = "The photo and the mask of the first tab through several engines, one after the other."
 COMPARE_FIRST = "Load a photo and mark a hole on the first tab, then press Compare."
+FIGURES = "Figures: time, seam, identity"
 NO_ENGINE = "Choose at least one engine."
+
+
+def steps(current: int) -> str:
+    """Where on the way one is: 1 the photo, 2 what should go, 3 the result. The page's style reads it."""
+    entries = "".join(
+        f"<li{' aria-current=step tabindex=-1' if number == current else ''}><b>{number}</b> {name}</li>"
+        for number, name in enumerate(STEPS, 1)
+    )
+    return f'<ol class="steps at-{current}">{entries}</ol>'
+
+
+def found_faces(count: int, *, marked: bool) -> str:
+    """How many faces were found, and what to do next. marked: whether something is painted over already."""
+    if not count:
+        return NO_FACE
+    if count > 1:
+        return SEVERAL_FACES.format(count)
+    return f"{ONE_FACE} {MARKED if marked else NO_STROKE}"
 
 
 def for_people(error: faceinp.FaceinpError) -> str:
@@ -112,7 +151,7 @@ def in_terms_of_the_page(text: str) -> str:
     """An error or a note without the shell's flags."""
     for flags, here in FLAGS:
         text = text.replace(flags, here)
-    return text.replace("--turn", f"“{TURN}” under More")
+    return NOT_UPRIGHT if "Say which: --turn" in text else text
 
 
 def say(text: str, error: bool = False) -> str:
@@ -131,15 +170,15 @@ def failed(text: str, error: faceinp.FaceinpError) -> str:
 
 def state(text: str) -> str:
     """What the server is doing besides."""
-    return f'<span role="status">{_plain(text)}</span>'
+    return f'<span role="status">{plain(text)}</span>' if text else '<i class="ready"></i>'
 
 
-def about_engine(name: str | None) -> str:
-    """The one line that an engine says of itself, and how long it takes."""
+def about_engine(name: str | None, pixels: int | None = None) -> str:
+    """The one line that an engine says of itself, and how long it takes. pixels: of the photo, height * width."""
     about = next((engine.about for engine in faceinp.list_engines() if engine.name == name), None)
     if name is None or about is None:
         return "No engine is ready here."
-    return f"{about.rstrip('.')}. About {_seconds(filling.expected(name))} here."
+    return f"{about.rstrip('.')}. About {_seconds(filling.expected(name, pixels))} here."
 
 
 def engines_title() -> str:
@@ -156,7 +195,7 @@ def engines() -> str:
         + (
             f"</td><td>{_seconds(filling.expected(engine.name))}</td></tr>"
             if engine.ready
-            else f"<p>{_plain(engine.missing)}</p></td><td>not here</td></tr>"
+            else f"<p>{plain(engine.missing)}</p></td><td>not here</td></tr>"
         )
         for engine in faceinp.list_engines()
     )
@@ -166,7 +205,7 @@ def engines() -> str:
 def share(hidden: float) -> str:
     """How much of the photo is painted over."""
     figure = f"{hidden:.1%}" if hidden >= 0.01 else f"{hidden:.2%}"
-    return f'<span role="status">{figure} hidden</span>' if hidden else ""
+    return f'<span role="status">{figure} marked</span>' if hidden else ""
 
 
 def progress(running: Running) -> str:
@@ -184,27 +223,10 @@ def progress(running: Running) -> str:
         preview = f'<img alt="Preview" src="{pictures.data_uri(pixels)}">'
     percent = round(100 * running.share)
     return (
-        '<div class="panel running"><div class="bar" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
-        f'aria-valuenow="{percent}"><i style="width:{percent}%"></i></div>'
+        '<div class="panel running"><div class="bar" role="progressbar" aria-label="Progress" '
+        f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent}"><i style="width:{percent}%"></i></div>'
         f"<span>{escape(which)}</span><span>{remaining}</span><div>{curve}</div>{preview}</div>"
     )
-
-
-def facts(made: Made) -> str:
-    """What is known of a result."""
-    broken = " broken" if made.changed_pixels else ""
-    known = f"{made.changed_pixels:,} of {made.known_pixels:,} known pixels changed"
-    width, height = made.size
-    pairs = {
-        "Engine": made.engine,
-        "Runs on": made.runtime,
-        "Seed": str(made.seed),
-        "Size": f"{width:,} × {height:,}",
-        "Time": f"{made.seconds:.1f} s",
-    }
-    listed = "".join(f"<div><dt>{term}</dt><dd>{escape(text)}</dd></div>" for term, text in pairs.items())
-    notes = "".join(f"<li>{escape(in_terms_of_the_page(note))}</li>" for note in made.notes)
-    return f'<div class="known{broken}">{known}</div><dl>{listed}</dl>' + (f"<ul>{notes}</ul>" if notes else "")
 
 
 def no_face_on(name: str) -> str:
@@ -228,89 +250,7 @@ def used(reference: ReferenceUse) -> str:
     return without_folders(reference.problem) or f"{share} of the hole comes from it."
 
 
-def legend(made: Made, view: str) -> str:
-    """What each colour of the view "Where it comes from" means, and its part of the hole; empty for other views."""
-    if view != pictures.SOURCES:
-        return ""
-    meanings = {
-        pictures.ENGINE: f"drawn by {made.engine}",
-        pictures.SYMMETRY: "mirrored from the other half of the face",
-        pictures.SURROUNDINGS: "continued from the surroundings",
-    }
-    meanings |= {pictures.REFERENCE + index: f"from “{one.file.name}”" for index, one in enumerate(made.references)}
-    entries = "".join(
-        f'<li><i style="background:rgb{pictures.source_colour(code)}"></i>{share:.1%} {escape(meanings[code])}</li>'
-        for code, share in sorted(made.shares.items(), key=lambda source: -source[1])
-    )
-    return f"<ul>{entries}</ul>"
-
-
-def identity(made: Made) -> str:
-    """What the judge says, with the floor beside it; or why there is none."""
-    if made.likeness is None:
-        return f'<div class="panel"><h3>Identity</h3>No judge: {_plain(made.no_judge)}<p>{CAVEAT}</p></div>'
-    likeness = made.likeness
-    cells = f"<tr><td>this photo</td><td>{_same(likeness.original)}</td><td>{_same(likeness.floor)}</td></tr>"
-    for file, other in zip(made.others, likeness.others, strict=True):
-        compared = (
-            f'<td class="why" colspan="2">{escape(other.left_out)}</td>'
-            if other.filled is None or other.floor is None
-            else f"<td>{_same(other.filled)}</td><td>{_same(other.floor)}</td>"
-        )
-        cells += f"<tr><td>{escape(file.name)}</td>{compared}</tr>"
-    verdict = likeness.verdict
-    hint = "" if likeness.second else NONE_LEFT if likeness.others else ANOTHER_SAYS_MORE
-    listed = "".join(f"<p>{escape(note)}</p>" for note in verdict.notes)
-    notes = f"<details><summary>More about this judge</summary>{listed}</details>" if listed else ""
-    return (
-        '<div class="panel"><h3>Identity</h3><table><thead><tr><th>Same person as on</th>'
-        f"<th>Filled</th><th>Blank hole</th></tr></thead><tbody>{cells}</tbody></table>"
-        f"<p>Judge: {escape(verdict.judge)}. A distance under {verdict.threshold:.3f} counts as one person; "
-        f"{verdict.false_match_rate:.1%} of strangers do, too. “Blank hole” is the floor: what the rest of the face is "
-        f"worth alone. {escape(hint)}</p><p><strong>{CAVEAT}</strong></p>{notes}</div>"
-    )
-
-
-def _same(verdict: faceinp.Verdict) -> str:
-    return f"{verdict.probability:.1%}<small>distance {verdict.distance.euclidean:.3f}</small>"
-
-
-def caption(place: int, made: Made) -> str:
-    """The line under a candidate."""
-    score = f", {made.likeness.verdict.probability:.0%} same" if made.likeness else ""
-    return f"{place}. seed {made.seed}{score}"
-
-
-def table(outcomes: Sequence[Made | Failed]) -> str:
-    """Engines beside each other: time, seam, identity; empty for none."""
-    if not outcomes:
-        return ""
-    rows = []
-    for outcome in outcomes:
-        if isinstance(outcome, Failed):
-            rows.append(f'<tr><td>{outcome.engine}</td><td class="why" colspan="4">{_plain(outcome.reason)}</td></tr>')
-            continue
-        verdict = outcome.likeness.verdict if outcome.likeness else None
-        rows.append(
-            f"<tr><td>{outcome.engine}</td><td>{outcome.seconds:.2f} s</td><td>{outcome.seam:+.2f}</td>"
-            f"<td>{_same(verdict) if verdict else '–'}</td><td>{outcome.changed_pixels:,}</td></tr>"
-        )
-    made = [outcome for outcome in outcomes if isinstance(outcome, Made)]
-    judge = next((one.likeness.verdict.judge for one in made if one.likeness), "")
-    reason = next((one.no_judge for one in made if one.no_judge), "")
-    by = f"Judge: {escape(judge)}." if judge else f"No judge: {_plain(reason)}" if reason else ""
-    floor = next((one.likeness.floor for one in made if one.likeness), None)
-    blank = f" A blank hole alone: {floor.probability:.1%}, {floor.distance.euclidean:.3f}." if floor else ""
-    return (
-        '<div class="panel"><table><thead><tr><th>Engine</th><th>Time</th><th>Seam</th>'
-        "<th>Same person</th><th>Changed</th></tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table><p>Seam: how much steeper the picture is over the hole's edge "
-        f"than beside it, in grey levels; 0 is none. Changed: known pixels that are not what they were. {by}{blank} "
-        f"<strong>{CAVEAT}</strong></p></div>"
-    )
-
-
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """What the library says of this machine, without its folders, as HTML."""
     return escape(without_folders(text))
 

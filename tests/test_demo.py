@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from serving import ROOT
@@ -17,7 +18,7 @@ from faceinp.likeness import Comparison
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from demo import app, filling, looks, orders, other_photos, pictures, sessions, views, words  # noqa: E402
+from demo import app, filling, looks, orders, other_photos, panel, pictures, result_words, sessions, views, words  # noqa: E402
 from demo.__main__ import _auth  # noqa: E402
 from demo.editor import Original  # noqa: E402
 
@@ -71,6 +72,18 @@ def test_the_page_asks_nobody_for_anything_and_offers_four_endpoints() -> None:
     assert public == {"fill", "find", "engines", "identity"}
 
 
+def test_what_switches_buttons_on_again_comes_after_errors_too() -> None:
+    functions = app.build().fns.values()
+    always, failed = (
+        {(one.fn, one.trigger_after) for one in functions if one.trigger_after is not None and kind(one)}
+        for kind in (
+            lambda one: not one.queue and not one.trigger_only_on_failure,
+            lambda one: one.trigger_only_on_failure,
+        )
+    )
+    assert always == failed and {fn.__name__ for fn, _ in failed} >= {"end"}
+
+
 def test_no_progress_is_shown_on_the_editor() -> None:
     config = app.build().get_config_file()
     (editor,) = (part["id"] for part in config["components"] if part["type"] == "imageeditor")
@@ -106,19 +119,21 @@ def test_each_source_has_a_colour_of_its_own_and_known_pixels_keep_theirs() -> N
 
 def test_the_views_of_a_result_show_its_sources(made: filling.Made) -> None:
     before, drawn = (faceinp.read_photo(file).pixels for file in made.views[pictures.SOURCES])
-    assert np.array_equal(before, faceinp.read_photo(made.face).pixels)
+    assert np.array_equal(before, faceinp.read_photo(made.file).pixels), "all of the photo, as the legend counts it"
     share = (before != drawn).any(axis=2).mean()
     assert share == pytest.approx(1600 / 128**2, rel=0.02), "the hole, and nothing else"
 
 
 def test_a_legend_names_each_source_with_its_share(made: filling.Made) -> None:
     use = filling.ReferenceUse(Path("/srv/visit/<b>wedding.jpg"), 0.25, 0.9, "")
-    made = dataclasses.replace(made, shares={1: 0.1, 2: 0.5, 3: 0.15, 10: 0.25}, references=(use,))
-    legend = words.legend(made, pictures.SOURCES)
+    codes = np.repeat(np.array([0, 1, 2, 3, 10], np.uint8), [80, 2, 10, 3, 5]).reshape(10, 10)
+    history = dataclasses.replace(made.history, files=(use.file,), packed=cv2.imencode(".png", codes)[1].tobytes())
+    made = dataclasses.replace(made, history=history, references=(use,))
+    legend = result_words.legend(made, pictures.SOURCES)
     assert legend.index("50.0%") < legend.index("25.0%") < legend.index("15.0%") < legend.index("10.0%")
     assert "10.0% drawn by telea" in legend and "mirrored from the other half" in legend
     assert "&lt;b&gt;wedding" in legend and "/srv/" not in legend
-    assert words.legend(made, "Face") == ""
+    assert result_words.legend(made, "Face") == ""
 
 
 def test_no_score_is_shown_against_a_photo_that_was_used_to_fill(made: filling.Made) -> None:
@@ -126,11 +141,11 @@ def test_no_score_is_shown_against_a_photo_that_was_used_to_fill(made: filling.M
     compared, used = Comparison(verdict, verdict), Comparison(left_out="Other photo 1 was used to fill.")
     files = (Path("wedding.jpg"), Path("<1962>.jpg"))
     both = faceinp.Likeness(verdict, verdict, (used, compared))
-    said = words.identity(dataclasses.replace(made, likeness=both, others=files))
+    said = result_words.judged(dataclasses.replace(made, likeness=both, others=files))
     assert '<td>wedding.jpg</td><td class="why" colspan="2">Other photo 1 was used to fill.</td>' in said
     assert "&lt;1962&gt;.jpg" in said and said.count("90.0%") == 4 and "independent" not in said
     alone = faceinp.Likeness(verdict, verdict, (used,))
-    said = words.identity(dataclasses.replace(made, likeness=alone, others=files[:1]))
+    said = result_words.judged(dataclasses.replace(made, likeness=alone, others=files[:1]))
     assert "No independent photo is left to compare with." in said and said.count("90.0%") == 2
 
 
@@ -142,7 +157,7 @@ def test_what_became_of_a_photo_stands_beside_it_and_a_refused_one_can_be_used_a
     visit.others = [sessions.OtherPhoto(file, "data:,", file.stem != "compared") for file in files]
     shown = other_photos.shown(page, visit)
     assert [shown[slot.row]["visible"] for slot in page.others] == [True, True, True, False]
-    assert [shown[slot.use]["value"] for slot in page.others[:3]] == [views.USE, views.USE, views.ONLY_COMPARE]
+    assert [shown[slot.use]["value"] for slot in page.others[:3]] == [panel.USE, panel.USE, panel.ONLY_COMPARE]
     assert page.unchecked not in shown
     uses = (
         filling.ReferenceUse(files[0], 0.405, 0.9, ""),
@@ -161,7 +176,7 @@ def test_what_became_of_a_photo_stands_beside_it_and_a_refused_one_can_be_used_a
 def test_an_order_takes_what_the_page_shows(page: views.Page, tmp_path: Path) -> None:
     layer = np.full((128, 128, 4), 255, np.uint8)
     given: dict[Any, Any] = dict.fromkeys(page.order, None)
-    given |= {page.editor: {"layers": [layer]}, page.aligned: True, page.turn: "auto", page.blending: "poisson"}
+    given |= {page.editor: {"layers": [layer]}, page.face: panel.ALIGNED, page.blending: "poisson"}
     given |= {page.engine: "landmark", page.symmetry: True, page.unchecked: False}
     used, compared = tmp_path / "used.png", tmp_path / "compared.png"
     visit = sessions.Visit(tmp_path, Original(tmp_path / "photo.png", 128, 128))

@@ -45,7 +45,7 @@ def open_page(browser: Any, server: Server, request: pytest.FixtureRequest) -> I
         context.tracing.start(screenshots=True, snapshots=True)
         page = context.new_page()
         page.goto(server.url)
-        page.wait_for_selector("#fill")
+        page.wait_for_selector("#photo")
         return page
 
     yield open_page

@@ -17,7 +17,7 @@ def load(page: Any, file: Path) -> None:
 
 
 def example(page: Any, name: str) -> None:
-    page.get_by_role("button", name=name).click()
+    page.get_by_role("button", name=name, exact=True).click()
     settle(page)
 
 
@@ -37,14 +37,18 @@ def zoom(page: Any) -> int:
     return int(shown[1]) if shown else 100
 
 
-def paint(page: Any, size: int, x: int, y: int, length: int) -> None:
-    """One stroke with the mouse from (x, y) of a square photo to the right, in the photo's pixels."""
+def paint(page: Any, size: int | tuple[int, int], x: int, y: int, length: int) -> None:
+    """One stroke with the mouse from (x, y) of a photo to the right, in the photo's pixels.
+
+    size: the photo's width and height, or its side.
+    """
+    width, height = size if isinstance(size, tuple) else (size, size)
     page.locator("#editor").scroll_into_view_if_needed()
     before = page.evaluate(SHARE)
     box = page.locator("#editor").bounding_box()
     scale = zoom(page) / 100
-    left = box["x"] + box["width"] / 2 + (x - size / 2) * scale
-    top = box["y"] + box["height"] / 2 + (y - size / 2) * scale
+    left = box["x"] + box["width"] / 2 + (x - width / 2) * scale
+    top = box["y"] + box["height"] / 2 + (y - height / 2) * scale
     page.mouse.move(left, top)
     page.wait_for_timeout(1000)  # an idle editor measures a stroke's first point by its last frame: let it draw one
     page.mouse.move(left, top + 1)
@@ -55,7 +59,15 @@ def paint(page: Any, size: int, x: int, y: int, length: int) -> None:
     page.wait_for_function(f"{SHARE} != {before!r}")
 
 
+def unfold(page: Any, box: str) -> None:
+    """Open one of the parts that are closed at first."""
+    if not page.locator(f"{box} > [data-testid=accordion-content]").is_visible():
+        page.click(f"{box} > button")
+        page.wait_for_selector(f"{box} > [data-testid=accordion-content]")
+
+
 def put_on(page: Any, preset: str) -> None:
+    unfold(page, "#shapes")
     page.locator("#preset input").click()
     page.get_by_role("option", name=re.compile(rf"^{preset}:")).click()
     page.wait_for_selector("#share span")
@@ -63,10 +75,11 @@ def put_on(page: Any, preset: str) -> None:
 
 
 def use(page: Any, engine: str) -> None:
+    unfold(page, "#settings")
     page.locator("#engine").get_by_label(engine, exact=True).check()
 
 
-def set_to(page: Any, slider: str, number: int) -> None:
+def set_to(page: Any, slider: str, number: float) -> None:
     page.locator(f"{slider} input[type=number]").fill(str(number))
     page.locator(f"{slider} input[type=number]").press("Enter")
 
@@ -75,8 +88,14 @@ def fill(page: Any, button: str = "#fill") -> None:
     """Press Fill and wait until there is nothing more to cancel."""
     page.click(button)
     page.wait_for_selector("#cancel:not([disabled])")
-    page.wait_for_selector("#cancel[disabled]")
+    page.wait_for_selector("#cancel[disabled]", state="attached")
     page.wait_for_selector("#fill:not([disabled])")
+
+
+def facts(page: Any) -> str:
+    """What is written under Details."""
+    unfold(page, "#details")
+    return str(page.locator("#facts").inner_text())
 
 
 def message(page: Any) -> str:

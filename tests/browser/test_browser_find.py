@@ -16,7 +16,7 @@ import skimage.data
 from PIL import Image
 from serving import ROOT, Server, serving
 
-from .hands import changed, fill, hidden, load, paint, saved, set_to, use
+from .hands import changed, fill, hidden, load, paint, saved, set_to, unfold, use
 
 pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=1)]
 
@@ -67,7 +67,7 @@ def test_twelve_scratches_are_gone_after_three_clicks(open_page: Open, damaged: 
     edges = f"{buttons}.map(e => [e.getBoundingClientRect().right, e.scrollWidth - e.clientWidth])"
     assert all(right <= width and cut <= 0 for right, cut in page.evaluate(edges)), "no button is cut off"
     fill(page)  # three
-    page.wait_for_selector("#facts .known")
+    page.wait_for_selector("#outcome .known")
     filled = saved(page)
     pixels = np.asarray(filled.convert("RGB"))
     for number, scratch in enumerate(SCRATCHES, 1):
@@ -99,7 +99,7 @@ def test_what_is_erased_from_a_proposal_is_not_filled_and_what_is_painted_is(ope
     assert more >= both
     use(page, "telea")
     fill(page)
-    page.wait_for_selector("#facts .known")
+    page.wait_for_selector("#outcome .known")
     where = changed(saved(page), SCRATCHED)
     erased = SCRATCHES[5] & (np.hypot(*(np.indices((512, 512)) - np.array(middle)[::-1, None, None])) < 6)
     assert erased.any() and not where[erased].any(), "what was erased stays erased when more is found"
@@ -114,6 +114,7 @@ def test_a_preset_puts_a_proposal_away_with_its_controls(open_page: Open, damage
     assert not page.locator("#sensitivity").is_visible()
     find(page)
     assert page.locator("#sensitivity").is_visible() and page.locator("#stamps").is_visible()
+    unfold(page, "#shapes")
     page.click("#invert")
     page.wait_for_selector("#sensitivity", state="hidden")
     assert hidden(page) > 50 and not page.locator("#found .message").count()

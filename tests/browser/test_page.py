@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from serving import Server
 
-from .hands import example, fill, load, put_on, settle, use
+from .hands import example, fill, load, put_on, settle, unfold, use
 
 # Once more where one fails: on a machine that does much else, Gradio's editor may lose an event and wait for ever.
 pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=1)]
@@ -28,8 +28,9 @@ def test_on_a_phone_nothing_scrolls_sideways_and_a_preset_is_filled(
     asked: set[str | None] = set()
     page.on("request", lambda request: asked.add(urlsplit(request.url).hostname))
     page.reload()
-    page.wait_for_selector("#fill")
-    example(page, "Portrait")
+    page.wait_for_selector("#photo")
+    example(page, "Glasses")
+    unfold(page, "#others")
     other = tmp_path / f"{'a-long-name-' * 6}.png"
     shutil.copy(photo, other)
     page.set_input_files("#add-others input[type=file]", other)
@@ -37,11 +38,12 @@ def test_on_a_phone_nothing_scrolls_sideways_and_a_preset_is_filled(
     put_on(page, "eyes")
     use(page, "telea")
     fill(page)
-    page.wait_for_selector("#facts .known")
+    page.wait_for_selector("#outcome .known")
     page.locator("#view").get_by_label("Where it comes from").check()
     page.wait_for_selector("#legend li")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.click("#engines-box button")
+    unfold(page, "#settings")
+    unfold(page, "#engines-box")
     page.wait_for_selector("#engines-box .panel")
     wide = "[...document.querySelectorAll('.panel')].filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText)"
     assert not page.evaluate(wide)
@@ -61,32 +63,37 @@ def test_the_first_paint_comes_within_3_seconds(open_page: Open) -> None:
     paints = [page.evaluate(painted)]
     while min(paints) >= 3000 and len(paints) < 5:  # another program may have had the processor
         page.reload()
-        page.wait_for_selector("#fill")
+        page.wait_for_selector("#photo")
         paints.append(page.evaluate(painted))
     assert min(paints) < 3000, paints
-    page.wait_for_selector("text=Models are loaded")
+    page.wait_for_selector("#state .ready", state="attached")
 
 
 def test_everything_on_the_way_to_a_fill_is_reached_by_keyboard(open_page: Open) -> None:
     page = open_page()
-    page.locator("#example-portrait").focus()
+    page.locator("#example-glasses").focus()
     page.keyboard.press("Enter")
     settle(page)
+    assert page.evaluate("document.activeElement.innerText").endswith("What should go"), "on the step that has come"
+    page.locator("#shapes > button").focus()
+    page.keyboard.press("Enter")
     page.locator("#preset input").focus()
     page.keyboard.press("Control+A")
     page.keyboard.type("eyes")
     page.keyboard.press("Enter")
     page.wait_for_selector("#share span")
     page.wait_for_timeout(1500)
+    page.locator("#steps [aria-current]").focus()
     reached = set()
     for _ in range(60):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.id || document.activeElement.closest('[id]')?.id"))
         if "fill" in reached:
             break
-    assert {"invert", "fill"} <= reached
+    assert {"find-damage", "turn", "fill"} <= reached
     page.keyboard.press("Enter")
-    page.wait_for_selector("#facts .known")
+    page.wait_for_selector("#outcome .known")
+    page.wait_for_function("document.activeElement.innerText.endsWith('Result')")
 
 
 def test_a_file_that_is_no_photo_is_a_message_and_the_page_goes_on(

@@ -1,0 +1,68 @@
+"""What several fills of one photo, one after the other, made of it: where each pixel comes from, all in all."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+import faceinp
+from demo import pictures
+
+Codes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """photo, turns: the photo as it was loaded, and the quarter turns clockwise that it was turned by since. files: the
+    reference photos, by their codes. sources: codes of ``faceinp.Result.sources``, uint8 (H, W), 0 where no fill has
+    changed the photo; kept as PNG.
+    """
+
+    photo: Any
+    turns: int
+    files: tuple[Path, ...]
+    packed: bytes
+
+    @classmethod
+    def of(cls, result: faceinp.Result, photo: Any, turns: int, references: tuple[Path, ...]) -> "History":
+        """Of a first fill."""
+        return cls(photo, turns, references, _packed(result.sources))
+
+    def add(self, result: faceinp.Result, references: tuple[Path, ...]) -> "History":
+        """With one more fill, of the photo as this history left it."""
+        files, sources = references, result.sources.copy()
+        before = self.sources
+        for code in np.unique(before[before > 0]).tolist():
+            now = code
+            if code >= pictures.REFERENCE:
+                file = self.files[code - pictures.REFERENCE]
+                files = files if file in files else (*files, file)
+                now = pictures.REFERENCE + files.index(file)
+            sources[(before == code) & (result.sources == 0)] = now
+        return replace(self, files=files, packed=_packed(sources))
+
+    def turned(self) -> "History":
+        """A quarter turn clockwise further."""
+        return replace(self, turns=self.turns + 1, packed=_packed(np.rot90(self.sources, -1)))
+
+    @property
+    def sources(self) -> Codes:
+        return np.asarray(cv2.imdecode(np.frombuffer(self.packed, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
+
+    @property
+    def shares(self) -> dict[int, float]:
+        """The part of all that was filled that comes from each source."""
+        codes, counts = np.unique(self.sources, return_counts=True)
+        filled = max(1, int(counts[codes > 0].sum()))
+        return {int(code): float(count / filled) for code, count in zip(codes, counts, strict=True) if code}
+
+    def before(self) -> pictures.Pixels:
+        """The photo as it was loaded, uint8 (H, W, 3)."""
+        return pictures.turned(faceinp.read_photo(self.photo), self.turns).pixels
+
+
+def _packed(codes: Codes) -> bytes:
+    return cv2.imencode(".png", np.ascontiguousarray(codes), [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()

@@ -1,0 +1,104 @@
+"""The wires of "Which face?": faces that were found, numbered and clicked, or a face that is clicked by hand."""
+
+import math
+from typing import Any
+
+import gradio as gr
+
+import faceinp
+from demo import pictures, words
+from demo.orders import CLICKS, QUIET, Update
+from demo.panel import ALIGNED, ANYWHERE, BOX, EVERY_FACE
+from demo.sessions import Visit, Visits
+from demo.views import Page
+
+NEAR = 0.01  # of the photo's longer side: a second click so near is no other one
+
+
+def connect(page: Page, visits: Visits) -> None:
+    """Wire the parts that say which face is filled."""
+
+    def choose(face: Any, request: gr.Request) -> Update:
+        visit = visits.of(request)
+        visit.clicks = []
+        return {page.message: "", **_drawn(page, visit, face)}
+
+    def click(face: Any, event: gr.SelectData, request: gr.Request) -> Update:
+        """Where one of the faces is clicked, it is chosen; else the click is one of those that say where a face is."""
+        visit = visits.of(request)
+        if visit.original is None:
+            return {page.face: gr.skip()}
+        scale = visit.original.width / pictures.numbered_size(visit.original.height, visit.original.width)[1]
+        x, y = (scale * float(v) for v in event.index)
+        near = NEAR * max(visit.original.height, visit.original.width)
+        if face not in CLICKS:
+            face = pictures.face_at(visit.faces, x, y) or face
+        elif len(visit.clicks) < CLICKS[face] and all(math.dist(one, (x, y)) > near for one in visit.clicks):
+            visit.clicks.append((x, y))
+        return {page.face: face, page.message: "", **_drawn(page, visit, face)}
+
+    shown = [page.face, page.faces, page.unclick, page.click_hint, page.message]
+    page.face.input(choose, page.face, shown, **QUIET)
+    page.unclick.click(choose, page.face, shown, **QUIET)
+    page.faces.select(click, page.face, shown, **QUIET)
+
+
+def finder(page: Page, visits: Visits) -> Any:
+    """The function that finds the faces of a photo that was loaded."""
+
+    def find_faces(face: Any, share: str, request: gr.Request) -> Update:
+        visit = visits.of(request)
+        original = visit.original
+        if original is None or face == ALIGNED:
+            return {page.face: gr.skip()}
+        try:
+            faces = faceinp.find_faces(visit.photo().pixels, visit.marked, visit.turn)
+        except faceinp.NoFaceError as error:  # it is not certain how the photo lies
+            return _drawn(page, visit, face) | {page.message: words.say(words.for_people(error), error=True)}
+        if visit.original is not original:
+            raise pictures.Gone
+        visit.faces = faces
+        numbers = [(f"{n}, the largest" if n == 1 else str(n), n) for n in range(1, len(faces) + 1)]
+        choices = [ANYWHERE[0], *(numbers if len(faces) > 1 else ()), *ANYWHERE[1:]]
+        said = words.found_faces(len(faces), marked=bool(share))
+        return _drawn(page, visit, EVERY_FACE) | {
+            page.face: gr.update(choices=choices, value=EVERY_FACE),
+            page.faces_box: gr.update(open=len(faces) != 1),
+            page.message: words.say(said),
+        }
+
+    return find_faces
+
+
+def outputs(page: Page) -> list[Any]:
+    """The parts that ``finder`` and ``cleared`` have something for."""
+    return [page.faces_box, page.faces, page.face, page.click_hint, page.unclick, page.message]
+
+
+def cleared(page: Page, face: Any) -> Update:
+    """These parts before faces were looked for."""
+    return {
+        page.faces: gr.update(value=None, visible=False),
+        page.face: gr.update(choices=ANYWHERE, value=face),
+        page.click_hint: "",
+        page.unclick: gr.update(visible=False),
+        page.faces_box: gr.update(open=False),
+    }
+
+
+def _drawn(page: Page, visit: Visit, face: Any) -> Update:
+    """The photo with its faces numbered, or with what was clicked, and what to click next."""
+    if visit.original is None or face == ALIGNED:
+        return {part: gr.update(visible=False) for part in (page.faces, page.unclick)} | {page.click_hint: ""}
+    pixels = visit.photo().pixels
+    if face in CLICKS:
+        drawn = pictures.draw_clicks(pixels, visit.clicks, box=face == BOX)
+        told = (*(words.CLICK_BOX if face == BOX else words.CLICK_POINTS), words.CLICKED)[len(visit.clicks)]
+    else:
+        drawn, told = pictures.number_faces(pixels, visit.faces, face or 0), ""
+    file = pictures.write(drawn, visit.folder, "faces.png")
+    return {
+        page.click_hint: words.say(told),
+        page.faces: gr.update(value=str(file), visible=True),
+        page.unclick: gr.update(visible=face in CLICKS and bool(visit.clicks)),
+    }

@@ -1,0 +1,45 @@
+() => {
+  // What Gradio's parts lack for those who use the keyboard or a screen reader: arrow keys move the line between two
+  // pictures, buttons that are pictures have names, and those that say what they do are not called something else.
+  const STEP = 0.05; // of the picture's width
+  const WAYS = {ArrowLeft: -STEP, ArrowRight: STEP, Home: -1, End: 1};
+  const WHAT = {
+    tabindex: 0, role: 'slider', 'aria-label': 'How much is shown as it was before',
+    'aria-valuemin': 0, 'aria-valuemax': 100, 'aria-valuenow': 50,
+  };
+  const middle = (box) => box.left + box.width / 2;
+
+  const drag = (slider, x) => {
+    const from = slider.getBoundingClientRect();
+    const event = (name, clientX) =>
+      new MouseEvent(name, {bubbles: true, cancelable: true, view: window, clientX, clientY: from.top + 1});
+    (slider.querySelector('.icon-wrap') || slider).dispatchEvent(event('mousedown', middle(from)));
+    window.dispatchEvent(event('mousemove', x));
+    window.dispatchEvent(event('mouseup', x));
+  };
+
+  const move = (event) => {
+    const slider = event.currentTarget, way = WAYS[event.key];
+    if (!way) return;
+    event.preventDefault();
+    const whole = slider.parentElement.getBoundingClientRect();
+    const now = (middle(slider.getBoundingClientRect()) - whole.left) / whole.width;
+    const share = Math.min(1, Math.max(0, now + way));
+    drag(slider, whole.left + share * whole.width);
+    slider.setAttribute('aria-valuenow', Math.round(100 * share));
+  };
+
+  const improve = () => {
+    for (const button of document.querySelectorAll('button.upload-container[aria-label]')) {
+      button.removeAttribute('aria-label');
+    }
+    for (const button of document.querySelectorAll('.image-container > button:not([aria-label])')) {
+      button.setAttribute('aria-label', 'The picture, to click in');
+    }
+    for (const slider of document.querySelectorAll('#compare [data-testid=slider]:not([tabindex])')) {
+      for (const [name, value] of Object.entries(WHAT)) slider.setAttribute(name, value);
+      slider.addEventListener('keydown', move);
+    }
+  };
+  new MutationObserver(improve).observe(document.body, {childList: true, subtree: true});
+}

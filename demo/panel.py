@@ -1,0 +1,208 @@
+"""What stands beside the photo: how things are marked, the buttons, the result in words, and what is folded away."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+import faceinp
+from demo import filling, find_controls, shapes, words
+
+FILE_TYPES = [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif", ".avif"]
+NO_PRESET = "none"
+MOST_OTHERS = 4
+USE, ONLY_COMPARE = "use to fill", "only compare"
+EVERY_FACE, BOX, POINTS, ALIGNED = 0, "box", "points", "aligned"  # values of ``Page.face`` beside a face's number
+ANYWHERE: list[tuple[str, str | int | float]] = [
+    (words.EVERY_FACE, EVERY_FACE),
+    (words.BOX, BOX),
+    (words.POINTS, POINTS),
+    (words.ALIGNED, ALIGNED),
+]
+
+
+@dataclass(frozen=True)
+class OtherSlot:
+    """Where one of the other photos of the person is shown."""
+
+    row: gr.Row
+    thumb: gr.HTML
+    use: gr.Radio
+    remove: gr.Button
+
+
+def mark() -> dict[str, object]:
+    with gr.Column(elem_id="mark"):
+        gr.HTML(words.MARK, padding=False)
+        find = find_controls.lay_out()
+        with gr.Row(elem_id="mask-row"):
+            turn = gr.Button(words.TURN, size="sm", min_width=70, elem_id="turn")
+            share = gr.HTML(padding=False, elem_id="share")
+    return {"find": find, "turn": turn, "share": share}
+
+
+def outcome() -> dict[str, object]:
+    with gr.Column(elem_id="known"):
+        outcome = gr.HTML(padding=False, elem_id="outcome")
+        download = gr.DownloadButton("Download", visible=False, variant="primary", elem_id="download")
+        with gr.Row(elem_id="onwards"):
+            go_on = gr.Button(words.GO_ON, size="sm", min_width=110, elem_id="go-on")
+            back = gr.Button(words.BACK, size="sm", min_width=110, elem_id="back")
+        identity = gr.HTML(padding=False, elem_id="identity")
+        gallery = gr.Gallery(
+            label="Variants, most similar first",
+            columns=4,
+            height=170,
+            allow_preview=False,
+            interactive=False,
+            visible=False,
+            format="png",
+            buttons=[],
+            elem_id="gallery",
+        )
+    return {
+        "outcome": outcome,
+        "download": download,
+        "go_on": go_on,
+        "back": back,
+        "identity": identity,
+        "gallery": gallery,
+    }
+
+
+def act() -> dict[str, object]:
+    with gr.Column(elem_id="act"):
+        with gr.Row(elem_id="buttons"):
+            fill = gr.Button(words.FILL, variant="primary", interactive=False, scale=2, min_width=90, elem_id="fill")
+            cancel = gr.Button("Cancel", interactive=False, min_width=70, elem_id="cancel")
+            another = gr.Button("New photo", interactive=False, min_width=110, elem_id="another")
+        message = gr.HTML(padding=False, elem_id="message")
+        running = gr.HTML(padding=False, elem_id="running")
+    return {"fill": fill, "cancel": cancel, "another": another, "message": message, "running": running}
+
+
+def other_photos() -> dict[str, object]:
+    with gr.Accordion(words.OTHERS_TITLE, open=False, elem_id="others"):
+        gr.HTML(words.OTHERS, padding=False)
+        slots = tuple(_other_slot(number) for number in range(1, MOST_OTHERS + 1))
+        unchecked = gr.Checkbox(label=words.UNCHECKED, container=False, visible=False, elem_id="unchecked")
+        message = gr.HTML(padding=False, elem_id="others-message")
+        add = gr.File(show_label=False, file_count="multiple", file_types=FILE_TYPES, height=56, elem_id="add-others")
+    return {"others": slots, "add_others": add, "others_message": message, "unchecked": unchecked}
+
+
+def _other_slot(number: int) -> OtherSlot:
+    with gr.Row(visible=False, elem_classes="other") as row:
+        thumb = gr.HTML(padding=False)
+        use = gr.Radio([USE, ONLY_COMPARE], value=USE, label=f"Photo {number}", min_width=0)
+        remove = gr.Button("Remove", size="sm", min_width=0, scale=0)
+    return OtherSlot(row, thumb, use, remove)
+
+
+def ready_masks() -> dict[str, object]:
+    with gr.Accordion(words.SHAPES, open=False, elem_id="shapes"):
+        with gr.Row(elem_id="shape-buttons"):
+            buttons = {
+                name: gr.Button(label, size="sm", min_width=0, elem_id=f"shape-{name}")
+                for name, label in shapes.LABELS.items()
+            }
+        with gr.Row():
+            choices = [(words.NO_PRESET, NO_PRESET)]
+            choices += [(f"{name}: {about}", name) for name, about in faceinp.list_presets().items()]
+            preset = gr.Dropdown(choices, value=NO_PRESET, label="Any mask by its name", scale=3, elem_id="preset")
+            most = filling.LARGEST_SEED
+            mask_seed = gr.Number(0, label="Its seed", precision=0, minimum=0, maximum=most, min_width=90)
+        with gr.Row():
+            upload = gr.UploadButton("Upload a mask", size="sm", min_width=120, elem_id="mask-file")
+            grow = gr.Button("Grow", size="sm", min_width=70, elem_id="grow")
+            invert = gr.Button("Invert", size="sm", min_width=70, elem_id="invert")
+    return {
+        "shapes": buttons,
+        "preset": preset,
+        "mask_seed": mask_seed,
+        "invert": invert,
+        "grow": grow,
+        "mask_file": upload,
+    }
+
+
+def which_face() -> dict[str, object]:
+    with gr.Accordion(words.WHICH_FACE, open=False, elem_id="faces-box") as box:
+        faces = gr.Image(
+            label="Faces", show_label=False, interactive=False, buttons=[], format="png", visible=False, elem_id="faces"
+        )
+        hint = gr.HTML(padding=False, elem_id="click-hint")
+        face = gr.Radio(ANYWHERE, value=EVERY_FACE, show_label=False, container=False, elem_id="face")
+        unclick = gr.Button("Click anew", size="sm", visible=False, elem_id="unclick")
+    return {"faces_box": box, "faces": faces, "face": face, "click_hint": hint, "unclick": unclick}
+
+
+def settings() -> dict[str, object]:
+    ready = filling.ready_engines()
+    chosen = ready[0] if ready else None
+    with gr.Accordion(words.SETTINGS, open=False, elem_id="settings"):
+        engine = gr.Radio(ready, value=chosen, label="Engine", info=words.about_engine(chosen), elem_id="engine")
+        with gr.Accordion(words.engines_title(), open=False, elem_id="engines-box"):
+            gr.HTML(words.engines(), padding=False)
+        symmetry = gr.Checkbox(
+            filling.completes_faces(chosen), label=words.SYMMETRY, info=words.ABOUT_SYMMETRY, elem_id="symmetry"
+        )
+        with gr.Row():
+            seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=filling.LARGEST_SEED, min_width=100)
+            candidates = gr.Slider(
+                1, filling.MOST_CANDIDATES, 1, step=1, label="Variants", min_width=160, elem_id="candidates"
+            )
+        iterations = gr.Slider(
+            50,
+            2000,
+            filling.ITERATIONS,
+            step=50,
+            label="Iterations",
+            visible=chosen in filling.SEARCHES,
+            elem_id="iterations",
+        )
+        blending = gr.Radio(
+            [("seamless (Poisson)", "poisson"), ("as it is (composite)", "composite")],
+            value="poisson",
+            label="Blending",
+            elem_id="blending",
+        )
+        parts = _landmarks()
+    return {
+        "engine": engine,
+        "seed": seed,
+        "candidates": candidates,
+        "iterations": iterations,
+        "symmetry": symmetry,
+        "blending": blending,
+        **parts,
+    }
+
+
+def _landmarks() -> dict[str, object]:
+    with gr.Accordion("Move the landmarks", open=False, visible=False, elem_id="landmarks-box") as box:
+        gr.Markdown(words.HOW_TO_MOVE)
+        landmarks = gr.Image(show_label=False, interactive=False, buttons=[], format="png", elem_id="landmarks")
+        with gr.Row():
+            point = gr.Number(1, label="Point, 1 to 68", precision=0, minimum=1, maximum=68, min_width=90)
+            right = gr.Number(0, label="to the right, pixels", min_width=90)
+            down = gr.Number(0, label="down, pixels", min_width=90)
+            move = gr.Button("Move it", size="sm", min_width=80, elem_id="move")
+        with gr.Row():
+            again = gr.Button("Fill again with these", variant="primary", min_width=160, elem_id="again")
+            reset = gr.Button("Undo the moves", min_width=140, elem_id="reset")
+    return {
+        "landmarks_box": box,
+        "landmarks": landmarks,
+        "point": point,
+        "right": right,
+        "down": down,
+        "move": move,
+        "again": again,
+        "reset": reset,
+    }
+
+
+def details() -> dict[str, object]:
+    with gr.Accordion("Details", open=False, elem_id="details") as box:
+        facts = gr.HTML(padding=False, elem_id="facts")
+    return {"details": box, "facts": facts}

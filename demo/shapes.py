@@ -1,0 +1,40 @@
+"""Ready-made masks that are chosen by a picture: what each is called, and one small picture of all of them.
+
+``python -m demo.shapes`` draws the picture anew, on a face of our own generator.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+import faceinp
+from demo import pictures
+from demo.examples import GENERATED_FACE
+
+LABELS = {
+    "one-eye": "One eye",
+    "glasses-band": "Both eyes",
+    "mouth": "Mouth",
+    "nose": "Nose",
+    "cheek": "Cheek",
+    "glasses": "Glasses",
+    "protective-mask": "Face mask",
+    "hair-lock": "Hair",
+    "hand": "Hand",
+    "eye-scratch": "Scratch",
+    "lower-face": "Lower half",
+    "eyes": "Upper half",
+}
+SHEET = Path(__file__).parent / "shapes.png"  # the masks in the order of LABELS, beside each other
+SIDE = 72  # pixels, of one of them
+
+
+def draw() -> pictures.Pixels:
+    """The face under each of the masks, beside each other: uint8 (SIDE, n * SIDE, 3)."""
+    photo = faceinp.read_photo(GENERATED_FACE)
+    holes = [faceinp.make_preset(name, photo, face=faceinp.FaceLocation.aligned(), seed=1).hole for name in LABELS]
+    return np.hstack([pictures.tint(pictures.sized(photo.pixels, SIDE), hole, pictures.RED) for hole in holes])
+
+
+if __name__ == "__main__":
+    pictures.save(draw(), SHEET)
