@@ -39,6 +39,7 @@ footer { display: none !important; }
 button[role=tab][aria-selected=true] { color: #0f766e !important; }
 .dark button[role=tab][aria-selected=true] { color: #5eead4 !important; }
 #panel { gap: 14px; }
+#panel .label-wrap { text-align: left; }
 #mark h2 { font-size: 1.05rem; font-weight: 600; margin: 0 0 2px; }
 #board:not(:has(.at-1)) #load, #board:not(:has(.at-2)) #mark, #board:not(:has(.at-2)) #shapes,
 #board:not(:has(.at-2)) #faces-box, #board:not(:has(.at-3)) #result, #board:not(:has(.at-3)) #known,

@@ -35,7 +35,7 @@ def mark() -> dict[str, object]:
         gr.HTML(words.MARK, padding=False)
         find = find_controls.lay_out()
         with gr.Row(elem_id="mask-row"):
-            turn = gr.Button(words.TURN, size="sm", min_width=70, elem_id="turn")
+            turn = gr.Button(f"{words.TURN} ↻", size="sm", min_width=70, elem_id="turn")
             share = gr.HTML(padding=False, elem_id="share")
     return {"find": find, "turn": turn, "share": share}
 
@@ -131,7 +131,9 @@ def which_face() -> dict[str, object]:
             label="Faces", show_label=False, interactive=False, buttons=[], format="png", visible=False, elem_id="faces"
         )
         hint = gr.HTML(padding=False, elem_id="click-hint")
-        face = gr.Radio(ANYWHERE, value=EVERY_FACE, show_label=False, container=False, elem_id="face")
+        face = gr.Radio(
+            ANYWHERE, value=EVERY_FACE, label=words.WHICH_FACE, show_label=False, container=False, elem_id="face"
+        )
         unclick = gr.Button("Click anew", size="sm", visible=False, elem_id="unclick")
     return {"faces_box": box, "faces": faces, "face": face, "click_hint": hint, "unclick": unclick}
 
