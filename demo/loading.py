@@ -74,7 +74,10 @@ def connect(page: Page, visits: Visits) -> None:
             return {page.message: words.say(words.NO_PHOTO)}
         made = visit.made[visit.shown]
         file = pictures.own_folder(visit.folder) / made.file.name.replace("-filled-filled", "-filled")
-        made.file.replace(file)
+        try:
+            made.file.replace(file)
+        except FileNotFoundError as error:
+            raise pictures.Gone from error
         visit.earlier = made.history
         visit.replace([])
         visit.proposed, visit.looked = None, None

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import faceinp
-from demo import pictures, uploads, words
+from demo import pictures, uploads
 from demo.editor import Original
 from demo.filling import Made, ReferenceUse
 from demo.history import History
@@ -69,10 +69,11 @@ class Visit:
     seen: float = field(default_factory=time.monotonic)
 
     def photo(self) -> faceinp.Photo:
-        """The photo as it is shown; raises PhotoError where there is none, and Gone."""
-        if self.original is None:
-            raise faceinp.PhotoError(words.NO_PHOTO)
-        return pictures.turned(pictures.read(self.original.path), self.original.turns)
+        """The photo as it is shown; raises PhotoError, and Gone where there is none any more."""
+        original = self.original
+        if original is None:
+            raise pictures.Gone
+        return pictures.turned(pictures.read(original.path), original.turns)
 
     def __post_init__(self) -> None:
         self.folder = pictures.own_folder(self.root)
