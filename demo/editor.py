@@ -33,9 +33,9 @@ class Original:
     turns: int = 0
 
 
-def working_size(height: int, width: int) -> tuple[int, int]:
-    """Height and width of the copy painted on."""
-    scale = min(1.0, WORKING_SIDE / max(height, width))
+def working_size(height: int, width: int, side: int = WORKING_SIDE) -> tuple[int, int]:
+    """Height and width of the copy painted on, or of another one whose longer side has ``side`` pixels at most."""
+    scale = min(1.0, side / max(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 

@@ -1,10 +1,10 @@
 """What several fills of one photo, one after the other, made of it: where each pixel comes from, all in all."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,7 +29,7 @@ class History:
     @classmethod
     def of(cls, result: faceinp.Result, photo: Any, turns: int, references: tuple[Path, ...]) -> "History":
         """Of a first fill."""
-        return cls(photo, turns, references, _packed(result.sources))
+        return cls(photo, turns, references, pictures.packed(result.sources))
 
     def add(self, result: faceinp.Result, references: tuple[Path, ...]) -> "History":
         """With one more fill, of the photo as this history left it."""
@@ -42,17 +42,17 @@ class History:
                 files = files if file in files else (*files, file)
                 now = pictures.REFERENCE + files.index(file)
             sources[(before == code) & (result.sources == 0)] = now
-        return replace(self, files=files, packed=_packed(sources))
+        return replace(self, files=files, packed=pictures.packed(sources))
 
     def turned(self) -> "History":
         """A quarter turn clockwise further."""
-        return replace(self, turns=self.turns + 1, packed=_packed(np.rot90(self.sources, -1)))
+        return replace(self, turns=self.turns + 1, packed=pictures.packed(np.rot90(self.sources, -1)))
 
     @property
     def sources(self) -> Codes:
-        return np.asarray(cv2.imdecode(np.frombuffer(self.packed, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
+        return pictures.unpacked(self.packed)
 
-    @property
+    @cached_property
     def shares(self) -> dict[int, float]:
         """The part of all that was filled that comes from each source."""
         codes, counts = np.unique(self.sources, return_counts=True)
@@ -62,7 +62,3 @@ class History:
     def before(self) -> pictures.Pixels:
         """The photo as it was loaded, uint8 (H, W, 3)."""
         return pictures.turned(faceinp.read_photo(self.photo), self.turns).pixels
-
-
-def _packed(codes: Codes) -> bytes:
-    return cv2.imencode(".png", np.ascontiguousarray(codes), [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()

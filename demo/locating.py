@@ -7,6 +7,7 @@ import gradio as gr
 
 import faceinp
 from demo import pictures, words
+from demo.editor import working_size
 from demo.orders import CLICKS, QUIET, Update
 from demo.panel import ALIGNED, ANYWHERE, BOX, EVERY_FACE
 from demo.sessions import Visit, Visits
@@ -28,7 +29,7 @@ def connect(page: Page, visits: Visits) -> None:
         visit = visits.of(request)
         if visit.original is None:
             return {page.face: gr.skip()}
-        scale = visit.original.width / pictures.numbered_size(visit.original.height, visit.original.width)[1]
+        scale = visit.original.width / working_size(visit.original.height, visit.original.width, pictures.FACE_SIDE)[1]
         x, y = (scale * float(v) for v in event.index)
         near = NEAR * max(visit.original.height, visit.original.width)
         if face not in CLICKS:

@@ -167,12 +167,6 @@ def seam(image: Pixels, hole: NDArray[np.bool_]) -> float:
     return total / count if count else 0.0
 
 
-def numbered_size(height: int, width: int) -> tuple[int, int]:
-    """Height and width of the copy of a photo on which faces are numbered and clicked."""
-    scale = min(1.0, FACE_SIDE / max(height, width))
-    return max(1, round(height * scale)), max(1, round(width * scale))
-
-
 def face_at(faces: Sequence[faceinp.Face], x: float, y: float) -> int:
     """The number, from 1, of the face whose box holds a place of the photo; 0 where there is none."""
     for number, face in enumerate(faces, 1):
@@ -284,6 +278,16 @@ def data_uri(pixels: Pixels, suffix: str = ".png") -> str:
     _, encoded = cv2.imencode(suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
     kind = suffix.removeprefix(".").replace("jpg", "jpeg")
     return f"data:image/{kind};base64,{base64.b64encode(encoded.tobytes()).decode()}"
+
+
+def packed(array: Pixels) -> bytes:
+    """A map, uint8 (H, W), as PNG, to keep in memory."""
+    return cv2.imencode(".png", np.ascontiguousarray(array), [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+
+
+def unpacked(png: bytes) -> Pixels:
+    """The way back."""
+    return np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
 def curve(points: Sequence[tuple[float, float]]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import faceinp
+from demo import pictures
 from demo.editor import Original, covered, enlarged, read_editor, working_size
 
 # Paint of what was found, and of what the visitor had painted before. The last bits of their blue say which version it
@@ -49,7 +50,7 @@ class Proposed:
         size = working_size(original.height, original.width)
         none: Map = np.zeros(size, np.bool_)
         nothing: dict[str, Any] = dict.fromkeys(("mask", "kind", "confidence", "likely"), none[:0, :0])
-        packed = _packed(np.rint(255 * found.confidence).astype(np.uint8)), _packed(found.likely)
+        packed = pictures.packed(np.rint(255 * found.confidence).astype(np.uint8)), pictures.packed(found.likely)
         version = earlier.version + 1 if earlier else 0
         return cls(name, original, replace(found, **nothing), packed, none.astype(np.uint8), none, none, version)
 
@@ -101,7 +102,7 @@ class Proposed:
         return [(red, green, blue + self.version % VERSIONS) for red, green, blue in (FOUND, OWN)]
 
     def _whole(self) -> faceinp.Proposal:
-        confidence, likely = map(_unpacked, self.packed)
+        confidence, likely = map(pictures.unpacked, self.packed)
         return replace(self.found, confidence=(confidence / 255).astype(np.float32), likely=likely)
 
     @staticmethod
@@ -129,11 +130,3 @@ class Proposed:
 def read_hole(value: Mapping[str, Any] | None, original: Original, proposed: Proposed | None) -> Map:
     """What is painted in the editor, bool (H, W); raises MaskError as ``read_editor`` does."""
     return proposed.hole(value) if proposed is not None else read_editor(value, original)[1]
-
-
-def _packed(array: NDArray[np.uint8]) -> bytes:
-    return cv2.imencode(".png", array, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
-
-
-def _unpacked(png: bytes) -> NDArray[np.uint8]:
-    return np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)

@@ -29,7 +29,7 @@ from demo import (  # noqa: E402
     views,
     words,
 )
-from demo.editor import Original  # noqa: E402
+from demo.editor import Original, working_size  # noqa: E402
 from demo.jobs import Job  # noqa: E402
 
 SIDE = 96
@@ -125,7 +125,7 @@ def test_a_face_that_is_clicked_is_one_once_it_is_whole(visit: sessions.Visit, c
 def test_clicks_are_drawn_on_the_photo_and_a_face_is_chosen_by_a_click() -> None:
     photo = np.zeros((1280, 1000, 3), np.uint8)
     drawn = pictures.draw_clicks(photo, [(100, 200), (600, 900)], box=True)
-    assert drawn.shape[:2] == pictures.numbered_size(1280, 1000)
+    assert drawn.shape[:2] == working_size(1280, 1000, pictures.FACE_SIDE)
     assert drawn[100, 200].tolist() == list(pictures.RED), "the box's upper side"
     face = faceinp.Face((10.0, 20.0, 30.0, 40.0), np.zeros((5, 2), np.float32), 1.0, 0.0)
     assert pictures.face_at([face], 15, 25) == 1 and pictures.face_at([face], 5, 25) == 0
