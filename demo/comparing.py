@@ -47,8 +47,8 @@ def connect(page: Page, visits: Visits) -> None:
 
         job = yield from follow(visit, start, page.comparing, look)
         if job is None:
-            # Something is given in any case: Gradio would clear all of it for a generator that gives nothing.
-            yield cleared(page) if visit.original is not original else {page.table: gr.skip()}
+            if visit.original is not original:
+                yield cleared(page)
             return
         made = job.made()
         done: Update = {page.comparing: "", **_made_so_far(page, job)}

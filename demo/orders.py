@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator
 from typing import Any
 
+import gradio as gr
 import numpy as np
 
 import faceinp
@@ -95,6 +96,7 @@ def follow(
         yield {told: words.say(words.for_people(error), error=True)}
         return None
     try:
+        yield {told: gr.skip()}  # Gradio clears all outputs of a generator that gives nothing
         while not job.wait(TICK):
             if visit.original is not original:
                 return None

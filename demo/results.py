@@ -42,9 +42,8 @@ def connect(page: Page, visits: Visits) -> None:
 
         def run(given: Given, request: gr.Request) -> Iterator[Update]:
             visit = visits.of(request)
-            original = visit.original
-            if original is None:  # it was put away between the press and its turn
-                yield {page.running: ""}  # Gradio would clear all of the page for a generator that gives nothing
+            if visit.original is None:  # it was put away between the press and its turn
+                yield {page.running: ""}
                 return
 
             def start() -> Job:
@@ -52,12 +51,10 @@ def connect(page: Page, visits: Visits) -> None:
                 return visit.start(Job(with_seeds(first, int(given[page.candidates])), visit.folder, warming.judge))
 
             job = yield from follow(visit, start, page.message, lambda job: {page.running: words.progress(job.running)})
-            if job is None or visit.original is not original:
-                yield {page.running: ""}
-                return
-            visit.replace(ranked(job.made()))
-            message = words.say(words.EQUAL if job.equal else "")
-            yield {**_show(page, visit), **_draw(page, visit), page.message: message}
+            if job is not None:
+                visit.replace(ranked(job.made()))
+                message = words.say(words.EQUAL if job.equal else "")
+                yield {**_show(page, visit), **_draw(page, visit), page.message: message}
 
         return run
 
