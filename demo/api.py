@@ -1,6 +1,5 @@
 """The named endpoints ``/fill``, ``/find``, ``/engines`` and ``/identity``: what the page does, for programs."""
 
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -15,29 +14,17 @@ from PIL import Image
 
 import faceinp
 from demo import filling, pictures, warming
+from demo.api_terms import for_programs, refusal
 from demo.filling import Made, Order
 from demo.jobs import Job
 from demo.orders import AT_ONCE, FINDS, TICK
 from demo.sessions import scratch
-from demo.uploads import read_once, touch, without_folders
+from demo.uploads import read_once, touch
 
 POLARITIES = ("auto", "white", "black")
 FARTHEST = 100_000  # pixels from the photo's corner: no landmark lies there
 MOST_REFERENCES = 8
 NO_PHOTO = "There is no photo. Upload one and give its path."
-LONGEST = 500  # characters of a message: some repeat what was sent
-# What the library says of the shell and of Python, and what a program calls it. Any other flag is an argument of an
-# endpoint once its dashes are gone; commands stay what they are, since whoever runs the server has a shell.
-TERMS = (
-    (" Choose another one with --page (page= of read_photo).", ""),
-    ("(references=, --reference)", "(references)"),
-    (" (--no-reference-check)", ""),
-    ("--box X,Y,W,H", "--box"),
-    ("--box", 'location={"box": [x, y, width, height]}'),
-    ("--points", 'points, location={"points": [[x, y], ...]},'),
-)
-_PYTHONS = re.compile(r" \((?:[a-z_]+=|FaceLocation)[^()]*\)|(?<=points) in Python")
-_FLAG = re.compile(r"(?<!install )--([a-z]+(?:-[a-z]+)*)(?: (\d+|white|black)\b)?")
 
 
 def connect() -> None:
@@ -137,7 +124,7 @@ def fill(
                 job.stop()  # whoever left before the end frees the place
         except faceinp.FaceinpError as error:
             shutil.rmtree(folder, ignore_errors=True)
-            raise _refusal(error) from error
+            raise refusal(error) from error
         for picture in {picture for pair in made.views.values() for picture in pair}:
             picture.unlink()
         yield str(made.file), _facts(made)
@@ -161,7 +148,7 @@ def find(
             wanted = _find(find or "damage", sensitivity, include)
             found = faceinp.propose(photo, wanted, face=_face_location(location, aligned, face), turn=turn)
         except faceinp.FaceinpError as error:
-            raise _refusal(error) from error
+            raise refusal(error) from error
     file = scratch() / f"{Path(photo).stem}-found.png"
     Image.fromarray(found.mask).save(file)
     height, width = found.mask.shape
@@ -196,7 +183,7 @@ def identity(first: str | None, second: str | None, aligned: Any = False) -> dic
                 raise faceinp.PhotoError("Two photos are compared. Give both.")
             verdict = faceinp.compare_faces(first, second, warming.judge(), aligned=aligned is True)
         except faceinp.FaceinpError as error:
-            raise _refusal(error) from error
+            raise refusal(error) from error
     return {**asdict(verdict), "same": verdict.same, "about": "A likeness score, not evidence of identity."}
 
 
@@ -339,22 +326,3 @@ def _source_name(code: int) -> str:
     """A source by a readable name; references are counted from 1."""
     named = {pictures.ENGINE: "engine", pictures.SYMMETRY: "symmetry", pictures.SURROUNDINGS: "surroundings"}
     return named.get(code) or f"reference {code - pictures.REFERENCE + 1}"
-
-
-def for_programs(text: str) -> str:
-    """What the library says, in the terms of the endpoints, and without the server's folders."""
-    said, *rest = re.split("(`[^`]*`)", without_folders(text), maxsplit=1)
-    for shells, ours in TERMS:
-        said = said.replace(shells, ours)
-    said = _FLAG.sub(_argument, _PYTHONS.sub("", said)).replace(",;", ";").replace(",.", ".")
-    return said + (rest[0] + for_programs(rest[1]) if rest else "")
-
-
-def _argument(flag: re.Match[str]) -> str:
-    name, value = flag[1].replace("-", "_"), flag[2]
-    return f"{name}={value if value.isdigit() else repr(value)}" if value else name
-
-
-def _refusal(error: faceinp.FaceinpError) -> gr.Error:
-    said = for_programs(str(error))
-    return gr.Error(said if len(said) <= LONGEST else f"{said[:LONGEST]} …", print_exception=False)

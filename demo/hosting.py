@@ -7,7 +7,6 @@ import asyncio
 import ipaddress
 import json
 import re
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,12 +22,12 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from demo import uploads
+from demo.rates import Logins, Rates, client_address
 
 FILLS = 30  # a minute from one address, uploads twice as many, see ``Rules``
 UPLOADS_A_FILL = 2
 PICTURES_AN_UPLOAD = 60  # of the editor, which sends three at every turn, and many turns a second
 HEAVY = ("fill", "find", "identity")  # what counts as a fill, by Gradio's concurrency_id
-MOST_ADDRESSES = 10_000  # that are remembered
 LARGEST_BODY = 32 << 20  # bytes of a request that uploads nothing
 PEEKED = 4096  # bytes of an upload in which the name of its first file stands
 HERE = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -78,51 +77,6 @@ class Rules:
         return cls((*sorted(HERE), host, *allowed_hosts), frame_ancestors, fills)
 
 
-class Rates:
-    """How often each address may do something. In memory; the addresses that were seen last are remembered."""
-
-    def __init__(self, per_minute: int) -> None:
-        self._most, self._left = per_minute, dict[str, tuple[float, float]]()
-
-    def wait(self, address: str) -> float:
-        """Seconds until this address may do it once more; 0.0 where it may now, which then counts."""
-        if not self._most:
-            return 0.0
-        now = time.monotonic()
-        left, seen = self._left.get(address, (self._most, now))
-        left = min(self._most, left + (now - seen) * self._most / 60)
-        _remember(self._left, address, (left - (left >= 1), now))
-        return 0.0 if left >= 1 else (1 - left) * 60 / self._most
-
-
-class Logins:
-    """Wrong log-ins: each makes the next answer to its address slower. In memory, as ``Rates``."""
-
-    FIRST, SLOWEST, LONGEST = 0.5, 8.0, 30.0  # seconds: a step after the first wrong one, any step, all in a row
-    FORGOTTEN = 900.0
-
-    def __init__(self) -> None:
-        self._wrong: dict[str, tuple[int, float]] = {}
-
-    def wait(self, address: str) -> float:
-        """Seconds by which the answer has to wait. It counts as wrong until ``right``, so that guesses sent side by
-        side wait for each other; one that would wait for more than ``LONGEST`` is to be refused, and is not counted.
-        """
-        now = time.monotonic()
-        wrong, ready = self._wrong.get(address, (0, now))
-        if now - ready > self.FORGOTTEN:
-            wrong = 0
-        starts = max(now, ready)
-        if starts - now <= self.LONGEST:
-            step = min(self.SLOWEST, self.FIRST * 2.0 ** min(wrong, 10))
-            _remember(self._wrong, address, (wrong + 1, starts + step))
-        return starts - now
-
-    def right(self, address: str) -> None:
-        """The name and the password were right: all is forgotten."""
-        self._wrong.pop(address, None)
-
-
 class Guard:
     """The middleware. blocks: the page, whose endpoints it knows."""
 
@@ -149,7 +103,7 @@ class Guard:
             refusal, receive = await self._look(scope, receive)
             await (refusal or self.app)(scope, receive, answer)
             if answer.status < 400 and _is_login(scope):
-                self.logins.right(_address(scope))
+                self.logins.right(client_address(scope))
         except ClientDisconnect:  # whoever left wants no answer
             return
         except Exception as error:
@@ -170,7 +124,7 @@ class Guard:
         if scope["path"].rstrip("/").endswith("/upload"):
             name, receive = await _peek(receive)
             rates = self.pictures if uploads.EDITORS.fullmatch(name) else self.uploads
-            seconds = rates.wait(_address(scope))
+            seconds = rates.wait(client_address(scope))
             return (_too_often("uploads", seconds, plain=True) if seconds else None), receive
         if Headers(scope=scope).get("content-type", "").startswith("multipart/"):
             return None, receive
@@ -180,7 +134,7 @@ class Guard:
         return self._call(scope, body), receive
 
     async def _login(self, scope: Scope) -> Response | None:
-        seconds = self.logins.wait(_address(scope))
+        seconds = self.logins.wait(client_address(scope))
         if seconds > self.logins.LONGEST:
             return _too_often("log-ins", seconds)
         await asyncio.sleep(seconds)
@@ -204,7 +158,7 @@ class Guard:
             return _refusal(404, f"There is no endpoint {name or number!r:.80}. {_SEE_INFO}")
         if number is None or not self.heavy[number]:
             return None
-        seconds = self.fills.wait(_address(scope))
+        seconds = self.fills.wait(client_address(scope))
         return _too_often("fills", seconds) if seconds else None
 
     async def _calm(self, error: Exception, scope: Scope, receive: Receive, answer: "_Answer") -> None:
@@ -337,16 +291,6 @@ def _is_login(scope: Scope) -> bool:
     return scope["method"] == "POST" and str(scope["path"]).rstrip("/").endswith("/login")
 
 
-def _address(scope: Scope) -> str:
-    """Who asks: an address, of IPv6 the network that one connection has for itself."""
-    client = (scope.get("client") or ("",))[0]
-    try:
-        address = ipaddress.ip_address(client)
-    except ValueError:
-        return str(client)
-    return str(address) if address.version == 4 else str(ipaddress.ip_network((address, 64), strict=False))
-
-
 def _name(host: str) -> str:
     """A host without its port, in lower case."""
     found = re.fullmatch(r"\[(.*)\](?::\d*)?|([^:]*)(?::\d*)?", host.strip())
@@ -364,11 +308,3 @@ def _first_line(error: Exception) -> str:
     """What an error says, shortly and without the server's folders."""
     lines = uploads.without_folders(str(error)).strip().splitlines() or [type(error).__name__]
     return lines[0][:200].rstrip(".") + "."
-
-
-def _remember(known: dict[str, Any], address: str, value: Any) -> None:
-    """Keep what is known of an address, and forget the one that was heard of longest ago where they are too many."""
-    known.pop(address, None)
-    known[address] = value
-    if len(known) > MOST_ADDRESSES:
-        del known[next(iter(known))]

@@ -17,7 +17,7 @@ import faceinp
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from demo import api, app  # noqa: E402
+from demo import api, api_terms, app  # noqa: E402
 
 PORTRAIT = np.ascontiguousarray(skimage.data.astronaut()[:220, 110:330])
 # What the shell and those who train, measure and fill many photos at once are told reaches no endpoint.
@@ -57,7 +57,7 @@ SAID = list(dict.fromkeys(said_by_the_library()))
 
 @pytest.mark.parametrize("text", SAID, ids=lambda text: text[-40:])
 def test_no_flag_of_the_shell_reaches_a_program(text: str) -> None:
-    said = api.for_programs(text)
+    said = api_terms.for_programs(text)
     assert not FLAG.search(without_commands(said)) and "FaceLocation" not in said and "=)" not in said
     assert "in Python" not in said and "  " not in said and ",." not in said and ",;" not in said
 
@@ -89,7 +89,7 @@ def test_the_library_mentions_flags_at_all() -> None:
     ],
 )
 def test_a_program_reads_the_names_of_its_arguments(said: str, reads: str) -> None:
-    assert api.for_programs(said).endswith(reads)
+    assert api_terms.for_programs(said).endswith(reads)
 
 
 @pytest.fixture
