@@ -162,6 +162,31 @@ def fold(canvas: Canvas, amount: float) -> None:
             canvas.lay(SCRATCH, split, canvas.paper * np.float32(rng.uniform(0.3, 0.8)), canvas.opacity(0.3, 0.9, 20))
 
 
+def creases(canvas: Canvas, amount: float) -> None:
+    """Folds that have not broken: a ridge of the paper, sharp at its crest, lit on one side and shaded on the other."""
+    rng, side = canvas.rng, canvas.side
+    for _ in range(1 + rng.poisson(amount)):
+        middle, angle = canvas.point(-0.05), rng.uniform(0, np.pi)
+        ends = [_ahead(middle, a, 1.5 * side) for a in (angle, angle + np.pi)]
+        line = jagged(rng, ends[0], ends[1], rng.choice([0.002, 0.01, 0.04]), 2)
+        beyond = line[::-1] + 4 * side * floats([-np.sin(angle), np.cos(angle)])
+        crest, left = np.full((side, side), 255, np.uint8), np.zeros((side, side), np.uint8)
+        cv2.polylines(crest, [np.rint(line).astype(np.int32)], False, 0, 1)
+        cv2.fillPoly(left, [np.rint(np.concatenate([line, beyond])).astype(np.int32)], 1)
+        distance = cv2.distanceTransform(crest, cv2.DIST_L2, 5)
+        strength = np.clip(1 + 0.4 * canvas.noise(rng.uniform(20, 120), 2), 0, 1.5)
+        if rng.random() < 0.4:  # it fades out within the picture
+            along = np.mgrid[:side, :side][::-1] - middle[:, None, None]
+            run = (along[0] * np.cos(angle) + along[1] * np.sin(angle)) / (side * rng.uniform(0.05, 0.3))
+            strength *= np.clip(0.5 + run, 0, 1)
+        light = rng.choice([-1, 1])
+        for half, sign in ((left, light), (1 - left, -light)):
+            ridge = np.exp(-distance / (canvas.scale * np.exp(rng.uniform(0, np.log(6))))) * half * strength
+            change = sign * rng.choice([0, rng.uniform(12, 70)], p=[0.15, 0.85])
+            colour = np.clip(canvas.picture + np.float32(change), 0, 255)
+            canvas.lay(SCRATCH, np.minimum(ridge, 1).astype(np.float32), colour, reach=7)
+
+
 def hairs(canvas: Canvas, amount: float) -> None:
     """Hairs and lint that lay on the glass: curled, of constant width, sharp."""
     rng = canvas.rng
