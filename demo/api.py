@@ -303,6 +303,7 @@ def _facts(made: Made) -> dict[str, Any]:
                 "distance": one.distance,
                 "refused": one.refused,
                 "problem": for_programs(one.problem),
+                "note": for_programs(one.note),
             }
             for one in made.references
         ],

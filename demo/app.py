@@ -15,6 +15,7 @@ from demo import (
     looks,
     orders,
     other_photos,
+    part_again,
     results,
     sessions,
     uploads,
@@ -37,6 +38,7 @@ def build() -> gr.Blocks:
         locating.connect(page, visits)
         other_photos.connect(page, visits)
         results.connect(page, visits)
+        part_again.connect(page, visits)
         comparing.connect(page, visits)
         api.connect()
         watch = gr.Timer(1.5)

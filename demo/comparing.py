@@ -35,15 +35,10 @@ def connect(page: Page, visits: Visits) -> None:
                 raise faceinp.EngineError(words.NO_ENGINE)
             return visit.start(Job(orders, visit.folder, warming.judge, keep_going=True))
 
-        shown = 0
+        cards: list[str] = []  # each is drawn once
 
         def look(job: Job) -> Update:
-            nonlocal shown
-            update: Update = {page.comparing: words.progress(job.running)}
-            if len(job.outcomes) > shown:
-                shown = len(job.outcomes)
-                update |= _made_so_far(page, job)
-            return update
+            return {page.comparing: words.progress(job.running), **_made_since(page, job, cards)}
 
         job = yield from follow(visit, start, page.comparing, look)
         if job is None:
@@ -51,7 +46,7 @@ def connect(page: Page, visits: Visits) -> None:
                 yield cleared(page)
             return
         made = job.made()
-        done: Update = {page.comparing: "", **_made_so_far(page, job)}
+        done: Update = {page.comparing: "", **_made_since(page, job, cards)}
         if made:
             file = str(pictures.write(_grid(made), visit.folder, "engines.png"))
             done |= {page.grid_file: gr.update(value=file, visible=True)}
@@ -80,10 +75,14 @@ def cleared(page: Page) -> Update:
     return hidden | {page.comparing: words.say(words.COMPARE_FIRST), page.cards: "", page.table: ""}
 
 
-def _made_so_far(page: Page, job: Job) -> Update:
+def _made_since(page: Page, job: Job, cards: list[str]) -> Update:
+    """What is new since ``cards`` were drawn, to which the new ones are added; nothing where there is none."""
     outcomes = list(job.outcomes)
+    if len(outcomes) == len(cards):
+        return {}
+    cards += map(result_words.card, outcomes[len(cards) :])
     return {
-        page.cards: result_words.cards(outcomes),
+        page.cards: f'<div class="cards">{"".join(cards)}</div>',
         page.table: result_words.table(outcomes),
         page.figures: gr.update(visible=bool(outcomes)),
     }

@@ -30,6 +30,9 @@ EXPECTED_ELSE = 1.0
 SMALL_FACE = 0.3  # part of the photo: a fill of a smaller face is looked at closely
 SIZES = (1_500_000, 6_000_000, 24_000_000)  # pixels: photos up to one of them, and larger ones, are timed apart
 TIMED = 15  # fills, of an engine and a size
+FILLED = "-filled"  # ends the name of a filled photo's file, without its suffix, however often it was filled
+NOTHING_EARLIER = "Nothing was filled yet, so nothing can be put back."
+NOTHING_FILLED = "a part was put back as it was, and nothing was filled."
 
 _timed: dict[tuple[str, int], deque[float]] = {}
 _engines: dict[str, "Future[faceinp.Engine]"] = {}
@@ -45,6 +48,7 @@ class Order:
     and filled. face, turn, require_face, symmetry, references,
     reference_check: as ``faceinp.fill`` takes them. others: other photos of the person, which the judge compares the
     fill with; those that are used to fill may be among them. earlier: what fills before this one made of the photo.
+    put_back: nothing is filled, and the hole becomes what it was before those fills.
     """
 
     photo: Any
@@ -65,6 +69,7 @@ class Order:
     reference_check: bool = True
     others: tuple[Path, ...] = ()
     earlier: History | None = None
+    put_back: bool = False
 
     def __post_init__(self) -> None:
         """Raises EngineError for what no fill can be made with: whoever calls the API may send anything."""
@@ -90,6 +95,7 @@ class ReferenceUse:
     distance: float | None
     problem: str
     refused: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,11 +118,14 @@ class Made:
     references: tuple[ReferenceUse, ...]
     faces: int  # how many were filled; of these the landmarks are the first one's
     landmarks: NDArray[np.float32] | None
+    found: NDArray[np.float32] | None  # where these are unless they are moved
     window: tuple[int, int, int, int]  # the part of the photo that views show: left, top, right, bottom
+    hole: NDArray[np.bool_]  # what this fill filled of that part, no side longer than ``pictures.FACE_SIDE``
     others: tuple[Path, ...]  # what the judge compared it with, in the order of ``likeness.others``
     likeness: faceinp.Likeness | None
     no_judge: str  # why there is no likeness; empty where there is one
     digest: bytes
+    about: str = ""  # which part of the photo was filled again, in words; empty for all that was painted over
 
     @property
     def shares(self) -> dict[int, float]:
@@ -205,6 +214,9 @@ def fill(
     progress: Callable[..., None],
     judge: Callable[[], faceinp.Judge] | None,
 ) -> Made:
+    """Fill what is ordered; files of the result go into ``folder``. Raises what ``faceinp.fill`` raises, and Gone."""
+    if order.put_back:
+        return _put_back(order, folder)
     engine = ready_engine(order.engine, order.iterations if order.engine in SEARCHES else 0)
     started = time.perf_counter()
     photo = pictures.turned(faceinp.read_photo(order.photo), order.turns) if order.turns else order.photo
@@ -240,16 +252,56 @@ def fill(
         if earlier is None
         else earlier.add(result, order.references)
     )
+    return _made(order, result, history, folder, seconds, likeness, reason)
+
+
+def _put_back(order: Order, folder: Path) -> Made:
+    """What was filled, without what is put back: known pixels again, with all that the photo's file holds of them."""
+    started = time.perf_counter()
+    if order.earlier is None:
+        raise faceinp.MaskError(NOTHING_EARLIER)
+    hole = np.asarray(order.hole())
+    history = order.earlier.without(hole)
+    photo, sources = history.before(), history.sources
+    filled = pictures.read(order.photo).pixels
+    result = faceinp.Result(
+        image=np.where(hole[..., None], photo.pixels, filled),
+        mask=sources > 0,
+        photo=photo,
+        faces=(),
+        engine=order.engine,
+        runtime="",
+        seed=order.seed,
+        timings={},
+        notes=(),
+        known_pixels=0,
+        changed_pixels=0,
+        sources=sources,
+    )
+    return _made(order, result, history, folder, time.perf_counter() - started, None, NOTHING_FILLED)
+
+
+def _made(
+    order: Order,
+    result: faceinp.Result,
+    history: History,
+    folder: Path,
+    seconds: float,
+    likeness: faceinp.Likeness | None,
+    no_judge: str,
+) -> Made:
+    """A result as files and figures. Raises Gone."""
     known, changed, before, sources = result.known_pixels, result.changed_pixels, result.photo.pixels, result.sources
-    if earlier is not None:
-        before, sources = history.before(), history.sources
+    if order.earlier is not None:
+        before, sources = history.before().pixels, history.sources
         known = int(np.count_nonzero(sources == 0))
         changed = int(np.count_nonzero((result.image != before).any(axis=2) & (sources == 0)))
     own = pictures.own_folder(folder)
-    stem = Path(order.photo).stem if isinstance(order.photo, str | os.PathLike) else "photo"
-    file = own / f"{stem}-filled.png"
+    stem = Path(order.photo).stem.removesuffix(FILLED) if isinstance(order.photo, str | os.PathLike) else "photo"
+    file = own / f"{stem}{FILLED}.png"
     losses = result.save(file)
     height, width = result.mask.shape
+    left, top, right, bottom = pictures.window(result)
     return Made(
         folder=own,
         file=file,
@@ -265,15 +317,17 @@ def fill(
         changed_pixels=changed,
         history=history,
         references=tuple(
-            ReferenceUse(file, one.share, one.distance, one.problem, one.refused)
+            ReferenceUse(file, one.share, one.distance, one.problem, one.refused, one.note)
             for file, one in zip(order.references, result.references, strict=True)
         ),
         faces=len(result.faces),
         landmarks=result.landmarks,
-        window=pictures.window(result),
+        found=result.landmarks,
+        window=(left, top, right, bottom),
+        hole=pictures.shrunk(result.mask[top:bottom, left:right] * np.uint8(255), pictures.FACE_SIDE) > 127,
         others=order.others,
         likeness=likeness,
-        no_judge=reason,
+        no_judge=no_judge,
         digest=hashlib.blake2b(result.image.data).digest(),
     )
 

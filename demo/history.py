@@ -17,7 +17,8 @@ Codes = NDArray[np.uint8]
 @dataclass(frozen=True, eq=False)
 class History:
     """photo, turns: the photo as it was loaded, and the quarter turns clockwise that it was turned by since. files: the
-    reference photos, by their codes. sources: codes of ``faceinp.Result.sources``, uint8 (H, W), 0 where no fill has
+    reference photos, by their codes. doubtful: those of them of which it is not sure that they show the same person.
+    sources: codes of ``faceinp.Result.sources``, uint8 (H, W), 0 where no fill has
     changed the photo; kept as PNG.
     """
 
@@ -25,11 +26,12 @@ class History:
     turns: int
     files: tuple[Path, ...]
     packed: bytes
+    doubtful: frozenset[Path] = frozenset()
 
     @classmethod
     def of(cls, result: faceinp.Result, photo: Any, turns: int, references: tuple[Path, ...]) -> "History":
         """Of a first fill."""
-        return cls(photo, turns, references, pictures.packed(result.sources))
+        return cls(photo, turns, references, pictures.packed(result.sources), _doubtful(result, references))
 
     def add(self, result: faceinp.Result, references: tuple[Path, ...]) -> "History":
         """With one more fill, of the photo as this history left it."""
@@ -42,7 +44,12 @@ class History:
                 files = files if file in files else (*files, file)
                 now = pictures.REFERENCE + files.index(file)
             sources[(before == code) & (result.sources == 0)] = now
-        return replace(self, files=files, packed=pictures.packed(sources))
+        doubtful = self.doubtful | _doubtful(result, references)
+        return replace(self, files=files, packed=pictures.packed(sources), doubtful=doubtful)
+
+    def without(self, hole: NDArray[np.bool_]) -> "History":
+        """As if nothing in ``hole``, bool (H, W), had ever been filled."""
+        return replace(self, packed=pictures.packed(np.where(hole, np.uint8(0), self.sources)))
 
     def turned(self) -> "History":
         """A quarter turn clockwise further."""
@@ -59,6 +66,10 @@ class History:
         filled = max(1, int(counts[codes > 0].sum()))
         return {int(code): float(count / filled) for code, count in zip(codes, counts, strict=True) if code}
 
-    def before(self) -> pictures.Pixels:
-        """The photo as it was loaded, uint8 (H, W, 3)."""
-        return pictures.turned(faceinp.read_photo(self.photo), self.turns).pixels
+    def before(self) -> faceinp.Photo:
+        """The photo as it was loaded, turned as it is now."""
+        return pictures.turned(faceinp.read_photo(self.photo), self.turns)
+
+
+def _doubtful(result: faceinp.Result, references: tuple[Path, ...]) -> frozenset[Path]:
+    return frozenset(file for file, one in zip(references, result.references, strict=True) if one.note)

@@ -1,5 +1,7 @@
 """The wires of photo and mask: what is loaded and turned, and what is painted over."""
 
+import hashlib
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from demo.proposed import read_hole
 from demo.sessions import Visit, Visits
 from demo.views import MASK_STEP, PHOTO_STEP, Page
 
+SETTLES = 2.0  # seconds for which an editor may hold nothing of what was put there
 GROWS_BY = 0.004  # of the photo's longer side, each time
 Map = NDArray[np.bool_]
 
@@ -54,18 +57,21 @@ def connect(page: Page, visits: Visits) -> None:
     def turn(value: dict[str, Any] | None, request: gr.Request) -> Update:
         """A quarter turn clockwise, of the photo and of what is painted on it."""
         visit = visits.of(request)
-        original = visit.original
-        if original is None:
-            return {page.message: words.say(words.NO_PHOTO)}
-        try:
-            hole = np.rot90(read_hole(value, original, visit.proposed), -1)
-            open_photo(visit, original.path, original.turns + 1)
-        except faceinp.FaceinpError as error:
-            return {page.message: words.say(words.for_people(error), error=True)}
-        visit.earlier = visit.earlier and visit.earlier.turned()
-        visit.turn, visit.proposed, visit.looked, visit.clicks = 0, None, None, []
-        visit.replace([])
-        return _shown(page, visit, words.MARKED if hole.any() else words.NO_STROKE, hole=hole if hole.any() else None)
+        with visit.turning:  # clicks that follow each other quickly are turns, too
+            original = visit.original
+            if original is None:
+                return {page.message: words.say(words.NO_PHOTO)}
+            try:
+                hole = np.rot90(_painted(visit, original, value), -1)
+                open_photo(visit, original.path, original.turns + 1)
+            except faceinp.FaceinpError as error:
+                return {page.message: words.say(words.for_people(error), error=True)}
+            visit.earlier = visit.earlier and visit.earlier.turned()
+            visit.turn, visit.proposed, visit.looked, visit.clicks = 0, None, None, []
+            visit.turned = time.monotonic(), _strokes(value)
+            visit.replace([])
+            message = words.MARKED if hole.any() else words.NO_STROKE
+            return _shown(page, visit, message, hole=hole if hole.any() else None)
 
     def go_on(request: gr.Request) -> Update:
         """The result that is shown becomes the photo."""
@@ -73,7 +79,7 @@ def connect(page: Page, visits: Visits) -> None:
         if not visit.made or visit.original is None:
             return {page.message: words.say(words.NO_PHOTO)}
         made = visit.made[visit.shown]
-        file = pictures.own_folder(visit.folder) / made.file.name.replace("-filled-filled", "-filled")
+        file = pictures.own_folder(visit.folder) / made.file.name
         try:
             made.file.replace(file)
         except FileNotFoundError as error:
@@ -93,7 +99,7 @@ def connect(page: Page, visits: Visits) -> None:
     starts = [
         page.photo.upload(load, page.photo, parts, **private),
         page.camera.input(load, page.camera, parts, **private),
-        page.turn.click(turn, page.editor, parts, show_progress_on=page.message, **QUIET),
+        page.turn.click(turn, page.editor, parts, show_progress_on=page.message, trigger_mode="multiple", **QUIET),
         page.go_on.click(go_on, None, parts, show_progress_on=page.message, **QUIET),
     ]
     starts += [button.click(example(name), None, parts, **private) for name, button in page.examples.items()]
@@ -116,9 +122,24 @@ def open_photo(visit: Visit, file: Path, turns: int = 0) -> None:
     visit.background = pictures.write(pictures.shrunk(photo.pixels, WORKING_SIDE), visit.folder, "painted.png")
 
 
+def _painted(visit: Visit, original: Original, value: dict[str, Any] | None) -> Map:
+    """What is painted, bool (H, W): what the last turn put there, if the editor lacks it yet. Raises MaskError."""
+    strokes, (when, before) = _strokes(value), visit.turned
+    loading = not share_hidden(value) and time.monotonic() - when < SETTLES
+    if visit.marked is not None and (loading or strokes == before):
+        return visit.marked
+    return read_hole(value, original, visit.proposed)
+
+
+def _strokes(value: dict[str, Any] | None) -> bytes:
+    """The layers of an editor's value, to be compared with those of another one."""
+    layers = (np.asarray(layer) for layer in (value or {}).get("layers") or [] if layer is not None)
+    return hashlib.blake2b(b"".join(layer.tobytes() for layer in layers)).digest()
+
+
 def _photo_parts(page: Page) -> list[Any]:
     """The parts that ``_shown`` has something for."""
-    parts = [page.photo, page.camera, page.editor, page.preset, page.share, page.fill, page.another]
+    parts = [page.photo, page.refused, page.camera, page.editor, page.preset, page.share, page.fill, page.another]
     parts += [
         page.message,
         page.running,
@@ -150,7 +171,8 @@ def _shown(
             page.editor: gr.update(value=painted(visit, _layer(hole)), visible=there, **_canvas(visit)),
             page.share: "" if hole is None else words.share(float(hole.mean())),
             page.preset: NO_PRESET,
-            page.message: words.say(message, error),
+            page.message: words.say(message, error) if there else "",
+            page.refused: "" if there else words.say(message, error),  # beside the place where it was dropped
         }
     )
 
@@ -166,7 +188,7 @@ def _connect_mask(page: Page, visits: Visits) -> None:
                 visit.photo(),
                 face=chosen_location(visit, face),
                 turn=visit.turn,
-                landmarks=visit.points,
+                landmarks=visit.landmarks,
                 seed=int(seed or 0),
             )
         except faceinp.FaceinpError as error:

@@ -8,7 +8,7 @@ import gradio as gr
 import faceinp
 from demo import pictures, words
 from demo.editor import working_size
-from demo.orders import CLICKS, QUIET, Update
+from demo.orders import CLICKS, QUIET, Update, chosen_location
 from demo.panel import ALIGNED, ANYWHERE, BOX, EVERY_FACE
 from demo.sessions import Visit, Visits
 from demo.views import Page
@@ -36,12 +36,23 @@ def connect(page: Page, visits: Visits) -> None:
             face = pictures.face_at(visit.faces, x, y) or face
         elif len(visit.clicks) < CLICKS[face] and all(math.dist(one, (x, y)) > near for one in visit.clicks):
             visit.clicks.append((x, y))
-        return {page.face: face, page.message: "", **_drawn(page, visit, face)}
+        update = {page.face: face, page.message: "", **_drawn(page, visit, face)}
+        return update | (_refused(page, visit, face) if face in CLICKS and len(visit.clicks) == CLICKS[face] else {})
 
     shown = [page.face, page.faces, page.unclick, page.click_hint, page.message]
     page.face.input(choose, page.face, shown, **QUIET)
     page.unclick.click(choose, page.face, shown, **QUIET)
     page.faces.select(click, page.face, shown, **QUIET)
+
+
+def _refused(page: Page, visit: Visit, face: Any) -> Update:
+    """What is said where all was clicked and it can be no face: it is clicked anew. Nothing where it can."""
+    try:
+        chosen_location(visit, face)
+    except faceinp.NoFaceError:
+        visit.clicks = []
+        return _drawn(page, visit, face) | {page.click_hint: words.say(words.NO_BOX, error=True)}
+    return {}
 
 
 def finder(page: Page, visits: Visits) -> Any:

@@ -43,7 +43,8 @@ button[role=tab][aria-selected=true] { color: #0f766e !important; }
 #mark h2 { font-size: 1.05rem; font-weight: 600; margin: 0 0 2px; }
 #board:not(:has(.at-1)) #load, #board:not(:has(.at-2)) #mark, #board:not(:has(.at-2)) #shapes,
 #board:not(:has(.at-2)) #faces-box, #board:not(:has(.at-3)) #result, #board:not(:has(.at-3)) #known,
-#board:not(:has(.at-3)) #details, #board:has(.at-1) #panel > :not(#act), #board:has(.at-1) #buttons {
+#board:not(:has(.at-3)) #details, #board:not(:has(.at-3)) #landmarks-box,
+#board:has(.at-1) #panel > :not(#act), #board:has(.at-1) #buttons {
   display: none !important; }
 #board:has(.at-1) { grid-template-columns: minmax(0, 760px); justify-content: center; }
 #board:has(.at-3) #editor { position: absolute !important; visibility: hidden; inset: 0 0 auto; z-index: -1; }
@@ -58,17 +59,31 @@ button[role=tab][aria-selected=true] { color: #0f766e !important; }
 /* 1: the photo */
 #photo { height: 260px !important; }
 #load { gap: 12px; }
+#refused:not(:has(.message)), .kept ~ #refused { display: none !important; }
 #examples { display: grid; grid-template-columns: repeat(5, minmax(0, 1fr)); gap: 8px; }
 #examples button { font-weight: 400; min-height: 64px; padding: 64px 6px 8px; justify-content: center;
   text-align: center; background-repeat: no-repeat; background-position: center 8px; background-size: auto 52px; }
 
 /* 2: what should go */
-#fill, #cancel, #another, #mark button, #shapes button, #onwards button { white-space: nowrap; }
+#fill, #cancel, #another, #again, #mark button, #shapes button, #onwards button { white-space: nowrap; }
 #mark, #act, #known { gap: 10px; }
 #find { flex-wrap: wrap; gap: 8px; }
 #find button { flex: 1 1 auto; min-width: 0; padding-inline: 8px; font-weight: 500; font-size: .94rem; }
 #mask-row { align-items: center; gap: 10px; }
 #mask-row button { flex: none; }
+#rectangle:not([aria-pressed]), #mark:not(:has(#rectangle[aria-pressed=true])) #rectangle-hint { display: none; }
+#rectangle[aria-pressed=true] { color: white; background: #0f766e; }
+#rectangle-hint span { color: inherit; }
+#rectangle-area { position: absolute; inset: 0; cursor: crosshair; touch-action: none; outline-offset: -3px; }
+#rectangle-area > * { position: absolute; pointer-events: none; }
+#rectangle-area div { border: 2px solid #0f766e; outline: 1px solid white; background: rgb(229 72 77 / 45%);
+  box-sizing: content-box; margin: -2px; }
+#rectangle-area i { display: none; width: 21px; height: 21px; margin: -10px; filter: drop-shadow(0 0 1px white);
+  background: linear-gradient(#0f766e 0 0) center / 3px 100% no-repeat,
+    linear-gradient(#0f766e 0 0) center / 100% 3px no-repeat; }
+#rectangle-area:focus-visible i { display: block; }
+#editor:has(#rectangle-area:not([hidden])) .toolbar-wrap .highlight { color: var(--block-label-text-color) !important; }
+#editor [aria-label=Color] { display: none !important; }
 #share { flex: 1 1 auto; width: auto; min-width: 0; }
 #share span { font-size: .88rem; color: var(--body-text-color-subdued); font-variant-numeric: tabular-nums; }
 #buttons { flex-wrap: wrap; gap: 8px; }
@@ -119,6 +134,15 @@ button[role=tab][aria-selected=true] { color: #0f766e !important; }
 #outcome .known.broken::before { content: "!"; background: #ca244d; }
 #onwards { flex-wrap: nowrap; gap: 8px; }
 #onwards button { min-width: 0 !important; }
+#gallery .grid-wrap { min-height: 0 !important; padding-top: 34px; }
+#gallery .caption-label { left: 0; right: 0; max-width: none; border-radius: 0; padding: 2px 6px; font-size: .78rem;
+  white-space: normal; text-align: center; }
+#part .block, #part .form { padding: 0 !important; border: 0 !important; background: none; box-shadow: none; }
+#part .form { display: grid; gap: 12px; }
+#parts img { max-height: 300px; object-fit: contain; }
+#part-number .wrap, #part-source .wrap { gap: 6px; }
+#part-number label, #part-source label { padding: 5px 10px; font-size: .88rem; }
+#part-message:not(:has(.message, .panel)) { display: none !important; }
 #identity:not(:has(.panel)) { display: none !important; }
 .likeness { position: relative; height: 8px; margin: 6px 0 4px; border-radius: 4px;
   background: linear-gradient(90deg, #ca244d, #b8860b 50%, #18794e); }
@@ -193,6 +217,36 @@ button[role=tab][aria-selected=true] { color: #0f766e !important; }
   #engines-box td:first-child { font-weight: 600; }
   #engines-box td.why { order: 1; grid-column: 1 / -1; }
 }
+
+/* Fingers: what they press is large enough, and two of them pan. */
+@media (pointer: coarse) {
+  #board button:not(.label-wrap) { min-height: 44px; }
+  #rectangle-hint span { display: none; }
+  #editor { user-select: none; -webkit-user-select: none; }
+  #editor [aria-label=Pan] { display: none !important; }
+  #editor .pixi-target { inset: 45px 0 0; height: auto; }
+  #editor .icon-button-wrapper { padding: 0 2px; }
+  #editor .icon-button-wrapper > button, #editor .toolbar-wrap button, #editor .zoom-number span {
+    min-width: 44px; height: 44px; margin: 0; display: flex; align-items: center; justify-content: center; }
+  #editor .icon-button-wrapper > button::after, #editor .separator { display: none; }
+  #editor .icon-button-wrapper > button > div { width: 20px; height: 20px; }
+  #editor .zoom-number { width: auto; padding: 0; }
+  #editor .toolbar-wrap { width: 46px; }
+  #editor .toolbar-wrap input { height: 44px; }
+}
+/* On a phone the photo lies between its buttons, and those of the brush have their names beside them. */
+@media (pointer: coarse) and (max-width: 760px) {
+  #editor { height: clamp(380px, calc(100svh - 400px), 500px) !important; }
+  #editor .pixi-target { bottom: 46px; }
+  #editor .icon-button-wrapper { inset: 0 0 auto; justify-content: space-between; border-width: 0 0 1px;
+    border-radius: 0; box-shadow: none; background: none; }
+  #editor .toolbar-wrap { inset: auto 0 0; width: auto; flex-direction: row; justify-content: flex-start; gap: 0;
+    border-width: 1px 0 0; border-radius: 0; background: none; }
+  #editor .half-container { flex: none; width: auto; flex-direction: row; gap: 0; padding: 0; border: 0; }
+  #editor .toolbar-wrap button { padding: 0 10px; gap: 6px; font-size: .82rem; }
+  #editor .toolbar-wrap button::after { content: attr(aria-label); }
+  #editor .half-container > .wrap { inset: auto auto calc(100% + 4px) -60px; transform: none; }
+}
 """
 
 
@@ -221,8 +275,9 @@ def css() -> str:
 
 
 def script() -> str:
-    """What the page runs in the browser once it is there."""
-    return (Path(__file__).parent / "page.js").read_text()
+    """What the page runs in the browser once it is there: each of ``scripts/``, one after the other."""
+    files = sorted((Path(__file__).parent / "scripts").glob("*.js"))
+    return "() => {\n" + "".join(f"({file.read_text().strip()})();\n" for file in files) + "}"
 
 
 def theme() -> gr.themes.Base:

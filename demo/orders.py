@@ -1,6 +1,7 @@
 """What several wires share: the page's settings as an order, a job that is followed until it ends, ways of events."""
 
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -36,18 +37,26 @@ def painted_order(page: Page, given: Given, visit: Visit, engine: str | None = N
     given: what at least the parts ``page.order`` hold. engine: another one than the page shows.
     """
     original, proposed, value = visit.original, visit.proposed, given[page.editor]
-    engine = engine or given[page.engine]
     if original is None:
         raise faceinp.PhotoError(words.NO_PHOTO)
     if not share_hidden(value):
         raise faceinp.MaskError(words.NO_STROKE)
+    return settings_order(
+        page, given, visit, original.path, lambda: read_hole(value, original, proposed), engine or given[page.engine]
+    )
+
+
+def settings_order(page: Page, given: Given, visit: Visit, photo: Path, hole: Callable[[], Any], engine: str) -> Order:
+    """An order as the page's settings are. given: what ``page.order`` holds, the editor apart. photo, hole, engine: as
+    in ``Order``. Raises FaceinpError where the settings make none.
+    """
     return Order(
-        photo=original.path,
-        hole=lambda: read_hole(value, original, proposed),
+        photo=photo,
+        hole=hole,
         engine=engine,
         seed=int(given[page.seed] or 0),
         iterations=int(given[page.iterations]) if engine in filling.SEARCHES else 0,
-        turns=original.turns,
+        turns=visit.original.turns if visit.original else 0,
         face=chosen_location(visit, given[page.face]),
         turn=visit.turn,
         blending=given[page.blending],
@@ -62,13 +71,13 @@ def painted_order(page: Page, given: Given, visit: Visit, engine: str | None = N
 def chosen_location(visit: Visit, chosen: Any) -> faceinp.FaceLocation | None:
     """Where the face is, as it was chosen under "Which face?"; None for every face that is painted over.
 
-    Raises NoFaceError where it is to be clicked and was not yet.
+    Raises NoFaceError where it is to be clicked and was not yet, and where what was clicked holds no face.
     """
     if chosen == ALIGNED:
         return faceinp.FaceLocation.aligned()
     if chosen == BOX and len(visit.clicks) == CLICKS[BOX]:
         (left, top), (right, bottom) = np.sort(np.array(visit.clicks), axis=0).tolist()
-        return faceinp.FaceLocation.box(left, top, max(right - left, 1), max(bottom - top, 1))
+        return faceinp.FaceLocation.box(left, top, right - left, bottom - top)
     if chosen == POINTS and len(visit.clicks) == CLICKS[POINTS]:
         return faceinp.FaceLocation.points(visit.clicks)
     if chosen in CLICKS:

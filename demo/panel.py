@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import gradio as gr
 
 import faceinp
-from demo import filling, find_controls, shapes, words
+from demo import filling, find_controls, landmark_controls, part_controls, shapes, words
 
-FILE_TYPES = [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif", ".avif"]
 NO_PRESET = "none"
 MOST_OTHERS = 4
 USE, ONLY_COMPARE = "use to fill", "only compare"
@@ -35,8 +34,10 @@ def mark() -> dict[str, object]:
         gr.HTML(words.MARK, padding=False)
         find = find_controls.lay_out()
         with gr.Row(elem_id="mask-row"):
+            gr.Button(f"{words.RECTANGLE} ▭", size="sm", min_width=70, elem_id="rectangle")  # scripts/rectangle.js
             turn = gr.Button(f"{words.TURN} ↻", size="sm", min_width=70, elem_id="turn")
             share = gr.HTML(padding=False, elem_id="share")
+        gr.HTML(words.RECTANGLE_HINT, padding=False, elem_id="rectangle-hint")
     return {"find": find, "turn": turn, "share": share}
 
 
@@ -47,11 +48,12 @@ def outcome() -> dict[str, object]:
         with gr.Row(elem_id="onwards"):
             go_on = gr.Button(words.GO_ON, size="sm", min_width=110, elem_id="go-on")
             back = gr.Button(words.BACK, size="sm", min_width=110, elem_id="back")
+        part = part_controls.lay_out()
         identity = gr.HTML(padding=False, elem_id="identity")
         gallery = gr.Gallery(
-            label="Variants, most similar first",
-            columns=4,
-            height=170,
+            label=words.VARIANTS,
+            columns=3,
+            height="auto",
             allow_preview=False,
             interactive=False,
             visible=False,
@@ -64,6 +66,7 @@ def outcome() -> dict[str, object]:
         "download": download,
         "go_on": go_on,
         "back": back,
+        "part": part,
         "identity": identity,
         "gallery": gallery,
     }
@@ -86,7 +89,7 @@ def other_photos() -> dict[str, object]:
         slots = tuple(_other_slot(number) for number in range(1, MOST_OTHERS + 1))
         unchecked = gr.Checkbox(label=words.UNCHECKED, container=False, visible=False, elem_id="unchecked")
         message = gr.HTML(padding=False, elem_id="others-message")
-        add = gr.File(show_label=False, file_count="multiple", file_types=FILE_TYPES, height=56, elem_id="add-others")
+        add = gr.File(show_label=False, file_count="multiple", height=56, elem_id="add-others")
     return {"others": slots, "add_others": add, "others_message": message, "unchecked": unchecked}
 
 
@@ -142,6 +145,7 @@ def settings() -> dict[str, object]:
     ready = filling.ready_engines()
     chosen = ready[0] if ready else None
     with gr.Accordion(words.SETTINGS, open=False, elem_id="settings"):
+        landmarks = landmark_controls.lay_out()
         engine = gr.Radio(ready, value=chosen, label="Engine", info=words.about_engine(chosen), elem_id="engine")
         with gr.Accordion(words.engines_title(), open=False, elem_id="engines-box"):
             gr.HTML(words.engines(), padding=False)
@@ -168,7 +172,6 @@ def settings() -> dict[str, object]:
             label="Blending",
             elem_id="blending",
         )
-        parts = _landmarks()
     return {
         "engine": engine,
         "seed": seed,
@@ -176,31 +179,7 @@ def settings() -> dict[str, object]:
         "iterations": iterations,
         "symmetry": symmetry,
         "blending": blending,
-        **parts,
-    }
-
-
-def _landmarks() -> dict[str, object]:
-    with gr.Accordion("Move the landmarks", open=False, visible=False, elem_id="landmarks-box") as box:
-        gr.Markdown(words.HOW_TO_MOVE)
-        landmarks = gr.Image(show_label=False, interactive=False, buttons=[], format="png", elem_id="landmarks")
-        with gr.Row():
-            point = gr.Number(1, label="Point, 1 to 68", precision=0, minimum=1, maximum=68, min_width=90)
-            right = gr.Number(0, label="to the right, pixels", min_width=90)
-            down = gr.Number(0, label="down, pixels", min_width=90)
-            move = gr.Button("Move it", size="sm", min_width=80, elem_id="move")
-        with gr.Row():
-            again = gr.Button("Fill again with these", variant="primary", min_width=160, elem_id="again")
-            reset = gr.Button("Undo the moves", min_width=140, elem_id="reset")
-    return {
-        "landmarks_box": box,
         "landmarks": landmarks,
-        "point": point,
-        "right": right,
-        "down": down,
-        "move": move,
-        "again": again,
-        "reset": reset,
     }
 
 

@@ -1,4 +1,4 @@
-"""What is drawn for people: views of a result, numbered faces, landmarks, the curve of a search."""
+"""What is drawn for people: views of a result, numbered faces, the curve of a search."""
 
 import base64
 import tempfile
@@ -17,7 +17,7 @@ import faceinp
 Pixels = NDArray[np.uint8]
 
 COMPARED_SIDE = 1280  # pixels, of the two pictures that are compared
-FACE_SIDE = 640  # pixels, of the face whose landmarks are moved
+FACE_SIDE = 640  # pixels, of the face
 GRID_SIDE = 320  # pixels, of one picture in the grid of engines
 SOURCES = "Where it comes from"
 VIEWS = ("Face", "Photo", "Raw", "Hole", "Difference", SOURCES)
@@ -28,9 +28,6 @@ ENGINE, SYMMETRY, SURROUNDINGS, REFERENCE = 1, 2, 3, 10
 SOURCE_COLOURS = {ENGINE: (230, 159, 0), SYMMETRY: (86, 180, 233), SURROUNDINGS: (150, 150, 150)}
 REFERENCE_COLOURS = ((0, 158, 115), (204, 121, 167), (0, 114, 178), (213, 94, 0))
 TINT = 0.6  # how much of a colour is laid over a picture
-# The 68 points' lines: jaw, brows, nose's bridge, nostrils, eyes, lips outside and inside.
-_LINES = (range(17), range(17, 22), range(22, 27), range(27, 31), range(31, 36))
-_RINGS = (range(36, 42), range(42, 48), range(48, 60), range(60, 68))
 
 
 class Gone(faceinp.PhotoError, gr.Error):
@@ -205,43 +202,6 @@ def number_faces(pixels: Pixels, faces: Sequence[faceinp.Face], chosen: int) -> 
         cv2.rectangle(small, (x, y - 22), (x + 10 + 11 * len(str(number)), y), colour, -1)
         cv2.putText(small, str(number), (x + 5, y - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.6, WHITE, 2, cv2.LINE_AA)
     return small
-
-
-def draw_landmarks(
-    face: Pixels, points: NDArray[np.float32], window: tuple[int, int, int, int], picked: int | None
-) -> Pixels:
-    """A face with its 68 points.
-
-    face: the filled one of ``write_views``, which shows ``window`` of the photo. points: (68, 2) in photo pixels.
-    picked: the one that is being moved.
-    """
-    canvas = face.copy()
-    placed = to_face(points, window, canvas.shape).round().astype(np.int32)
-    for line in _LINES:
-        cv2.polylines(canvas, [placed[list(line)]], False, TEAL, 1, cv2.LINE_AA)
-    for ring in _RINGS:
-        cv2.polylines(canvas, [placed[list(ring)]], True, TEAL, 1, cv2.LINE_AA)
-    for number, (x, y) in enumerate(placed.tolist()):
-        radius, colour = (7, RED) if number == picked else (4, WHITE)
-        cv2.circle(canvas, (x, y), radius, colour, -1, cv2.LINE_AA)
-        cv2.circle(canvas, (x, y), radius, (0, 0, 0), 1, cv2.LINE_AA)
-    return canvas
-
-
-def to_face(
-    points: NDArray[np.float32], window: tuple[int, int, int, int], shape: tuple[int, ...]
-) -> NDArray[np.float32]:
-    """Photo pixels (K, 2) -> pixels of the face's picture of this shape."""
-    left, top, right, bottom = window
-    return np.asarray((points - (left, top)) * (shape[1] / (right - left), shape[0] / (bottom - top)), np.float32)
-
-
-def to_photo(
-    points: NDArray[np.float32], window: tuple[int, int, int, int], shape: tuple[int, ...]
-) -> NDArray[np.float32]:
-    """The way back."""
-    left, top, right, bottom = window
-    return np.asarray(points * ((right - left) / shape[1], (bottom - top) / shape[0]) + (left, top), np.float32)
 
 
 def grid(cells: Sequence[tuple[str, Pixels]], columns: int = 4) -> Pixels:

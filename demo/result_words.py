@@ -1,14 +1,24 @@
 """What the page says of a result, as text or HTML. What comes from elsewhere is escaped."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
 import faceinp
 from demo import pictures
 from demo.filling import Made
 from demo.jobs import Failed
-from demo.words import in_terms_of_the_page, plain
+from demo.words import RESULTS, VARIANTS, in_terms_of_the_page, plain
 
+IDENTITY = "Still the same person?"
+FOR_EXPERTS = "For experts: seed, seam, distances"
+SEAM = (
+    "Seam: how much steeper the picture is over the hole’s edge than beside it, in grey levels of 0 to 255; at 0 and "
+    "below, the edge cannot be seen."
+)
+DISTANCE = (
+    "Distance: how far apart the judge, a network, finds two faces, from 0 to 2; under the threshold they count as one "
+    "person."
+)
 CAVEAT = "A likeness score, not evidence of identity."
 NONE_LEFT = "No independent photo is left to compare with."
 ANOTHER_SAYS_MORE = "Where the photo itself is damaged, another photo of the person says more."
@@ -32,24 +42,30 @@ def outcome(made: Made) -> str:
         if share >= LEAST_TOLD
     ]
     parts = f" Of all that was filled, {', '.join(told)}." if told else ""
+    for number, file in enumerate(made.history.files):
+        if file in made.history.doubtful and made.shares.get(pictures.REFERENCE + number):
+            parts += f" It is not certain that “{file.name}” shows the same person."
     broken = " broken" if made.changed_pixels else ""
     return f'<div class="known{broken}" role="status"><p><b>Filled.</b> {kept}{escape(parts)}</p></div>'
 
 
 def facts(made: Made) -> str:
-    """What is known of a result, and what the judge says of it."""
+    """What is known of a result in everyday terms, what the judge says of it, and, folded up, what experts look for."""
     width, height = made.size
-    pairs = {
-        "Known pixels": f"{made.changed_pixels:,} of {made.known_pixels:,} known pixels changed",
+    kept = f"{made.changed_pixels:,} of {made.known_pixels:,} changed"
+    listed = {
+        "Known pixels": kept if made.changed_pixels else f"all {made.known_pixels:,} unchanged",
         "Engine": made.engine,
-        "Runs on": made.runtime,
-        "Seed": str(made.seed),
-        "Size": f"{width:,} × {height:,}",
+        "Size": f"{width:,} × {height:,} pixels",
         "Time": f"{made.seconds:.1f} s",
     }
-    listed = "".join(f"<div><dt>{term}</dt><dd>{escape(text)}</dd></div>" for term, text in pairs.items())
     notes = "".join(f"<li>{escape(in_terms_of_the_page(note))}</li>" for note in made.notes)
-    return f"<dl>{listed}</dl>" + (f"<ul>{notes}</ul>" if notes else "") + judged(made)
+    return _terms(listed) + (f"<ul>{notes}</ul>" if notes else "") + judged(made) + _for_experts(made)
+
+
+def _terms(pairs: Mapping[str, str]) -> str:
+    listed = (f"<div><dt>{term}</dt><dd>{escape(text)}</dd></div>" for term, text in pairs.items() if text)
+    return f"<dl>{''.join(listed)}</dl>"
 
 
 def identity(made: Made) -> str:
@@ -69,10 +85,9 @@ def identity(made: Made) -> str:
         f"<div class='ends'><span>someone else</span><b>{_likely(verdict)}</b><span>same person</span></div>"
         for name, verdict in verdicts
     )
-    judge = verdicts[0][1]
     return (
-        f'<div class="panel"><h2>Still the same person?</h2>{bars}<p>With this judge '
-        f"{judge.false_match_rate:.1%} of strangers pass for the same person. {CAVEAT}</p></div>"
+        f'<div class="panel"><h2>{IDENTITY}</h2>{bars}<p>A program compared the faces; '
+        f"{_strangers(verdicts[0][1])} {CAVEAT}</p></div>"
     )
 
 
@@ -81,54 +96,86 @@ def _likely(verdict: faceinp.Verdict) -> str:
 
 
 def judged(made: Made) -> str:
-    """What the judge says, with the floor beside it; or why there is none."""
+    """How likely the filled face is the person's, with the floor beside it; or why nothing was compared."""
     if made.likeness is None:
-        return f'<div class="panel"><h2>Identity</h2>No judge: {plain(made.no_judge)}<p>{CAVEAT}</p></div>'
+        return f'<div class="panel"><h2>{IDENTITY}</h2><p>Nothing was compared: {plain(made.no_judge)}</p></div>'
     likeness = made.likeness
-    cells = f"<tr><td>this photo</td><td>{_same(likeness.original)}</td><td>{_same(likeness.floor)}</td></tr>"
+    hint = "" if likeness.second else NONE_LEFT if likeness.others else ANOTHER_SAYS_MORE
+    return (
+        f'<div class="panel"><h2>{IDENTITY}</h2>{_compared(made, _percent)}'
+        f"<p>How likely two faces are one person’s, as far as a program can tell; {_strangers(likeness.verdict)} “Hole "
+        "left blank” is what the rest of the face is worth alone: the fill helps where it is above that. "
+        f"{escape(hint)}</p><p><strong>{CAVEAT}</strong></p></div>"
+    )
+
+
+def _compared(made: Made, figure: Callable[[faceinp.Verdict], str]) -> str:
+    """A row for each photo that the judge compared with: the figure of the fill, and of a blank hole."""
+    likeness = made.likeness
+    if likeness is None:
+        return ""
+    cells = f"<tr><td>this photo</td><td>{figure(likeness.original)}</td><td>{figure(likeness.floor)}</td></tr>"
     for file, other in zip(made.others, likeness.others, strict=True):
         compared = (
             f'<td class="why" colspan="2">{escape(other.left_out)}</td>'
             if other.filled is None or other.floor is None
-            else f"<td>{_same(other.filled)}</td><td>{_same(other.floor)}</td>"
+            else f"<td>{figure(other.filled)}</td><td>{figure(other.floor)}</td>"
         )
         cells += f"<tr><td>{escape(file.name)}</td>{compared}</tr>"
-    verdict = likeness.verdict
-    hint = "" if likeness.second else NONE_LEFT if likeness.others else ANOTHER_SAYS_MORE
-    listed = "".join(f"<p>{escape(note)}</p>" for note in verdict.notes)
-    notes = f"<details><summary>More about this judge</summary>{listed}</details>" if listed else ""
-    return (
-        '<div class="panel"><h2>Identity</h2><table><thead><tr><th>Same person as on</th>'
-        f"<th>Filled</th><th>Blank hole</th></tr></thead><tbody>{cells}</tbody></table>"
-        f"<p>Judge: {escape(verdict.judge)}. A distance under {verdict.threshold:.3f} counts as one person; "
-        f"{verdict.false_match_rate:.1%} of strangers do, too. “Blank hole” is the floor: what the rest of the face is "
-        f"worth alone. {escape(hint)}</p><p><strong>{CAVEAT}</strong></p>{notes}</div>"
-    )
+    heads = "<th>Compared with</th><th>Filled</th><th>Hole left blank</th>"
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{cells}</tbody></table>"
 
 
-def _same(verdict: faceinp.Verdict) -> str:
-    return f"{verdict.probability:.1%}<small>distance {verdict.distance.euclidean:.3f}</small>"
+def _for_experts(made: Made) -> str:
+    """Seed, runtime and seam, and the judge's distances, folded up."""
+    listed = {"Seed": str(made.seed), "Runs on": made.runtime, "Seam": f"{made.seam:+.2f} grey levels"}
+    said = f"<p>{SEAM}</p>"
+    if made.likeness is not None:
+        verdict = made.likeness.verdict
+        listed |= {"Judge": verdict.judge, "Threshold": f"{verdict.threshold:.3f}"}
+        notes = "".join(f"<p>{escape(note)}</p>" for note in verdict.notes)
+        said += f"<h2>Distances</h2>{_compared(made, _distance)}<p>{DISTANCE}</p>{notes}"
+    return f'<details class="panel"><summary>{FOR_EXPERTS}</summary>{_terms(listed)}{said}</details>'
 
 
-def caption(place: int, made: Made) -> str:
-    """The line under a candidate."""
+def _percent(verdict: faceinp.Verdict) -> str:
+    return f"{verdict.probability:.1%}"
+
+
+def _distance(verdict: faceinp.Verdict) -> str:
+    return f"{verdict.distance.euclidean:.3f}"
+
+
+def _strangers(verdict: faceinp.Verdict) -> str:
+    return f"it takes {verdict.false_match_rate:.1%} of strangers for the same person."
+
+
+def variants(made: Sequence[Made]) -> str:
+    """The heading over several results."""
+    return RESULTS if any(one.about for one in made) else VARIANTS
+
+
+def captions(made: Sequence[Made]) -> list[str]:
+    """The lines under several results."""
+    parts = any(one.about for one in made)
+    return [f"{number}. {_caption(one, parts)}" for number, one in enumerate(made, 1)]
+
+
+def _caption(made: Made, parts: bool) -> str:
+    """parts: whether single parts were filled again since, so that seeds are of no interest."""
+    if parts:
+        return made.about or "all at once"
     score = f", {made.likeness.verdict.probability:.0%} same" if made.likeness else ""
-    return f"{place}. seed {made.seed}{score}"
+    return f"seed {made.seed}{score}"
 
 
-def cards(outcomes: Sequence[Made | Failed]) -> str:
-    """Engines beside each other, as pictures of what each made; empty for none."""
-    figures = []
-    for outcome in outcomes:
-        if isinstance(outcome, Failed):
-            figures.append(
-                f'<figure class="failed"><p>{plain(outcome.reason)}</p>{_under(outcome.engine, "")}</figure>'
-            )
-            continue
-        shown = pictures.data_uri(pictures.shrunk(pictures.read(outcome.face).pixels, pictures.GRID_SIDE), ".jpg")
-        picture = f'<img alt="The face as {escape(outcome.engine)} filled it" src="{shown}">'
-        figures.append(f"<figure>{picture}{_under(outcome.engine, f'{outcome.seconds:.1f} s')}</figure>")
-    return f'<div class="cards">{"".join(figures)}</div>' if figures else ""
+def card(outcome: Made | Failed) -> str:
+    """One engine of several beside each other, as a picture of what it made."""
+    if isinstance(outcome, Failed):
+        return f'<figure class="failed"><p>{plain(outcome.reason)}</p>{_under(outcome.engine, "")}</figure>'
+    shown = pictures.data_uri(pictures.shrunk(pictures.read(outcome.face).pixels, pictures.GRID_SIDE), ".jpg")
+    picture = f'<img alt="The face as {escape(outcome.engine)} filled it" src="{shown}">'
+    return f"<figure>{picture}{_under(outcome.engine, f'{outcome.seconds:.1f} s')}</figure>"
 
 
 def _under(engine: str, said: str) -> str:
@@ -136,7 +183,7 @@ def _under(engine: str, said: str) -> str:
 
 
 def table(outcomes: Sequence[Made | Failed]) -> str:
-    """Engines beside each other: time, seam, identity; empty for none."""
+    """Engines beside each other: time, likeness, seam; empty for none."""
     if not outcomes:
         return ""
     rows = []
@@ -145,22 +192,25 @@ def table(outcomes: Sequence[Made | Failed]) -> str:
             rows.append(f'<tr><td>{outcome.engine}</td><td class="why" colspan="4">{plain(outcome.reason)}</td></tr>')
             continue
         verdict = outcome.likeness.verdict if outcome.likeness else None
+        same = f"{_percent(verdict)}<small>distance {_distance(verdict)}</small>" if verdict else "–"
         rows.append(
-            f"<tr><td>{outcome.engine}</td><td>{outcome.seconds:.2f} s</td><td>{outcome.seam:+.2f}</td>"
-            f"<td>{_same(verdict) if verdict else '–'}</td><td>{outcome.changed_pixels:,}</td></tr>"
+            f"<tr><td>{outcome.engine}</td><td>{outcome.seconds:.2f} s</td><td>{same}</td>"
+            f"<td>{outcome.seam:+.2f}</td><td>{outcome.changed_pixels:,}</td></tr>"
         )
     made = [outcome for outcome in outcomes if isinstance(outcome, Made)]
-    judge = next((one.likeness.verdict.judge for one in made if one.likeness), "")
+    likeness = next((one.likeness for one in made if one.likeness), None)
     reason = next((one.no_judge for one in made if one.no_judge), "")
-    by = f"Judge: {escape(judge)}." if judge else f"No judge: {plain(reason)}" if reason else ""
-    floor = next((one.likeness.floor for one in made if one.likeness), None)
-    blank = f" A blank hole alone: {floor.probability:.1%}, {floor.distance.euclidean:.3f}." if floor else ""
+    said = f"<p>Same person: nothing was compared, {plain(reason)}</p>" if reason else ""
+    if likeness is not None:
+        floor = likeness.floor
+        said = (
+            "<p>Same person: how likely the face is still the person’s, as far as a program can tell, the judge "
+            f"{escape(floor.judge)}; {_strangers(floor)} With the hole left blank it is {_percent(floor)}, distance "
+            f"{_distance(floor)}. <strong>{CAVEAT}</strong></p><p>{DISTANCE}</p>"
+        )
     return (
-        '<div class="panel"><table><thead><tr><th>Engine</th><th>Time</th><th>Seam</th>'
-        "<th>Same person</th><th>Changed</th></tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table><p>Seam: how much steeper the picture is over the hole's edge "
-        f"than beside it, in grey levels; 0 is none. Changed: known pixels that are not what they were. {by}{blank} "
-        f"<strong>{CAVEAT}</strong></p></div>"
+        '<div class="panel"><table><thead><tr><th>Engine</th><th>Time</th><th>Same person</th><th>Seam</th>'
+        f"<th>Known pixels changed</th></tr></thead><tbody>{''.join(rows)}</tbody></table>{said}<p>{SEAM}</p></div>"
     )
 
 
@@ -169,7 +219,7 @@ def legend(made: Made, view: str) -> str:
     if view != pictures.SOURCES:
         return ""
     meanings = {
-        pictures.ENGINE: f"drawn by {made.engine}",
+        pictures.ENGINE: "invented",
         pictures.SYMMETRY: "mirrored from the other half of the face",
         pictures.SURROUNDINGS: "continued from the surroundings",
     }

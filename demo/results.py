@@ -5,9 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 import gradio as gr
-import numpy as np
 
-from demo import filling, other_photos, pictures, result_words, warming, words
+from demo import filling, landmarking, other_photos, part_controls, pictures, result_words, warming, words
 from demo.filling import Made, ranked, with_seeds
 from demo.jobs import Job
 from demo.orders import FILLS, QUIET, Given, Update, follow, painted_order
@@ -27,8 +26,8 @@ FOCUS = """(...given) => {
 
 def connect(page: Page, visits: Visits) -> None:
     """Wire the parts that start a fill and show its result."""
-    shown = [*outputs(page), page.landmarks, *other_photos.outputs(page)]
-    buttons = [page.fill, page.again, page.another, page.cancel]
+    parts = shown_parts(page)
+    buttons = [page.fill, page.landmarks.again, page.another, page.cancel]
 
     def begin() -> tuple[Any, ...]:
         return *(gr.update(interactive=False) for _ in buttons[:2]), gr.skip(), gr.update(interactive=True), ""
@@ -47,14 +46,16 @@ def connect(page: Page, visits: Visits) -> None:
                 return
 
             def start() -> Job:
-                first = replace(painted_order(page, given, visit), landmarks=visit.points if moved else None)
+                points = landmarking.read_moved(visit, given[page.landmarks.face]) if moved else None
+                first = replace(painted_order(page, given, visit), landmarks=points)
                 return visit.start(Job(with_seeds(first, int(given[page.candidates])), visit.folder, warming.judge))
 
             job = yield from follow(visit, start, page.message, lambda job: {page.running: words.progress(job.running)})
             if job is not None:
-                visit.replace(ranked(job.made()))
+                made = ranked(job.made())
+                visit.replace(landmarking.moved_on(made, visit) if moved else made)
                 message = words.say(words.EQUAL if job.equal else "")
-                yield {**_show(page, visit), **_draw(page, visit), page.message: message}
+                yield {**shown(page, visit), page.message: message}
 
         return run
 
@@ -75,22 +76,21 @@ def connect(page: Page, visits: Visits) -> None:
         visit = visits.of(request)
         if not 0 <= int(event.index) < len(visit.made):
             return {page.facts: gr.skip()}
-        visit.shown, visit.picked = int(event.index), None
-        visit.points = visit.made[visit.shown].landmarks
-        return {**_show(page, visit, view), **_draw(page, visit), page.gallery: gr.skip()}
+        visit.shown = int(event.index)
+        return {**shown(page, visit, view), page.gallery: gr.skip()}
 
-    for button, moved in ((page.fill, False), (page.again, True)):
+    for button, moved in ((page.fill, False), (page.landmarks.again, True)):
         button.click(begin, None, [*buttons, page.message], **QUIET).then(
             filler(moved),
-            page.order | {page.candidates},
-            [*shown, page.running, page.message],
+            page.order | {page.candidates, page.landmarks.face},
+            [*parts, page.running, page.message],
             show_progress="hidden",
             **FILLS,
         ).then(end, None, [*buttons, page.running], js=FOCUS, **QUIET)
     page.cancel.click(cancel, None, None, **QUIET)
     page.back.click(back, None, [page.steps, page.fill, page.message], js=FOCUS, **QUIET)
     page.view.input(view, page.view, [page.compare, page.legend], **QUIET)
-    page.gallery.select(pick, page.view, shown, **QUIET)
+    page.gallery.select(pick, page.view, parts, **QUIET)
 
     def about(engine: str, request: gr.Request) -> tuple[Any, ...]:
         original = visits.of(request).original
@@ -101,22 +101,29 @@ def connect(page: Page, visits: Visits) -> None:
         )
 
     page.engine.change(about, page.engine, [page.engine, page.iterations, page.symmetry], **QUIET)
-    _connect_landmarks(page, visits)
+    landmarking.connect(page)
 
 
 def outputs(page: Page) -> list[Any]:
     """The parts that show a result, those of ``cleared``."""
     parts: list[Any] = [page.steps, page.compare, page.view, page.legend, page.gallery, page.outcome, page.download]
-    return [*parts, page.identity, page.facts, page.details, page.landmarks_box, page.fill]
+    return [*parts, page.identity, page.facts, page.details, page.fill, *page.part.outputs, *landmarking.outputs(page)]
+
+
+def shown_parts(page: Page) -> list[Any]:
+    """The parts that ``shown`` has something for."""
+    return [*outputs(page), *other_photos.outputs(page)]
 
 
 def cleared(page: Page) -> Update:
     """These parts without a result."""
-    hidden = (page.view, page.download, page.details, page.landmarks_box)
+    hidden = (page.view, page.download, page.details)
     return (
         {page.compare: None, page.gallery: gr.update(value=None, visible=False)}
         | dict.fromkeys((page.legend, page.outcome, page.identity, page.facts), "")
+        | part_controls.closed(page.part)
         | {part: gr.update(visible=False) for part in hidden}
+        | landmarking.cleared(page)
     )
 
 
@@ -125,69 +132,27 @@ def _pair(made: Made, view: str) -> tuple[str, str]:
     return str(first), str(second)
 
 
-def _show(page: Page, visit: Visit, view: str = "") -> dict[Any, Any]:
+def shown(page: Page, visit: Visit, view: str = "") -> Update:
+    """The result that is shown. view: which of its views; the one that shows most of it, if empty."""
     made = visit.made[visit.shown]
     view = view or made.first_view
-    items = [(str(one.face), result_words.caption(place, one)) for place, one in enumerate(visit.made, 1)]
+    faces = (str(one.face) for one in visit.made)
+    items = list(zip(faces, result_words.captions(visit.made), strict=True))
     return {
         page.steps: words.steps(RESULT_STEP),
         page.compare: _pair(made, view),
         page.view: gr.update(value=view, visible=True),
         page.legend: result_words.legend(made, view),
-        page.gallery: gr.update(value=items if len(items) > 1 else None, visible=len(items) > 1),
+        page.gallery: gr.update(
+            value=items if len(items) > 1 else None, visible=len(items) > 1, label=result_words.variants(visit.made)
+        ),
         page.outcome: result_words.outcome(made),
         page.facts: result_words.facts(made),
         page.details: gr.update(visible=True),
         page.identity: result_words.identity(made),
         page.download: gr.update(value=str(made.file), visible=True),
         page.fill: gr.update(value=words.FILL_AGAIN, variant="secondary"),
+        **part_controls.closed(page.part),
         **other_photos.shown(page, visit),
+        **landmarking.shown(page, visit),
     }
-
-
-def _draw(page: Page, visit: Visit) -> dict[Any, Any]:
-    """The face with its landmarks, where the engine was led by some."""
-    made = visit.made[visit.shown]
-    if visit.points is None:
-        return {page.landmarks_box: gr.update(visible=False), page.landmarks: None}
-    face = pictures.read(made.face).pixels
-    drawn = pictures.draw_landmarks(face, visit.points, made.window, visit.picked)
-    file = pictures.write(drawn, made.folder, "landmarks.png")
-    return {page.landmarks_box: gr.update(visible=True), page.landmarks: str(file)}
-
-
-def _connect_landmarks(page: Page, visits: Visits) -> None:
-    def click(event: gr.SelectData, request: gr.Request) -> tuple[Any, ...]:
-        visit = visits.of(request)
-        if visit.points is None or not visit.made:
-            return gr.skip(), gr.skip()
-        made = visit.made[visit.shown]
-        shape = pictures.read(made.face).pixels.shape
-        at = pictures.to_photo(np.array([event.index], np.float32), made.window, shape)[0]
-        if visit.picked is None:
-            visit.picked = int(((visit.points - at) ** 2).sum(axis=1).argmin())
-            number = visit.picked + 1
-        else:
-            visit.points = visit.points.copy()
-            visit.points[visit.picked] = at
-            number, visit.picked = visit.picked + 1, None
-        return _draw(page, visit)[page.landmarks], number
-
-    def move(point: int | None, right: float, down: float, request: gr.Request) -> Any:
-        visit = visits.of(request)
-        if visit.points is None or not visit.made or not point or not 1 <= int(point) <= 68:
-            return gr.skip()
-        visit.points, visit.picked = visit.points.copy(), None
-        visit.points[int(point) - 1] += (float(right or 0), float(down or 0))
-        return _draw(page, visit)[page.landmarks]
-
-    def reset(request: gr.Request) -> Any:
-        visit = visits.of(request)
-        if not visit.made:
-            return gr.skip()
-        visit.points, visit.picked = visit.made[visit.shown].landmarks, None
-        return _draw(page, visit)[page.landmarks]
-
-    page.landmarks.select(click, None, [page.landmarks, page.point], **QUIET)
-    page.move.click(move, [page.point, page.right, page.down], page.landmarks, **QUIET)
-    page.reset.click(reset, None, page.landmarks, **QUIET)

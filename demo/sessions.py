@@ -1,5 +1,6 @@
 """Files that must not survive: everything of one visitor lies in one folder, which goes when the visitor does."""
 
+import math
 import os
 import shutil
 import tempfile
@@ -16,16 +17,18 @@ from numpy.typing import NDArray
 import faceinp
 from demo import pictures, uploads
 from demo.editor import Original
-from demo.filling import Made, ReferenceUse
+from demo.filling import MOST_CANDIDATES, Made, ReferenceUse
 from demo.history import History
 from demo.jobs import Job
 from demo.proposed import Proposed
+from demo.regions import PartsView
 
 IDLE = 3600.0  # seconds after which what a silent visitor left is deleted
 STRAY = 900.0  # seconds after which a file that nobody claimed is deleted; a queued request may wait that long
 EDITED = 300.0  # seconds after which pictures that the editor sent are deleted, unless they were read
 HANDED_OUT = 300.0  # seconds in which a caller of the API can fetch a result
 SWEPT_EVERY = 30.0
+NEVER = (-math.inf, b"")
 _VISIT, _HANDED = "visit-", "result-"
 
 
@@ -54,6 +57,8 @@ class Visit:
     folder: Path = field(init=False)
     background: Path | None = None  # the copy of the photo that is painted on
     marked: NDArray[np.bool_] | None = None  # what was marked on the photo when it was loaded, (H, W)
+    turning: threading.Lock = field(default_factory=threading.Lock)
+    turned: tuple[float, bytes] = NEVER  # when the photo was turned last, and what its editor held before
     turn: Any = "auto"  # as ``faceinp.fill`` takes it: 0 once the visitor has turned the photo
     clicks: list[tuple[float, float]] = field(default_factory=list)  # where the face is, x and y in photo pixels
     earlier: History | None = None  # what was made of the photo before it was gone on from
@@ -63,9 +68,8 @@ class Visit:
     others: list[OtherPhoto] = field(default_factory=list)
     job: Job | None = None
     made: list[Made] = field(default_factory=list)
+    parts: PartsView | None = None  # those of the result that is shown, once they are looked at
     shown: int = 0  # which of ``made``
-    points: Any = None  # landmarks (68, 2) as they were moved, in photo pixels
-    picked: int | None = None  # the landmark that the next click moves
     seen: float = field(default_factory=time.monotonic)
 
     def photo(self) -> faceinp.Photo:
@@ -83,6 +87,11 @@ class Visit:
         """What became of the reference photos of the result that is shown."""
         return self.made[self.shown].references if self.made else ()
 
+    @property
+    def landmarks(self) -> NDArray[np.float32] | None:
+        """Those of the result that is shown, (68, 2) in photo pixels, where they are unless they are moved."""
+        return self.made[self.shown].found if self.made else None
+
     def take(self, file: str | os.PathLike[str]) -> Path:
         """Move an uploaded file in; raises PhotoError for what is no file."""
         source = Path(file)
@@ -99,16 +108,25 @@ class Visit:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder = pictures.own_folder(self.root)
         self.original, self.background, self.faces, self.others = None, None, (), []
-        self.marked, self.earlier, self.turn, self.clicks = None, None, "auto", []
+        self.marked, self.earlier, self.turn, self.turned, self.clicks = None, None, "auto", NEVER, []
         self.proposed, self.looked = None, None
-        self.made, self.shown, self.points, self.picked = [], 0, None, None
+        self.made, self.shown, self.parts = [], 0, None
 
     def replace(self, made: list[Made]) -> None:
         """New results take the place of the older ones, whose files go."""
         for old in self.made:
             shutil.rmtree(old.folder, ignore_errors=True)
-        self.made, self.shown, self.picked = made, 0, None
-        self.points = made[0].landmarks if made else None
+        self._show_first_of(made)
+
+    def add(self, made: Made) -> None:
+        """One more result, which is shown; of the earlier ones, the files of the oldest go."""
+        kept, gone = self.made[: MOST_CANDIDATES - 1], self.made[MOST_CANDIDATES - 1 :]
+        for old in gone:
+            shutil.rmtree(old.folder, ignore_errors=True)
+        self._show_first_of([made, *kept])
+
+    def _show_first_of(self, made: list[Made]) -> None:
+        self.made, self.shown, self.parts = made, 0, None
 
     def start(self, job: Job) -> Job:
         """A visitor has one job at a time."""

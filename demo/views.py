@@ -11,8 +11,10 @@ import gradio as gr
 from demo import examples, filling, looks, panel, words
 from demo.editor import STROKE
 from demo.find_controls import FindControls
+from demo.landmark_controls import LandmarkControls
 from demo.looks import SIDE
-from demo.panel import FILE_TYPES, OtherSlot
+from demo.panel import OtherSlot
+from demo.part_controls import PartControls
 from demo.pictures import VIEWS
 
 BRUSH = "#{:02x}{:02x}{:02x}".format(*STROKE)
@@ -27,6 +29,7 @@ class Page:
     steps: gr.HTML
     # 1: the photo
     photo: gr.File
+    refused: gr.HTML
     camera: gr.Image
     examples: dict[str, gr.Button]
     # 2: what should go
@@ -64,6 +67,7 @@ class Page:
     download: gr.DownloadButton
     go_on: gr.Button
     back: gr.Button
+    part: PartControls
     gallery: gr.Gallery
     identity: gr.HTML
     # not right yet
@@ -73,14 +77,7 @@ class Page:
     candidates: gr.Slider
     symmetry: gr.Checkbox
     blending: gr.Radio
-    landmarks_box: gr.Accordion
-    landmarks: gr.Image
-    point: gr.Number
-    right: gr.Number
-    down: gr.Number
-    move: gr.Button
-    reset: gr.Button
-    again: gr.Button
+    landmarks: LandmarkControls
     # details
     details: gr.Accordion
     facts: gr.HTML
@@ -122,7 +119,8 @@ def lay_out() -> Page:
 
 def _photo() -> dict[str, object]:
     with gr.Column(elem_id="load"):
-        photo = gr.File(label="Photo", file_types=FILE_TYPES, elem_id="photo")
+        photo = gr.File(label="Photo", elem_id="photo")  # of any type: whether it is a photo, its content says
+        refused = gr.HTML(padding=False, elem_id="refused")
         with gr.Accordion("Paste a photo, or take one", open=False, elem_id="camera-box"):
             camera = gr.Image(
                 show_label=False,
@@ -139,7 +137,7 @@ def _photo() -> dict[str, object]:
                 name: gr.Button(name, size="sm", min_width=100, elem_id=looks.example_id(name))
                 for name in examples.NAMES
             }
-    return {"photo": photo, "examples": chosen, "camera": camera}
+    return {"photo": photo, "refused": refused, "examples": chosen, "camera": camera}
 
 
 def _editor() -> dict[str, object]:

@@ -8,6 +8,7 @@ import faceinp
 from demo import filling, pictures
 from demo.filling import ReferenceUse
 from demo.jobs import Running
+from demo.regions import PartsView
 from demo.uploads import without_folders
 
 TITLE = "Restore a photo"
@@ -37,12 +38,14 @@ FLAGS = (  # what errors and notes say of the shell, and what they say on the pa
     (" Its five --points say more.", ""),
     (", or specify another face with --face, --box or --points (face=FaceLocation...)", ", or choose another face"),
     (" (references=, --reference)", ""),
+    (" Run: pip install 'faceinp[heic]'", " It is not installed here. Save the photo as JPEG."),
     (" Choose another one with --page (page= of read_photo).", ""),
 )
 WHICH_FACE = "Which face?"
 EVERY_FACE = "every face I paint over"
 BOX, POINTS, ALIGNED = "a box that I click", "five points that I click", "the photo is an aligned face crop"
 CLICK_BOX = ("Click one corner of a box around the face, from brows to chin.", "Now click the opposite corner.")
+NO_BOX = f"That is too small, flat or narrow for a face. {CLICK_BOX[0]}"
 CLICK_POINTS = tuple(
     f"Click {place}, as seen on an upright face: point {number} of 5."
     for number, place in enumerate(
@@ -59,11 +62,42 @@ CLICK_POINTS = tuple(
 CLICKED = "The face is marked. Paint over what should go, then press Fill."
 NOT_CLICKED = "The face is not marked yet. Open “Which face?” and click it in the picture there, or choose another way."
 TURN = "Turn"
+RECTANGLE = "Rectangle"
+RECTANGLE_HINT = (
+    "<p class='hint'>Drag a rectangle over it, or press on two of its corners. "
+    "<span>Keyboard: arrow keys, Enter at each corner, Esc.</span></p>"
+)
 SHAPES = "Ready-made shapes and masks"
 SETTINGS = "Not right yet? Engines and settings"
 FILL, FILL_AGAIN = "Fill", "Fill again"
 GO_ON = "Go on from here"
 BACK = "Back to painting"
+PART = "This part again"
+PARTS = "What was filled, in parts"
+WHICH_PART = "Which part? Click it, or choose its number."
+PART_WITH = "Fill it with"
+FILL_PART = "Fill this part again"
+SMALL_PARTS = "all small ones"
+PART_SOURCES = {
+    "other half": "the other half of the face",
+    "photos": "another photo of the person",
+    "anew": "something else that is invented",
+    "put back": "what was there before",
+}
+SURROUNDINGS_ANEW = "its surroundings, anew"
+NO_OTHER_PHOTO = "Add a photo under “Other photos of this person” first, and choose “use to fill”."
+PART_FILLED = "This part was filled again, and nothing else was changed. Earlier results are below."
+PUT_BACK_SAID = "This part is as it was in your photo. Earlier results are below."
+NOT_FROM = {
+    "other half": "The other half of the face does not fit here, so this part was invented. Details say why.",
+    "photos": "No other photo fits here, so this part was invented. Details say why.",
+}
+SAME_AGAIN = (  # whether it was to be invented
+    "This part came out the same as before.",
+    "This part came out the same as before: this engine invents one picture only. Choose another engine, or move the "
+    "landmarks, under “Not right yet?”.",
+)
+VARIANTS, RESULTS = "Variants, most similar first", "Results, the newest first"
 FIND = {"damage": "Find scratches", "occluders": "Find glasses, mask or hand"}
 LOOKING = {"damage": "Looking for damage …", "occluders": "Looking for glasses, masks and hands …"}
 NOTHING_FOUND = {
@@ -89,15 +123,53 @@ INVERTED = "The mask was inverted."
 GROWN = "The mask is a little larger now."
 WENT_ON = "The result is your photo now. Paint over what else should go."
 NO_PRESET = "Choose one"
+MOVE_LANDMARKS = "Change the expression"
 HOW_TO_MOVE = (
-    "Click a point, then its new place; or name it and say how far. Then fill again: the face follows its landmarks."
+    "Drag the face’s points (its landmarks) or use the sliders, then fill again. Faint lines lie outside what was "
+    "filled and stay."
 )
+LANDMARKS = "The face’s landmarks"
+LANDMARK_KEYS = (
+    "Keys: Tab to a feature, Page Up and Page Down to its points, arrow keys to move a point, with Shift by ten."
+)
+DIRECTIONS = ("left", "right", "up", "down")
+EXPRESSIONS = {"mouth": "Mouth open", "smile": "Smile", "lids": "Eyes open", "turn": "Head turned"}
+FILL_WITH_LANDMARKS, RESET_LANDMARKS = "Fill again with these", "Reset"
+NOT_THESE_LANDMARKS = "These landmarks are not those of this result. Move them again."
+# Landmarks by the first of each row, in iBUG's order; left and right as seen in the picture.
+LANDMARK_ROWS = {
+    0: "Jaw, left side",
+    8: "Chin",
+    9: "Jaw, right side",
+    17: "Left brow",
+    22: "Right brow",
+    27: "Bridge of the nose",
+    30: "Tip of the nose",
+    31: "Nostrils",
+    36: "Left eye, outer corner",
+    37: "Left eye, upper lid",
+    39: "Left eye, inner corner",
+    40: "Left eye, lower lid",
+    42: "Right eye, inner corner",
+    43: "Right eye, upper lid",
+    45: "Right eye, outer corner",
+    46: "Right eye, lower lid",
+    48: "Left corner of the mouth",
+    49: "Upper lip",
+    54: "Right corner of the mouth",
+    55: "Lower lip",
+    60: "Left corner between the lips",
+    61: "Upper lip, inside",
+    64: "Right corner between the lips",
+    65: "Lower lip, inside",
+}
 OTHERS_TITLE = "Other photos of this person"
 OTHERS = (
     "<p class='hint'>The hole is filled with the person's real features from these photos where they fit. A photo that "
     "is only compared shows whether the fill still looks like the person. Up to four; they are deleted with your "
     "photo.</p>"
 )
+UNCONFIRMED = "It is not certain that it shows the same person."
 UNCHECKED = "Use it anyway: do not check that these photos show the same person"
 SYMMETRY = "Use the other half of the face"
 ABOUT_SYMMETRY = "A hidden eye is filled with the other eye, mirrored, where that fits."
@@ -244,10 +316,38 @@ def thumb(data_uri: str) -> str:
     return f'<img alt="" src="{data_uri}">' if data_uri else ""
 
 
+def landmark_names() -> tuple[str, ...]:
+    """What each of the 68 landmarks is called: its row, and its number in rows of several."""
+    starts = [*LANDMARK_ROWS, 68]
+    return tuple(
+        name if end - start == 1 else f"{name}, {number} of {end - start}"
+        for (start, name), end in zip(LANDMARK_ROWS.items(), starts[1:], strict=True)
+        for number in range(1, end - start + 1)
+    )
+
+
+def part(number: int, parts: PartsView) -> str:
+    """What a part is called where it is chosen."""
+    return SMALL_PARTS if parts.small and number == parts.count else str(number)
+
+
+def part_source(source: str, *, on_face: bool) -> str:
+    """What a part can be filled from, as it is chosen."""
+    return SURROUNDINGS_ANEW if source == "anew" and not on_face else PART_SOURCES[source]
+
+
+def part_again(number: int, parts: PartsView) -> str:
+    """The line under a result in which one part was filled again."""
+    if parts.count == 1:
+        return "filled again"
+    return "small ones again" if parts.small and number == parts.count else f"part {number} again"
+
+
 def used(reference: ReferenceUse) -> str:
     """What became of a reference photo: its part of the hole, or why it was left aside."""
     share = f"{reference.share:.1%}" if reference.share else "No part"
-    return without_folders(reference.problem) or f"{share} of the hole comes from it."
+    doubt = f" {UNCONFIRMED}" if reference.note else ""
+    return without_folders(reference.problem) or f"{share} of the hole comes from it.{doubt}"
 
 
 def plain(text: str) -> str:

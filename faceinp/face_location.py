@@ -27,6 +27,10 @@ POINTS_HELP = (
 # need not be looked for.
 MIN_HOLE_SHARE, MIN_SHARE_NEAR = 0.5, 0.9
 MAX_SIDES = 8  # of the photo's long side: a face that is larger is a mistake, and its crop would take all memory
+# What is no face at all: nothing could be known of it, so nobody could be told from it.
+MIN_SIDE = 8  # pixels of a face's box
+MAX_RATIO = 4  # of the sides of a box
+MIN_INSIDE = 0.1  # of a box, within the photo
 MIN_IOU = 0.2  # of a detected face and a box, at least
 
 
@@ -69,7 +73,8 @@ class FaceLocation:
     def box(cls, x: float, y: float, width: float, height: float) -> "FaceLocation":
         """The face inside a box, best from brows to chin, in photo pixels; it may reach out of the photo.
 
-        x, y: the box's upper left corner. width, height: 1 or more. Raises NoFaceError for what is no such box.
+        x, y: the box's upper left corner. width, height: 8 or more, neither more than 4 times the other. Raises
+        NoFaceError for what is no such box.
         """
         return cls("box", _box((x, y, width, height)))
 
@@ -172,6 +177,7 @@ def locate(pixels: Pixels, hole: Hole | None, location: FaceLocation | None, tur
             return Located((face_from_points(pixels, location.value),))
         if location.kind == "box":
             return Located((face_from_box(pixels, location.value, hole, turn),))
+        _check_inside(_box(location.value.box), pixels)
         return Located((location.value,))
     if location is None:  # nobody counts them: where a large face is plainly meant, small ones need not be found
         found = detection.find_large_faces(pixels, hole, turn)
@@ -235,11 +241,7 @@ def face_from_box(pixels: Pixels, box: Box, hole: Hole | None = None, turn: Turn
             f"The box is {w:g} x {h:g} pixels, far larger than the photo of {width} x {height}. Draw it around the "
             "face."
         )
-    if x >= width or y >= height or x + w <= 0 or y + h <= 0:
-        raise NoFaceError(
-            f"The box {x:g},{y:g},{w:g},{h:g} marks no part of the photo, which is {width} x {height} pixels. "
-            "Give left, top, width, height in pixels of the photo."
-        )
+    _check_inside(box, pixels)
     top, left = int(max(0, y - h / 2)), int(max(0, x - w / 2))
     around = np.s_[top : int(np.ceil(y + h * 1.5)), left : int(np.ceil(x + w * 1.5))]
     local = (x - left, y - top, w, h)
@@ -265,6 +267,8 @@ def face_from_points(pixels: Pixels, five: NDArray[np.float32]) -> Face:
             f"These points do not form a face: left and right are swapped, or the points are collinear. {POINTS_HELP}."
         )
     face = Face(faces.typical_box(five), five, 0.0, faces.yaw(five))
+    if min(face.box[2:]) < MIN_SIDE:
+        raise NoFaceError(f"The points make a face of less than {MIN_SIDE} pixels. {POINTS_HELP}.")
     low, high = faces.quad(face).min(axis=0), faces.quad(face).max(axis=0)
     if faces.side(faces.quad(face)) > MAX_SIDES * max(width, height):
         raise NoFaceError(f"The points make a face far larger than the photo of {width} x {height}. {POINTS_HELP}.")
@@ -284,17 +288,32 @@ def _assumed(box: Box, turn: int) -> Face:
     return Face(box, points.astype(np.float32), 0.0, 0.0)
 
 
+def _check_inside(box: Box, pixels: Pixels) -> None:
+    """Raise NoFaceError where hardly any of a face's box lies within the photo."""
+    height, width = pixels.shape[:2]
+    x, y, w, h = box
+    if common_area(box, (0, 0, width, height)) < MIN_INSIDE * w * h:
+        raise NoFaceError(
+            f"The box {x:g},{y:g},{w:g},{h:g} marks next to nothing of the photo, which is {width} x {height} pixels. "
+            "Give left, top, width, height in pixels of the photo."
+        )
+
+
 def _box(box: Any) -> Box:
-    """Raises NoFaceError for what is not four finite numbers, or an empty box."""
+    """Raises NoFaceError for what is not four finite numbers, or a box that holds no face."""
     try:
         values = np.asarray(box, np.float64)
     except (TypeError, ValueError) as error:
         raise NoFaceError(f"A box is four numbers, x, y, width, height in pixels of the photo ({error}).") from error
-    if values.shape != (4,) or not np.isfinite(values).all() or (values[2:] < 1).any():
+    if values.shape != (4,) or not np.isfinite(values).all() or (values[2:] < MIN_SIDE).any():
         raise NoFaceError(
-            f"A box is four numbers, x, y, width, height in pixels of the photo, width and height 1 or more; got {box}."
+            "A box is four numbers, x, y, width, height in pixels of the photo, width and height "
+            f"{MIN_SIDE} or more; got {box}."
         )
     x, y, w, h = values.tolist()
+    if max(w, h) > MAX_RATIO * min(w, h):
+        shape = "flat" if w > h else "narrow"
+        raise NoFaceError(f"A box of {w:g} x {h:g} pixels is too {shape} for a face. Draw it from brows to chin.")
     return x, y, w, h
 
 

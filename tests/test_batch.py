@@ -445,6 +445,7 @@ def test_a_folder_of_references_goes_with_the_photos(folder: Path, exemplars: Ex
         "share": 0.25,
         "distance": 0.5,
         "refused": False,
+        "note": "",
         "problem": "Blurred.",
     }
     assert lines["b/c/0.png"]["sources"] == {"engine": 0.5, "symmetry": 0.25, "reference 1": 0.25}

@@ -4,6 +4,7 @@ import dataclasses
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -18,9 +19,23 @@ from faceinp.likeness import Comparison
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from demo import app, filling, looks, orders, other_photos, panel, pictures, result_words, sessions, views, words  # noqa: E402
+from demo import (  # noqa: E402
+    app,
+    comparing,
+    filling,
+    looks,
+    orders,
+    other_photos,
+    panel,
+    pictures,
+    result_words,
+    sessions,
+    views,
+    words,
+)
 from demo.__main__ import _auth  # noqa: E402
 from demo.editor import Original  # noqa: E402
+from demo.jobs import Failed  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +65,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> filling.Made:
         ("(`python -m export.onnx completion -o /root/.cache/faceinp/export-1` was", "completion -o export-1` was"),
         ("No module in '/usr/lib/python3/a b.py'", "No module in 'a b.py'"),
         ("/tmp/one/two is full", "two is full"),
+        (
+            "a.heic is a HEIC, which pillow-heif reads. Run: pip install 'faceinp[heic]'",
+            "reads. It is not installed here. Save the photo as JPEG.",
+        ),
         ("fetched from https://example.org/a/b.pt", "fetched from https://example.org/a/b.pt"),
         ("10 / 20, and/or 1/2 of it", "10 / 20, and/or 1/2 of it"),
     ],
@@ -131,7 +150,7 @@ def test_a_legend_names_each_source_with_its_share(made: filling.Made) -> None:
     made = dataclasses.replace(made, history=history, references=(use,))
     legend = result_words.legend(made, pictures.SOURCES)
     assert legend.index("50.0%") < legend.index("25.0%") < legend.index("15.0%") < legend.index("10.0%")
-    assert "10.0% drawn by telea" in legend and "mirrored from the other half" in legend
+    assert "10.0% invented" in legend and "mirrored from the other half" in legend
     assert "&lt;b&gt;wedding" in legend and "/srv/" not in legend
     assert result_words.legend(made, "Face") == ""
 
@@ -143,7 +162,8 @@ def test_no_score_is_shown_against_a_photo_that_was_used_to_fill(made: filling.M
     both = faceinp.Likeness(verdict, verdict, (used, compared))
     said = result_words.judged(dataclasses.replace(made, likeness=both, others=files))
     assert '<td>wedding.jpg</td><td class="why" colspan="2">Other photo 1 was used to fill.</td>' in said
-    assert "&lt;1962&gt;.jpg" in said and said.count("90.0%") == 4 and "independent" not in said
+    assert "&lt;1962&gt;.jpg" in said and said.count("90.0%") == 4
+    assert "distance" not in said and "independent" not in said
     alone = faceinp.Likeness(verdict, verdict, (used,))
     said = result_words.judged(dataclasses.replace(made, likeness=alone, others=files[:1]))
     assert "No independent photo is left to compare with." in said and said.count("90.0%") == 2
@@ -160,14 +180,18 @@ def test_what_became_of_a_photo_stands_beside_it_and_a_refused_one_can_be_used_a
     assert [shown[slot.use]["value"] for slot in page.others[:3]] == [panel.USE, panel.USE, panel.ONLY_COMPARE]
     assert page.unchecked not in shown
     uses = (
-        filling.ReferenceUse(files[0], 0.405, 0.9, ""),
+        filling.ReferenceUse(files[0], 0.405, 0.9, "", note="Too little of the face is known."),
         filling.ReferenceUse(files[1], 0.0, 1.4, "Its face is 1.40 away in /srv/page/refused.jpg.", refused=True),
         filling.ReferenceUse(files[2], 0.2, 0.9, ""),  # used then, only compared with now
     )
     visit.made = [dataclasses.replace(made, references=uses)]
     shown = other_photos.shown(page, visit)
     said = [shown[slot.use]["info"] for slot in page.others[:3]]
-    assert said == ["40.5% of the hole comes from it.", "Its face is 1.40 away in refused.jpg.", ""]
+    assert said == [
+        "40.5% of the hole comes from it. It is not certain that it shows the same person.",
+        "Its face is 1.40 away in refused.jpg.",
+        "",
+    ]
     assert shown[page.unchecked]["visible"] and "value" not in shown[page.unchecked]
     visit.others = []
     assert other_photos.shown(page, visit)[page.unchecked] == gr.update(value=False, visible=False)
@@ -190,17 +214,6 @@ def test_an_order_takes_what_the_page_shows(page: views.Page, tmp_path: Path) ->
     assert not orders.painted_order(page, given | {page.unchecked: True}, visit).reference_check
 
 
-def test_landmarks_go_to_the_face_and_back() -> None:
-    points = np.random.default_rng(0).uniform(100, 200, (68, 2)).astype(np.float32)
-    window, shape = (90, 80, 210, 220), (640, 549, 3)
-    back = pictures.to_photo(pictures.to_face(points, window, shape), window, shape)
-    assert np.allclose(points, back, atol=1e-3)
-    face = np.zeros(shape, np.uint8)
-    drawn = pictures.draw_landmarks(face, points, window, 30)
-    x, y = pictures.to_face(points, window, shape)[30].round().astype(int)
-    assert drawn[y, x].tolist() == list(pictures.RED)
-
-
 def test_a_name_and_a_password_are_read_at_the_first_colon() -> None:
     assert _auth("me:a:b") == ("me", "a:b")
 
@@ -210,3 +223,37 @@ def test_half_a_login_is_refused(text: str) -> None:
     command = [sys.executable, "-m", "demo", "--auth", text]
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 2 and "USER:PASSWORD" in done.stderr
+
+
+def test_each_card_of_a_comparison_is_drawn_once(
+    page: views.Page, made: filling.Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+    draw = result_words.card
+    monkeypatch.setattr(result_words, "card", lambda one: drawn.append(one.engine) or draw(one))
+    job: Any = SimpleNamespace(outcomes=[])
+    cards: list[str] = []
+    assert comparing._made_since(page, job, cards) == {}
+    for number, outcome in enumerate((made, Failed("<b>", "It is <i>not</i> ready."), made), 1):
+        job.outcomes.append(outcome)
+        shown = comparing._made_since(page, job, cards)[page.cards]
+        assert shown.count("<figure") == number and "<i>" not in shown
+    assert drawn == ["telea", "<b>", "telea"]
+    assert comparing._made_since(page, job, cards) == {}
+
+
+def test_everyday_terms_come_first_and_what_experts_look_for_is_folded_up(made: filling.Made) -> None:
+    verdict = faceinp.Verdict(0.9, Distance(0.9, 0.6), 1.2, 0.01, "bundled", ("It is small.",))
+    said = result_words.facts(dataclasses.replace(made, likeness=faceinp.Likeness(verdict, verdict)))
+    everyday, experts = said.split("<details")
+    assert "all 14,784 unchanged" in everyday and "90.0%" in everyday and "1.0% of strangers" in everyday
+    for term in ("Seed", "Runs on", "Seam", "Threshold", "0.900", "It is small."):
+        assert term in experts and term not in everyday, term
+    changed = result_words.facts(dataclasses.replace(made, changed_pixels=3, runtime=""))
+    assert "3 of 14,784 changed" in changed and "Runs on" not in changed
+
+
+def test_a_result_is_called_by_its_seed_or_by_the_part_that_was_filled_again(made: filling.Made) -> None:
+    assert result_words.captions([made, made]) == ["1. seed 0", "2. seed 0"]
+    again = dataclasses.replace(made, about="part 2 again")
+    assert result_words.captions([again, made]) == ["1. part 2 again", "2. all at once"]

@@ -4,6 +4,7 @@ of an earlier photo.
 
 import dataclasses
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,15 @@ from demo import (  # noqa: E402
     orders,
     panel,
     pictures,
+    result_words,
     results,
     sessions,
     shapes,
     views,
     words,
 )
-from demo.editor import Original, working_size  # noqa: E402
+from demo.editor import Original, layer_of, working_size  # noqa: E402
+from demo.history import History  # noqa: E402
 from demo.jobs import Job  # noqa: E402
 
 SIDE = 96
@@ -75,6 +78,24 @@ def test_a_turned_photo_is_filled_turned_and_keeps_its_known_pixels(visit: sessi
     assert made.changed_pixels == 0 and made.size == (SIDE, 64)
 
 
+def test_quick_turns_turn_what_is_painted_though_the_editor_holds_it_unturned(visit: sessions.Visit) -> None:
+    assert visit.original is not None
+    hole = square(20, 30)
+    painted = {"layers": [layer_of(hole)]}
+    assert (loading._painted(visit, visit.original, painted) == hole).all()
+    turned = np.rot90(hole, -1)
+    visit.original = dataclasses.replace(visit.original, height=64, width=SIDE, turns=1)
+    visit.marked, visit.turned = turned, (time.monotonic(), loading._strokes(painted))
+    for held in (painted, {"layers": []}, None):
+        assert (loading._painted(visit, visit.original, held) == turned).all()
+    stroke = square(5, 60, (64, SIDE))
+    assert (loading._painted(visit, visit.original, {"layers": [layer_of(stroke)]}) == stroke).all(), "a new stroke"
+    visit.turned = (time.monotonic() - 60, loading._strokes(painted))
+    assert not loading._painted(visit, visit.original, {"layers": []}).any(), "it was erased since"
+    visit.clear()
+    assert visit.turned == sessions.NEVER
+
+
 def test_masks_and_sources_add_up_when_one_goes_on_from_a_result(visit: sessions.Visit) -> None:
     assert visit.original is not None
     first, second = square(10, 10), square(50, 30)
@@ -91,12 +112,12 @@ def test_masks_and_sources_add_up_when_one_goes_on_from_a_result(visit: sessions
     ).any()
     turned = again.history.turned()
     assert (turned.sources == np.rot90(again.history.sources, -1)).all()
-    assert (turned.before() == np.rot90(again.history.before(), -1)).all()
+    assert (turned.before().pixels == np.rot90(again.history.before().pixels, -1)).all()
 
 
 def test_the_codes_of_references_stay_those_of_their_files(visit: sessions.Visit, tmp_path: Path) -> None:
     made = fill(visit, square(10, 10))
-    result = faceinp.fill(visit.photo(), square(50, 30), engine="telea")
+    result = faceinp.fill(visit.photo(), square(50, 30), engine="telea", references=[visit.photo()])
     one, other = tmp_path / "one.jpg", tmp_path / "other.jpg"
     earlier = dataclasses.replace(made.history, files=(one,))
     codes = earlier.sources.copy()
@@ -120,6 +141,16 @@ def test_a_face_that_is_clicked_is_one_once_it_is_whole(visit: sessions.Visit, c
     assert location is not None
     expected = (10.0, 12.0, 20.0, 28.0) if chosen == panel.BOX else places
     assert np.allclose(location.value, expected)
+
+
+def test_a_box_that_can_hold_no_face_is_clicked_anew(visit: sessions.Visit) -> None:
+    with gr.Blocks():
+        page = views.lay_out()
+    visit.clicks = [(10.0, 12.0), (60.0, 14.0)]
+    update = locating._refused(page, visit, panel.BOX)
+    assert "too small, flat or narrow" in update[page.click_hint] and visit.clicks == []
+    visit.clicks = [(10.0, 12.0), (40.0, 44.0)]
+    assert locating._refused(page, visit, panel.BOX) == {} and len(visit.clicks) == 2
 
 
 def test_clicks_are_drawn_on_the_photo_and_a_face_is_chosen_by_a_click() -> None:
@@ -176,3 +207,24 @@ def test_masks_that_are_chosen_by_a_picture_exist_and_have_one() -> None:
     assert set(shapes.LABELS) <= set(faceinp.list_presets())
     assert faceinp.read_photo(shapes.SHEET).pixels.shape == (shapes.SIDE, len(shapes.LABELS) * shapes.SIDE, 3)
     assert (shapes.draw() == faceinp.read_photo(shapes.SHEET).pixels).all(), "run python -m demo.shapes"
+
+
+def test_a_photo_that_could_not_be_confirmed_is_said_beside_the_result_as_long_as_it_is_in_it(
+    visit: sessions.Visit, tmp_path: Path
+) -> None:
+    one, other = tmp_path / "one.jpg", tmp_path / "other.jpg"
+    result = faceinp.fill(visit.photo(), square(10, 10), engine="telea")
+    sources = np.where(result.mask, np.uint8(pictures.REFERENCE), np.uint8(0))
+    unknown = faceinp.Reference(b"", 1.0, 1.4, note="Too little of the face is known to tell whether it does.")
+    result = dataclasses.replace(result, references=(unknown,), sources=sources)
+    first = History.of(result, visit.photo(), 0, (one,))
+    second = first.add(faceinp.fill(visit.photo(), square(50, 30), engine="telea"), ())
+    made = fill(visit, square(10, 10))
+    said = "It is not certain that “one.jpg” shows the same person."
+    for history in (first, second):
+        assert said in result_words.outcome(dataclasses.replace(made, history=history))
+    back = second.without(square(10, 10))
+    assert said not in result_words.outcome(dataclasses.replace(made, history=back)), "nothing of it is left"
+    known = dataclasses.replace(result, references=(dataclasses.replace(unknown, note=""),))
+    history = History.of(known, visit.photo(), 0, (other,))
+    assert "not certain" not in result_words.outcome(dataclasses.replace(made, history=history))

@@ -43,10 +43,32 @@ def test_a_box_without_a_face_gets_an_upright_one():
     assert corners[0, 0] < 100 and corners[2, 0] > 173.5  # a crop is larger than a box
 
 
-@pytest.mark.parametrize("box", [(600, 10, 50, 50), (-60, 0, 50, 50)])
+@pytest.mark.parametrize("box", [(600, 10, 50, 50), (-60, 0, 50, 50), (-400, -400, 500, 500), (504, 504, 100, 100)])
 def test_a_box_beside_the_photo_is_refused(box):
     with pytest.raises(NoFaceError, match=r"512 x 512 pixels\. Give left, top, width, height"):
         face_location.face_from_box(ASTRONAUT, box)
+
+
+@pytest.mark.parametrize(
+    ("box", "match"),
+    [
+        ((195, 100, 20, 2), "width and height 8 or more"),
+        ((204, 101, 1, 1), "width and height 8 or more"),
+        ((160, 100, 300, 40), "too flat for a face"),
+        ((150, 20, 20, 300), "too narrow for a face"),
+    ],
+)
+def test_a_box_that_holds_no_face_is_refused_since_nobody_could_be_told_from_it(box, match):
+    with pytest.raises(NoFaceError, match=match):
+        FaceLocation.box(*box)
+    face = faces.Face(tuple(map(float, box)), None, 1.0, 0.0)
+    with pytest.raises(NoFaceError, match=match):
+        faceinp.fill(ASTRONAUT, eye_of(ASTRONAUT, POINTS), engine="telea", face=face)
+
+
+def test_a_face_of_few_pixels_is_refused():
+    with pytest.raises(NoFaceError, match="less than 8 pixels"):
+        face_location.face_from_points(ASTRONAUT, (POINTS - POINTS[0]) * np.float32(0.05) + POINTS[0])
 
 
 @pytest.mark.parametrize("box", [(1, 2, 3), (1, 2, 3, 4, 5), 7, (10, 10, 0, 50), (0, 0, float("nan"), 9), "abc"])

@@ -261,6 +261,7 @@ def _reference_line(file: File, reference: Reference) -> dict[str, Any]:
         "distance": reference.distance,
         "refused": reference.refused,
         "problem": reference.problem,
+        "note": reference.note,
     }
 
 

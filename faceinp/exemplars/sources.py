@@ -21,6 +21,8 @@ class Reference:
     that comes from it, 0 to 1. distance: the judge's distance (Euclidean, 0 to 2) between this face and the known part
     of the photo's face; None where it was not judged. problem: why nothing was taken from it, one or two sentences;
     empty where something was. refused: whether the judge is the reason, so that ``reference_check=False`` would use it.
+    note: what else a person should know, such as that it could not be confirmed, or not be told, whether it shows the
+    same person; empty for nothing.
     """
 
     digest: bytes
@@ -28,6 +30,7 @@ class Reference:
     distance: float | None = None
     problem: str = ""
     refused: bool = False
+    note: str = ""
 
 
 def photo_digest(photo: Photo) -> bytes:

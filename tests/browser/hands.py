@@ -11,13 +11,40 @@ from PIL import Image
 SHARE = "(document.querySelector('#share span')?.innerText || '')"
 
 
+def touched(page: Any) -> bool:
+    """Whether the page is used by fingers."""
+    return bool(page.evaluate("matchMedia('(pointer: coarse)').matches"))
+
+
+def press(part: Any) -> None:
+    """Click, or tap where the page is touched. part: a locator."""
+    if touched(part.page):
+        part.tap()
+    else:
+        part.click()
+
+
+class Fingers:
+    """Fingers on the screen: ``put`` says where they are now; those that are left out are lifted."""
+
+    def __init__(self, page: Any) -> None:
+        self.session = page.context.new_cdp_session(page)
+        self.down = 0
+
+    def put(self, *points: tuple[float, float]) -> None:
+        kind = "touchStart" if len(points) > self.down else "touchMove" if points else "touchEnd"
+        touches = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
+        self.session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+        self.down = len(points)
+
+
 def load(page: Any, file: Path) -> None:
     page.set_input_files("#photo input[type=file]", file)
     settle(page)
 
 
 def example(page: Any, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
+    press(page.get_by_role("button", name=name, exact=True))
     settle(page)
 
 
@@ -37,32 +64,49 @@ def zoom(page: Any) -> int:
     return int(shown[1]) if shown else 100
 
 
-def paint(page: Any, size: int | tuple[int, int], x: int, y: int, length: int) -> None:
-    """One stroke with the mouse from (x, y) of a photo to the right, in the photo's pixels.
+def on_screen(page: Any, size: int | tuple[int, int], x: float, y: float) -> tuple[float, float]:
+    """Where a pixel of a photo is on the screen, while the photo is in the middle of the editor.
 
     size: the photo's width and height, or its side.
     """
     width, height = size if isinstance(size, tuple) else (size, size)
     page.locator("#editor").scroll_into_view_if_needed()
-    before = page.evaluate(SHARE)
-    box = page.locator("#editor").bounding_box()
+    box = page.locator("#editor .pixi-target").bounding_box()
     scale = zoom(page) / 100
-    left = box["x"] + box["width"] / 2 + (x - width / 2) * scale
-    top = box["y"] + box["height"] / 2 + (y - height / 2) * scale
+    left, top = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    return left + (x - width / 2) * scale, top + (y - height / 2) * scale
+
+
+def drag(page: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """From one place of the screen to another, with the mouse or with a finger."""
+    (left, top), (right, bottom) = start, end
+    way = [(left + (right - left) * step / 10, top + (bottom - top) * step / 10) for step in range(11)]
+    if touched(page):
+        fingers = Fingers(page)
+        for point in way:
+            fingers.put(point)
+        fingers.put()
+        return
     page.mouse.move(left, top)
     page.wait_for_timeout(1000)  # an idle editor measures a stroke's first point by its last frame: let it draw one
     page.mouse.move(left, top + 1)
     page.mouse.down()
-    for step in range(11):
-        page.mouse.move(left + length * scale * step / 10, top)
+    for point in way:
+        page.mouse.move(*point)
     page.mouse.up()
+
+
+def paint(page: Any, size: int | tuple[int, int], x: int, y: int, length: int) -> None:
+    """One stroke from (x, y) of a photo to the right, in the photo's pixels; size: as ``on_screen`` takes it."""
+    before = page.evaluate(SHARE)
+    drag(page, on_screen(page, size, x, y), on_screen(page, size, x + length, y))
     page.wait_for_function(f"{SHARE} != {before!r}")
 
 
 def unfold(page: Any, box: str) -> None:
     """Open one of the parts that are closed at first."""
     if not page.locator(f"{box} > [data-testid=accordion-content]").is_visible():
-        page.click(f"{box} > button")
+        press(page.locator(f"{box} > button"))
         page.wait_for_selector(f"{box} > [data-testid=accordion-content]")
 
 
@@ -86,7 +130,7 @@ def set_to(page: Any, slider: str, number: float) -> None:
 
 def fill(page: Any, button: str = "#fill") -> None:
     """Press Fill and wait until there is nothing more to cancel."""
-    page.click(button)
+    press(page.locator(button))
     page.wait_for_selector("#cancel:not([disabled])")
     page.wait_for_selector("#cancel[disabled]", state="attached")
     page.wait_for_selector("#fill:not([disabled])")
@@ -95,6 +139,7 @@ def fill(page: Any, button: str = "#fill") -> None:
 def facts(page: Any) -> str:
     """What is written under Details."""
     unfold(page, "#details")
+    page.locator("#facts details").evaluate("part => (part.open = true)")
     return str(page.locator("#facts").inner_text())
 
 
@@ -104,7 +149,7 @@ def message(page: Any) -> str:
 
 def saved(page: Any, button: str = "#download") -> Image.Image:
     with page.expect_download() as download:
-        page.click(button)
+        press(page.locator(button))
     return Image.open(io.BytesIO(Path(download.value.path()).read_bytes()))
 
 

@@ -9,7 +9,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from .hands import changed, example, fill, hidden, load, message, paint, saved, unfold
+from .hands import changed, example, fill, hidden, load, message, paint, press, saved, touched, unfold
 
 pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=1)]
 
@@ -20,9 +20,11 @@ PORTRAIT = skimage.data.astronaut()
 
 @pytest.fixture(params=SIZES)
 def page(request: pytest.FixtureRequest, open_page: Open) -> Any:
-    """The page in a window of each size; a phone is touched."""
-    width, height = SIZES[request.param]
-    return open_page(width, height, has_touch=request.param == "phone")
+    """The page in a window of each size; a phone is used by fingers alone."""
+    (width, height), phone = SIZES[request.param], request.param == "phone"
+    page = open_page(width, height, has_touch=phone, is_mobile=phone)
+    assert touched(page) == phone
+    return page
 
 
 def in_view(page: Any, element: str) -> bool:
@@ -59,7 +61,7 @@ def test_glasses_with_another_photo_of_the_person(page: Any, tmp_path: Path) -> 
     other = tmp_path / "without glasses.png"
     Image.fromarray(PORTRAIT[:, ::-1]).save(other)
     example(page, examples.GLASSES)
-    page.click("#find-occluders")
+    press(page.locator("#find-occluders"))
     page.wait_for_selector("#found >> text=glasses")
     page.wait_for_selector("#find-damage:not([disabled])")
     page.wait_for_timeout(1500)  # for the editor, which says nothing
@@ -86,7 +88,7 @@ def test_a_scan_that_lies_on_its_side(page: Any, tmp_path: Path) -> None:
     file = tmp_path / "scan.png"
     Image.fromarray(np.rot90(PORTRAIT)).save(file)
     load(page, file)
-    page.click("#turn")
+    press(page.locator("#turn"))
     page.wait_for_function("document.querySelector('#message .message')?.innerText.startsWith('One face was found')")
     page.wait_for_timeout(2500)  # for the editor, which says nothing
     paint(page, (512, 512), 205, 104, 30)
@@ -103,7 +105,7 @@ def test_a_face_that_is_not_found_is_marked_by_a_box(page: Any, tmp_path: Path) 
     Image.fromarray(drawing).save(file)
     load(page, file)
     page.wait_for_selector("text=No face was found")
-    page.locator("#face").get_by_label("a box that I click").check()
+    press(page.locator("#face").get_by_label("a box that I click"))
     page.wait_for_selector("#click-hint >> text=Click one corner")
     picture = page.locator("#faces img")
     # The same place twice is no box.
@@ -112,7 +114,8 @@ def test_a_face_that_is_not_found_is_marked_by_a_box(page: Any, tmp_path: Path) 
         (0.7, 0.75, "The face is marked"),
     ):
         box = picture.bounding_box()
-        picture.click(position={"x": box["width"] * across, "y": box["height"] * down})
+        position = {"x": box["width"] * across, "y": box["height"] * down}
+        picture.tap(position=position) if touched(page) else picture.click(position=position)
         page.wait_for_selector(f"#click-hint >> text={said}")
     paint(page, (400, 400), 150, 166, 30)
     where = changed(downloaded(page), drawing)

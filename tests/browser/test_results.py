@@ -5,13 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
 from serving import Server, until
 
-from .hands import changed, example, facts, fill, load, put_on, saved, set_to, unfold, use
+from .hands import example, facts, fill, load, put_on, saved, set_to, unfold, use
 
 # Once more where one fails: on a machine that does much else, Gradio's editor may lose an event and wait for ever.
 pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=1)]
@@ -67,7 +66,7 @@ def test_candidates_are_shown_and_one_is_chosen(open_page: Open) -> None:
     first = saved(page).text["faceinp:seed"]
     page.locator("#gallery button img").nth(1).click()
     other = next(seed for seed in ("0", "1") if seed != first)
-    page.wait_for_function(f"document.querySelector('#facts dl').innerText.includes('Seed\\n{other}')")
+    page.wait_for_function(f"document.querySelector('#facts details dl').textContent.includes('Seed{other}')")
     assert saved(page).text["faceinp:seed"] == other
 
 
@@ -94,7 +93,8 @@ def test_other_photos_are_used_to_fill_or_only_compared_with(
 
     assert re.search(r"likely the same|not recognised", page.locator("#identity").inner_text())
     told = facts(page)
-    assert "Judge: bundled" in told and "A likeness score, not evidence of identity." in told and "Blank hole" in told
+    assert re.search(r"Judge\s+bundled", told) and "A likeness score, not evidence of identity." in told
+    assert "Hole left blank" in told
     used, compared = (re.search(rf"{re.escape(file.name)}\s+(.+)", told)[1] for file in others)
     assert re.match(r"\d+\.\d%", compared)
     assert re.match(r"\d+\.\d%|Other photo 1 was used to fill", used)
@@ -128,35 +128,6 @@ def test_the_other_half_of_the_face_is_used_as_the_engine_does_unless_chosen(ope
     page.wait_for_function("document.querySelector('#symmetry input').checked")
 
 
-def at(picture: Any, across: float, down: float) -> None:
-    """Click a place of a picture, in shares of its sides, wherever the page has scrolled to."""
-    picture.evaluate("picture => picture.scrollIntoView({block: 'center'})")
-    box = picture.bounding_box()
-    picture.click(position={"x": box["width"] * across, "y": box["height"] * down})
-
-
-def test_a_landmark_that_is_moved_moves_the_face(open_page: Open, photo: Path) -> None:
-    page = open_page()
-    load(page, photo)
-    put_on(page, "lower-face")
-    use(page, "landmark")
-    fill(page)
-    first = np.asarray(saved(page).convert("RGB"))
-    unfold(page, "#landmarks-box")
-    shown = page.locator("#landmarks img")
-    before = shown.get_attribute("src")
-    at(shown, 0.5, 0.7)
-    page.wait_for_function(f"document.querySelector('#landmarks img').src != {before!r}")
-    picked = shown.get_attribute("src")
-    at(shown, 0.5, 0.85)
-    page.wait_for_function(f"document.querySelector('#landmarks img').src != {picked!r}")
-    fill(page, "#again")
-    second = saved(page)
-    where = changed(second, first)
-    assert where.any(), "the fill follows its landmarks"
-    assert not (where & ~changed(second, skimage.data.astronaut()) & (first == skimage.data.astronaut()).all(2)).any()
-
-
 def test_engines_are_compared_and_the_grid_is_saved(open_page: Open, photo: Path) -> None:
     page = open_page()
     load(page, photo)
@@ -172,5 +143,5 @@ def test_engines_are_compared_and_the_grid_is_saved(open_page: Open, photo: Path
     unfold(page, "#figures")
     rows = page.locator("#table tbody tr").all_inner_texts()
     assert {row.split()[0] for row in rows} == wanted
-    assert all(re.search(r"\d s\s+[+-]\d+\.\d+\s+\d+\.\d%\s+distance \d\.\d+\s+0$", row) for row in rows), rows
+    assert all(re.search(r"\d s\s+\d+\.\d%\s+distance \d\.\d+\s+[+-]\d+\.\d+\s+0$", row) for row in rows), rows
     assert saved(page, "#grid-file").width > 600

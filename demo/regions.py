@@ -1,0 +1,133 @@
+"""The parts of what was filled, one of which can be filled again: found, drawn with their numbers, and clicked.
+
+A part is what hangs together, or nearly: strokes beside each other are one. What is too small to be meant alone, such
+as dust, is one part together.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from demo import pictures
+
+MOST = 9  # parts: the smallest ones of more are one part together
+SEARCHED_SIDE = 512  # pixels, of the copy on which parts are found
+NEAR = 0.005  # of the longer side of all that was filled: what is less than twice as far apart is one part
+SMALL = 0.02  # of that side: parts that are no longer than this are one part together, if there are several
+MARGIN = 0.15  # of that side, which is shown around it
+Labels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """numbers: uint8 (H, W), the number of the part that each pixel belongs to, from 1; 0 where nothing was filled.
+    count: how many parts there are. small: whether the last of them is what is too small to be meant alone.
+    """
+
+    numbers: Labels
+    count: int
+    small: bool
+
+
+@dataclass(frozen=True, eq=False)
+class PartsView:
+    """The parts as they are shown, in a picture of what was filled and a little around it.
+
+    picture: uint8 (h, w, 3). numbers: uint8 (h, w), as in ``Parts``. codes: of each part, where it comes from, as in
+    ``faceinp.Result.sources``, the most of it first.
+    """
+
+    picture: pictures.Pixels
+    numbers: Labels
+    count: int
+    small: bool
+    codes: tuple[tuple[int, ...], ...]
+
+    def on_face(self, number: int) -> bool:
+        """Whether a part lies on a face that was filled, or reaches into one."""
+        return self.codes[number - 1] != (pictures.SURROUNDINGS,)
+
+    def draw(self, chosen: int) -> pictures.Pixels:
+        """The picture with each part framed and numbered; the chosen one is red."""
+        drawn = self.picture.copy()
+        for number in range(1, self.count + 1):
+            colour = pictures.RED if number == chosen else pictures.TEAL
+            outlines, _ = cv2.findContours(
+                (self.numbers == number).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+            )
+            for ink, width in ((pictures.WHITE, 4), (colour, 2)):
+                cv2.drawContours(drawn, outlines, -1, ink, width, cv2.LINE_AA)
+            if outlines:
+                _write_number(drawn, number, max(outlines, key=len), colour)
+        return drawn
+
+    def at(self, x: float, y: float) -> int:
+        """The number of the part that is nearest to a place of the picture."""
+        rows, columns = np.nonzero(self.numbers)
+        nearest = int(((rows - y) ** 2 + (columns - x) ** 2).argmin())
+        return int(self.numbers[rows[nearest], columns[nearest]])
+
+
+def find(sources: NDArray[np.uint8]) -> Parts:
+    """The parts of what was filled, numbered from left to right.
+
+    sources: uint8 (H, W), codes of ``faceinp.Result.sources``; not 0 everywhere.
+    """
+    filled = sources > 0
+    left, top, right, bottom = _bounds(filled)
+    around = filled[top:bottom, left:right]
+    copy = pictures.shrunk(around.astype(np.uint8) * 255, SEARCHED_SIDE) > 0
+    reach = 2 * max(1, round(NEAR * max(copy.shape))) + 1
+    joined = cv2.dilate(copy.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    _, pieces, boxes, centres = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    lengths = boxes[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) - (reach - 1)
+    numbers = np.zeros(len(boxes), np.uint8)  # of the part that each piece belongs to
+    large = np.flatnonzero(lengths > SMALL * max(copy.shape))
+    if len(lengths) <= MOST and len(large) >= len(lengths) - 1:
+        large = np.arange(len(lengths))
+    else:
+        large = large[np.argsort(-lengths[large], kind="stable")][: MOST - 1]
+    large = large[np.argsort(centres[1:, 0][large], kind="stable")]
+    small = len(large) < len(lengths)
+    numbers[1:] = len(large) + 1
+    numbers[1 + large] = np.arange(1, len(large) + 1)
+    found = np.zeros_like(sources)
+    size = (right - left, bottom - top)
+    found[top:bottom, left:right] = cv2.resize(numbers[pieces], size, interpolation=cv2.INTER_NEAREST) * around
+    return Parts(found, len(large) + small, small)
+
+
+def view(parts: Parts, sources: NDArray[np.uint8], image: pictures.Pixels) -> PartsView:
+    """The parts on the filled photo, uint8 (H, W, 3)."""
+    left, top, right, bottom = _bounds(parts.numbers > 0)
+    margin = round(MARGIN * max(right - left, bottom - top)) + 8
+    window = np.s_[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin]
+    picture = pictures.sized(image[window], pictures.FACE_SIDE)
+    shown, size = parts.numbers[window], picture.shape[1::-1]
+    numbers = np.zeros(picture.shape[:2], np.uint8)
+    for number in range(1, parts.count + 1):  # one by one, so that no speck is lost in the smaller picture
+        numbers[cv2.resize((shown == number) * np.uint8(255), size, interpolation=cv2.INTER_AREA) > 0] = number
+    filled = parts.numbers > 0
+    pairs = parts.numbers[filled] * np.int32(256) + sources[filled]
+    counts = np.bincount(pairs, minlength=256 * (parts.count + 1)).reshape(-1, 256)[1:]
+    codes = tuple(tuple(np.argsort(-one, kind="stable")[: np.count_nonzero(one)].tolist()) for one in counts)
+    return PartsView(picture, numbers, parts.count, parts.small, codes)
+
+
+def _bounds(where: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of what is True."""
+    rows, columns = np.flatnonzero(where.any(axis=1)), np.flatnonzero(where.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def _write_number(
+    picture: pictures.Pixels, number: int, outline: NDArray[np.int32], colour: tuple[int, int, int]
+) -> None:
+    """A number on a disc beside the upper left end of what it belongs to."""
+    left, top = min(outline[:, 0].tolist(), key=sum)
+    x, y = max(left - 8, 14), max(top - 8, 14)
+    cv2.circle(picture, (x, y), 13, colour, -1, cv2.LINE_AA)
+    cv2.circle(picture, (x, y), 13, pictures.WHITE, 1, cv2.LINE_AA)
+    cv2.putText(picture, str(number), (x - 5, y + 6), cv2.FONT_HERSHEY_SIMPLEX, 0.6, pictures.WHITE, 2, cv2.LINE_AA)

@@ -1,0 +1,145 @@
+() => {
+  // The rectangle beside the editor's brush: a drag, two clicks, or Enter at two corners that arrow keys go to. It is
+  // painted as one stroke of that brush, so that eraser, Undo and Redo take it for one.
+  const CLICK = 4; // pixels that a click may move
+  const STEP = 10; // pixels of an arrow key
+  const WAYS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
+  const LEAST = 2; // pixels, of the brush: what the corners are rounded by
+  const GROWS = 6; // a frame's brush by that of the frame around it, which covers its rounded corners up to 6.8
+
+  const button = () => document.getElementById('rectangle');
+  const image = () => window.editor.image_container;
+  let area = null, frame = null, cross = null;
+  let here = {x: 0, y: 0}; // of the pointer, in the area
+  let pressed = null; // where it was pressed
+  let corner = null; // the first one, in the picture's pixels, whatever the zoom
+
+  const far = (one, other) => Math.hypot(one.x - other.x, one.y - other.y) > CLICK;
+
+  // From the middle to the edge, by frames whose brush is ever smaller: few strokes, and sharp corners.
+  const paint = (one, other) => {
+    const brush = window.editor.tools.get('brush'), textures = brush.brush_textures;
+    const [left, right] = [one.x, other.x].sort((a, b) => a - b);
+    const [top, bottom] = [one.y, other.y].sort((a, b) => a - b);
+    const half = Math.min(right - left, bottom - top) / 2;
+    const insets = [half];
+    for (let inset = LEAST; inset < half; inset *= GROWS) insets.splice(1, 0, inset);
+    textures.preserve_canvas_state();
+    for (const inset of insets) {
+      const [l, t, r, b] = [left + inset, top + inset, right - inset, bottom - inset];
+      for (const line of [[l, t, r, t], [r, t, r, b], [r, b, l, b], [l, b, l, t]]) {
+        textures.draw_segment(...line, Math.max(inset, LEAST), brush.state.color, 1, 'draw');
+      }
+    }
+    textures.commit_stroke();
+    brush.notify('change');
+  };
+
+  const show = () => {
+    const from = corner ? image().toGlobal(corner) : here;
+    const [left, top] = [Math.min(from.x, here.x), Math.min(from.y, here.y)];
+    const [width, height] = [Math.abs(from.x - here.x), Math.abs(from.y - here.y)];
+    for (const [name, value] of Object.entries({left, top, width, height})) frame.style[name] = `${value}px`;
+    frame.hidden = !corner;
+    [cross.style.left, cross.style.top] = [`${here.x}px`, `${here.y}px`];
+  };
+
+  const set = () => {
+    if (!corner) {
+      corner = image().toLocal(here);
+    } else if (far(image().toGlobal(corner), here)) {
+      paint(corner, image().toLocal(here));
+      corner = null;
+    }
+    show();
+  };
+
+  const forget = () => {
+    corner = pressed = null;
+    show();
+  };
+
+  const use = (on) => {
+    area.hidden = !on;
+    button().setAttribute('aria-pressed', on);
+    here = {x: area.clientWidth / 2, y: area.clientHeight / 2};
+    forget();
+    if (on) area.focus();
+  };
+
+  const acts = {
+    pointerdown: (event) => {
+      if (event.button) return;
+      if (event.isTrusted) area.setPointerCapture(event.pointerId);
+      area.focus();
+      pressed = here;
+    },
+    pointermove: () => {
+      if (pressed && far(pressed, here)) corner = image().toLocal(pressed);
+      show();
+    },
+    pointerup: () => {
+      if (pressed) set();
+      pressed = null;
+    },
+    pointercancel: forget,
+    blur: forget,
+    keydown: (event) => {
+      const way = WAYS[event.key], step = event.shiftKey ? 1 : STEP;
+      if (way) {
+        const within = (value, most) => Math.max(0, Math.min(most, value));
+        here = {
+          x: within(here.x + step * way[0], area.clientWidth), y: within(here.y + step * way[1], area.clientHeight),
+        };
+        show();
+      } else if (event.key === 'Enter' || event.key === ' ') {
+        set();
+      } else if (event.key === 'Escape') {
+        if (corner) return forget();
+        use(false);
+        button().focus();
+      } else {
+        return;
+      }
+      event.preventDefault();
+    },
+    wheel: (event) => {
+      area.previousElementSibling.dispatchEvent(new WheelEvent('wheel', event));
+      event.preventDefault();
+    },
+  };
+
+  const lay = (target) => {
+    area = document.createElement('div');
+    area.append(frame = document.createElement('div'), cross = document.createElement('i'));
+    const what = {id: 'rectangle-area', role: 'application', 'aria-labelledby': 'rectangle-hint', tabindex: 0};
+    for (const [name, value] of Object.entries(what)) area.setAttribute(name, value);
+    area.hidden = true;
+    target.append(area);
+  };
+
+  // The button is shown where the editor has what paints: Gradio does not promise these parts.
+  const offer = () => {
+    const target = document.querySelector('#editor .pixi-target:has(canvas):not(:has(#rectangle-area))');
+    if (target && window.editor?.tools?.get?.('brush')?.brush_textures?.draw_segment) lay(target);
+    if (area?.isConnected) button()?.setAttribute('aria-pressed', !area.hidden);
+  };
+
+  for (const [type, act] of Object.entries(acts)) {
+    window.addEventListener(type, (event) => {
+      if (event.target !== area || event.pointerType === 'touch') return; // fingers come as the mouse
+      if (type.startsWith('pointer')) {
+        const box = area.getBoundingClientRect();
+        here = {x: event.clientX - box.left, y: event.clientY - box.top};
+        event.stopImmediatePropagation(); // the editor's brush would follow
+      }
+      act(event);
+    }, {capture: true, passive: false});
+  }
+  new MutationObserver(offer).observe(document.body, {childList: true, subtree: true});
+
+  document.addEventListener('click', (event) => {
+    if (event.target.closest('#rectangle')) use(area.hidden);
+    else if (event.target.closest('#editor :is(.toolbar-wrap, [aria-label=Pan])') && area?.hidden === false) use(false);
+  }, true);
+}

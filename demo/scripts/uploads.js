@@ -1,0 +1,29 @@
+() => {
+  // A photo may have any name, since the server looks at what is in it; where files are chosen, pictures are offered.
+  // What Gradio itself says of a file fades: it is kept beside the place where the file was dropped.
+  const PLACES = '#photo, #add-others', PICTURES = 'image/*,.heic,.heif,.avif,.tif,.tiff';
+  let place = null; // where a file was dropped last
+
+  const begin = (event) => {
+    const here = event.target.closest?.(PLACES);
+    if (!here) return;
+    place = here;
+    document.querySelector('.kept')?.remove();
+  };
+
+  const improve = () => {
+    for (const input of document.querySelectorAll(PLACES.replace(/(,|$)/g, ' input[type=file]$1'))) {
+      if (input.accept !== PICTURES) input.accept = PICTURES;
+    }
+    const said = document.querySelector('.toast-body.error [data-testid=toast-text]')?.innerText;
+    if (!said || !place?.isConnected || document.querySelector('.kept')) return;
+    const kept = document.createElement('div');
+    kept.className = 'kept message error';
+    kept.setAttribute('role', 'alert');
+    kept.textContent = said;
+    place.after(kept);
+  };
+
+  for (const name of ['change', 'drop']) document.addEventListener(name, begin, true);
+  new MutationObserver(improve).observe(document.body, {childList: true, subtree: true});
+}
