@@ -65,7 +65,7 @@ button[role=tab][aria-selected=true] { color: #0f766e !important; }
   text-align: center; background-repeat: no-repeat; background-position: center 8px; background-size: auto 52px; }
 
 /* 2: what should go */
-#fill, #cancel, #another, #again, #mark button, #shapes button, #onwards button { white-space: nowrap; }
+#fill, #cancel, #another, #mark button, #shapes button, #onwards button { white-space: nowrap; }
 #mark, #act, #known { gap: 10px; }
 #find { flex-wrap: wrap; gap: 8px; }
 #find button { flex: 1 1 auto; min-width: 0; padding-inline: 8px; font-weight: 500; font-size: .94rem; }

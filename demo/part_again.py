@@ -72,7 +72,7 @@ def connect(page: Page, visits: Visits) -> None:
         job = yield from follow(visit, start, part.message, lambda job: {part.message: words.progress(job.running)})
         if job is None:
             return
-        made = replace(job.made()[0], about=words.part_again(number, parts))
+        made = replace(job.made()[0], about=words.part_again(number, parts, put_back=source == PUT_BACK))
         visit.add(made)
         yield {
             **results.shown(page, visit, given[page.view]),

@@ -336,11 +336,12 @@ def part_source(source: str, *, on_face: bool) -> str:
     return SURROUNDINGS_ANEW if source == "anew" and not on_face else PART_SOURCES[source]
 
 
-def part_again(number: int, parts: PartsView) -> str:
-    """The line under a result in which one part was filled again."""
+def part_again(number: int, parts: PartsView, *, put_back: bool) -> str:
+    """The line under a result in which one part was filled again, or put back as it was."""
     if parts.count == 1:
         return "filled again"
-    return "small ones again" if parts.small and number == parts.count else f"part {number} again"
+    part = "small ones" if parts.small and number == parts.count else f"part {number}"
+    return f"{part} put back" if put_back else f"{part} again"
 
 
 def used(reference: ReferenceUse) -> str:

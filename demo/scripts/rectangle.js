@@ -4,6 +4,7 @@
   const CLICK = 4; // pixels that a click may move
   const STEP = 10; // pixels of an arrow key
   const WAYS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
+  const ENDS = '#editor :is(.toolbar-wrap, [aria-label=Pan]), #fill'; // another tool, or the result
   const LEAST = 2; // pixels, of the brush: what the corners are rounded by
   const GROWS = 6; // a frame's brush by that of the frame around it, which covers its rounded corners up to 6.8
 
@@ -140,6 +141,6 @@
 
   document.addEventListener('click', (event) => {
     if (event.target.closest('#rectangle')) use(area.hidden);
-    else if (event.target.closest('#editor :is(.toolbar-wrap, [aria-label=Pan])') && area?.hidden === false) use(false);
+    else if (area?.hidden === false && event.target.closest(ENDS)) use(false);
   }, true);
 }
