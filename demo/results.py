@@ -47,7 +47,9 @@ def connect(page: Page, visits: Visits) -> None:
 
             def start() -> Job:
                 points = landmarking.read_moved(visit, given[page.landmarks.face]) if moved else None
-                first = replace(painted_order(page, given, visit), landmarks=points)
+                first = painted_order(page, given, visit)
+                if points is not None:  # real pixels show the expression that was to change
+                    first = replace(first, landmarks=points, symmetry=False, references=())
                 return visit.start(Job(with_seeds(first, int(given[page.candidates])), visit.folder, warming.judge))
 
             job = yield from follow(visit, start, page.message, lambda job: {page.running: words.progress(job.running)})

@@ -15,8 +15,6 @@ from faceinp.masks import Mask
 from faceinp.photo import Photo
 from faceinp.targets import Target, Targets, crop_after
 
-MOVED = 0.01  # of the crop's side: a caller's landmark this far from where it is found was moved
-
 
 @dataclass(frozen=True, eq=False)
 class Work:
@@ -63,13 +61,12 @@ def _generate(engine: Engine, targets: Sequence[Target], landmarks: Any, seed: i
     """The engine's picture of each, all of one side, and the landmarks that led it. landmarks: the caller's."""
     pictures = np.stack([one.crop.pixels.transpose(2, 0, 1) for one in targets]).astype(np.float32) / 255
     holes = np.stack([one.crop.hole[None] for one in targets])
-    points = engine.predict_landmarks(pictures, holes) if engine.guided else None
+    points = None
     if landmarks is not None:  # an engine that is not guided refuses any
         checked = _photo_points(landmarks) if engine.guided else np.zeros((68, 2), np.float32)
-        found, points = points, np.stack([faces.to_crop(checked, one.crop.quad) for one in targets])
-        if found is not None:
-            for target, distances in zip(targets, np.linalg.norm(points - found, axis=2), strict=True):
-                target.moved = distances > MOVED
+        points = np.stack([faces.to_crop(checked, one.crop.quad) for one in targets])
+    elif engine.guided:
+        points = engine.predict_landmarks(pictures, holes)
     filled = engine.fill(pictures, holes, seed=seed, progress=progress, landmarks=points)
     if points is not None:
         for target, local in zip(targets, points, strict=True):

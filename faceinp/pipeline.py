@@ -69,8 +69,7 @@ def fill(
     mask_hole: "white", "black" or "auto"; of a mask, so not with ``find``. grow: pixels of the photo by which the hole
     is grown, besides the one by which a mask with soft edges is. blending: "poisson" or "composite".
     landmarks: (68, 2) in photo pixels, in dlib's order, for a guided engine; ``Result.landmarks`` of an earlier fill,
-    moved, changes expression and pose. They are those of the first face that is filled. Real pixels stay away from
-    those that were moved.
+    moved, changes expression and pose. They are those of the first face that is filled.
     symmetry: whether the face's other half is used where it helps; None leaves it to the engine (on where
     ``Engine.completes_faces``). references: up to 8 other photos of the same person, as ``photo.read`` takes them,
     used where they help; with several faces under the mask, for the one that each resembles most. reference_check:

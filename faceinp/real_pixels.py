@@ -70,9 +70,7 @@ def use_real_pixels(
             outcomes |= {number: _unused(photo, number) for number, photo in theirs.items()}
             target.notes += [outcomes[number].problem for number in theirs]
             continue
-        outcome = step(
-            image, own, part, whole, target.crop.quad, points[index], theirs, predict, target.tone, target.moved
-        )
+        outcome = step(image, own, part, whole, target.crop.quad, points[index], theirs, predict, target.tone)
         if target.hidden and not outcome.codes.any():
             raise MaskError(f"The mask covers the entire face, and no reference photo fits. {' '.join(outcome.notes)}")
         image, codes = outcome.image, np.maximum(codes, outcome.codes)

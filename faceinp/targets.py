@@ -25,8 +25,7 @@ class Target:
     """A face to fill.
 
     location: None for an aligned photo. crop: as the engine sees it. notes: what a person should know of it. generated,
-    landmarks: what the engine made of it, as in ``result.FilledFace``, once it was asked. moved: bool (68,), which of
-    the landmarks the caller moved from where they are found; None where they are not the caller's.
+    landmarks: what the engine made of it, as in ``result.FilledFace``, once it was asked.
     """
 
     location: Face | None
@@ -34,7 +33,6 @@ class Target:
     notes: list[str]
     generated: NDArray[np.float32] = field(init=False)
     landmarks: NDArray[np.float32] | None = field(init=False, default=None)
-    moved: NDArray[np.bool_] | None = field(init=False, default=None)
 
     @cached_property
     def tone(self) -> Tone | None:

@@ -38,18 +38,6 @@ def test_classical_engines_use_the_other_half_when_asked_only():
     assert faceinp.fill(PHOTO, EYE, engine="telea", symmetry=True).shares[SYMMETRY] > 0.5
 
 
-def test_an_eye_whose_lids_were_moved_is_not_the_other_one_mirrored():
-    found = faceinp.fill(PHOTO, EYE)
-    narrowed = found.landmarks.copy()
-    for upper, lower in ((43, 47), (44, 46)):
-        narrowed[upper] += 0.8 * (narrowed[lower] - narrowed[upper])
-    result = faceinp.fill(PHOTO, EYE, landmarks=narrowed)
-    x, y = found.landmarks[42:48].mean(axis=0).astype(int)
-    assert found.sources[y, x] == SYMMETRY and result.sources[y, x] == ENGINE
-    same = faceinp.fill(PHOTO, EYE, landmarks=found.landmarks)
-    assert np.array_equal(same.sources, found.sources), "landmarks that were not moved say nothing new"
-
-
 def test_where_no_exemplar_serves_the_fill_is_the_one_without():
     result, without = faceinp.fill(PHOTO, WALL), faceinp.fill(PHOTO, WALL, symmetry=False)
     assert np.array_equal(result.image, without.image) and set(result.shares) == {ENGINE}

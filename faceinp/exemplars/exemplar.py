@@ -22,13 +22,11 @@ class Crop:
 
     pixels: float32 (SIZE, SIZE, 3) in [0, 1], the photo's hole filled already. known: bool (SIZE, SIZE), False in the
     hole and beyond the photo's border. points: float32 (68, 2), landmarks in shares of the side, in dlib's order.
-    moved: bool (68,), those that a person moved from where they were found; None for no such word.
     """
 
     pixels: Floats
     known: Bools
     points: Floats
-    moved: Bools | None = None
 
     def knows(self, points: Floats) -> Bools:
         """Which of ``points`` (K, 2), in shares of the side, lie on known pixels: (K,)."""
@@ -53,16 +51,16 @@ class Exemplar:
     monochrome: bool = False
 
 
-def crop_of(pixels: Pixels, hole: Bools, quad: NDArray[np.float64], points: Floats, moved: Bools | None = None) -> Crop:
-    """pixels: uint8 (H, W, 3). hole: bool (H, W). points: (68, 2), shares of the crop's side. moved: as in ``Crop``."""
-    return as_crop(faces.align(pixels, hole, quad, SIZE), hole.shape, points, moved)
+def crop_of(pixels: Pixels, hole: Bools, quad: NDArray[np.float64], points: Floats) -> Crop:
+    """pixels: uint8 (H, W, 3). hole: bool (H, W). points: (68, 2), shares of the crop's side."""
+    return as_crop(faces.align(pixels, hole, quad, SIZE), hole.shape, points)
 
 
-def as_crop(cut: faces.Crop, shape: tuple[int, ...], points: Floats, moved: Bools | None = None) -> Crop:
+def as_crop(cut: faces.Crop, shape: tuple[int, ...], points: Floats) -> Crop:
     """cut: of SIZE pixels a side, out of a photo of this shape (H, W). points: (68, 2), shares of the side."""
     on_photo = faces.to_photo(centres(SIZE).reshape(-1, 2), cut.quad)
     inside = ((on_photo >= 0) & (on_photo < shape[1::-1])).all(axis=1).reshape(SIZE, SIZE)
-    return Crop(cut.pixels.astype(np.float32) / np.float32(255), inside & ~cut.hole, points, moved)
+    return Crop(cut.pixels.astype(np.float32) / np.float32(255), inside & ~cut.hole, points)
 
 
 def other_half(pixels: Pixels, quad: NDArray[np.float64], crop: Crop) -> Exemplar:

@@ -37,7 +37,6 @@ AGREEING, CONTRARY = -0.1, -0.45
 STRUCTURE = 0.045
 # Growth of areas, and the greatest stretch over the smallest.
 SHRUNK, GROWN, SQUEEZED = (0.4, 0.25), (2.5, 4.0), (2.2, 3.2)
-AWAY = 0.08, 0.04  # from landmarks that the caller moved: an exemplar shows the expression that was to change
 SERVES, USABLE = 0.5, 0.1  # confidence of a pixel that is trusted; share of the hole that makes an exemplar worth it
 
 HIDDEN = "it is hidden there, too"
@@ -94,7 +93,6 @@ def match(target: Crop, source: Crop, *, mirrored: bool, drawn: bool = True) -> 
         "it looks too different there": ramp(around, CLOSE, FAR)
         * np.maximum(_like_engine(target.pixels, lit, exact, drawn), exact * familiar(target.pixels, lit, valid)),
         "the expression is another": np.ones_like(face) if mirrored else features.expression(target, source, exact),
-        "its landmarks were moved": _beside_moved(target),
     }
     shift, sure = gaze.along(target, source, found) if mirrored else gaze.as_it_is()
     confidence = features.by_part(np.prod(list(trust.values()), axis=0) * sure, target)
@@ -151,16 +149,6 @@ def _pose(target: Crop, source: Crop, found: Map, mirrored: bool) -> Floats:
     if mirrored:
         return np.asarray(sane * ramp(abs(yaw), MIRRORED, MIRRORED_FAR), np.float32)
     return np.asarray(sane * ramp(abs(yaw - features.yaw(source.points)), TURNED, TURNED_FAR), np.float32)
-
-
-def _beside_moved(target: Crop) -> Floats:
-    """0 around hidden landmarks that were moved: (SIZE, SIZE)."""
-    weight = np.ones((SIZE, SIZE), np.float32)
-    if target.moved is not None:
-        for point in target.points[target.moved & ~target.knows(target.points)]:
-            distance = np.linalg.norm(warp.centres(SIZE) - point, axis=2)
-            weight = np.minimum(weight, ramp(distance, *AWAY))
-    return weight.astype(np.float32)
 
 
 def _sharp(target: Floats, lit: Floats, valid: Floats) -> float:

@@ -50,15 +50,14 @@ class Step:
         photos: Mapping[int, Any],
         predict: Predictor,
         tone: Tone | None,
-        moved: NDArray[np.bool_] | None = None,
     ) -> Outcome:
         """image: uint8 (H, W, 3), the photo with its hole filled. hole: bool (H, W), the face's. part: bool (H, W), the
         part of it where real pixels may go. whole: pixels of the photo's hole, of which shares are taken. quad: (4, 2),
         of the face's crop. points: float32 (68, 2), its landmarks in shares of the side. photos: the references by
         their numbers, counted from 0, as ``photo.read`` takes them; what is no photo has a problem. predict: finds
-        landmarks on theirs. tone: the photo's, if it is monochrome. moved: (68,), landmarks that the caller moved.
+        landmarks on theirs. tone: the photo's, if it is monochrome.
         """
-        target = crop_of(image, hole, quad, points, moved)
+        target = crop_of(image, hole, quad, points)
         prepared = {
             number: references.prepare(photo, number, target, predict, checked=self.reference_check)
             for number, photo in photos.items()
@@ -90,7 +89,7 @@ def _reference(number: int, prepared: Prepared, share: float, problems: dict[int
     problem = prepared.problem
     if not share and not problem:
         problem = references.unused(number, problems.get(REFERENCE + number) or "another one fits better")
-    return Reference(prepared.digest, share, prepared.distance, problem, prepared.refused, prepared.note)
+    return Reference(prepared.digest, share, prepared.distance, problem, prepared.refused)
 
 
 def _nearest(codes: NDArray[np.uint8], quad: NDArray[np.float64]) -> NDArray[np.uint8]:
