@@ -89,7 +89,7 @@ def _reference(number: int, prepared: Prepared, share: float, problems: dict[int
     problem = prepared.problem
     if not share and not problem:
         problem = references.unused(number, problems.get(REFERENCE + number) or "another one fits better")
-    return Reference(prepared.digest, share, prepared.distance, problem, prepared.refused)
+    return Reference(prepared.digest, share, prepared.distance, problem, prepared.refused, prepared.note)
 
 
 def _nearest(codes: NDArray[np.uint8], quad: NDArray[np.float64]) -> NDArray[np.uint8]:
