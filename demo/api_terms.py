@@ -37,5 +37,6 @@ def _argument(flag: re.Match[str]) -> str:
 
 
 def refusal(error: faceinp.FaceinpError) -> gr.Error:
+    """What a program is told of an error, to be raised."""
     said = for_programs(str(error))
     return gr.Error(said if len(said) <= LONGEST else f"{said[:LONGEST]} …", print_exception=False)

@@ -58,14 +58,6 @@ def blendshapes(points: NDArray[np.floating]) -> dict[str, Floats]:
     return {name: np.stack([end(face) for end in ends]) @ axes * unit for name, ends in CONTROLS.items()}
 
 
-def moved(points: NDArray[np.floating], controls: Mapping[str, float]) -> Floats:
-    """Landmarks (68, 2) with the controls at these values, from -1 to 1; those not named are at 0."""
-    offsets = blendshapes(points)
-    return np.asarray(points, np.float64) + sum(
-        (abs(value) * offsets[name][int(value > 0)] for name, value in controls.items()), np.zeros((68, 2))
-    )
-
-
 def _open(face: Floats) -> Floats:
     return _along(LOWER_LIP, 0, OPEN) + _along(UPPER_LIP, 0, -RAISED) + _along(CHIN, 0, DROPPED)
 

@@ -18,8 +18,7 @@ Codes = NDArray[np.uint8]
 class History:
     """photo, turns: the photo as it was loaded, and the quarter turns clockwise that it was turned by since. files: the
     reference photos, by their codes. doubtful: those of them of which it is not sure that they show the same person.
-    sources: codes of ``faceinp.Result.sources``, uint8 (H, W), 0 where no fill has
-    changed the photo; kept as PNG.
+    sources: codes of ``faceinp.Result.sources``, uint8 (H, W), 0 where no fill has changed the photo; kept as PNG.
     """
 
     photo: Any

@@ -10,7 +10,7 @@ from gradio.data_classes import FileData
 from numpy.typing import NDArray
 
 import faceinp
-from demo import expression, words
+from demo import expression, landmark_words
 from demo.filling import Made
 from demo.orders import QUIET, Update
 from demo.sessions import Visit
@@ -85,19 +85,19 @@ def read_moved(visit: Visit, value: Any) -> NDArray[np.float32] | None:
     if value is None:
         return None
     if not visit.made or visit.landmarks is None:
-        raise faceinp.EngineError(words.NOT_THESE_LANDMARKS)
+        raise faceinp.EngineError(landmark_words.NOT_THESE_LANDMARKS)
     made, found = visit.made[visit.shown], visit.landmarks
     try:
         points = np.array(value["points"], np.float64)
     except (TypeError, ValueError, KeyError, OverflowError) as error:
-        raise faceinp.EngineError(words.NOT_THESE_LANDMARKS) from error
+        raise faceinp.EngineError(landmark_words.NOT_THESE_LANDMARKS) from error
     if points.shape != (68, 2) or not np.isfinite(points).all():
-        raise faceinp.EngineError(words.NOT_THESE_LANDMARKS)
+        raise faceinp.EngineError(landmark_words.NOT_THESE_LANDMARKS)
     free, (left, top, right, bottom) = movable(made, found)[:, None], made.window
     # Those in the hole may lie anywhere in the window, the others where they were.
     nearest = np.where(free, points.clip((left, top), (right, bottom)), found)
     if np.abs(points - nearest).max() > SAME:
-        raise faceinp.EngineError(words.NOT_THESE_LANDMARKS)
+        raise faceinp.EngineError(landmark_words.NOT_THESE_LANDMARKS)
     return nearest.astype(np.float32)
 
 

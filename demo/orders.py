@@ -1,6 +1,7 @@
 """What several wires share: the page's settings as an order, a job that is followed until it ends, ways of events."""
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,9 @@ def painted_order(page: Page, given: Given, visit: Visit, engine: str | None = N
         raise faceinp.PhotoError(words.NO_PHOTO)
     if not share_hidden(value):
         raise faceinp.MaskError(words.NO_STROKE)
-    return settings_order(
-        page, given, visit, original.path, lambda: read_hole(value, original, proposed), engine or given[page.engine]
-    )
+    engine = engine or given[page.engine]
+    order = settings_order(page, given, visit, original.path, lambda: read_hole(value, original, proposed), engine)
+    return replace(order, turns=original.turns)
 
 
 def settings_order(page: Page, given: Given, visit: Visit, photo: Path, hole: Callable[[], Any], engine: str) -> Order:
@@ -56,7 +57,6 @@ def settings_order(page: Page, given: Given, visit: Visit, photo: Path, hole: Ca
         engine=engine,
         seed=int(given[page.seed] or 0),
         iterations=int(given[page.iterations]) if engine in filling.SEARCHES else 0,
-        turns=visit.original.turns if visit.original else 0,
         face=chosen_location(visit, given[page.face]),
         turn=visit.turn,
         blending=given[page.blending],

@@ -104,7 +104,6 @@ def _order(page: Page, given: Given, visit: Visit, made: Made, hole: NDArray[np.
     return replace(
         settings_order(page, given, visit, made.file, lambda: hole, engine),
         seed=next_seed if source == ANEW else made.seed,
-        turns=0,  # the result lies as the photo does now
         symmetry=source == OTHER_HALF,
         references=references,
         earlier=made.history,

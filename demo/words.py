@@ -123,46 +123,6 @@ INVERTED = "The mask was inverted."
 GROWN = "The mask is a little larger now."
 WENT_ON = "The result is your photo now. Paint over what else should go."
 NO_PRESET = "Choose one"
-MOVE_LANDMARKS = "Change the expression"
-HOW_TO_MOVE = (
-    "Drag the face’s points (its landmarks) or use the sliders, then fill again. Faint lines lie outside what was "
-    "filled and stay."
-)
-LANDMARKS = "The face’s landmarks"
-LANDMARK_KEYS = (
-    "Keys: Tab to a feature, Page Up and Page Down to its points, arrow keys to move a point, with Shift by ten."
-)
-DIRECTIONS = ("left", "right", "up", "down")
-EXPRESSIONS = {"mouth": "Mouth open", "smile": "Smile", "lids": "Eyes open", "turn": "Head turned"}
-FILL_WITH_LANDMARKS, RESET_LANDMARKS = "Fill again with these", "Reset"
-NOT_THESE_LANDMARKS = "These landmarks are not those of this result. Move them again."
-# Landmarks by the first of each row, in iBUG's order; left and right as seen in the picture.
-LANDMARK_ROWS = {
-    0: "Jaw, left side",
-    8: "Chin",
-    9: "Jaw, right side",
-    17: "Left brow",
-    22: "Right brow",
-    27: "Bridge of the nose",
-    30: "Tip of the nose",
-    31: "Nostrils",
-    36: "Left eye, outer corner",
-    37: "Left eye, upper lid",
-    39: "Left eye, inner corner",
-    40: "Left eye, lower lid",
-    42: "Right eye, inner corner",
-    43: "Right eye, upper lid",
-    45: "Right eye, outer corner",
-    46: "Right eye, lower lid",
-    48: "Left corner of the mouth",
-    49: "Upper lip",
-    54: "Right corner of the mouth",
-    55: "Lower lip",
-    60: "Left corner between the lips",
-    61: "Upper lip, inside",
-    64: "Right corner between the lips",
-    65: "Lower lip, inside",
-}
 OTHERS_TITLE = "Other photos of this person"
 OTHERS = (
     "<p class='hint'>The hole is filled with the person's real features from these photos where they fit. A photo that "
@@ -314,16 +274,6 @@ def no_room_for(name: str) -> str:
 def thumb(data_uri: str) -> str:
     """The small picture of another photo; empty without one."""
     return f'<img alt="" src="{data_uri}">' if data_uri else ""
-
-
-def landmark_names() -> tuple[str, ...]:
-    """What each of the 68 landmarks is called: its row, and its number in rows of several."""
-    starts = [*LANDMARK_ROWS, 68]
-    return tuple(
-        name if end - start == 1 else f"{name}, {number} of {end - start}"
-        for (start, name), end in zip(LANDMARK_ROWS.items(), starts[1:], strict=True)
-        for number in range(1, end - start + 1)
-    )
 
 
 def part(number: int, parts: PartsView) -> str:

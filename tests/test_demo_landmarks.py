@@ -14,7 +14,7 @@ from faceinp.presets import average_points
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from demo import landmark_controls, landmarking, sessions, views, words  # noqa: E402
+from demo import landmark_controls, landmark_words, landmarking, sessions, views  # noqa: E402
 
 LEFT, TOP, SIDE = 100, 50, 200  # the window of the photo that shows the face
 FOUND = np.add(average_points(SIDE), (LEFT, TOP)).astype(np.float32)
@@ -97,7 +97,7 @@ def replaced(point: int, at: Any) -> Any:
 def test_what_cannot_be_the_landmarks_is_refused_in_plain_words(visit: sessions.Visit, value: Any) -> None:
     with pytest.raises(faceinp.EngineError) as refused:
         landmarking.read_moved(visit, value)
-    assert str(refused.value) == words.NOT_THESE_LANDMARKS
+    assert str(refused.value) == landmark_words.NOT_THESE_LANDMARKS
 
 
 def test_landmarks_go_with_their_photo(visit: sessions.Visit) -> None:
@@ -136,7 +136,7 @@ def test_what_is_dragged_takes_its_neighbours_along_within_its_feature() -> None
 
 
 def test_each_landmark_has_a_name_of_its_own() -> None:
-    names = words.landmark_names()
+    names = landmark_words.landmark_names()
     assert len(set(names)) == 68
     named = {8: "Chin", 30: "Tip of the nose", 48: "Left corner of the mouth", 37: "Left eye, upper lid, 1 of 2"}
     assert {point: names[point] for point in named} == named

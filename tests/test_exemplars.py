@@ -101,6 +101,8 @@ def test_a_face_that_is_hidden_whole_comes_from_a_reference():
     assert set(result.shares) == {SURROUNDINGS, REFERENCE} and (result.sources[inside] == REFERENCE).all()
     assert np.abs(result.image[inside].astype(float) - PHOTO[inside]).mean() < 25
     assert any("Too little" in note for note in result.notes)
+    (used,) = result.references
+    assert "Too little" in used.note and used.note in result.notes
 
 
 def test_the_same_call_gives_the_same_bytes():

@@ -24,7 +24,7 @@ from starlette.responses import FileResponse  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 from starlette.testclient import TestClient  # noqa: E402
 
-from demo import hosting, rates, space  # noqa: E402
+from demo import hosting, space  # noqa: E402
 
 FILLS = 3
 API = "/gradio_api"
@@ -187,45 +187,6 @@ def test_guesses_sent_side_by_side_wait_for_each_other_or_are_refused(hosted: Se
     statuses = [status for status, _, _ in answers]
     assert set(statuses) == {400, 429} and statuses.count(400) < 12
     assert any("Too many log-ins from your address. Try again in" in said for _, _, said in answers)
-
-
-def test_rates_refill_and_forget_whoever_was_heard_of_longest_ago(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [100.0]
-    monkeypatch.setattr(rates.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(rates, "MOST_ADDRESSES", 50)
-    limit = rates.Rates(6)
-    assert [limit.wait("a") for _ in range(6)] == [0.0] * 6 and limit.wait("a") == pytest.approx(10)
-    assert limit.wait("b") == 0
-    now[0] += 10.1
-    assert limit.wait("a") == 0 and limit.wait("a") > 9
-    assert not any(rates.Rates(0).wait("a") for _ in range(1000))
-    for number in range(200):
-        limit.wait(str(number))
-    assert len(limit._left) == 50
-
-
-def test_log_ins_are_forgotten_and_never_more_than_some_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [100.0]
-    monkeypatch.setattr(rates.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(rates, "MOST_ADDRESSES", 50)
-    logins = rates.Logins()
-    waits = [logins.wait("a") for _ in range(100)]
-    assert waits[:5] == [0, 0.5, 1.5, 3.5, 7.5] and max(waits) <= logins.LONGEST + logins.SLOWEST
-    now[0] += logins.FORGOTTEN + 60
-    assert logins.wait("a") == 0 and logins.wait("a") == 0.5
-    logins.right("a")
-    assert logins.wait("a") == 0
-    for number in range(200):
-        logins.wait(str(number))
-    assert len(logins._wrong) == 50
-
-
-def test_who_has_a_network_of_ipv6_has_one_address() -> None:
-    def address(client: str) -> str:
-        return rates.client_address({"client": (client, 1)})
-
-    assert address("2001:db8::1") == address("2001:db8::ffff:1") != address("2001:db8:0:1::1")
-    assert address("192.0.2.1") != address("192.0.2.2") and address("a socket") == "a socket"
 
 
 def traceback_free(

@@ -96,12 +96,12 @@ def test_everything_on_the_way_to_a_fill_is_reached_by_keyboard(open_page: Open)
     page.wait_for_function("document.activeElement.innerText.endsWith('Result')")
 
 
-def test_a_file_that_is_no_photo_is_a_message_and_the_page_goes_on(
+def test_a_photo_that_cannot_be_read_is_a_message_and_the_page_goes_on(
     open_page: Open, photo: Path, tmp_path: Path
 ) -> None:
     page = open_page()
     broken = tmp_path / "broken.png"
-    broken.write_bytes(b"this is no picture")
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n this is no picture")
     page.set_input_files("#photo input[type=file]", broken)
     page.wait_for_selector("#message [role=alert]")
     assert page.locator("#fill").is_disabled()
