@@ -103,7 +103,7 @@ def test_a_photo_that_cannot_be_read_is_a_message_and_the_page_goes_on(
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\n this is no picture")
     page.set_input_files("#photo input[type=file]", broken)
-    page.wait_for_selector("#message [role=alert]")
+    page.wait_for_selector("#refused [role=alert]")
     assert page.locator("#fill").is_disabled()
     load(page, photo)
 
