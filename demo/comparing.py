@@ -82,7 +82,7 @@ def _made_since(page: Page, job: Job, cards: list[str]) -> Update:
         return {}
     cards += map(result_words.card, outcomes[len(cards) :])
     return {
-        page.cards: f'<div class="cards">{"".join(cards)}</div>',
+        page.cards: f'<div class="cards">{"".join(cards)}</div>{result_words.about_naturalness(outcomes)}',
         page.table: result_words.table(outcomes),
         page.figures: gr.update(visible=bool(outcomes)),
     }

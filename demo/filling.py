@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import faceinp
-from demo import pictures
+from demo import naturalness, pictures
 from demo.history import History
 
 SEARCHES = ("structural", "dip")  # engines that take iterations and show previews; here in their fast setting
@@ -125,6 +125,7 @@ class Made:
     likeness: faceinp.Likeness | None
     no_judge: str  # why there is no likeness; empty where there is one
     digest: bytes
+    hole_like: str = ""  # as ``naturalness.hole_like`` says
     about: str = ""  # which part of the photo was filled again, in words; empty for all that was painted over
 
     @property
@@ -329,6 +330,7 @@ def _made(
         likeness=likeness,
         no_judge=no_judge,
         digest=hashlib.blake2b(result.image.data).digest(),
+        hole_like=naturalness.hole_like(result),
     )
 
 

@@ -167,7 +167,9 @@ button[role=tab][aria-selected=true] { color: #0f766e !important; }
 .cards figure { margin: 0; padding: 8px; border-radius: 8px; background: var(--block-background-fill);
   border: 1px solid var(--border-color-primary); }
 .cards img { display: block; width: 100%; margin: 0; border-radius: 6px; }
-.cards figcaption { display: flex; justify-content: space-between; margin: 8px 2px 0; font-size: .88rem; }
+.cards figcaption { display: flex; flex-wrap: wrap; justify-content: space-between; margin: 8px 2px 0;
+  font-size: .88rem; }
+.cards small { flex-basis: 100%; color: var(--body-text-color-subdued); }
 .cards .failed { display: flex; flex-direction: column; justify-content: space-between; }
 .cards .failed p { margin: 0; font-size: .84rem; color: var(--body-text-color-subdued); overflow-wrap: anywhere; }
 .panel { padding: 12px 14px; border-radius: 8px; font-size: .9rem; background: var(--block-background-fill);

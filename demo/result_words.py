@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
 import faceinp
-from demo import pictures
+from demo import naturalness, pictures
 from demo.filling import Made
 from demo.jobs import Failed
 from demo.words import RESULTS, VARIANTS, in_terms_of_the_page, plain
@@ -175,11 +175,32 @@ def card(outcome: Made | Failed) -> str:
         return f'<figure class="failed"><p>{plain(outcome.reason)}</p>{_under(outcome.engine, "")}</figure>'
     shown = pictures.data_uri(pictures.shrunk(pictures.read(outcome.face).pixels, pictures.GRID_SIDE), ".jpg")
     picture = f'<img alt="The face as {escape(outcome.engine)} filled it" src="{shown}">'
-    return f"<figure>{picture}{_under(outcome.engine, f'{outcome.seconds:.1f} s')}</figure>"
+    figure = _naturalness(outcome)
+    natural = "" if figure is None else f"<small>naturalness {figure:.{2 if figure < 10 else 0}f}</small>"
+    return f"<figure>{picture}{_under(outcome.engine, f'{outcome.seconds:.1f} s', natural)}</figure>"
 
 
-def _under(engine: str, said: str) -> str:
-    return f"<figcaption><b>{escape(engine)}</b><span>{said}</span></figcaption>"
+def _naturalness(made: Made) -> float | None:
+    """That of the engine's fills on other faces; None where other photos helped, which was measured otherwise."""
+    if any(code >= pictures.REFERENCE for code in made.shares):
+        return None
+    return naturalness.measured(made.hole_like, made.engine, pictures.SYMMETRY in made.shares)
+
+
+def about_naturalness(outcomes: Sequence[Made | Failed]) -> str:
+    """What that figure under the cards means; empty where none has one."""
+    made = [one for one in outcomes if isinstance(one, Made) and _naturalness(one) is not None]
+    if not made:
+        return ""
+    hole = faceinp.list_presets()[made[0].hole_like]
+    return (
+        f"<p class='hint'>Naturalness: how far the engine’s fills are from untouched faces, measured on other people’s "
+        f"photos with a hole like yours ({hole}). 0 looks like a photo; the smaller, the better.</p>"
+    )
+
+
+def _under(engine: str, said: str, below: str = "") -> str:
+    return f"<figcaption><b>{escape(engine)}</b><span>{said}</span>{below}</figcaption>"
 
 
 def table(outcomes: Sequence[Made | Failed]) -> str:

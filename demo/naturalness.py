@@ -1,0 +1,51 @@
+"""How natural each engine's fills look on other people's faces, for holes like the one at hand.
+
+No score of a single picture was found that tells a good fill from one without eyes; that of many tells engines apart
+(KID of the filled place: docs/measurements.md, whose table ``sketched`` ``naturalness.json`` is taken from).
+"""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+import faceinp
+
+MEASURED: dict[str, dict[str, float]] = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+SEEDS = range(6)  # of each preset: on either side of the face
+SIDE = 256
+LEAST_OVERLAP = 0.25  # intersection over union
+
+
+def hole_like(result: faceinp.Result) -> str:
+    """The preset of the table that the hole on the face is most like; empty where it is like none of them."""
+    if len(result.faces) != 1:
+        return ""
+    seen = result.faces[0].crop.hole.astype(np.uint8)
+    hole = cv2.resize(seen, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST) > 0
+    overlaps = {name: max(_overlap(hole, one) for one in _holes(name)) for name in MEASURED}
+    name = max(overlaps, key=overlaps.__getitem__)
+    return name if overlaps[name] >= LEAST_OVERLAP else ""
+
+
+def measured(hole: str, engine: str, mirrored: bool) -> float | None:
+    """The distance for holes like ``hole``, 0 being untouched faces and smaller better; None where nobody measured it.
+
+    mirrored: whether pixels of the face's other half were used.
+    """
+    network = "landmark" if engine.startswith("landmark-") else engine  # its runtimes draw the same
+    return MEASURED.get(hole, {}).get(f"{network}+symmetry" if mirrored else network)
+
+
+@cache
+def _holes(name: str) -> list[NDArray[np.bool_]]:
+    """The preset on an average face."""
+    face = faceinp.Photo(np.zeros((SIDE, SIDE, 3), np.uint8))
+    return [faceinp.make_preset(name, face, face=faceinp.FaceLocation.aligned(), seed=seed).hole for seed in SEEDS]
+
+
+def _overlap(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    return np.count_nonzero(one & other) / np.count_nonzero(one | other)
