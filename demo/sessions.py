@@ -70,6 +70,7 @@ class Visit:
     made: list[Made] = field(default_factory=list)
     parts: PartsView | None = None  # those of the result that is shown, once they are looked at
     shown: int = 0  # which of ``made``
+    other: int | None = None  # which of ``made`` is switched to: the one before a part was filled again, or after it
     seen: float = field(default_factory=time.monotonic)
 
     def photo(self) -> faceinp.Photo:
@@ -110,7 +111,7 @@ class Visit:
         self.original, self.background, self.faces, self.others = None, None, (), []
         self.marked, self.earlier, self.turn, self.turned, self.clicks = None, None, "auto", NEVER, []
         self.proposed, self.looked = None, None
-        self.made, self.shown, self.parts = [], 0, None
+        self._show_first_of([])
 
     def replace(self, made: list[Made]) -> None:
         """New results take the place of the older ones, whose files go."""
@@ -120,13 +121,21 @@ class Visit:
 
     def add(self, made: Made) -> None:
         """One more result, which is shown; of the earlier ones, the files of the oldest go."""
+        before = self.shown + 1
         kept, gone = self.made[: MOST_CANDIDATES - 1], self.made[MOST_CANDIDATES - 1 :]
         for old in gone:
             shutil.rmtree(old.folder, ignore_errors=True)
         self._show_first_of([made, *kept])
+        self.other = before if before < len(self.made) else None
+
+    def show(self, number: int) -> None:
+        """Another one of the results."""
+        if number != self.shown:
+            self.other = None if self.other is None else self.shown
+            self.shown, self.parts = number, None
 
     def _show_first_of(self, made: list[Made]) -> None:
-        self.made, self.shown, self.parts = made, 0, None
+        self.made, self.shown, self.other, self.parts = made, 0, None, None
 
     def start(self, job: Job) -> Job:
         """A visitor has one job at a time."""

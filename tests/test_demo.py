@@ -155,6 +155,21 @@ def test_a_legend_names_each_source_with_its_share(made: filling.Made) -> None:
     assert result_words.legend(made, "Face") == ""
 
 
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({2: 92, 1: 8}, "92% is mirrored from the other half of the face, 8% is invented."),
+        ({2: 98, 1: 1, 3: 1}, "98% is mirrored from the other half of the face, the rest is invented or is continued "),
+        ({1: 9960, 3: 40}, "99% is invented, the rest is continued from its surroundings."),
+        ({1: 7}, "100% is invented."),
+    ],
+)
+def test_all_that_was_filled_is_told_of(made: filling.Made, counts: dict[int, int], said: str) -> None:
+    codes = np.repeat(np.array(list(counts), np.uint8), list(counts.values()))[None]
+    history = dataclasses.replace(made.history, packed=pictures.packed(codes))
+    assert f"Of all that was filled, {said}" in result_words.outcome(dataclasses.replace(made, history=history))
+
+
 def test_no_score_is_shown_against_a_photo_that_was_used_to_fill(made: filling.Made) -> None:
     verdict = faceinp.Verdict(0.9, Distance(0.9, 0.6), 1.2, 0.01, "bundled")
     compared, used = Comparison(verdict, verdict), Comparison(left_out="Other photo 1 was used to fill.")
