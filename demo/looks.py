@@ -4,13 +4,14 @@ from pathlib import Path
 
 import gradio as gr
 
-from demo import examples, pictures, shapes
+from demo import examples, pictures, shapes, words
 
 SIDE = 440  # pixels, of the editor and the result
 THUMB = 104  # pixels, of an example's small picture
 
 _CSS = """
 .gradio-container { max-width: 1480px !important; width: 100% !important; margin: 0 auto !important; }
+.gradio-container { overflow: clip !important; } /* hidden, as Gradio has it, would keep #stage from sticking */
 .main.app { width: 100%; padding: 18px 24px 14px !important; }
 footer { display: none !important; }
 .html-container { padding: 0 !important; }
@@ -222,6 +223,9 @@ button[role=tab][aria-selected=true] { color: #0f766e !important; }
 @media (pointer: coarse) {
   #board button:not(.label-wrap) { min-height: 44px; }
   #rectangle-hint span { display: none; }
+  #board [data-testid=upload-text], #board [data-testid=upload-text] .or { visibility: hidden; font-size: 0; }
+  #board [data-testid=upload-icon] { visibility: visible; font-size: 1rem; }
+  #board [data-testid=upload-text]::after { content: var(--choose); visibility: visible; font-size: 1.05rem; }
   #editor { user-select: none; -webkit-user-select: none; }
   #editor [aria-label=Pan] { display: none !important; }
   #editor .pixi-target { inset: 45px 0 0; height: auto; }
@@ -271,7 +275,8 @@ def css() -> str:
         f"#shape-buttons button::before {{ background: url({sheet}) 0 0 / {len(shapes.LABELS)}00% 100%; }}\n{places}"
     )
     thumbs = (f"#{example_id(name)} {{ background-image: url({thumb(name)}); }}\n" for name in examples.NAMES)
-    return "".join([_CSS, masks, *thumbs])
+    touch = f'#photo {{ --choose: "{words.CHOOSE_PHOTO}"; }} #add-others {{ --choose: "{words.CHOOSE_OTHERS}"; }}\n'
+    return "".join([_CSS, masks, *thumbs, touch])
 
 
 def script() -> str:

@@ -92,7 +92,7 @@ def find(sources: NDArray[np.uint8]) -> Parts:
     """
     place = window(sources)
     around = sources[place]
-    copy = _covered(around > 0) > 0
+    copy = pictures.shrunk((around > 0).astype(np.uint8) * 255, pictures.FACE_SIDE) > 0
     left, top, right, bottom = _bounds(copy)
     side = max(right - left, bottom - top)
     reach = 2 * max(1, round(NEAR * side)) + 1
@@ -119,20 +119,12 @@ def view(parts: Parts, picture: pictures.Pixels) -> PartsView:
     return PartsView(parts, picture, np.asarray(numbers, np.uint8))
 
 
-def _covered(where: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """How much of each pixel of a copy is True, from 0 to 255."""
-    return pictures.shrunk(where.astype(np.uint8) * 255, pictures.FACE_SIDE)
-
-
 def _codes(sources: NDArray[np.uint8], numbers: Labels, count: int) -> tuple[tuple[int, ...], ...]:
     """Where each part comes from, the most of it first; numbers: as in ``Parts``, of a copy of ``sources``."""
-    counts = cv2.calcHist([np.ascontiguousarray(sources)], [0], None, [256], (0, 256)).ravel()
-    codes = [code for code in np.flatnonzero(counts).tolist() if code]
-    areas = [np.bincount(numbers.ravel(), _covered(sources == code).ravel(), count + 1)[1:] for code in codes]
-    return tuple(
-        tuple(code for area, code in sorted(zip(part, codes, strict=True), key=lambda one: -one[0]) if area)
-        for part in np.array(areas).T.tolist()
-    )
+    large = cv2.resize(numbers, sources.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    pairs = [large, np.ascontiguousarray(sources)]
+    counts = cv2.calcHist(pairs, [0, 1], None, [count + 1, 256], (0, count + 1, 0, 256))[1:, 1:]
+    return tuple(tuple((1 + np.argsort(-one, kind="stable")[: np.count_nonzero(one)]).tolist()) for one in counts)
 
 
 def _bounds(where: NDArray[np.bool_]) -> tuple[int, int, int, int]:

@@ -6,12 +6,15 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
+from gradio.state_holder import StateHolder
 from numpy.typing import NDArray
 
 import faceinp
@@ -151,9 +154,11 @@ class Visit:
 class Visits:
     """The visitors there are, by Gradio's session."""
 
-    def __init__(self) -> None:
+    def __init__(self, blocks: gr.Blocks | None = None) -> None:
+        """blocks: the page, whose parts Gradio keeps for each visitor as they were shown last."""
         self._lock = threading.Lock()
         self._visits: dict[str, Visit] = {}
+        self._blocks = blocks
 
     def of(self, request: gr.Request) -> Visit:
         with self._lock:
@@ -167,8 +172,10 @@ class Visits:
 
     def leave(self, request: gr.Request) -> None:
         """The visitor is gone: so is the job, and every file."""
+        session = str(request.session_hash)
         with self._lock:
-            visit = self._visits.pop(str(request.session_hash), None)
+            visit = self._visits.pop(session, None)
+        self._forget(lambda one: one == session)
         if visit is not None:
             visit.stop()
             shutil.rmtree(visit.root, ignore_errors=True)
@@ -183,9 +190,25 @@ class Visits:
         for visit in visits:
             visit.stop()
             shutil.rmtree(visit.root, ignore_errors=True)
+        self._forget(lambda session: session in gone or self._silent(session) > idle)
         for entry in uploads.root().iterdir():
             if entry not in folders and time.time() - _newest(entry) > min(stray, _lasts(entry)):
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink(missing_ok=True)
+
+    def _silent(self, session: str) -> float:
+        """Seconds since somebody, or a program, last said anything in a session of Gradio's."""
+        last = self._blocks.state_holder.time_last_used.get(session) if self._blocks else None
+        return (datetime.now() - last).total_seconds() if last else 0.0
+
+    def _forget(self, gone: Callable[[str], bool]) -> None:
+        """Drop what Gradio keeps of the page as the visitors saw it that are ``gone``, small pictures among it."""
+        holder: StateHolder | None = getattr(self._blocks, "state_holder", None)  # there is one once it is served
+        if holder is None:
+            return
+        with holder.lock:
+            for session in filter(gone, list(holder.session_data)):
+                holder.session_data.pop(session, None)
+                holder.time_last_used.pop(session, None)
 
     def keep_swept(self) -> None:
         """Sweep now and then, until the server ends."""

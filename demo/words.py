@@ -21,6 +21,7 @@ LIMITS = (
     "leave, the last copies minutes later."
 )
 STEPS = ("Photo", "What should go", "Result")
+CHOOSE_PHOTO, CHOOSE_OTHERS = "Choose a photo", "Choose photos"  # where fingers press, which drop nothing
 EXAMPLES = "<p class='hint'>No photo at hand? Try one of these:</p>"
 MARK = "<h2>What should go?</h2><p class='hint'>Paint over it in the photo, or have it found:</p>"
 NO_PHOTO = "Load a photo first."
