@@ -223,9 +223,10 @@ button[role=tab][aria-selected=true] { color: #0f766e !important; }
 @media (pointer: coarse) {
   #board button:not(.label-wrap) { min-height: 44px; }
   #rectangle-hint span { display: none; }
-  #board [data-testid=upload-text], #board [data-testid=upload-text] .or { visibility: hidden; font-size: 0; }
-  #board [data-testid=upload-icon] { visibility: visible; font-size: 1rem; }
-  #board [data-testid=upload-text]::after { content: var(--choose); visibility: visible; font-size: 1.05rem; }
+  :is(#photo, #add-others) [data-testid=upload-text], :is(#photo, #add-others) .or { visibility: hidden; font-size: 0; }
+  :is(#photo, #add-others) [data-testid=upload-icon] { visibility: visible; font-size: 1rem; }
+  :is(#photo, #add-others) [data-testid=upload-text]::after { content: var(--choose); visibility: visible;
+    font-size: 1.05rem; }
   #editor { user-select: none; -webkit-user-select: none; }
   #editor [aria-label=Pan] { display: none !important; }
   #editor .pixi-target { inset: 45px 0 0; height: auto; }
@@ -240,7 +241,7 @@ button[role=tab][aria-selected=true] { color: #0f766e !important; }
 }
 /* On a phone the photo lies between its buttons, and those of the brush have their names beside them. */
 @media (pointer: coarse) and (max-width: 760px) {
-  #editor { height: clamp(380px, calc(100svh - 400px), 500px) !important; }
+  #editor { height: clamp(420px, calc(100svh - 400px), 500px) !important; }
   #editor .pixi-target { bottom: 46px; }
   #editor .icon-button-wrapper { inset: 0 0 auto; justify-content: space-between; border-width: 0 0 1px;
     border-radius: 0; box-shadow: none; background: none; }
@@ -268,7 +269,7 @@ def css() -> str:
     sheet = pictures.data_uri(pictures.read(shapes.SHEET).pixels, ".jpg")
     last = len(shapes.LABELS) - 1
     places = "".join(
-        f"#shape-{name}::before {{ background-position: {100 * number / last:.4f}% 0; }}\n"
+        f"#shape-buttons #shape-{name}::before {{ background-position: {100 * number / last:.4f}% 0; }}\n"
         for number, name in enumerate(shapes.LABELS)
     )
     masks = (

@@ -177,6 +177,18 @@ def test_what_a_part_shows_now_is_said() -> None:
     assert words.part_now(codes, ("one.jpg", "other.jpg")) == "Now: mostly from “other.jpg”."
 
 
+def test_parts_are_shown_without_the_large_file(photo: Path, tmp_path: Path) -> None:
+    visit = sessions.Visit(tmp_path)
+    visit.original = Original(photo, 96, 64)
+    visit.replace([fill(photo, holes(LEFT, RIGHT), visit.folder)])
+    visit.made[0].file.unlink()
+    with gr.Blocks():
+        page = views.lay_out()
+    update = part_again._shown(page, visit, 2)
+    assert update[page.part.number]["choices"] == [("1", 1), ("2", 2)] and update[page.part.number]["value"] == 2
+    assert update[page.part.source]["info"] == "Now: continued from its surroundings."
+
+
 def test_what_came_of_it_is_said(photo: Path, tmp_path: Path) -> None:
     hole = holes(LEFT)
     first = fill(photo, holes(LEFT, RIGHT), tmp_path)
