@@ -16,6 +16,7 @@ from demo import (
     orders,
     other_photos,
     part_again,
+    refusals,
     results,
     sessions,
     uploads,
@@ -30,9 +31,10 @@ KEPT = 3600  # seconds after which Gradio deletes what it made itself
 
 def build() -> gr.Blocks:
     """The page, wired."""
-    visits = sessions.Visits()
     with gr.Blocks(title=words.TITLE, analytics_enabled=False, delete_cache=(KEPT // 6, KEPT)) as blocks:
+        visits = sessions.Visits(blocks)
         page = views.lay_out()
+        refusals.connect(blocks, page)
         loading.connect(page, visits)
         finding.connect(page, visits)
         locating.connect(page, visits)

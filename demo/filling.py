@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import faceinp
-from demo import naturalness, pictures
+from demo import naturalness, pictures, regions
 from demo.history import History
 
 SEARCHES = ("structural", "dip")  # engines that take iterations and show previews; here in their fast setting
@@ -119,6 +119,7 @@ class Made:
     faces: int  # how many were filled; of these the landmarks are the first one's
     landmarks: NDArray[np.float32] | None
     found: NDArray[np.float32] | None  # where these are unless they are moved
+    around: Path  # a picture of what was filled and a little around it, its longer side ``pictures.FACE_SIDE``
     window: tuple[int, int, int, int]  # the part of the photo that views show: left, top, right, bottom
     hole: NDArray[np.bool_]  # what this fill filled of that part, no side longer than ``pictures.FACE_SIDE``
     others: tuple[Path, ...]  # what the judge compared it with, in the order of ``likeness.others``
@@ -324,6 +325,9 @@ def _made(
         faces=len(result.faces),
         landmarks=result.landmarks,
         found=result.landmarks,
+        around=pictures.save(
+            pictures.sized(result.image[regions.window(sources)], pictures.FACE_SIDE), own / "around.png"
+        ),
         window=(left, top, right, bottom),
         hole=pictures.shrunk(result.mask[top:bottom, left:right] * np.uint8(255), pictures.FACE_SIDE) > 127,
         others=order.others,

@@ -258,11 +258,15 @@ def _connect_mask(page: Page, visits: Visits) -> None:
     for put in puts:
         put.then(put_away, None, finding.outputs(page), **QUIET)
 
-    def share(value: dict[str, Any] | None, request: gr.Request) -> str:
+    def share(value: dict[str, Any] | None, said: str | None, request: gr.Request) -> tuple[Any, ...]:
         proposed = visits.of(request).proposed
-        return words.share(share_hidden(value) if proposed is None else proposed.share(value))
+        hidden = share_hidden(value) if proposed is None else proposed.share(value)
+        obeyed = hidden and said == words.say(words.NO_STROKE, error=True)
+        return words.share(hidden), words.say(words.MARKED) if obeyed else gr.skip()
 
-    page.editor.input(share, page.editor, page.share, trigger_mode="always_last", **QUIET)
+    page.editor.input(
+        share, [page.editor, page.message], [page.share, page.message], trigger_mode="always_last", **QUIET
+    )
 
 
 def _read_mask(file: str, photo: faceinp.Photo) -> tuple[faceinp.Mask, tuple[str, ...]]:

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import gradio as gr
 
-from demo import examples, pictures, shapes
+from demo import examples, pictures, shapes, words
 
 SIDE = 440  # pixels, of the editor and the result
 THUMB = 104  # pixels, of an example's small picture
 
 _CSS = """
 .gradio-container { max-width: 1480px !important; width: 100% !important; margin: 0 auto !important; }
+.gradio-container { overflow: clip !important; } /* hidden, as Gradio has it, would keep #stage from sticking */
 .main.app { width: 100%; padding: 18px 24px 14px !important; }
 footer { display: none !important; }
 .html-container { padding: 0 !important; }
@@ -224,6 +225,10 @@ button[role=tab][aria-selected=true] { color: #0f766e !important; }
 @media (pointer: coarse) {
   #board button:not(.label-wrap) { min-height: 44px; }
   #rectangle-hint span { display: none; }
+  :is(#photo, #add-others) [data-testid=upload-text], :is(#photo, #add-others) .or { visibility: hidden; font-size: 0; }
+  :is(#photo, #add-others) [data-testid=upload-icon] { visibility: visible; font-size: 1rem; }
+  :is(#photo, #add-others) [data-testid=upload-text]::after { content: var(--choose); visibility: visible;
+    font-size: 1.05rem; }
   #editor { user-select: none; -webkit-user-select: none; }
   #editor [aria-label=Pan] { display: none !important; }
   #editor .pixi-target { inset: 45px 0 0; height: auto; }
@@ -238,7 +243,7 @@ button[role=tab][aria-selected=true] { color: #0f766e !important; }
 }
 /* On a phone the photo lies between its buttons, and those of the brush have their names beside them. */
 @media (pointer: coarse) and (max-width: 760px) {
-  #editor { height: clamp(380px, calc(100svh - 400px), 500px) !important; }
+  #editor { height: clamp(420px, calc(100svh - 400px), 500px) !important; }
   #editor .pixi-target { bottom: 46px; }
   #editor .icon-button-wrapper { inset: 0 0 auto; justify-content: space-between; border-width: 0 0 1px;
     border-radius: 0; box-shadow: none; background: none; }
@@ -266,14 +271,15 @@ def css() -> str:
     sheet = pictures.data_uri(pictures.read(shapes.SHEET).pixels, ".jpg")
     last = len(shapes.LABELS) - 1
     places = "".join(
-        f"#shape-{name}::before {{ background-position: {100 * number / last:.4f}% 0; }}\n"
+        f"#shape-buttons #shape-{name}::before {{ background-position: {100 * number / last:.4f}% 0; }}\n"
         for number, name in enumerate(shapes.LABELS)
     )
     masks = (
         f"#shape-buttons button::before {{ background: url({sheet}) 0 0 / {len(shapes.LABELS)}00% 100%; }}\n{places}"
     )
     thumbs = (f"#{example_id(name)} {{ background-image: url({thumb(name)}); }}\n" for name in examples.NAMES)
-    return "".join([_CSS, masks, *thumbs])
+    touch = f'#photo {{ --choose: "{words.CHOOSE_PHOTO}"; }} #add-others {{ --choose: "{words.CHOOSE_OTHERS}"; }}\n'
+    return "".join([_CSS, masks, *thumbs, touch])
 
 
 def script() -> str:

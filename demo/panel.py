@@ -44,11 +44,12 @@ def mark() -> dict[str, object]:
 def outcome() -> dict[str, object]:
     with gr.Column(elem_id="known"):
         outcome = gr.HTML(padding=False, elem_id="outcome")
+        done = part_controls.lay_out_done()
         download = gr.DownloadButton("Download", visible=False, variant="primary", elem_id="download")
         with gr.Row(elem_id="onwards"):
             go_on = gr.Button(words.GO_ON, size="sm", min_width=110, elem_id="go-on")
             back = gr.Button(words.BACK, size="sm", min_width=110, elem_id="back")
-        part = part_controls.lay_out()
+        part = part_controls.lay_out(*done)
         identity = gr.HTML(padding=False, elem_id="identity")
         gallery = gr.Gallery(
             label=words.VARIANTS,

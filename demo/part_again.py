@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import faceinp
-from demo import pictures, regions, results, warming, words
+from demo import filling, pictures, regions, results, warming, words
 from demo.filling import LARGEST_SEED, Made, Order
 from demo.jobs import Job
 from demo.orders import FILLS, QUIET, Given, Update, follow, settings_order
@@ -59,12 +59,12 @@ def connect(page: Page, visits: Visits) -> None:
 
     def run(given: Given, request: gr.Request) -> Iterator[Update]:
         visit = visits.of(request)
-        number, source, parts = given[part.number], given[part.source], visit.parts
-        if parts is None or not visit.made or not number or not source:
+        number, source, view = given[part.number], given[part.source], visit.parts
+        if view is None or not visit.made or not number or not source:
             yield {part.message: gr.skip()}
             return
         before = visit.made[visit.shown]
-        hole = regions.find(before.history.sources).numbers == number
+        hole = view.parts.on_photo(number, before.history.sources)
 
         def start() -> Job:
             return visit.start(Job([_order(page, given, visit, before, hole, source)], visit.folder, warming.judge))
@@ -72,19 +72,34 @@ def connect(page: Page, visits: Visits) -> None:
         job = yield from follow(visit, start, part.message, lambda job: {part.message: words.progress(job.running)})
         if job is None:
             return
-        made = replace(job.made()[0], about=words.part_again(number, parts, put_back=source == PUT_BACK))
+        made = replace(job.made()[0], about=words.part_again(number, view.parts, put_back=source == PUT_BACK))
         visit.add(made)
         yield {
             **results.shown(page, visit, given[page.view]),
             **_shown(page, visit, number, source),
             part.box: gr.update(open=True),
-            part.message: words.say(_said(before, made, hole, source)),
+            part.done: words.say(_said(before, made, hole, source)),
+        }
+
+    def switch(number: int | None, view: str, request: gr.Request) -> Update:
+        """The result before a part was filled again, or the one after it; the controls stay as they are."""
+        visit = visits.of(request)
+        if visit.other is None:
+            return {part.message: gr.skip()}
+        earlier = visit.other > visit.shown
+        visit.show(visit.other)
+        return {
+            **results.shown(page, visit, view),
+            **(_shown(page, visit, number) if number else {}),
+            part.box: gr.skip(),
+            part.done: words.say(words.EARLIER_SHOWN if earlier else words.NEWER_SHOWN),
         }
 
     chosen = [part.picture, part.number, part.source, part.message]
     part.box.expand(unfold, None, part.outputs, **QUIET)
     part.picture.select(click, part.number, chosen, **QUIET)
     part.number.input(choose, part.number, chosen, **QUIET)
+    part.switch.click(switch, [part.number, page.view], results.shown_parts(page), js=SHOW_RESULT, **QUIET)
     part.again.click(begin, None, [*waiting, page.cancel, part.message], **QUIET).then(
         run,
         page.order - {page.editor} | {page.view, part.number, part.source},
@@ -114,36 +129,55 @@ def _order(page: Page, given: Given, visit: Visit, made: Made, hole: NDArray[np.
 def _shown(page: Page, visit: Visit, number: int, source: str = "") -> Update:
     """The parts of the result that is shown, one of them chosen, and a source where it is offered."""
     made = visit.made[visit.shown]
-    sources = made.history.sources
-    visit.parts = view = regions.view(regions.find(sources), sources, pictures.read(made.file).pixels)
-    choices = [(words.part(one, view), one) for one in range(1, view.count + 1)]
-    chosen = _chosen(page, visit, min(number, view.count), "" if source == PUT_BACK else source)
-    number_shown = {"choices": choices, "value": chosen[page.part.number], "visible": view.count > 1}
+    parts = regions.find(made.history.sources)
+    visit.parts = regions.view(parts, pictures.read(made.around).pixels)
+    choices = [(words.part(one, parts), one) for one in range(1, parts.count + 1)]
+    chosen = _chosen(page, visit, min(number, parts.count), "" if source == PUT_BACK else source)
+    number_shown = {"choices": choices, "value": chosen[page.part.number], "visible": parts.count > 1}
     return chosen | {page.part.number: gr.update(**number_shown)}
 
 
 def _chosen(page: Page, visit: Visit, number: int, source: str = "") -> Update:
-    """One of the parts, framed, and what it can be filled with. source: the one that is chosen; another one than the
-    part comes from now, if empty or not offered.
+    """One of the parts, framed, what it shows now, and what it can be filled with. source: the one that is chosen; the
+    one that is likely to help, if empty or not offered.
     """
     part, view = page.part, visit.parts
     if view is None:
         return {part.message: gr.skip()}
-    sources = [OTHER_HALF, PHOTOS, ANEW] if view.on_face(number) else [ANEW]
-    if view.count > 1:
+    parts, made = view.parts, visit.made[visit.shown]
+    codes, on_face = parts.codes[number - 1], parts.on_face(number)
+    sources = [OTHER_HALF, PHOTOS, ANEW] if on_face else [ANEW]
+    if parts.count > 1:
         sources.append(PUT_BACK)
+    if source not in sources:
+        photos = any(other.used for other in visit.others)
+        source = _likely(codes, photos, filling.completes_faces(made.engine)) if on_face else ANEW
     file = pictures.write(view.draw(number), visit.folder, "parts.png")
-    other = ANEW if view.codes[number - 1][0] == pictures.SYMMETRY else sources[0]
     return {
-        part.picture: gr.update(value=str(file), visible=view.count > 1),
+        part.picture: gr.update(value=str(file), visible=parts.count > 1),
         part.number: number,
         part.source: gr.update(
-            choices=[(words.part_source(one, on_face=view.on_face(number)), one) for one in sources],
-            value=source if source in sources else other,
+            choices=[(words.part_source(one, on_face=on_face), one) for one in sources],
+            value=source,
+            info=words.part_now(codes, [file.name for file in made.history.files]),
             visible=True,
         ),
         part.message: "",
     }
+
+
+def _likely(codes: tuple[int, ...], photos: bool, completes: bool) -> str:
+    """What is likely to help a part of a face: real pixels that it does not show yet, else something invented.
+
+    codes: where it comes from, as in ``regions.Parts``. photos: whether there are other photos of the person to fill
+    from. completes: whether the engine uses the other half of the face by itself, so that it did not fit where it is
+    not shown.
+    """
+    now = codes[0] if codes else pictures.ENGINE
+    if photos and now < pictures.REFERENCE:
+        return PHOTOS
+    mirrored = now == pictures.SYMMETRY or (completes and now < pictures.REFERENCE)
+    return ANEW if mirrored else OTHER_HALF
 
 
 def _said(before: Made, made: Made, hole: NDArray[np.bool_], source: str) -> str:

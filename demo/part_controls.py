@@ -13,7 +13,8 @@ OTHER_HALF, PHOTOS, ANEW, PUT_BACK = "other half", "photos", "anew", "put back"
 @dataclass(frozen=True)
 class PartControls:
     """box: what they are folded into. picture, number: which part. source: what it is filled from. again: the button.
-    message: what came of it.
+    message: how far it is, or why it is refused. done, switch: beside the result, what came of it, and the button that
+    shows the result before it, or this one again.
     """
 
     box: gr.Accordion
@@ -22,15 +23,23 @@ class PartControls:
     source: gr.Radio
     again: gr.Button
     message: gr.HTML
+    done: gr.HTML
+    switch: gr.Button
 
     @property
     def outputs(self) -> list[Any]:
-        """What changes, the button apart."""
-        return [self.box, self.picture, self.number, self.source, self.message]
+        """What changes, the button apart that fills."""
+        return [self.box, self.picture, self.number, self.source, self.message, self.done, self.switch]
 
 
-def lay_out() -> PartControls:
-    """Put the controls on the page."""
+def lay_out_done() -> tuple[gr.HTML, gr.Button]:
+    """Put on the page what stands beside the result."""
+    done = gr.HTML(padding=False, elem_id="part-done")
+    return done, gr.Button(words.SHOW_EARLIER, size="sm", visible=False, elem_id="switch")
+
+
+def lay_out(done: gr.HTML, switch: gr.Button) -> PartControls:
+    """Put the controls on the page. done, switch: what ``lay_out_done`` gave."""
     with gr.Accordion(words.PART, open=False, elem_id="part") as box:
         picture = gr.Image(
             label=words.PARTS, show_label=False, interactive=False, buttons=[], format="png", elem_id="parts"
@@ -39,7 +48,7 @@ def lay_out() -> PartControls:
         source = gr.Radio([], label=words.PART_WITH, elem_id="part-source")
         again = gr.Button(words.FILL_PART, variant="primary", size="md", elem_id="fill-part")
         message = gr.HTML(padding=False, elem_id="part-message")
-    return PartControls(box, picture, number, source, again, message)
+    return PartControls(box, picture, number, source, again, message, done, switch)
 
 
 def closed(part: PartControls) -> dict[Any, Any]:
@@ -51,4 +60,6 @@ def closed(part: PartControls) -> dict[Any, Any]:
         part.number: gr.update(**none),
         part.source: gr.update(**none),
         part.message: "",
+        part.done: "",
+        part.switch: gr.update(visible=False),
     }

@@ -13,46 +13,54 @@ from numpy.typing import NDArray
 from demo import pictures
 
 MOST = 9  # parts: the smallest ones of more are one part together
-SEARCHED_SIDE = 512  # pixels, of the copy on which parts are found
 NEAR = 0.005  # of the longer side of all that was filled: what is less than twice as far apart is one part
 SMALL = 0.02  # of that side: parts that are no longer than this are one part together, if there are several
 MARGIN = 0.15  # of that side, which is shown around it
 Labels = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Parts:
-    """numbers: uint8 (H, W), the number of the part that each pixel belongs to, from 1; 0 where nothing was filled.
-    count: how many parts there are. small: whether the last of them is what is too small to be meant alone.
-    """
-
-    numbers: Labels
-    count: int
-    small: bool
+Window = tuple[slice, slice]
 
 
 @dataclass(frozen=True, eq=False)
-class PartsView:
-    """The parts as they are shown, in a picture of what was filled and a little around it.
+class Parts:
+    """The parts of what was filled, found on a copy of ``window``, since photos are large.
 
-    picture: uint8 (h, w, 3). numbers: uint8 (h, w), as in ``Parts``. codes: of each part, where it comes from, as in
-    ``faceinp.Result.sources``, the most of it first.
+    window: the rows and columns of the photo that hold all that was filled, and a little around it. numbers: uint8
+    (h, w), the number of the part that each pixel of the copy belongs to, from 1; 0 where nothing was filled. count:
+    how many parts there are. small: whether the last of them is what is too small to be meant alone. codes: of each
+    part, where it comes from, as in ``faceinp.Result.sources``, the most of it first.
     """
 
-    picture: pictures.Pixels
+    window: Window
     numbers: Labels
     count: int
     small: bool
     codes: tuple[tuple[int, ...], ...]
 
+    def on_photo(self, number: int, sources: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """One part, bool (H, W). sources: those that the parts were found on."""
+        around = sources[self.window]
+        part = (self.numbers == number).astype(np.uint8)
+        hole = np.zeros(sources.shape, np.bool_)
+        hole[self.window] = (cv2.resize(part, around.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0) & (around > 0)
+        return hole
+
     def on_face(self, number: int) -> bool:
         """Whether a part lies on a face that was filled, or reaches into one."""
         return self.codes[number - 1] != (pictures.SURROUNDINGS,)
 
+
+@dataclass(frozen=True, eq=False)
+class PartsView:
+    """Parts as they are shown. picture: uint8 (h, w, 3), of ``parts.window``. numbers: those of ``parts``, as large."""
+
+    parts: Parts
+    picture: pictures.Pixels
+    numbers: Labels
+
     def draw(self, chosen: int) -> pictures.Pixels:
         """The picture with each part framed and numbered; the chosen one is red."""
         drawn = self.picture.copy()
-        for number in range(1, self.count + 1):
+        for number in range(1, self.parts.count + 1):
             colour = pictures.RED if number == chosen else pictures.TEAL
             outlines, _ = cv2.findContours(
                 (self.numbers == number).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
@@ -70,21 +78,29 @@ class PartsView:
         return int(self.numbers[rows[nearest], columns[nearest]])
 
 
+def window(sources: NDArray[np.uint8]) -> Window:
+    """The rows and columns of all that was filled, and a little around it. sources: as ``find`` takes them."""
+    left, top, right, bottom = _bounds(sources > 0)
+    margin = round(MARGIN * max(right - left, bottom - top)) + 8
+    return slice(max(0, top - margin), bottom + margin), slice(max(0, left - margin), right + margin)
+
+
 def find(sources: NDArray[np.uint8]) -> Parts:
     """The parts of what was filled, numbered from left to right.
 
     sources: uint8 (H, W), codes of ``faceinp.Result.sources``; not 0 everywhere.
     """
-    filled = sources > 0
-    left, top, right, bottom = _bounds(filled)
-    around = filled[top:bottom, left:right]
-    copy = pictures.shrunk(around.astype(np.uint8) * 255, SEARCHED_SIDE) > 0
-    reach = 2 * max(1, round(NEAR * max(copy.shape))) + 1
+    place = window(sources)
+    around = sources[place]
+    copy = pictures.shrunk((around > 0).astype(np.uint8) * 255, pictures.FACE_SIDE) > 0
+    left, top, right, bottom = _bounds(copy)
+    side = max(right - left, bottom - top)
+    reach = 2 * max(1, round(NEAR * side)) + 1
     joined = cv2.dilate(copy.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     _, pieces, boxes, centres = cv2.connectedComponentsWithStats(joined, connectivity=8)
     lengths = boxes[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) - (reach - 1)
     numbers = np.zeros(len(boxes), np.uint8)  # of the part that each piece belongs to
-    large = np.flatnonzero(lengths > SMALL * max(copy.shape))
+    large = np.flatnonzero(lengths > SMALL * side)
     if len(lengths) <= MOST and len(large) >= len(lengths) - 1:
         large = np.arange(len(lengths))
     else:
@@ -93,27 +109,22 @@ def find(sources: NDArray[np.uint8]) -> Parts:
     small = len(large) < len(lengths)
     numbers[1:] = len(large) + 1
     numbers[1 + large] = np.arange(1, len(large) + 1)
-    found = np.zeros_like(sources)
-    size = (right - left, bottom - top)
-    found[top:bottom, left:right] = cv2.resize(numbers[pieces], size, interpolation=cv2.INTER_NEAREST) * around
-    return Parts(found, len(large) + small, small)
+    found, count = numbers[pieces] * copy, len(large) + small
+    return Parts(place, found, count, small, _codes(around, found, count))
 
 
-def view(parts: Parts, sources: NDArray[np.uint8], image: pictures.Pixels) -> PartsView:
-    """The parts on the filled photo, uint8 (H, W, 3)."""
-    left, top, right, bottom = _bounds(parts.numbers > 0)
-    margin = round(MARGIN * max(right - left, bottom - top)) + 8
-    window = np.s_[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin]
-    picture = pictures.sized(image[window], pictures.FACE_SIDE)
-    shown, size = parts.numbers[window], picture.shape[1::-1]
-    numbers = np.zeros(picture.shape[:2], np.uint8)
-    for number in range(1, parts.count + 1):  # one by one, so that no speck is lost in the smaller picture
-        numbers[cv2.resize((shown == number) * np.uint8(255), size, interpolation=cv2.INTER_AREA) > 0] = number
-    filled = parts.numbers > 0
-    pairs = parts.numbers[filled] * np.int32(256) + sources[filled]
-    counts = np.bincount(pairs, minlength=256 * (parts.count + 1)).reshape(-1, 256)[1:]
-    codes = tuple(tuple(np.argsort(-one, kind="stable")[: np.count_nonzero(one)].tolist()) for one in counts)
-    return PartsView(picture, numbers, parts.count, parts.small, codes)
+def view(parts: Parts, picture: pictures.Pixels) -> PartsView:
+    """Parts on a picture of their window, uint8 (h, w, 3), no smaller than the copy that they were found on."""
+    numbers = cv2.resize(parts.numbers, picture.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    return PartsView(parts, picture, np.asarray(numbers, np.uint8))
+
+
+def _codes(sources: NDArray[np.uint8], numbers: Labels, count: int) -> tuple[tuple[int, ...], ...]:
+    """Where each part comes from, the most of it first; numbers: as in ``Parts``, of a copy of ``sources``."""
+    large = cv2.resize(numbers, sources.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    pairs = [large, np.ascontiguousarray(sources)]
+    counts = cv2.calcHist(pairs, [0, 1], None, [count + 1, 256], (0, count + 1, 0, 256))[1:, 1:]
+    return tuple(tuple((1 + np.argsort(-one, kind="stable")[: np.count_nonzero(one)]).tolist()) for one in counts)
 
 
 def _bounds(where: NDArray[np.bool_]) -> tuple[int, int, int, int]:

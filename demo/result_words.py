@@ -22,7 +22,7 @@ DISTANCE = (
 CAVEAT = "A likeness score, not evidence of identity."
 NONE_LEFT = "No independent photo is left to compare with."
 ANOTHER_SAYS_MORE = "Where the photo itself is damaged, another photo of the person says more."
-LEAST_TOLD = 0.02  # of the hole: sources of less are left to the view of all of them
+LEAST_TOLD = 0.02  # of the hole: sources of less are told together, as the rest
 
 
 def outcome(made: Made) -> str:
@@ -30,23 +30,27 @@ def outcome(made: Made) -> str:
     kept = f"{made.known_pixels:,} pixels are exactly as they were."
     if made.changed_pixels:
         kept = f"{made.changed_pixels:,} of {made.known_pixels:,} pixels that should have stayed were changed."
-    whence = {
-        pictures.SYMMETRY: "{} is mirrored from the other half of the face",
-        pictures.SURROUNDINGS: "{} is continued from its surroundings",
-        pictures.ENGINE: "{} is invented",
-    }
-    whence |= {pictures.REFERENCE + n: f"{{}} comes from “{one.name}”" for n, one in enumerate(made.history.files)}
-    told = [
-        whence[code].format(f"{share:.0%}")
-        for code, share in sorted(made.shares.items(), key=lambda source: -source[1])
-        if share >= LEAST_TOLD
-    ]
-    parts = f" Of all that was filled, {', '.join(told)}." if told else ""
+    parts = f" Of all that was filled, {_whence(made)}." if made.shares else ""
     for number, file in enumerate(made.history.files):
         if file in made.history.doubtful and made.shares.get(pictures.REFERENCE + number):
             parts += f" It is not certain that “{file.name}” shows the same person."
     broken = " broken" if made.changed_pixels else ""
     return f'<div class="known{broken}" role="status"><p><b>Filled.</b> {kept}{escape(parts)}</p></div>'
+
+
+def _whence(made: Made) -> str:
+    """How much of all that was filled comes from each source, the most first and the least together."""
+    whence = {
+        pictures.SYMMETRY: "is mirrored from the other half of the face",
+        pictures.SURROUNDINGS: "is continued from its surroundings",
+        pictures.ENGINE: "is invented",
+    }
+    whence |= {pictures.REFERENCE + n: f"comes from “{one.name}”" for n, one in enumerate(made.history.files)}
+    shares = sorted(made.shares.items(), key=lambda source: -source[1])
+    rest = " or ".join(whence[code] for code, share in shares if share < LEAST_TOLD)
+    most = 0.99 if rest else 1.0  # where there is a rest, nothing is all of it
+    told = [f"{min(share, most):.0%} {whence[code]}" for code, share in shares if share >= LEAST_TOLD]
+    return ", ".join([*told, f"the rest {rest}"] if rest else told)
 
 
 def facts(made: Made) -> str:

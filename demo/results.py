@@ -78,7 +78,7 @@ def connect(page: Page, visits: Visits) -> None:
         visit = visits.of(request)
         if not 0 <= int(event.index) < len(visit.made):
             return {page.facts: gr.skip()}
-        visit.shown = int(event.index)
+        visit.show(int(event.index))
         return {**shown(page, visit, view), page.gallery: gr.skip()}
 
     for button, moved in ((page.fill, False), (page.landmarks.again, True)):
@@ -134,6 +134,14 @@ def _pair(made: Made, view: str) -> tuple[str, str]:
     return str(first), str(second)
 
 
+def _switch(visit: Visit) -> Any:
+    """The button that shows the result before a part was filled again, or the one after it."""
+    if visit.other is None:
+        return gr.update(visible=False)
+    earlier = visit.other > visit.shown  # the newest comes first
+    return gr.update(value=words.SHOW_EARLIER if earlier else words.SHOW_NEWER, visible=True)
+
+
 def shown(page: Page, visit: Visit, view: str = "") -> Update:
     """The result that is shown. view: which of its views; the one that shows most of it, if empty."""
     made = visit.made[visit.shown]
@@ -155,6 +163,7 @@ def shown(page: Page, visit: Visit, view: str = "") -> Update:
         page.download: gr.update(value=str(made.file), visible=True),
         page.fill: gr.update(value=words.FILL_AGAIN, variant="secondary"),
         **part_controls.closed(page.part),
+        page.part.switch: _switch(visit),
         **other_photos.shown(page, visit),
         **landmarking.shown(page, visit),
     }

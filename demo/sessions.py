@@ -6,12 +6,15 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
+from gradio.state_holder import StateHolder
 from numpy.typing import NDArray
 
 import faceinp
@@ -70,6 +73,7 @@ class Visit:
     made: list[Made] = field(default_factory=list)
     parts: PartsView | None = None  # those of the result that is shown, once they are looked at
     shown: int = 0  # which of ``made``
+    other: int | None = None  # which of ``made`` is switched to: the one before a part was filled again, or after it
     seen: float = field(default_factory=time.monotonic)
 
     def photo(self) -> faceinp.Photo:
@@ -110,7 +114,7 @@ class Visit:
         self.original, self.background, self.faces, self.others = None, None, (), []
         self.marked, self.earlier, self.turn, self.turned, self.clicks = None, None, "auto", NEVER, []
         self.proposed, self.looked = None, None
-        self.made, self.shown, self.parts = [], 0, None
+        self._show_first_of([])
 
     def replace(self, made: list[Made]) -> None:
         """New results take the place of the older ones, whose files go."""
@@ -120,13 +124,21 @@ class Visit:
 
     def add(self, made: Made) -> None:
         """One more result, which is shown; of the earlier ones, the files of the oldest go."""
+        before = self.shown + 1
         kept, gone = self.made[: MOST_CANDIDATES - 1], self.made[MOST_CANDIDATES - 1 :]
         for old in gone:
             shutil.rmtree(old.folder, ignore_errors=True)
         self._show_first_of([made, *kept])
+        self.other = before if before < len(self.made) else None
+
+    def show(self, number: int) -> None:
+        """Another one of the results."""
+        if number != self.shown:
+            self.other = None if self.other is None else self.shown
+            self.shown, self.parts = number, None
 
     def _show_first_of(self, made: list[Made]) -> None:
-        self.made, self.shown, self.parts = made, 0, None
+        self.made, self.shown, self.other, self.parts = made, 0, None, None
 
     def start(self, job: Job) -> Job:
         """A visitor has one job at a time."""
@@ -142,9 +154,11 @@ class Visit:
 class Visits:
     """The visitors there are, by Gradio's session."""
 
-    def __init__(self) -> None:
+    def __init__(self, blocks: gr.Blocks | None = None) -> None:
+        """blocks: the page, whose parts Gradio keeps for each visitor as they were shown last."""
         self._lock = threading.Lock()
         self._visits: dict[str, Visit] = {}
+        self._blocks = blocks
 
     def of(self, request: gr.Request) -> Visit:
         with self._lock:
@@ -158,8 +172,10 @@ class Visits:
 
     def leave(self, request: gr.Request) -> None:
         """The visitor is gone: so is the job, and every file."""
+        session = str(request.session_hash)
         with self._lock:
-            visit = self._visits.pop(str(request.session_hash), None)
+            visit = self._visits.pop(session, None)
+        self._forget(lambda one: one == session)
         if visit is not None:
             visit.stop()
             shutil.rmtree(visit.root, ignore_errors=True)
@@ -174,9 +190,25 @@ class Visits:
         for visit in visits:
             visit.stop()
             shutil.rmtree(visit.root, ignore_errors=True)
+        self._forget(lambda session: session in gone or self._silent(session) > idle)
         for entry in uploads.root().iterdir():
             if entry not in folders and time.time() - _newest(entry) > min(stray, _lasts(entry)):
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink(missing_ok=True)
+
+    def _silent(self, session: str) -> float:
+        """Seconds since somebody, or a program, last said anything in a session of Gradio's."""
+        last = self._blocks.state_holder.time_last_used.get(session) if self._blocks else None
+        return (datetime.now() - last).total_seconds() if last else 0.0
+
+    def _forget(self, gone: Callable[[str], bool]) -> None:
+        """Drop what Gradio keeps of the page as the visitors saw it that are ``gone``, small pictures among it."""
+        holder: StateHolder | None = getattr(self._blocks, "state_holder", None)  # there is one once it is served
+        if holder is None:
+            return
+        with holder.lock:
+            for session in filter(gone, list(holder.session_data)):
+                holder.session_data.pop(session, None)
+                holder.time_last_used.pop(session, None)
 
     def keep_swept(self) -> None:
         """Sweep now and then, until the server ends."""

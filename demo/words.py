@@ -1,5 +1,6 @@
 """What the page says, as text or HTML. What comes from elsewhere is escaped."""
 
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
@@ -8,7 +9,7 @@ import faceinp
 from demo import filling, pictures
 from demo.filling import ReferenceUse
 from demo.jobs import Running
-from demo.regions import PartsView
+from demo.regions import Parts
 from demo.uploads import without_folders
 
 TITLE = "Restore a photo"
@@ -20,6 +21,7 @@ LIMITS = (
     "leave, the last copies minutes later."
 )
 STEPS = ("Photo", "What should go", "Result")
+CHOOSE_PHOTO, CHOOSE_OTHERS = "Choose a photo", "Choose photos"  # where fingers press, which drop nothing
 EXAMPLES = "<p class='hint'>No photo at hand? Try one of these:</p>"
 MARK = "<h2>What should go?</h2><p class='hint'>Paint over it in the photo, or have it found:</p>"
 NO_PHOTO = "Load a photo first."
@@ -85,16 +87,25 @@ PART_SOURCES = {
     "put back": "what was there before",
 }
 SURROUNDINGS_ANEW = "its surroundings, anew"
+PART_NOW, PART_NOW_MOSTLY = "Now: {}.", "Now: mostly {}."
+PART_SHOWS = {
+    pictures.SYMMETRY: "the other half, mirrored",
+    pictures.ENGINE: "invented",
+    pictures.SURROUNDINGS: "continued from its surroundings",
+}
 NO_OTHER_PHOTO = "Add a photo under “Other photos of this person” first, and choose “use to fill”."
-PART_FILLED = "This part was filled again, and nothing else was changed. Earlier results are below."
-PUT_BACK_SAID = "This part is as it was in your photo. Earlier results are below."
+PART_FILLED = "The part was filled again, and nothing else was changed. The earlier result is kept."
+PUT_BACK_SAID = "The part is as it was in your photo again. The earlier result is kept."
+SHOW_EARLIER, SHOW_NEWER = "Show the earlier result", "Show the newer result"
+EARLIER_SHOWN = "This is the earlier result. The newer one is kept, too."
+NEWER_SHOWN = "This is the newer result. The earlier one is kept, too."
 NOT_FROM = {
-    "other half": "The other half of the face does not fit here, so this part was invented. Details say why.",
-    "photos": "No other photo fits here, so this part was invented. Details say why.",
+    "other half": "The other half of the face does not fit here, so the part was invented. Details say why.",
+    "photos": "No other photo fits here, so the part was invented. Details say why.",
 }
 SAME_AGAIN = (  # whether it was to be invented
-    "This part came out the same as before.",
-    "This part came out the same as before: this engine invents one picture only. Choose another engine, or move the "
+    "The part came out the same as before.",
+    "The part came out the same as before: this engine invents one picture only. Choose another engine, or move the "
     "landmarks, under “Not right yet?”.",
 )
 VARIANTS, RESULTS = "Variants, most similar first", "Results, the newest first"
@@ -276,7 +287,7 @@ def thumb(data_uri: str) -> str:
     return f'<img alt="" src="{data_uri}">' if data_uri else ""
 
 
-def part(number: int, parts: PartsView) -> str:
+def part(number: int, parts: Parts) -> str:
     """What a part is called where it is chosen."""
     return SMALL_PARTS if parts.small and number == parts.count else str(number)
 
@@ -286,7 +297,16 @@ def part_source(source: str, *, on_face: bool) -> str:
     return SURROUNDINGS_ANEW if source == "anew" and not on_face else PART_SOURCES[source]
 
 
-def part_again(number: int, parts: PartsView, *, put_back: bool) -> str:
+def part_now(codes: Sequence[int], names: Sequence[str]) -> str:
+    """What a part shows now. codes: where it comes from, as in ``regions.Parts``. names: of reference photos."""
+    if not codes:
+        return ""
+    code = codes[0]
+    shows = PART_SHOWS[code] if code < pictures.REFERENCE else f"from “{names[code - pictures.REFERENCE]}”"
+    return (PART_NOW if len(codes) == 1 else PART_NOW_MOSTLY).format(shows)
+
+
+def part_again(number: int, parts: Parts, *, put_back: bool) -> str:
     """The line under a result in which one part was filled again, or put back as it was."""
     if parts.count == 1:
         return "filled again"

@@ -19,6 +19,8 @@ from faceinp.likeness import Comparison
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
+from gradio.state_holder import StateHolder  # noqa: E402
+
 from demo import (  # noqa: E402
     app,
     comparing,
@@ -28,6 +30,7 @@ from demo import (  # noqa: E402
     other_photos,
     panel,
     pictures,
+    refusals,
     result_words,
     sessions,
     views,
@@ -103,6 +106,33 @@ def test_what_switches_buttons_on_again_comes_after_errors_too() -> None:
     assert always == failed and {fn.__name__ for fn, _ in failed} >= {"end"}
 
 
+def test_nothing_that_a_visitor_saw_is_kept_when_the_visitor_has_left() -> None:
+    with gr.Blocks() as blocks:
+        shown = gr.HTML()
+        visits = sessions.Visits(blocks)
+    holder = StateHolder()
+    holder.set_blocks(blocks)
+    for name in ("one", "other", "program"):
+        holder[name]._update_value_in_config(shown._id, "<img src='data:,'>")
+        if name != "program":
+            visits.of(SimpleNamespace(session_hash=name))  # type: ignore[arg-type]
+    visits.leave(SimpleNamespace(session_hash="one"))  # type: ignore[arg-type]
+    assert set(holder.session_data) == set(holder.time_last_used) == {"other", "program"}
+    visits.sweep(idle=3600)
+    assert set(holder.session_data) == {"other", "program"}
+    visits.sweep(idle=0)
+    assert not holder.session_data and not holder.time_last_used
+
+
+def test_refusals_are_taken_away_before_anything_else_is_done() -> None:
+    blocks = app.build()
+    first = next(iter(blocks.fns.values()))
+    assert first.js == refusals.AWAY and len(first.outputs) == 6
+    pressed = {(*target,) for one in blocks.fns.values() for target in one.targets if target[1] in ("click", "upload")}
+    named = {(number, event) for number, event in pressed if blocks.blocks[number].elem_id}
+    assert len(named) > 30 and named <= set(first.targets)
+
+
 def test_no_progress_is_shown_on_the_editor() -> None:
     config = app.build().get_config_file()
     (editor,) = (part["id"] for part in config["components"] if part["type"] == "imageeditor")
@@ -153,6 +183,21 @@ def test_a_legend_names_each_source_with_its_share(made: filling.Made) -> None:
     assert "10.0% invented" in legend and "mirrored from the other half" in legend
     assert "&lt;b&gt;wedding" in legend and "/srv/" not in legend
     assert result_words.legend(made, "Face") == ""
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({2: 92, 1: 8}, "92% is mirrored from the other half of the face, 8% is invented."),
+        ({2: 98, 1: 1, 3: 1}, "98% is mirrored from the other half of the face, the rest is invented or is continued "),
+        ({1: 9960, 3: 40}, "99% is invented, the rest is continued from its surroundings."),
+        ({1: 7}, "100% is invented."),
+    ],
+)
+def test_all_that_was_filled_is_told_of(made: filling.Made, counts: dict[int, int], said: str) -> None:
+    codes = np.repeat(np.array(list(counts), np.uint8), list(counts.values()))[None]
+    history = dataclasses.replace(made.history, packed=pictures.packed(codes))
+    assert f"Of all that was filled, {said}" in result_words.outcome(dataclasses.replace(made, history=history))
 
 
 def test_no_score_is_shown_against_a_photo_that_was_used_to_fill(made: filling.Made) -> None:

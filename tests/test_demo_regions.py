@@ -42,8 +42,8 @@ def test_parts_are_what_hangs_together_from_left_to_right() -> None:
     sources = holes(LEFT, RIGHT, BELOW).astype(np.uint8)
     found = regions.find(sources)
     assert (found.count, found.small) == (3, False)
-    assert ((found.numbers > 0) == (sources > 0)).all()
-    assert [np.unique(found.numbers[place]).tolist() for place in (LEFT, BELOW, RIGHT)] == [[1], [2], [3]]
+    for number, place in enumerate((LEFT, BELOW, RIGHT), 1):
+        assert (found.on_photo(number, sources) == holes(place)).all()
 
 
 @pytest.mark.parametrize("scale", [1, 7])
@@ -57,11 +57,14 @@ def test_two_eyes_and_a_scratch_are_parts_and_dust_is_one_together(scale: int) -
     sources = cv2.resize(sources, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
     found = regions.find(sources)
     assert (found.count, found.small) == (4, True)
-    assert ((found.numbers > 0) == (sources > 0)).all(), "every pixel belongs to a part"
-    shown = regions.view(found, sources, np.zeros((*sources.shape, 3), np.uint8))
+    pieces = [found.on_photo(number, sources) for number in range(1, 5)]
+    assert (np.sum(pieces, axis=0) == (sources > 0)).all(), "every pixel belongs to one part"
+    assert found.codes == ((1,), (1,), (3,), (3,))
+    picture = pictures.sized(np.zeros((*sources.shape, 3), np.uint8)[regions.window(sources)], pictures.FACE_SIDE)
+    shown = regions.view(found, picture)
     assert set(np.unique(shown.numbers)) == set(range(5)), "no speck is lost"
-    assert [shown.on_face(number) for number in range(1, 5)] == [True, True, False, False]
-    assert [words.part(number, shown) for number in (1, 4)] == ["1", words.SMALL_PARTS]
+    assert [found.on_face(number) for number in range(1, 5)] == [True, True, False, False]
+    assert [words.part(number, found) for number in (1, 4)] == ["1", words.SMALL_PARTS]
     middle = [np.argwhere(shown.numbers == number).mean(axis=0)[::-1] for number in (1, 2, 3)]
     assert [shown.at(*place) for place in middle] == [1, 2, 3]
     assert shown.at(*(middle[1] + (25, 0))) == 2, "the nearest one, for fingers"
@@ -73,7 +76,8 @@ def test_many_parts_are_the_longest_and_the_others_together() -> None:
         sources[40 * number : 40 * number + 20, : 20 + 5 * number] = 1
     found = regions.find(sources)
     assert (found.count, found.small) == (regions.MOST, True)
-    assert (found.numbers[0, 0], found.numbers[520, 0]) == (regions.MOST, found.numbers[539, 50])
+    last = found.on_photo(regions.MOST, sources)
+    assert last[0, 0] and not last[520, 0] and (found.on_photo(1, sources) | last).sum() < (sources > 0).sum()
     assert regions.find((sources > 0).astype(np.uint8)[:20]).count == 1
 
 
@@ -85,7 +89,7 @@ def test_strokes_beside_each_other_are_one_part() -> None:
 def test_a_part_is_filled_again_and_nothing_else_changes(photo: Path, tmp_path: Path) -> None:
     hole = holes(LEFT, RIGHT, BELOW)
     first = fill(photo, hole, tmp_path)
-    part = regions.find(first.history.sources).numbers == 1
+    part = regions.find(first.history.sources).on_photo(1, first.history.sources)
     assert (part == holes(LEFT)).all()
     again = fill(first.file, part, tmp_path, earlier=first.history, blending="composite")
     before, after, original = (faceinp.read_photo(file) for file in (first.file, again.file, photo))
@@ -140,7 +144,49 @@ def test_earlier_results_stay_beside_the_new_one_and_the_oldest_go(photo: Path, 
     for one in made[1:]:
         visit.add(one)
     assert visit.made == made[:0:-1] and visit.shown == 0 and visit.parts is None
-    assert [one.folder.exists() for one in made] == [False] + [True] * filling.MOST_CANDIDATES
+    assert visit.other == 1
+    visit.show(1)
+    assert (visit.shown, visit.other) == (1, 0), "and back"
+    visit.show(filling.MOST_CANDIDATES - 1)
+    visit.add(filling.replace(first, folder=pictures.own_folder(visit.folder)))
+    assert visit.other is None, "the one before it has gone"
+    assert [one.folder.exists() for one in made] == [False] * 2 + [True] * (filling.MOST_CANDIDATES - 1)
+    visit.add(made[-1])
+    visit.replace([first])
+    assert visit.other is None
+
+
+@pytest.mark.parametrize(
+    ("now", "photos", "completes", "likely"),
+    [
+        (pictures.SYMMETRY, False, True, part_controls.ANEW),
+        (pictures.SYMMETRY, True, True, part_controls.PHOTOS),
+        (pictures.ENGINE, True, True, part_controls.PHOTOS),
+        (pictures.ENGINE, False, True, part_controls.ANEW),  # the engine found that the other half does not fit
+        (pictures.ENGINE, False, False, part_controls.OTHER_HALF),
+        (pictures.REFERENCE, True, True, part_controls.OTHER_HALF),
+    ],
+)
+def test_what_is_likely_to_help_is_chosen(now: int, photos: bool, completes: bool, likely: str) -> None:
+    assert part_again._likely((now,), photos, completes) == likely
+
+
+def test_what_a_part_shows_now_is_said() -> None:
+    assert words.part_now((pictures.SYMMETRY,), ()) == "Now: the other half, mirrored."
+    codes = (pictures.REFERENCE + 1, pictures.ENGINE)
+    assert words.part_now(codes, ("one.jpg", "other.jpg")) == "Now: mostly from “other.jpg”."
+
+
+def test_parts_are_shown_without_the_large_file(photo: Path, tmp_path: Path) -> None:
+    visit = sessions.Visit(tmp_path)
+    visit.original = Original(photo, 96, 64)
+    visit.replace([fill(photo, holes(LEFT, RIGHT), visit.folder)])
+    visit.made[0].file.unlink()
+    with gr.Blocks():
+        page = views.lay_out()
+    update = part_again._shown(page, visit, 2)
+    assert update[page.part.number]["choices"] == [("1", 1), ("2", 2)] and update[page.part.number]["value"] == 2
+    assert update[page.part.source]["info"] == "Now: continued from its surroundings."
 
 
 def test_what_came_of_it_is_said(photo: Path, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 () => {
   // A photo may have any name, since the server looks at what is in it; where files are chosen, pictures are offered.
-  // What Gradio itself says of a file fades: it is kept beside the place where the file was dropped.
+  // What Gradio itself says of a file fades: it is kept beside the place where the file was dropped, until one goes on.
   const PLACES = '#photo, #add-others', PICTURES = 'image/*,.heic,.heif,.avif,.tif,.tiff';
   let place = null; // where a file was dropped last
 
@@ -9,6 +9,12 @@
     if (!here) return;
     place = here;
     document.querySelector('.kept')?.remove();
+  };
+
+  const goOn = (event) => {
+    if (!document.querySelector('.kept') || !event.target.closest?.('#board button')) return;
+    place = null;
+    document.querySelector('.kept').remove();
   };
 
   const improve = () => {
@@ -25,5 +31,6 @@
   };
 
   for (const name of ['change', 'drop']) document.addEventListener(name, begin, true);
+  document.addEventListener('click', goOn, true);
   new MutationObserver(improve).observe(document.body, {childList: true, subtree: true});
 }

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from .hands import changed, fill, load, paint, put_on, saved, unfold, use
+from .hands import changed, fill, load, paint, press, put_on, saved, unfold, use
 
 pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=1)]
 
@@ -19,7 +19,7 @@ def again(page: Any, source: str) -> str:
     """Fill the part that is chosen with something; gives what is said of it."""
     page.locator("#part-source").get_by_label(source).check()
     fill(page, "#fill-part")
-    return str(page.locator("#part-message").inner_text())
+    return str(page.locator("#part-done").inner_text())
 
 
 def test_one_eye_is_filled_again_and_the_rest_stays(open_page: Open, photo: Path) -> None:
@@ -48,10 +48,19 @@ def test_one_eye_is_filled_again_and_the_rest_stays(open_page: Open, photo: Path
     eye = changed(invented, np.asarray(mirrored))
     assert eye.any() and eye[:, :160].sum() == 0 and not (eye & ~changed(invented, skimage.data.astronaut())).any()
     assert "is mirrored" not in page.locator("#outcome").inner_text()
+    assert page.locator("#part-source").get_by_text("Now: invented.").is_visible()
+    press(page.locator("#switch"))
+    page.wait_for_selector("#part-done >> text=This is the earlier result")
+    assert not changed(saved(page), np.asarray(mirrored)).any()
+    assert page.locator("#part-source").get_by_text("Now: mostly the other half, mirrored.").is_visible()
+    press(page.locator("#switch"))
+    page.wait_for_selector("#part-done >> text=This is the newer result")
+    assert not changed(saved(page), np.asarray(invented)).any()
     assert "came out the same as before" in again(page, "something else that is invented")
 
     page.locator("#gallery button img").last.click()  # the first result
     page.wait_for_function("!document.querySelector('#parts img')")
+    assert page.locator("#switch").inner_text() == "Show the newer result"
     page.wait_for_timeout(500)
     assert not changed(saved(page), np.asarray(before)).any()
     unfold(page, "#part")

@@ -61,6 +61,10 @@ def test_candidates_are_shown_and_one_is_chosen(open_page: Open) -> None:
     page.wait_for_selector("#gallery img")
     captions = page.locator("#gallery .caption-label").all_inner_texts()
     assert len(captions) == 2 and captions[0].startswith("1. seed")
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    assert page.evaluate("scrollY") > 100, "the page is long now"
+    assert page.locator("#compare").bounding_box()["y"] >= 0, "the result stays in view beside what is long"
+    page.evaluate("scrollTo(0, 0)")
     scores = [float(re.search(r"(\d+)% same", caption)[1]) for caption in captions]
     assert scores == sorted(scores, reverse=True)
     first = saved(page).text["faceinp:seed"]

@@ -52,7 +52,15 @@ def paint_seen(page: Any) -> bool:
 
 def test_two_fingers_zoom_and_pan_and_paint_nothing(open_page: Open, photo: Path) -> None:
     page = phone(open_page)
+    place = page.locator("#photo [data-testid=upload-text]")
+    assert place.evaluate("part => getComputedStyle(part, '::after').content") == '"Choose a photo"'
+    assert place.evaluate("part => getComputedStyle(part).visibility") == "hidden", "of dropping and clicking"
+    page.set_viewport_size({"width": 390, "height": 664})
     load(page, photo)
+    assert zoom(page) * 512 / 100 > 300, "the photo is as wide as a small phone"
+    assert page.evaluate("document.querySelector('#fill').getBoundingClientRect().top") < 664 + 100
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_timeout(1000)
     before, middle = zoom(page), on_screen(page, 512, 256, 256)
     end = middle[0] + 30, middle[1] - 20
     pinch(page, middle, end, (60, 200))
