@@ -57,8 +57,10 @@ button[role=tab][aria-selected=true] { color: #0f766e !important; }
 #compare img { width: 100% !important; height: 100% !important; max-height: none !important; object-fit: contain; }
 
 /* The keyboard: it is seen what has the focus, and where on a picture one is. */
-:focus-visible, label:has(> [type=radio]:focus-visible) { outline: 3px solid #0f766e !important; outline-offset: 2px; }
-.dark :focus-visible, .dark label:has(> [type=radio]:focus-visible) { outline-color: #5eead4 !important; }
+:root { --ring: #0f766e; }
+.dark { --ring: #5eead4; }
+:focus-visible:not([type=radio]), label:has(> [type=radio]:focus-visible) {
+  outline: 3px solid var(--ring) !important; outline-offset: 2px; }
 .upload-container, .image-container, #rectangle-area, fieldset label { outline-offset: -3px !important; }
 .image-container { position: relative; }
 #cross { display: none; width: 21px; height: 21px; margin: -10px; filter: drop-shadow(0 0 1px white);

@@ -76,7 +76,7 @@ def press(part: Any) -> None:
     else:
         reach(part)
         if not part.evaluate("part => part.checked"):  # a radio button is chosen by the arrow key that reaches it
-            part.press("Enter")
+            part.page.keyboard.press("Enter")
 
 
 def press_in(page: Any, box: str, across: float, down: float) -> None:
