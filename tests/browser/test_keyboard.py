@@ -50,7 +50,7 @@ def test_the_face_of_a_group_is_chosen(page: Any) -> None:
     page.wait_for_selector("#click-hint >> text=point 1 of 5")
     page.wait_for_function("document.activeElement.closest('#faces-box')")
     press(face.get_by_label("every face I paint over"))
-    press_in(page, "#faces", 0.88, 0.5)
+    press_in(page, "#faces", 0.79, 0.53)
     page.wait_for_selector("#face input[value='2']:checked")
 
 
