@@ -99,16 +99,16 @@ def connect(page: Page, visits: Visits) -> None:
     starts = [
         page.photo.upload(load, page.photo, parts, **private),
         page.camera.input(load, page.camera, parts, **private),
-        page.turn.click(turn, page.editor, parts, show_progress_on=page.message, trigger_mode="multiple", **QUIET),
         page.go_on.click(go_on, None, parts, show_progress_on=page.message, **QUIET),
     ]
     starts += [button.click(example(name), None, parts, **private) for name, button in page.examples.items()]
-    for start in starts:
+    turns = page.turn.click(turn, page.editor, parts, show_progress_on=page.message, trigger_mode="multiple", **QUIET)
+    for start in [*starts, turns]:
         start.then(
             locating.finder(page, visits),
             [page.face, page.share],
             locating.outputs(page),
-            js=results.FOCUS,
+            js=None if start is turns else results.FOCUS,  # Turn may be pressed again
             **QUIET | {"queue": True},
         )
     page.another.click(forget, None, parts, show_progress_on=page.message, js=results.FOCUS, **QUIET)

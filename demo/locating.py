@@ -8,7 +8,7 @@ import gradio as gr
 import faceinp
 from demo import pictures, words
 from demo.editor import working_size
-from demo.orders import CLICKS, QUIET, Update, chosen_location
+from demo.orders import CHOICE, CLICKS, QUIET, Update, chosen_location
 from demo.panel import ALIGNED, ANYWHERE, BOX, EVERY_FACE
 from demo.sessions import Visit, Visits
 from demo.views import Page
@@ -40,7 +40,7 @@ def connect(page: Page, visits: Visits) -> None:
         return update | (_refused(page, visit, face) if face in CLICKS and len(visit.clicks) == CLICKS[face] else {})
 
     shown = [page.face, page.faces, page.unclick, page.click_hint, page.message]
-    page.face.input(choose, page.face, shown, **QUIET)
+    page.face.input(choose, page.face, shown, **CHOICE)
     page.unclick.click(choose, page.face, shown, **QUIET)
     page.faces.select(click, page.face, shown, **QUIET)
 

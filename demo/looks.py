@@ -57,6 +57,19 @@ button[role=tab][aria-selected=true] { color: #0f766e !important; }
 
 #compare img { width: 100% !important; height: 100% !important; max-height: none !important; object-fit: contain; }
 
+/* The keyboard: it is seen what has the focus, and where on a picture one is. */
+:root { --ring: #0f766e; }
+.dark { --ring: #5eead4; }
+:focus-visible:not([type=radio]), label:has(> [type=radio]:focus-visible) {
+  outline: 3px solid var(--ring) !important; outline-offset: 2px; }
+.upload-container, .image-container, #rectangle-area, fieldset label { outline-offset: -3px !important; }
+.image-container { position: relative; }
+#cross { display: none; width: 21px; height: 21px; margin: -10px; filter: drop-shadow(0 0 1px white);
+  background: linear-gradient(#0f766e 0 0) center / 3px 100% no-repeat,
+    linear-gradient(#0f766e 0 0) center / 100% 3px no-repeat; }
+:focus-visible > #cross { display: block; }
+#panel { reading-flow: flex-visual; }
+
 /* 1: the photo */
 #photo { height: 260px !important; }
 #load { gap: 12px; }
@@ -75,14 +88,10 @@ button[role=tab][aria-selected=true] { color: #0f766e !important; }
 #rectangle:not([aria-pressed]), #mark:not(:has(#rectangle[aria-pressed=true])) #rectangle-hint { display: none; }
 #rectangle[aria-pressed=true] { color: white; background: #0f766e; }
 #rectangle-hint span { color: inherit; }
-#rectangle-area { position: absolute; inset: 0; cursor: crosshair; touch-action: none; outline-offset: -3px; }
-#rectangle-area > * { position: absolute; pointer-events: none; }
+#rectangle-area { position: absolute; inset: 0; cursor: crosshair; touch-action: none; }
+#rectangle-area > *, #cross { position: absolute; pointer-events: none; }
 #rectangle-area div { border: 2px solid #0f766e; outline: 1px solid white; background: rgb(229 72 77 / 45%);
   box-sizing: content-box; margin: -2px; }
-#rectangle-area i { display: none; width: 21px; height: 21px; margin: -10px; filter: drop-shadow(0 0 1px white);
-  background: linear-gradient(#0f766e 0 0) center / 3px 100% no-repeat,
-    linear-gradient(#0f766e 0 0) center / 100% 3px no-repeat; }
-#rectangle-area:focus-visible i { display: block; }
 #editor:has(#rectangle-area:not([hidden])) .toolbar-wrap .highlight { color: var(--block-label-text-color) !important; }
 #editor [aria-label=Color] { display: none !important; }
 #share { flex: 1 1 auto; width: auto; min-width: 0; }

@@ -25,6 +25,7 @@ AT_ONCE = 64  # visitors whose jobs are looked at; all but a few of them wait fo
 # progress, Gradio's editor first sends all its pictures again, each time. What it was told may then come out of order
 # on a busy machine, and "processing" stays over it after the end.
 QUIET: Any = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+CHOICE: Any = QUIET | {"trigger_mode": "always_last"}  # arrow keys go past radio buttons: where they end, counts
 FINDS: Any = {"concurrency_limit": 1, "concurrency_id": "find"}  # each has every core busy
 FILLS: Any = {"concurrency_limit": AT_ONCE, "concurrency_id": "fill", "api_visibility": "private"}
 

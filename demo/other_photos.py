@@ -9,7 +9,7 @@ import gradio as gr
 
 import faceinp
 from demo import pictures, uploads, words
-from demo.orders import QUIET
+from demo.orders import CHOICE, QUIET
 from demo.panel import MOST_OTHERS, ONLY_COMPARE, USE
 from demo.sessions import OtherPhoto, Visit, Visits
 from demo.views import Page
@@ -53,7 +53,7 @@ def connect(page: Page, visits: Visits) -> None:
     parts = [*outputs(page), page.others_message]
     page.add_others.upload(add, page.add_others, parts, **QUIET)
     for index, slot in enumerate(page.others):
-        slot.use.input(choose(index), slot.use, slot.use, **QUIET)
+        slot.use.input(choose(index), slot.use, slot.use, **CHOICE)
         slot.remove.click(remove(index), None, parts, **QUIET)
 
 

@@ -13,7 +13,7 @@ import faceinp
 from demo import filling, pictures, regions, results, warming, words
 from demo.filling import LARGEST_SEED, Made, Order
 from demo.jobs import Job
-from demo.orders import FILLS, QUIET, Given, Update, follow, settings_order
+from demo.orders import CHOICE, FILLS, QUIET, Given, Update, follow, settings_order
 from demo.part_controls import ANEW, OTHER_HALF, PHOTOS, PUT_BACK, closed
 from demo.sessions import Visit, Visits
 from demo.views import Page
@@ -98,7 +98,7 @@ def connect(page: Page, visits: Visits) -> None:
     chosen = [part.picture, part.number, part.source, part.message]
     part.box.expand(unfold, None, part.outputs, **QUIET)
     part.picture.select(click, part.number, chosen, **QUIET)
-    part.number.input(choose, part.number, chosen, **QUIET)
+    part.number.input(choose, part.number, chosen, **CHOICE)
     part.switch.click(switch, [part.number, page.view], results.shown_parts(page), js=SHOW_RESULT, **QUIET)
     part.again.click(begin, None, [*waiting, page.cancel, part.message], **QUIET).then(
         run,

@@ -9,16 +9,16 @@ import gradio as gr
 from demo import filling, landmarking, other_photos, part_controls, pictures, result_words, warming, words
 from demo.filling import Made, ranked, with_seeds
 from demo.jobs import Job
-from demo.orders import FILLS, QUIET, Given, Update, follow, painted_order
+from demo.orders import CHOICE, FILLS, QUIET, Given, Update, follow, painted_order
 from demo.sessions import Visit, Visits
 from demo.views import MASK_STEP, RESULT_STEP, Page
 
-# Who uses the keyboard goes on from the step that has come; a refusal is said beside the button.
+# Who uses the keyboard goes on from the step that has come; a refusal is said beside the button, which keeps the focus.
 FOCUS = """(...given) => {
   setTimeout(() => {
-    const refused = document.querySelector('#message .error');
-    if (!refused) document.querySelector('#board').scrollIntoView({block: 'start'});
-    document.querySelector(refused ? '#fill' : '#steps [aria-current]')?.focus({preventScroll: true});
+    if (document.querySelector('#message .error')) return;
+    document.querySelector('#board').scrollIntoView({block: 'start'});
+    document.querySelector('#steps [aria-current]')?.focus({preventScroll: true});
   }, 60);
   return given;
 }"""
@@ -91,7 +91,7 @@ def connect(page: Page, visits: Visits) -> None:
         ).then(end, None, [*buttons, page.running], js=FOCUS, **QUIET)
     page.cancel.click(cancel, None, None, **QUIET)
     page.back.click(back, None, [page.steps, page.fill, page.message], js=FOCUS, **QUIET)
-    page.view.input(view, page.view, [page.compare, page.legend], **QUIET)
+    page.view.input(view, page.view, [page.compare, page.legend], **CHOICE)
     page.gallery.select(pick, page.view, parts, **QUIET)
 
     def about(engine: str, request: gr.Request) -> tuple[Any, ...]:

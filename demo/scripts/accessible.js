@@ -1,12 +1,17 @@
 () => {
   // What Gradio's parts lack for those who use the keyboard or a screen reader: arrow keys move the line between two
-  // pictures, buttons that are pictures have names, and those that say what they do are not called something else.
+  // pictures and go through radio buttons, what is clicked in and what is chosen from have names, and buttons that say
+  // what they do are not called something else.
   const STEP = 0.05; // of the picture's width
   const WAYS = {ArrowLeft: -STEP, ArrowRight: STEP, Home: -1, End: 1};
   const WHAT = {
     tabindex: 0, role: 'slider', 'aria-label': 'How much is shown as it was before',
     'aria-valuemin': 0, 'aria-valuemax': 100, 'aria-valuenow': 50,
   };
+  const PICTURE = {
+    tabindex: 0, role: 'application', 'aria-label': 'Picture to click in: arrow keys move a cross, Enter clicks there.',
+  };
+  let choices = 0;
   const middle = (box) => box.left + box.width / 2;
 
   const drag = (slider, x) => {
@@ -33,13 +38,25 @@
     for (const button of document.querySelectorAll('button.upload-container[aria-label]')) {
       button.removeAttribute('aria-label');
     }
-    for (const button of document.querySelectorAll('.image-container > button:not([aria-label])')) {
-      button.setAttribute('aria-label', 'The picture, to click in');
+    for (const button of document.querySelectorAll('.image-container > button:has(.selectable):not([tabindex])')) {
+      button.tabIndex = -1; // scripts/cross.js clicks it
+      button.setAttribute('aria-label', 'The picture');
+      for (const [name, value] of Object.entries(PICTURE)) button.parentElement.setAttribute(name, value);
+    }
+    // Gradio gives each radio button a name of its own, and another one whenever it is chosen.
+    for (const title of document.querySelectorAll('fieldset:has([type=radio]) > [data-testid=block-info]')) {
+      title.id ||= `choice-${++choices}`;
+      const group = title.parentElement;
+      group.setAttribute('role', 'radiogroup');
+      group.setAttribute('aria-labelledby', title.id);
+      for (const radio of group.querySelectorAll('[type=radio]')) {
+        if (radio.name !== title.id) radio.name = title.id;
+      }
     }
     for (const slider of document.querySelectorAll('#compare [data-testid=slider]:not([tabindex])')) {
       for (const [name, value] of Object.entries(WHAT)) slider.setAttribute(name, value);
       slider.addEventListener('keydown', move);
     }
   };
-  new MutationObserver(improve).observe(document.body, {childList: true, subtree: true});
+  new MutationObserver(improve).observe(document.body, {childList: true, subtree: true, attributeFilter: ['name']});
 }

@@ -1,16 +1,14 @@
 () => {
-  // The rectangle beside the editor's brush: a drag, two clicks, or Enter at two corners that arrow keys go to. It is
+  // The rectangle beside the editor's brush: a drag, or two clicks, by keyboard with the cross of scripts/cross.js. It is
   // painted as one stroke of that brush, so that eraser, Undo and Redo take it for one.
   const CLICK = 4; // pixels that a click may move
-  const STEP = 10; // pixels of an arrow key
-  const WAYS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
   const ENDS = '#editor :is(.toolbar-wrap, [aria-label=Pan]), #fill'; // another tool, or the result
   const LEAST = 2; // pixels, of the brush: what the corners are rounded by
   const GROWS = 6; // a frame's brush by that of the frame around it, which covers its rounded corners up to 6.8
 
   const button = () => document.getElementById('rectangle');
   const image = () => window.editor.image_container;
-  let area = null, frame = null, cross = null;
+  let area = null, frame = null;
   let here = {x: 0, y: 0}; // of the pointer, in the area
   let pressed = null; // where it was pressed
   let corner = null; // the first one, in the picture's pixels, whatever the zoom
@@ -42,7 +40,6 @@
     const [width, height] = [Math.abs(from.x - here.x), Math.abs(from.y - here.y)];
     for (const [name, value] of Object.entries({left, top, width, height})) frame.style[name] = `${value}px`;
     frame.hidden = !corner;
-    [cross.style.left, cross.style.top] = [`${here.x}px`, `${here.y}px`];
   };
 
   const set = () => {
@@ -63,7 +60,6 @@
   const use = (on) => {
     area.hidden = !on;
     button().setAttribute('aria-pressed', on);
-    here = {x: area.clientWidth / 2, y: area.clientHeight / 2};
     forget();
     if (on) area.focus();
   };
@@ -86,23 +82,11 @@
     pointercancel: forget,
     blur: forget,
     keydown: (event) => {
-      const way = WAYS[event.key], step = event.shiftKey ? 1 : STEP;
-      if (way) {
-        const within = (value, most) => Math.max(0, Math.min(most, value));
-        here = {
-          x: within(here.x + step * way[0], area.clientWidth), y: within(here.y + step * way[1], area.clientHeight),
-        };
-        show();
-      } else if (event.key === 'Enter' || event.key === ' ') {
-        set();
-      } else if (event.key === 'Escape') {
-        if (corner) return forget();
-        use(false);
-        button().focus();
-      } else {
-        return;
-      }
+      if (event.key !== 'Escape') return;
       event.preventDefault();
+      if (corner) return forget();
+      use(false);
+      button().focus();
     },
     wheel: (event) => {
       area.previousElementSibling.dispatchEvent(new WheelEvent('wheel', event));
@@ -112,7 +96,7 @@
 
   const lay = (target) => {
     area = document.createElement('div');
-    area.append(frame = document.createElement('div'), cross = document.createElement('i'));
+    area.append(frame = document.createElement('div'));
     const what = {id: 'rectangle-area', role: 'application', 'aria-labelledby': 'rectangle-hint', tabindex: 0};
     for (const [name, value] of Object.entries(what)) area.setAttribute(name, value);
     area.hidden = true;

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+MOST_TABS = 13  # from one thing to the next; to Fill it is 7
+HALF = 8  # pixels of a photo: half the height of a stroke, where it is painted as a rectangle
 SHARE = "(document.querySelector('#share span')?.innerText || '')"
 
 
@@ -16,12 +18,82 @@ def touched(page: Any) -> bool:
     return bool(page.evaluate("matchMedia('(pointer: coarse)').matches"))
 
 
+# From what has the focus to ``part``: a key that leads there, null if it is there.
+WAY = """part => {
+  const now = document.activeElement, group = one => one.type === 'radio' && one.name;
+  if (now === part) return null;
+  if (group(now) && group(now) === group(part)) return 'ArrowDown';
+  return now.compareDocumentPosition(part) & Node.DOCUMENT_POSITION_PRECEDING ? 'Shift+Tab' : 'Tab';
+}"""
+RING = """part => [part, part.closest('label')].some(
+  one => one && getComputedStyle(one).outlineStyle === 'solid' && one.getBoundingClientRect().width > 2)"""
+
+
+def put_mouse_away(page: Any) -> None:
+    """From now on the page is used by keyboard alone."""
+    page.evaluate("""() => {
+      window.byKeyboard = true;
+      addEventListener('pointerdown', event => { window.byKeyboard &&= !event.isTrusted; }, true);
+    }""")
+    page.keyboard.press("Tab")
+
+
+def by_keyboard(page: Any) -> bool:
+    """Whether the page is used by keyboard alone, and was so far."""
+    return bool(page.evaluate("window.byKeyboard"))
+
+
+def reach(part: Any) -> None:
+    """Go to a part by Tab, and by arrow keys among radio buttons. What has the focus is never lost, and seen."""
+    page = part.page
+    page.wait_for_function("document.activeElement !== document.body", timeout=60_000)
+    tabs = 0
+    while key := part.evaluate(WAY):
+        page.keyboard.press(key)
+        tabs += key.endswith("Tab")
+        assert tabs <= MOST_TABS, f"{part} is not reached"
+    assert part.evaluate(RING), f"it is not seen that {part} has the focus"
+
+
+def cross_to(page: Any, x: float, y: float) -> None:
+    """Move the cross to a place of the screen, as near as whole pixels are, and press Enter."""
+    box = page.locator("#cross").bounding_box()
+    across, down = x - box["x"] - box["width"] / 2, y - box["y"] - box["height"] / 2
+    for way, (back, on) in ((across, ("Left", "Right")), (down, ("Up", "Down"))):
+        key = f"Arrow{back if way < 0 else on}"
+        tens, ones = divmod(round(abs(way)), 10)
+        for press_key in (*(key,) * tens, *(f"Shift+{key}",) * ones):
+            page.keyboard.press(press_key)
+    page.keyboard.press("Enter")
+
+
 def press(part: Any) -> None:
-    """Click, or tap where the page is touched. part: a locator."""
+    """Click, tap where the page is touched, or reach it and press Enter. part: a locator."""
     if touched(part.page):
         part.tap()
-    else:
+    elif not by_keyboard(part.page):
         part.click()
+    else:
+        reach(part)
+        if not part.evaluate("part => part.checked"):  # a radio button is chosen by the arrow key that reaches it
+            part.page.keyboard.press("Enter")
+
+
+def press_in(page: Any, box: str, across: float, down: float) -> None:
+    """Click in the picture of a box, at a share of its width and of its height."""
+    picture = page.locator(f"{box} img")
+    if by_keyboard(page):
+        reach(page.locator(f"{box} [role=application]"))
+    else:
+        picture.scroll_into_view_if_needed()
+    place = picture.bounding_box()
+    x, y = place["x"] + across * place["width"], place["y"] + down * place["height"]
+    if touched(page):
+        page.touchscreen.tap(x, y)
+    elif by_keyboard(page):
+        cross_to(page, x, y)
+    else:
+        page.mouse.click(x, y)
 
 
 class Fingers:
@@ -38,8 +110,17 @@ class Fingers:
         self.down = len(points)
 
 
+def choose_file(page: Any, box: str, file: Path) -> None:
+    """Give a file to a box that takes files: by keyboard through the dialog that its button opens."""
+    if by_keyboard(page):
+        page.once("filechooser", lambda chooser: chooser.set_files(file))
+        press(page.locator(f"{box} button:has(input[type=file])"))
+    else:
+        page.set_input_files(f"{box} input[type=file]", file)
+
+
 def load(page: Any, file: Path) -> None:
-    page.set_input_files("#photo input[type=file]", file)
+    choose_file(page, "#photo", file)
     settle(page)
 
 
@@ -99,7 +180,12 @@ def drag(page: Any, start: tuple[float, float], end: tuple[float, float]) -> Non
 def paint(page: Any, size: int | tuple[int, int], x: int, y: int, length: int) -> None:
     """One stroke from (x, y) of a photo to the right, in the photo's pixels; size: as ``on_screen`` takes it."""
     before = page.evaluate(SHARE)
-    drag(page, on_screen(page, size, x, y), on_screen(page, size, x + length, y))
+    if by_keyboard(page):
+        press(page.locator("#rectangle"))
+        cross_to(page, *on_screen(page, size, x, y - HALF))
+        cross_to(page, *on_screen(page, size, x + length, y + HALF))
+    else:
+        drag(page, on_screen(page, size, x, y), on_screen(page, size, x + length, y))
     page.wait_for_function(f"{SHARE} != {before!r}")
 
 

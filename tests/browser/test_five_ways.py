@@ -1,6 +1,8 @@
-"""Five ways from a photo to the download, each in at most four actions, at three sizes of the window."""
+"""Five ways from a photo to the download, each in at most four actions, at three sizes of the window: by mouse and by
+keyboard alone on a desk, by finger on a phone.
+"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,22 +11,48 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from .hands import changed, example, fill, hidden, load, message, paint, press, saved, touched, unfold
+from .hands import (
+    by_keyboard,
+    changed,
+    choose_file,
+    example,
+    fill,
+    hidden,
+    load,
+    message,
+    paint,
+    press,
+    press_in,
+    put_mouse_away,
+    saved,
+    touched,
+    unfold,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=1)]
 
 Open = Callable[..., Any]
-SIZES = {"desk": (1440, 900), "small desk": (1024, 768), "phone": (390, 844)}
+DESK, SMALL_DESK, PHONE = (1440, 900), (1024, 768), (390, 844)
+USES = {
+    "desk": (DESK, "mouse"),
+    "small desk": (SMALL_DESK, "mouse"),
+    "phone": (PHONE, "fingers"),
+    "desk, keyboard": (DESK, "keyboard"),
+    "small desk, keyboard": (SMALL_DESK, "keyboard"),
+}
 PORTRAIT = skimage.data.astronaut()
 
 
-@pytest.fixture(params=SIZES)
-def page(request: pytest.FixtureRequest, open_page: Open) -> Any:
-    """The page in a window of each size; a phone is used by fingers alone."""
-    (width, height), phone = SIZES[request.param], request.param == "phone"
-    page = open_page(width, height, has_touch=phone, is_mobile=phone)
-    assert touched(page) == phone
-    return page
+@pytest.fixture(params=USES)
+def page(request: pytest.FixtureRequest, open_page: Open) -> Iterator[Any]:
+    """The page in a window of each size, used in one way alone."""
+    (width, height), use = USES[request.param]
+    page = open_page(width, height, has_touch=use == "fingers", is_mobile=use == "fingers")
+    assert touched(page) == (use == "fingers")
+    if use == "keyboard":
+        put_mouse_away(page)
+    yield page
+    assert by_keyboard(page) == (use == "keyboard")
 
 
 def in_view(page: Any, element: str) -> bool:
@@ -66,7 +94,7 @@ def test_glasses_with_another_photo_of_the_person(page: Any, tmp_path: Path) -> 
     page.wait_for_selector("#find-damage:not([disabled])")
     page.wait_for_timeout(1500)  # for the editor, which says nothing
     unfold(page, "#others")
-    page.set_input_files("#add-others input[type=file]", other)
+    choose_file(page, "#add-others", other)
     page.wait_for_selector(".other:visible")
     glasses = examples.make(examples.GLASSES)
     where = changed(downloaded(page), glasses)
@@ -107,50 +135,17 @@ def test_a_face_that_is_not_found_is_marked_by_a_box(page: Any, tmp_path: Path) 
     page.wait_for_selector("text=No face was found")
     press(page.locator("#face").get_by_label("a box that I click"))
     page.wait_for_selector("#click-hint >> text=Click one corner")
-    picture = page.locator("#faces img")
     # The same place twice is no box.
     for across, down, said in (
         *((0.3, 0.25, "opposite corner"),) * 2,
         (0.7, 0.75, "The face is marked"),
     ):
-        box = picture.bounding_box()
-        position = {"x": box["width"] * across, "y": box["height"] * down}
-        picture.tap(position=position) if touched(page) else picture.click(position=position)
+        press_in(page, "#faces", across, down)
         page.wait_for_selector(f"#click-hint >> text={said}")
     paint(page, (400, 400), 150, 166, 30)
     where = changed(downloaded(page), drawing)
     assert where[162:170, 155:175].any() and where.mean() < 0.1
-    assert "invented" in page.locator("#outcome").inner_text()
-
-
-def test_all_of_it_by_keyboard(open_page: Open) -> None:
-    page = open_page()
-    page.locator("#example-a-hidden-eye").focus()
-    page.keyboard.press("Enter")
-    page.wait_for_selector("text=What should go is marked")
-    page.wait_for_timeout(2500)  # for the editor, which says nothing
-    tab_to(page, "fill")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("#outcome .known")
-    page.wait_for_function("document.activeElement.innerText.endsWith('Result')")
-    line = page.locator("#compare [role=slider]")
-    line.focus()
-    before = line.get_attribute("style")
-    page.keyboard.press("ArrowRight")
-    assert line.get_attribute("style") != before and line.get_attribute("aria-valuenow") == "55"
-    page.locator("#steps [aria-current]").focus()
-    tab_to(page, "download")
-    with page.expect_download():
-        page.keyboard.press("Enter")
-
-
-def tab_to(page: Any, element: str) -> None:
-    """Press Tab until an element has the focus."""
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.id || document.activeElement.closest('[id]')?.id") == element:
-            return
-    pytest.fail(f"{element} is not reached")
+    assert "surroundings" not in page.locator("#outcome").inner_text(), "it is filled as a face"
 
 
 def test_one_goes_on_from_a_result(open_page: Open) -> None:
