@@ -25,13 +25,18 @@ def connect(page: Page, visits: Visits) -> None:
         return {page.message: "", **_drawn(page, visit, face)}
 
     def click(face: Any, event: gr.SelectData, request: gr.Request) -> Update:
-        """Where one of the faces is clicked, it is chosen; else the click is one of those that say where a face is."""
+        """Where one of the faces is clicked, it is chosen; else the click is one of those that say where a face is.
+
+        Where no face was found, clicks draw a box, even if nothing was chosen.
+        """
         visit = visits.of(request)
         if visit.original is None:
             return {page.face: gr.skip()}
         scale = visit.original.width / working_size(visit.original.height, visit.original.width, pictures.FACE_SIDE)[1]
         x, y = (scale * float(v) for v in event.index)
         near = NEAR * max(visit.original.height, visit.original.width)
+        if not visit.faces and face not in CLICKS:
+            face = BOX
         if face not in CLICKS:
             face = pictures.face_at(visit.faces, x, y) or face
         elif len(visit.clicks) < CLICKS[face] and all(math.dist(one, (x, y)) > near for one in visit.clicks):

@@ -179,6 +179,7 @@ button[role=tab][aria-selected=true] { color: #0f766e !important; }
 .cards img { display: block; width: 100%; margin: 0; border-radius: 6px; }
 .cards figcaption { display: flex; flex-wrap: wrap; justify-content: space-between; margin: 8px 2px 0;
   font-size: .88rem; }
+.cards + .hint { margin-top: 12px; }
 .cards small { flex-basis: 100%; color: var(--body-text-color-subdued); }
 .cards .failed { display: flex; flex-direction: column; justify-content: space-between; }
 .cards .failed p { margin: 0; font-size: .84rem; color: var(--body-text-color-subdued); overflow-wrap: anywhere; }

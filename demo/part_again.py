@@ -1,5 +1,6 @@
 """The wires of "This part again": one part of a result is filled anew, and everything else stays as it is."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -20,9 +21,12 @@ from demo.views import Page
 
 GRAIN = 9  # pixels, over which grain averages out
 VISIBLE = 6  # grey levels
-# On a phone the result stands above what was pressed.
+# The result, and what is said of it, stand above what was pressed; what came to nothing is said beside that.
 SHOW_RESULT = """(...given) => {
-  setTimeout(() => document.querySelector('#compare').scrollIntoView({block: 'nearest'}), 60);
+  setTimeout(() => {
+    const nothing = document.querySelector('#part-message .message');
+    if (!nothing) document.querySelector('#board').scrollIntoView({block: 'start'});
+  }, 60);
   return given;
 }"""
 
@@ -73,12 +77,18 @@ def connect(page: Page, visits: Visits) -> None:
         if job is None:
             return
         made = replace(job.made()[0], about=words.part_again(number, view.parts, put_back=source == PUT_BACK))
+        said = _said(made, hole, source)
+        if source != PUT_BACK and _alike(before, made, hole):
+            shutil.rmtree(made.folder, ignore_errors=True)
+            same = words.same_again(view.parts.codes[number - 1])
+            yield {part.message: words.say(same if said == words.PART_FILLED else said)}
+            return
         visit.add(made)
         yield {
             **results.shown(page, visit, given[page.view]),
             **_shown(page, visit, number, source),
             part.box: gr.update(open=True),
-            part.done: words.say(_said(before, made, hole, source)),
+            part.done: words.say(said),
         }
 
     def switch(number: int | None, view: str, request: gr.Request) -> Update:
@@ -180,16 +190,14 @@ def _likely(codes: tuple[int, ...], photos: bool, completes: bool) -> str:
     return ANEW if mirrored else OTHER_HALF
 
 
-def _said(before: Made, made: Made, hole: NDArray[np.bool_], source: str) -> str:
-    """What came of it: also where it is no other picture than before, or is from elsewhere than was asked for."""
+def _said(made: Made, hole: NDArray[np.bool_], source: str) -> str:
+    """What came of it: also where it is from elsewhere than was asked for."""
     if source == PUT_BACK:
         return words.PUT_BACK_SAID
     codes = made.history.sources[hole]
     there = {OTHER_HALF: codes == pictures.SYMMETRY, PHOTOS: codes >= pictures.REFERENCE}.get(source)
     if there is not None and not there.any():
         return words.NOT_FROM[source]
-    if _alike(before, made, hole):
-        return words.SAME_AGAIN[source == ANEW]
     return words.PART_FILLED
 
 

@@ -180,7 +180,7 @@ def card(outcome: Made | Failed) -> str:
     shown = pictures.data_uri(pictures.shrunk(pictures.read(outcome.face).pixels, pictures.GRID_SIDE), ".jpg")
     picture = f'<img alt="The face as {escape(outcome.engine)} filled it" src="{shown}">'
     figure = _naturalness(outcome)
-    natural = "" if figure is None else f"<small>naturalness {figure:.{2 if figure < 10 else 0}f}</small>"
+    natural = "" if figure is None else f"<small>naturalness {figure:.{2 if figure < 10 else 0}f} (best: 0)</small>"
     return f"<figure>{picture}{_under(outcome.engine, f'{outcome.seconds:.1f} s', natural)}</figure>"
 
 
@@ -199,7 +199,7 @@ def about_naturalness(outcomes: Sequence[Made | Failed]) -> str:
     hole = faceinp.list_presets()[made[0].hole_like]
     return (
         f"<p class='hint'>Naturalness: how far the engine’s fills are from untouched faces, measured on other people’s "
-        f"photos with a hole like yours ({hole}). 0 looks like a photo; the smaller, the better.</p>"
+        f"photos with a hole like yours ({hole}). 0 looks like a photo, and the smaller, the better.</p>"
     )
 
 

@@ -103,11 +103,14 @@ NOT_FROM = {
     "other half": "The other half of the face does not fit here, so the part was invented. Details say why.",
     "photos": "No other photo fits here, so the part was invented. Details say why.",
 }
-SAME_AGAIN = (  # whether it was to be invented
-    "The part came out the same as before.",
-    "The part came out the same as before: this engine invents one picture only. Choose another engine, or move the "
-    "landmarks, under “Not right yet?”.",
-)
+SAME_AGAIN = "The part came out the same as before: {}."
+SAME_BECAUSE = {  # by where it comes from
+    pictures.ENGINE: "this engine invents one picture only. Choose another engine, or move the landmarks, under “Not "
+    "right yet?”",
+    pictures.SYMMETRY: "it showed the other half of the face already",
+    pictures.SURROUNDINGS: "it is continued from its surroundings, and there is one way only to do so",
+    pictures.REFERENCE: "it showed another photo of the person already",
+}
 VARIANTS, RESULTS = "Variants, most similar first", "Results, the newest first"
 FIND = {"damage": "Find scratches", "occluders": "Find glasses, mask or hand"}
 LOOKING = {"damage": "Looking for damage …", "occluders": "Looking for glasses, masks and hands …"}
@@ -119,7 +122,8 @@ KINDS = {
     **{"scratch": "scratches", "spot": "spots", "tear": "tears", "stain": "stains", "stamp": "stamps or writing"},
     **{"glasses": "glasses", "protective-mask": "a mask", "hand": "a hand", "hair": "hair", "other": "something else"},
 }
-LEAST_KIND = 0.03  # of what is marked: kinds of less are single pixels at the edges of others
+# Of what is marked: kinds of less are pixels at the edges of others.
+LEAST_KIND = {"damage": 0.03, "occluders": 0.1}
 CORRECT = "It is painted in blue: correct it with brush and eraser, then press Fill."
 NO_FACE_TO_SEARCH = (
     "No face was found in the photo, so nothing was looked for. If it shows one, open “Which face?” and click a box "
@@ -145,7 +149,7 @@ UNCHECKED = "Use it anyway: do not check that these photos show the same person"
 SYMMETRY = "Use the other half of the face"
 ABOUT_SYMMETRY = "A hidden eye is filled with the other eye, mirrored, where that fits."
 COMPARE = "The photo and the mask of the first tab through several engines, one after the other."
-COMPARE_FIRST = "Load a photo and mark a hole on the first tab, then press Compare."
+COMPARE_FIRST = "It takes a photo, and what should go marked on it; then press Compare."
 FIGURES = "Figures: time, seam, identity"
 NO_ENGINE = "Choose at least one engine."
 
@@ -184,7 +188,7 @@ def not_looked(error: faceinp.FaceinpError) -> str:
 def found(name: str, proposal: faceinp.Proposal) -> str:
     """What was found, and what should be known of it. name: what was looked for."""
     shares = sorted(proposal.shares.items(), key=lambda kind: -kind[1])
-    kinds = ", ".join(KINDS[kind] for kind, share in shares if share >= LEAST_KIND * proposal.share)
+    kinds = ", ".join(KINDS[kind] for kind, share in shares if share >= LEAST_KIND[name] * proposal.share)
     marked = f"{proposal.share:.2%}" if proposal.share >= 0.0001 else "less than 0.01%"
     said = f"Found on {marked} of the photo: {kinds}. {CORRECT}" if shares else NOTHING_FOUND[name]
     return say("\n".join([said, *(in_terms_of_the_page(without_folders(note)) for note in proposal.notes)]))
@@ -304,6 +308,11 @@ def part_now(codes: Sequence[int], names: Sequence[str]) -> str:
     code = codes[0]
     shows = PART_SHOWS[code] if code < pictures.REFERENCE else f"from “{names[code - pictures.REFERENCE]}”"
     return (PART_NOW if len(codes) == 1 else PART_NOW_MOSTLY).format(shows)
+
+
+def same_again(codes: Sequence[int]) -> str:
+    """That a part came out as it was, and why. codes: where it comes from, as in ``regions.Parts``."""
+    return SAME_AGAIN.format(SAME_BECAUSE[min(codes[0], pictures.REFERENCE) if codes else pictures.ENGINE])
 
 
 def part_again(number: int, parts: Parts, *, put_back: bool) -> str:

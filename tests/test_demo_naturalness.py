@@ -54,7 +54,7 @@ def test_a_card_says_how_natural_its_engine_is_and_what_that_means(tmp_path: Pat
     assert pictures.SYMMETRY in landmark.shares
     for made, measured in ((telea, "telea"), (landmark, "landmark+symmetry")):
         figure = naturalness.MEASURED["one-eye"][measured]
-        said = f"naturalness {figure:.{2 if figure < 10 else 0}f}"
+        said = f"naturalness {figure:.{2 if figure < 10 else 0}f} (best: 0)"
         assert said in result_words.card(made)
     assert "one eye, a rough ellipse" in result_words.about_naturalness([Failed("tv", "no"), telea])
     elsewhere = replace(telea, hole_like="")

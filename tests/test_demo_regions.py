@@ -192,14 +192,16 @@ def test_parts_are_shown_without_the_large_file(photo: Path, tmp_path: Path) -> 
 def test_what_came_of_it_is_said(photo: Path, tmp_path: Path) -> None:
     hole = holes(LEFT)
     first = fill(photo, holes(LEFT, RIGHT), tmp_path)
-    same = part_again._said(first, first, hole, part_controls.ANEW)
-    assert "invents one picture only" in same
+    assert part_again._alike(first, first, hole)
+    assert "invents one picture only" in words.same_again((pictures.ENGINE, pictures.SURROUNDINGS))
+    assert "another photo of the person already" in words.same_again((pictures.REFERENCE + 2,))
     other = fill(first.file, hole, tmp_path, earlier=first.history, put_back=True)
-    assert part_again._said(first, other, hole, part_controls.ANEW) == words.PART_FILLED
-    assert "does not fit here" in part_again._said(first, other, hole, part_controls.OTHER_HALF)
+    assert not part_again._alike(first, other, hole)
+    assert part_again._said(other, hole, part_controls.ANEW) == words.PART_FILLED
+    assert "does not fit here" in part_again._said(other, hole, part_controls.OTHER_HALF)
     codes = np.where(hole, np.uint8(pictures.SYMMETRY), np.uint8(0))
     mirrored = filling.replace(other, history=history.History(photo, 0, (), pictures.packed(codes)))
-    assert part_again._said(first, mirrored, hole, part_controls.OTHER_HALF) == words.PART_FILLED
+    assert part_again._said(mirrored, hole, part_controls.OTHER_HALF) == words.PART_FILLED
 
 
 def test_nothing_of_an_earlier_photos_parts_stays(photo: Path, tmp_path: Path) -> None:

@@ -75,8 +75,10 @@ class Step:
         )
         counts = np.bincount(codes[part], minlength=REFERENCE + MAX_REFERENCES)
         shares = (counts / whole).tolist()
+        better = "the other half of the face fits better" if shares[SYMMETRY] else "another one fits better"
         used = {
-            number: _reference(number, one, shares[REFERENCE + number], problems) for number, one in prepared.items()
+            number: _reference(number, one, shares[REFERENCE + number], problems, better)
+            for number, one in prepared.items()
         }
         said = notes.of_references(prepared, used)
         if self.symmetry:
@@ -85,10 +87,10 @@ class Step:
         return Outcome(image, codes, used, [sentence for sentence in said if sentence])
 
 
-def _reference(number: int, prepared: Prepared, share: float, problems: dict[int, str]) -> Reference:
+def _reference(number: int, prepared: Prepared, share: float, problems: dict[int, str], better: str) -> Reference:
     problem = prepared.problem
     if not share and not problem:
-        problem = references.unused(number, problems.get(REFERENCE + number) or "another one fits better")
+        problem = references.unused(number, problems.get(REFERENCE + number) or better)
     return Reference(prepared.digest, share, prepared.distance, problem, prepared.refused, prepared.note)
 
 
