@@ -17,7 +17,8 @@ import faceinp
 MEASURED: dict[str, dict[str, float]] = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 SEEDS = range(6)  # of each preset: on either side of the face
 SIDE = 256
-LEAST_OVERLAP = 0.25  # intersection over union
+LEAST_OVERLAP = 0.2  # intersection over union
+NEAR = 0.1 * SIDE  # of centres: what hides one eye generously is no band over both
 
 
 def hole_like(result: faceinp.Result) -> str:
@@ -26,9 +27,15 @@ def hole_like(result: faceinp.Result) -> str:
         return ""
     seen = result.faces[0].crop.hole.astype(np.uint8)
     hole = cv2.resize(seen, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST) > 0
-    overlaps = {name: max(_overlap(hole, one) for one in _holes(name)) for name in MEASURED}
-    name = max(overlaps, key=overlaps.__getitem__)
-    return name if overlaps[name] >= LEAST_OVERLAP else ""
+    if not hole.any():
+        return ""
+    _, name, overlap = max(
+        (overlap * np.exp(-((_apart(hole, one) / NEAR) ** 2)), name, overlap)
+        for name in MEASURED
+        for one in _holes(name)
+        for overlap in [_overlap(hole, one)]
+    )
+    return name if overlap >= LEAST_OVERLAP else ""
 
 
 def measured(hole: str, engine: str, mirrored: bool) -> float | None:
@@ -49,3 +56,9 @@ def _holes(name: str) -> list[NDArray[np.bool_]]:
 
 def _overlap(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     return np.count_nonzero(one & other) / np.count_nonzero(one | other)
+
+
+def _apart(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    """How far the middles of two holes are from each other, in pixels."""
+    first, second = (np.argwhere(hole).mean(axis=0) for hole in (one, other))
+    return float(np.hypot(*(first - second)))

@@ -12,7 +12,7 @@ import faceinp
 
 pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from demo import filling, naturalness, pictures, result_words
+from demo import examples, filling, naturalness, pictures, result_words
 from demo.jobs import Failed
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,6 +26,11 @@ def filled(name: str, seed: int) -> faceinp.Result:
 @pytest.mark.parametrize("name", naturalness.MEASURED)
 def test_a_hole_as_it_was_measured_is_recognised(name: str) -> None:
     assert {naturalness.hole_like(filled(name, seed)) for seed in (101, 102)} == {name}
+
+
+def test_one_eye_that_is_hidden_generously_is_no_band_over_both() -> None:
+    photo, hole = faceinp.read_photo(examples.make(examples.HIDDEN_EYE)), examples.hole(examples.HIDDEN_EYE)
+    assert naturalness.hole_like(faceinp.fill(photo, hole, engine="telea")) == "one-eye"
 
 
 def test_other_holes_are_like_none_of_these() -> None:
