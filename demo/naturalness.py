@@ -29,12 +29,12 @@ def hole_like(result: faceinp.Result) -> str:
     hole = cv2.resize(seen, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST) > 0
     if not hole.any():
         return ""
-    _, name, overlap = max(
-        (overlap * np.exp(-((_apart(hole, one) / NEAR) ** 2)), name, overlap)
-        for name in MEASURED
-        for one in _holes(name)
-        for overlap in [_overlap(hole, one)]
-    )
+    middle, ranked = _middle(hole), []
+    for name in MEASURED:
+        for one, its_middle in _holes(name):
+            overlap, apart = _overlap(hole, one), np.hypot(*(middle - its_middle))
+            ranked.append((overlap * np.exp(-((apart / NEAR) ** 2)), name, overlap))
+    _, name, overlap = max(ranked)
     return name if overlap >= LEAST_OVERLAP else ""
 
 
@@ -48,17 +48,17 @@ def measured(hole: str, engine: str, mirrored: bool) -> float | None:
 
 
 @cache
-def _holes(name: str) -> list[NDArray[np.bool_]]:
-    """The preset on an average face."""
+def _holes(name: str) -> list[tuple[NDArray[np.bool_], NDArray[np.float64]]]:
+    """The preset on an average face, and its middle."""
     face = faceinp.Photo(np.zeros((SIDE, SIDE, 3), np.uint8))
-    return [faceinp.make_preset(name, face, face=faceinp.FaceLocation.aligned(), seed=seed).hole for seed in SEEDS]
+    holes = [faceinp.make_preset(name, face, face=faceinp.FaceLocation.aligned(), seed=seed).hole for seed in SEEDS]
+    return [(hole, _middle(hole)) for hole in holes]
 
 
 def _overlap(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     return np.count_nonzero(one & other) / np.count_nonzero(one | other)
 
 
-def _apart(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    """How far the middles of two holes are from each other, in pixels."""
-    first, second = (np.argwhere(hole).mean(axis=0) for hole in (one, other))
-    return float(np.hypot(*(first - second)))
+def _middle(hole: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The mean row and column of a hole, (2,)."""
+    return np.asarray(np.argwhere(hole).mean(axis=0))
