@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import faceinp
-from demo import filling, pictures, warming
-from demo.api_terms import for_programs, refusal
-from demo.filling import Made, Order
-from demo.jobs import Job
-from demo.orders import AT_ONCE, FINDS, TICK
-from demo.sessions import scratch
-from demo.uploads import read_once, touch
+
+from . import filling, pictures, warming
+from .api_terms import for_programs, refusal
+from .filling import Made, Order
+from .jobs import Job
+from .orders import AT_ONCE, FINDS, TICK
+from .sessions import scratch
+from .uploads import read_once, touch
 
 POLARITIES = ("auto", "white", "black")
 FARTHEST = 100_000  # pixels from the photo's corner: no landmark lies there

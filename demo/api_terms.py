@@ -5,7 +5,8 @@ import re
 import gradio as gr
 
 import faceinp
-from demo.uploads import without_folders
+
+from .uploads import without_folders
 
 LONGEST = 500  # characters of a message: some repeat what was sent
 # What the library says of the shell and of Python, and what a program calls it. Any other flag is an argument of an

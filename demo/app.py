@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from demo import (
+from . import (
     api,
     comparing,
     finding,

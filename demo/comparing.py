@@ -7,12 +7,13 @@ from typing import Any
 import gradio as gr
 
 import faceinp
-from demo import pictures, result_words, warming, words
-from demo.filling import Made
-from demo.jobs import Job
-from demo.orders import FILLS, QUIET, Given, Update, follow, painted_order
-from demo.sessions import Visits
-from demo.views import Page
+
+from . import pictures, result_words, warming, words
+from .filling import Made
+from .jobs import Job
+from .orders import FILLS, QUIET, Given, Update, follow, painted_order
+from .sessions import Visits
+from .views import Page
 
 
 def connect(page: Page, visits: Visits) -> None:

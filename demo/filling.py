@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import faceinp
-from demo import naturalness, pictures, regions
-from demo.history import History
+
+from . import naturalness, pictures, regions
+from .history import History
 
 SEARCHES = ("structural", "dip")  # engines that take iterations and show previews; here in their fast setting
 ITERATIONS, MOST_ITERATIONS = 250, 5000

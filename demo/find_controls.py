@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from demo import words
+from . import words
 
 SENSITIVITY = 0.5
 

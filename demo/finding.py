@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 import faceinp
-from demo import pictures, words
-from demo.find_controls import SENSITIVITY
-from demo.orders import FINDS, QUIET, Given, Update, chosen_location
-from demo.proposed import Proposed
-from demo.sessions import Visit, Visits
-from demo.views import Page
+
+from . import pictures, words
+from .find_controls import SENSITIVITY
+from .orders import FINDS, QUIET, Given, Update, chosen_location
+from .proposed import Proposed
+from .sessions import Visit, Visits
+from .views import Page
 
 
 def connect(page: Page, visits: Visits) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import faceinp
-from demo import pictures
+
+from . import pictures
 
 Codes = NDArray[np.uint8]
 

@@ -21,8 +21,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from demo import uploads
-from demo.rates import Logins, Rates, client_address
+from . import uploads
+from .rates import Logins, Rates, client_address
 
 FILLS = 30  # a minute from one address, uploads twice as many, see ``Rules``
 UPLOADS_A_FILL = 2

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import faceinp
-from demo.filling import SEARCHES, Made, Order, fill, made_engine
+
+from .filling import SEARCHES, Made, Order, fill, made_engine
 
 # How many fills run at once. A search has every core busy by itself; the others are mostly short.
 LIMITS = {"search": 1, "quick": 2}

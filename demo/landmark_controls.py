@@ -11,7 +11,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from demo import landmark_words as words
+from . import landmark_words as words
 
 # What is drawn as one line; the last four are closed: eyes, lips outside and inside.
 OPEN = (range(17), range(17, 22), range(22, 27), range(27, 31), range(31, 36))

@@ -10,11 +10,12 @@ from gradio.data_classes import FileData
 from numpy.typing import NDArray
 
 import faceinp
-from demo import expression, landmark_words
-from demo.filling import Made
-from demo.orders import QUIET, Update
-from demo.sessions import Visit
-from demo.views import Page
+
+from . import expression, landmark_words
+from .filling import Made
+from .orders import QUIET, Update
+from .sessions import Visit
+from .views import Page
 
 MARGIN = 0.14  # of the face's larger side, beyond its outermost landmarks
 SAME = 1.0  # pixels by which landmarks that cannot be moved may differ: they come back rounded

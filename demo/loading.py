@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 import faceinp
-from demo import comparing, examples, finding, locating, other_photos, pictures, results, uploads, words
-from demo.editor import WORKING_SIDE, Original, layer_of, share_hidden, working_size
-from demo.finding import painted
-from demo.orders import QUIET, Update, chosen_location
-from demo.panel import ALIGNED, EVERY_FACE, NO_PRESET
-from demo.proposed import read_hole
-from demo.sessions import Visit, Visits
-from demo.views import MASK_STEP, PHOTO_STEP, Page
+
+from . import comparing, examples, finding, locating, other_photos, pictures, results, uploads, words
+from .editor import WORKING_SIDE, Original, layer_of, share_hidden, working_size
+from .finding import painted
+from .orders import QUIET, Update, chosen_location
+from .panel import ALIGNED, EVERY_FACE, NO_PRESET
+from .proposed import read_hole
+from .sessions import Visit, Visits
+from .views import MASK_STEP, PHOTO_STEP, Page
 
 SETTLES = 2.0  # seconds for which an editor may hold nothing of what was put there
 GROWS_BY = 0.004  # of the photo's longer side, each time

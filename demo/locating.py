@@ -6,12 +6,13 @@ from typing import Any
 import gradio as gr
 
 import faceinp
-from demo import pictures, words
-from demo.editor import working_size
-from demo.orders import CHOICE, CLICKS, QUIET, Update, chosen_location
-from demo.panel import ALIGNED, ANYWHERE, BOX, EVERY_FACE
-from demo.sessions import Visit, Visits
-from demo.views import Page
+
+from . import pictures, words
+from .editor import working_size
+from .orders import CHOICE, CLICKS, QUIET, Update, chosen_location
+from .panel import ALIGNED, ANYWHERE, BOX, EVERY_FACE
+from .sessions import Visit, Visits
+from .views import Page
 
 NEAR = 0.01  # of the photo's longer side: a second click so near is no other one
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from demo import examples, pictures, shapes, words
+from . import examples, pictures, shapes, words
 
 SIDE = 440  # pixels, of the editor and the result
 THUMB = 104  # pixels, of an example's small picture

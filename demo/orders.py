@@ -9,14 +9,15 @@ import gradio as gr
 import numpy as np
 
 import faceinp
-from demo import filling, words
-from demo.editor import share_hidden
-from demo.filling import Order
-from demo.jobs import Job
-from demo.panel import ALIGNED, BOX, POINTS
-from demo.proposed import read_hole
-from demo.sessions import Visit
-from demo.views import Page
+
+from . import filling, words
+from .editor import share_hidden
+from .filling import Order
+from .jobs import Job
+from .panel import ALIGNED, BOX, POINTS
+from .proposed import read_hole
+from .sessions import Visit
+from .views import Page
 
 TICK = 0.4  # seconds between two looks at a job
 CLICKS = {BOX: 2, POINTS: 5}  # how many it takes to say where a face is

@@ -8,11 +8,12 @@ from typing import Any
 import gradio as gr
 
 import faceinp
-from demo import pictures, uploads, words
-from demo.orders import CHOICE, QUIET
-from demo.panel import MOST_OTHERS, ONLY_COMPARE, USE
-from demo.sessions import OtherPhoto, Visit, Visits
-from demo.views import Page
+
+from . import pictures, uploads, words
+from .orders import CHOICE, QUIET
+from .panel import MOST_OTHERS, ONLY_COMPARE, USE
+from .sessions import OtherPhoto, Visit, Visits
+from .views import Page
 
 THUMB = 96  # pixels, of the small picture of a photo
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import gradio as gr
 
 import faceinp
-from demo import filling, find_controls, landmark_controls, part_controls, shapes, words
+
+from . import filling, find_controls, landmark_controls, part_controls, shapes, words
 
 NO_PRESET = "none"
 MOST_OTHERS = 4

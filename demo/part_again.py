@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import faceinp
-from demo import filling, pictures, regions, results, warming, words
-from demo.filling import LARGEST_SEED, Made, Order
-from demo.jobs import Job
-from demo.orders import CHOICE, FILLS, QUIET, Given, Update, follow, settings_order
-from demo.part_controls import ANEW, OTHER_HALF, PHOTOS, PUT_BACK, closed
-from demo.sessions import Visit, Visits
-from demo.views import Page
+
+from . import filling, pictures, regions, results, warming, words
+from .filling import LARGEST_SEED, Made, Order
+from .jobs import Job
+from .orders import CHOICE, FILLS, QUIET, Given, Update, follow, settings_order
+from .part_controls import ANEW, OTHER_HALF, PHOTOS, PUT_BACK, closed
+from .sessions import Visit, Visits
+from .views import Page
 
 GRAIN = 9  # pixels, over which grain averages out
 VISIBLE = 6  # grey levels

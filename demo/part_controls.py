@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from demo import words
+from . import words
 
 OTHER_HALF, PHOTOS, ANEW, PUT_BACK = "other half", "photos", "anew", "put back"
 

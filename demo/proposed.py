@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import faceinp
-from demo import pictures
-from demo.editor import Original, covered, enlarged, read_editor, working_size
+
+from . import pictures
+from .editor import Original, covered, enlarged, read_editor, working_size
 
 # Paint of what was found, and of what the visitor had painted before. The last bits of their blue say which version it
 # is, since an editor may still hold an earlier one; the brush's own paint is neither.

@@ -4,8 +4,8 @@ from typing import Any
 
 import gradio as gr
 
-from demo.orders import QUIET
-from demo.views import Page
+from .orders import QUIET
+from .views import Page
 
 AWAY = """(...said) => said.map((one) => one?.includes('role="alert"') ? '' : one)"""
 

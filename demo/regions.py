@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from demo import pictures
+from . import pictures
 
 MOST = 9  # parts: the smallest ones of more are one part together
 NEAR = 0.005  # of the longer side of all that was filled: what is less than twice as far apart is one part

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
 import faceinp
-from demo import naturalness, pictures
-from demo.filling import Made
-from demo.jobs import Failed
-from demo.words import RESULTS, VARIANTS, in_terms_of_the_page, plain
+
+from . import naturalness, pictures
+from .filling import Made
+from .jobs import Failed
+from .words import RESULTS, VARIANTS, in_terms_of_the_page, plain
 
 IDENTITY = "Still the same person?"
 FOR_EXPERTS = "For experts: seed, seam, distances"

@@ -6,12 +6,12 @@ from typing import Any
 
 import gradio as gr
 
-from demo import filling, landmarking, other_photos, part_controls, pictures, result_words, warming, words
-from demo.filling import Made, ranked, with_seeds
-from demo.jobs import Job
-from demo.orders import CHOICE, FILLS, QUIET, Given, Update, follow, painted_order
-from demo.sessions import Visit, Visits
-from demo.views import MASK_STEP, RESULT_STEP, Page
+from . import filling, landmarking, other_photos, part_controls, pictures, result_words, warming, words
+from .filling import Made, ranked, with_seeds
+from .jobs import Job
+from .orders import CHOICE, FILLS, QUIET, Given, Update, follow, painted_order
+from .sessions import Visit, Visits
+from .views import MASK_STEP, RESULT_STEP, Page
 
 # Who uses the keyboard goes on from the step that has come; a refusal is said beside the button, which keeps the focus.
 FOCUS = """(...given) => {

@@ -18,13 +18,14 @@ from gradio.state_holder import StateHolder
 from numpy.typing import NDArray
 
 import faceinp
-from demo import pictures, uploads
-from demo.editor import Original
-from demo.filling import MOST_CANDIDATES, Made, ReferenceUse
-from demo.history import History
-from demo.jobs import Job
-from demo.proposed import Proposed
-from demo.regions import PartsView
+
+from . import pictures, uploads
+from .editor import Original
+from .filling import MOST_CANDIDATES, Made, ReferenceUse
+from .history import History
+from .jobs import Job
+from .proposed import Proposed
+from .regions import PartsView
 
 IDLE = 3600.0  # seconds after which what a silent visitor left is deleted
 STRAY = 900.0  # seconds after which a file that nobody claimed is deleted; a queued request may wait that long

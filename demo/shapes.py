@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 import faceinp
-from demo import pictures
-from demo.examples import GENERATED_FACE
+
+from . import pictures
+from .examples import GENERATED_FACE
 
 LABELS = {
     "one-eye": "One eye",

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from demo import examples, filling, looks, panel, words
-from demo.editor import STROKE
-from demo.find_controls import FindControls
-from demo.landmark_controls import LandmarkControls
-from demo.looks import SIDE
-from demo.panel import OtherSlot
-from demo.part_controls import PartControls
-from demo.pictures import VIEWS
+from . import examples, filling, looks, panel, words
+from .editor import STROKE
+from .find_controls import FindControls
+from .landmark_controls import LandmarkControls
+from .looks import SIDE
+from .panel import OtherSlot
+from .part_controls import PartControls
+from .pictures import VIEWS
 
 BRUSH = "#{:02x}{:02x}{:02x}".format(*STROKE)
 PHOTO_STEP, MASK_STEP, RESULT_STEP = 1, 2, 3

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 import faceinp
-from demo import filling
+
+from . import filling
 
 _state = {"text": "Models are loaded in the background …", "ready": False}
 _judge_wanted = "auto"

@@ -6,11 +6,12 @@ from html import escape
 import numpy as np
 
 import faceinp
-from demo import filling, pictures
-from demo.filling import ReferenceUse
-from demo.jobs import Running
-from demo.regions import Parts
-from demo.uploads import without_folders
+
+from . import filling, pictures
+from .filling import ReferenceUse
+from .jobs import Running
+from .regions import Parts
+from .uploads import without_folders
 
 TITLE = "Restore a photo"
 LEAD = "Scratches, glasses, a hidden eye: mark what should go. The rest of your photo stays exactly as it was."

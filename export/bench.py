@@ -19,16 +19,17 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-import export.onnx as onnx_export
-from export import cases, graphs, parity, sidecar, trt
-from export.cases import Inputs
-from export.divergence import distance
-from export.graphs import Built
-from export.shell import batches, say
-from export.shell import main as run_command
 from faceinp.engines import sessions
 from faceinp.errors import FaceinpError
 from faceinp.machine import machine, today
+
+from . import cases, graphs, parity, sidecar, trt
+from . import onnx as onnx_export
+from .cases import Inputs
+from .divergence import distance
+from .graphs import Built
+from .shell import batches, say
+from .shell import main as run_command
 
 RUNTIMES = ("torch", "onnxruntime", "openvino", "tensorrt")
 PARTS = ("landmarks", "completion")  # of the restorer

@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from export import modules
-from export.graphs import Built
 from faceinp import presets
 from faceinp.nets.completion import landmark_map
+
+from . import modules
+from .graphs import Built
 
 Inputs = dict[str, NDArray[Any]]
 

@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from export.graphs import Built, Port
-from export.modules import ExactNorm
 from faceinp import __version__
 from faceinp.errors import FaceinpError
 from faceinp.nets.completion import ThinParts
+
+from .graphs import Built, Port
+from .modules import ExactNorm
 
 if TYPE_CHECKING:
     import onnx

@@ -14,17 +14,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from export import graphs, modules, parity, sidecar
-from export.cases import Inputs
-from export.graphs import Built
-from export.parity import ParityError, Runner
-from export.shell import main as run_command
 from faceinp import metrics, presets
 from faceinp.engines import sessions
 from faceinp.errors import FaceinpError
 from faceinp.nets.completion import landmark_map
 from faceinp.train import data as shards
 from faceinp.train.data import Faces
+
+from . import graphs, modules, parity, sidecar
+from .cases import Inputs
+from .graphs import Built
+from .parity import ParityError, Runner
+from .shell import main as run_command
 
 LIMITS = {"fp32": 0.1, "fp16": 0.1, "int8": 0.3}  # dB
 MASKS = ("1", "9", "centre", "lower-face")

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from export import cases, conversion
-from export.cases import Inputs
-from export.graphs import Built
+from . import cases, conversion
+from .cases import Inputs
+from .graphs import Built
 
 if TYPE_CHECKING:
     import onnx

@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from export import modules
 from faceinp import weights
 from faceinp.errors import FaceinpError, WeightsError
 from faceinp.nets import completion, dcgan, embedding, landmarks, segmentation
+
+from . import modules
 
 SIZE = 256  # side at which completion and landmarks were trained
 

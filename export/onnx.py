@@ -13,13 +13,14 @@ from pathlib import Path
 
 import torch
 
-from export import conversion, graphs, parity, sidecar
-from export.graphs import GRAPHS
-from export.shell import batches, say
-from export.shell import main as run_command
 from faceinp import __version__
 from faceinp.engines import sessions
 from faceinp.errors import FaceinpError, WeightsError
+
+from . import conversion, graphs, parity, sidecar
+from .graphs import GRAPHS
+from .shell import batches, say
+from .shell import main as run_command
 
 PRECISIONS = ("fp32", "fp16", "int8")
 OUT = Path("runs/export")
@@ -54,7 +55,7 @@ def export(
     if precision == "fp16":
         model = conversion.halved(model, built)
     elif precision == "int8":
-        from export import quantisation
+        from . import quantisation
 
         model, kept, paid = quantisation.quantised(model, built, calibrate)
     about = {
@@ -129,7 +130,7 @@ def _all(precision: str) -> Sequence[str]:
     """The graphs that are offered in this precision."""
     if precision != "int8":
         return tuple(GRAPHS)
-    from export.cost import MEASURED
+    from .cost import MEASURED
 
     say(f"note: of the graphs, {' and '.join(MEASURED)} are offered in int8")
     return MEASURED

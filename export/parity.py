@@ -15,14 +15,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from export import cases, conversion, divergence, graphs, sidecar
-from export.cases import CASES, Inputs
-from export.divergence import distance
-from export.graphs import Built
-from export.shell import main as run_command
 from faceinp import weights
 from faceinp.engines import sessions
 from faceinp.errors import FaceinpError, WeightsError
+
+from . import cases, conversion, divergence, graphs, sidecar
+from .cases import CASES, Inputs
+from .divergence import distance
+from .graphs import Built
+from .shell import main as run_command
 
 if TYPE_CHECKING:
     import onnx

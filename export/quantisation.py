@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from export import conversion, cost
-from export.cases import Inputs
-from export.cost import MASKS, Cost
-from export.graphs import Built
-from export.shell import say
 from faceinp.engines import sessions
 from faceinp.errors import DataError, FaceinpError
 from faceinp.train.data import Faces
+
+from . import conversion, cost
+from .cases import Inputs
+from .cost import MASKS, Cost
+from .graphs import Built
+from .shell import say
 
 if TYPE_CHECKING:
     import onnx

@@ -13,12 +13,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import export.onnx as onnx_export
-from export import graphs, sidecar
-from export.graphs import GRAPHS, Port
-from export.shell import main as run_command
-from export.shell import say
 from faceinp.errors import FaceinpError, MissingPackageError
+
+from . import graphs, sidecar
+from . import onnx as onnx_export
+from .graphs import GRAPHS, Port
+from .shell import main as run_command
+from .shell import say
 
 KINDS = {"auto": "KIND_AUTO", "gpu": "KIND_GPU", "cpu": "KIND_CPU"}
 DELAY = 5000  # microseconds that a request may wait for others

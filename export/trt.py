@@ -16,14 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import export.onnx as onnx_export
-from export import parity, sidecar
-from export.graphs import GRAPHS
-from export.shell import batches, say
-from export.shell import main as run_command
 from faceinp import weights
 from faceinp.engines import sessions
 from faceinp.errors import EngineError, FaceinpError, MissingPackageError, WeightsError
+
+from . import onnx as onnx_export
+from . import parity, sidecar
+from .graphs import GRAPHS
+from .shell import batches, say
+from .shell import main as run_command
 
 BACKENDS = {extra: package for package, extra in sessions.TENSORRT.items()}
 CURRENT = "current"
