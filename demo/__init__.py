@@ -1,4 +1,4 @@
-"""A page in the browser on which a photo is loaded, painted over and filled: ``python -m demo``."""
+"""A page in the browser on which a photo is loaded, painted over and filled: ``faceinp demo``."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""``python -m demo``: serve the page, on this machine alone unless told otherwise."""
+"""``faceinp demo``: serve the page, on this machine alone unless told otherwise."""
 
 import argparse
 import os
@@ -9,7 +9,7 @@ import tempfile
 
 def main(argv: list[str] | None = None) -> None:
     """Serve until interrupted. argv: the shell's arguments, when None."""
-    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog="faceinp demo", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine alone)")
     parser.add_argument("--port", type=int, default=int(os.environ.get("GRADIO_SERVER_PORT", "7860")))
     parser.add_argument("--auth", type=_auth, metavar="USER:PASSWORD", help="ask for this name and password")

@@ -1,7 +1,7 @@
-"""The page as a Hugging Face Space: ``python -m demo.space build DIR`` writes it, ``push OWNER/NAME`` uploads it.
+"""The page as a Hugging Face Space: ``python -m faceinp.demo.space build DIR`` writes it, ``push NAME`` uploads it.
 
-The folder holds our packages as they are and the weights, so that the Space installs what ``requirements.txt`` lists,
-starts ``app.py``, and fetches nothing more.
+The folder holds the package as the wheel has it, page and weights inside, so that the Space installs what
+``requirements.txt`` lists, starts ``app.py``, and fetches nothing more.
 """
 
 import argparse
@@ -14,9 +14,7 @@ from pathlib import Path
 
 import faceinp
 
-ROOT = Path(__file__).parent.parent
-PACKAGES = ("faceinp", "demo")
-EXTRAS = ("demo", "classical")
+EXTRAS = ("demo", "torch")
 README = """---
 title: Restore a photo
 emoji: 🩹
@@ -40,7 +38,7 @@ APP = '''"""What the Space starts: the page, for everybody who opens it, alone o
 
 import os
 
-from demo.__main__ import main
+from faceinp.demo.__main__ import main
 
 # Requests come by way of the hub's own network, which says who asked: each visitor has limits of their own.
 os.environ.setdefault("FORWARDED_ALLOW_IPS", "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16")
@@ -53,9 +51,10 @@ def build(folder: Path) -> Path:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise faceinp.FaceinpError(f"{folder} is not empty. Name a new folder.")
     folder.mkdir(parents=True, exist_ok=True)
-    for package in PACKAGES:
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__", "_weights"))
-    shutil.copytree(faceinp.weights_folder(), folder / "weights")
+    package, unwanted = folder / "faceinp", shutil.ignore_patterns("__pycache__", "_weights", "export")
+    shutil.copytree(Path(faceinp.__file__).parent, package, ignore=unwanted)
+    shutil.copytree(Path(__file__).parent, package / "demo", ignore=unwanted, dirs_exist_ok=True)
+    shutil.copytree(faceinp.weights_folder(), package / "_weights")
     (folder / "README.md").write_text(README.format(gradio=version("gradio")))
     (folder / "requirements.txt").write_text("\n".join(requirements()) + "\n")
     (folder / "app.py").write_text(APP)
@@ -84,7 +83,7 @@ def push(repo: str, *, private: bool = False) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run ``build`` or ``push`` and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m demo.space", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m faceinp.demo.space", description=__doc__)
     commands = parser.add_subparsers(required=True, dest="command")
     commands.add_parser("build", help="write the Space's folder").add_argument("folder", type=Path)
     pushing = commands.add_parser("push", help="build the Space and upload it")

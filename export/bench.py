@@ -1,4 +1,4 @@
-"""How fast each runtime fills a crop: ``python -m export.bench``.
+"""How fast each runtime fills a crop: ``faceinp export bench``.
 
 All are timed in one run, in turns, so that a busy moment of the machine meets each of them; medians are told. Each
 takes arrays and gives arrays, as an application does: on a GPU the way there and back is in the figures.
@@ -271,7 +271,9 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="export.bench", description="Time the runtimes of the completion network.")
+    parser = argparse.ArgumentParser(
+        prog="faceinp export bench", description="Time the runtimes of the completion network."
+    )
     parser.add_argument("--runtimes", type=lambda text: tuple(text.split(",")), default=RUNTIMES, metavar="A,B")
     parser.add_argument("--size", type=int, default=0, help="side of the pictures (default: 256)")
     parser.add_argument("--batch", type=batches, default=(1,), metavar="N,N", help="pictures at once (default: 1)")

@@ -1,4 +1,4 @@
-"""What fewer bits cost in decibels: ``python -m export.cost FILE --data SHARDS``.
+"""What fewer bits cost in decibels: ``faceinp export cost FILE --data SHARDS``.
 
 Composite PSNR of the file's fills less that of torch's in fp32, on real faces under holes of several kinds. A precision
 that costs more than its limit is not offered.
@@ -113,8 +113,8 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="export.cost", description="What an exported file costs in decibels.")
-    parser.add_argument("file", type=Path, metavar="FILE", help="completion or restorer of `python -m export.onnx`")
+    parser = argparse.ArgumentParser(prog="faceinp export cost", description="What an exported file costs in decibels.")
+    parser.add_argument("file", type=Path, metavar="FILE", help="completion or restorer of `faceinp export onnx`")
     parser.add_argument("--data", nargs="+", required=True, help="shards: paths or globs of WebDataset tars")
     parser.add_argument("--pictures", type=int, default=100, help="how many (default: 100)")
     return run_command(parser, _run, argv)

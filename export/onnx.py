@@ -1,4 +1,4 @@
-"""ONNX files of the networks: ``python -m export.onnx all``.
+"""ONNX files of the networks: ``faceinp export onnx all``.
 
 Each is checked, described and run against torch before it gets its name: what is too far away is not left behind.
 """
@@ -48,7 +48,7 @@ def export(
     built = graphs.build(name, size)
     if precision == "int8" and not calibrate:
         raise FaceinpError(
-            "int8 is calibrated on training pictures. Give export.onnx --precision int8 --calibrate SHARDS."
+            "int8 is calibrated on training pictures. Give `faceinp export onnx` --precision int8 --calibrate SHARDS."
         )
     program = conversion.traced(built, opset=opset, batch=(batch[0], batch[-1]))
     model, kept, paid = conversion.finished(program, built), list[str](), None
@@ -155,7 +155,7 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="export.onnx", description="Write networks as ONNX files.")
+    parser = argparse.ArgumentParser(prog="faceinp export onnx", description="Write networks as ONNX files.")
     parser.add_argument("name", metavar="NAME", help=f"{', '.join(GRAPHS)}, or all")
     parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="default: fp32")
     parser.add_argument("--opset", type=int, default=conversion.OPSET, help=f"default: {conversion.OPSET}")

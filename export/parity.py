@@ -1,4 +1,4 @@
-"""Whether an exported file is still the same network: ``python -m export.parity FILE``.
+"""Whether an exported file is still the same network: ``faceinp export parity FILE``.
 
 Every export is run against torch in fp32 on seeded cases (``export/cases.py``), each alone and three at once, at two
 sizes where the graph takes several. A file that is further away than its precision may be is not offered.
@@ -122,7 +122,7 @@ def check(file: Path) -> list[Error]:
     """
     about = sidecar.read(file)
     if about.get("name") not in graphs.GRAPHS:
-        raise WeightsError(f"{file} is no export of faceinp. `python -m export.onnx` makes them.")
+        raise WeightsError(f"{file} is no export of faceinp. `faceinp export onnx` makes them.")
     built = graphs.build(about["name"], int(about["size"]))
     if about["weights"] != built.hashes:
         raise WeightsError(f"{file} was made from other weights than those in {weights.folder()}. Export it again.")
@@ -173,8 +173,10 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="export.parity", description="Compare an exported file with torch.")
-    parser.add_argument("file", type=Path, metavar="FILE", help="what `python -m export.onnx` or `export.trt` wrote")
+    parser = argparse.ArgumentParser(prog="faceinp export parity", description="Compare an exported file with torch.")
+    parser.add_argument(
+        "file", type=Path, metavar="FILE", help="what `faceinp export onnx` or `faceinp export trt` wrote"
+    )
     parser.add_argument("--against", choices=("torch",), default="torch", help="what it is compared with")
     return run_command(parser, _run, argv)
 

@@ -4,10 +4,8 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from faceinp.errors import FaceinpError, MissingPackageError
-
-# Which extra brings a package that an exporter imports.
-EXTRAS = {"onnx": "export", "onnxscript": "export", "onnxruntime": "export", "webdataset": "train"}
+from faceinp.errors import FaceinpError
+from faceinp.extras import missing_package
 
 
 def main(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], None], argv: Sequence[str] | None) -> int:
@@ -17,10 +15,9 @@ def main(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], No
     except FaceinpError as error:
         return _fail(parser.prog, str(error), error.exit_code)
     except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing not in EXTRAS:
+        problem = missing_package(error, "export")
+        if problem is None:
             raise
-        problem = MissingPackageError(missing, EXTRAS[missing])
         return _fail(parser.prog, str(problem), problem.exit_code)
     except OSError as error:
         return _fail(parser.prog, str(error), FaceinpError.exit_code)

@@ -1,4 +1,4 @@
-"""A model repository for the Triton Inference Server: ``python -m export.triton DIR``.
+"""A model repository for the Triton Inference Server: ``faceinp export triton DIR``.
 
 ``DIR/NAME/config.pbtxt`` and ``DIR/NAME/1/model.onnx`` for each graph. The server batches requests that wait, and runs
 as many instances as it is told: the way past one machine. Where tritonclient is installed, each configuration is read
@@ -138,7 +138,7 @@ def _run(args: argparse.Namespace) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="export.triton", description="Write a model repository for the Triton Inference Server."
+        prog="faceinp export triton", description="Write a model repository for the Triton Inference Server."
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="the model repository")
     parser.add_argument(

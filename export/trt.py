@@ -1,4 +1,4 @@
-"""TensorRT engines of the networks: ``python -m export.trt completion``.
+"""TensorRT engines of the networks: ``faceinp export trt completion``.
 
 One path over ``tensorrt`` (for the GPU that is here) and ``tensorrt_rtx`` (for any, and without one). Networks are
 strongly typed: each layer computes in the types that the ONNX file gives it. An engine belongs to one version, GPU and
@@ -262,7 +262,7 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="export.trt", description="Build networks as TensorRT engines.")
+    parser = argparse.ArgumentParser(prog="faceinp export trt", description="Build networks as TensorRT engines.")
     parser.add_argument("name", metavar="NAME", help=", ".join(GRAPHS))
     parser.add_argument("--backend", choices=tuple(BACKENDS), default="", help="default: the one that is installed")
     parser.add_argument("--capability", default=CURRENT, help="such as 8.6,8.9,12.0 (default: the GPU that is here)")

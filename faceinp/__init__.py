@@ -8,6 +8,7 @@ Importing this package imports nothing heavy; each public name is fetched when f
 """
 
 import importlib
+import os.path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -141,6 +142,14 @@ _PUBLIC = {
     "Cancelled": "faceinp.errors",
 }
 
+# The wheel holds the page and the exporters inside of this package. In a checkout they lie beside it: there, too, they
+# are faceinp.demo and faceinp.export.
+_folder = os.path.dirname(__file__)
+_beside = os.path.dirname(_folder)
+if not os.path.isfile(os.path.join(_folder, "export", "__init__.py")) and os.path.isfile(
+    os.path.join(_beside, "pyproject.toml")
+):
+    __path__.append(_beside)
 
 if not TYPE_CHECKING:  # a type checker takes any name for right where it sees a __getattr__
 

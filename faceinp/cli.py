@@ -13,19 +13,11 @@ from typing import Any
 import faceinp
 from faceinp import arguments, fill_commands
 from faceinp import commands as run
-from faceinp.commands import TRAININGS
-from faceinp.errors import FaceinpError, MissingPackageError
+from faceinp.commands import EXPORTERS, TRAININGS
+from faceinp.errors import FaceinpError
+from faceinp.extras import missing_package
 from faceinp.terminal import say
 
-# Which extra brings what a command imports.
-EXTRAS = {
-    "batch": "batch",
-    "train": "train",
-    "data": "train",
-    "evaluate": "eval",
-    "identity": "eval",
-    "weights": "hub",
-}
 REQUIRED = ("data", "out")  # fields of a training's configuration that have no useful default
 
 
@@ -33,21 +25,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command in ``argv`` (the shell's, when None) and return its exit code."""
     argv = sys.argv[1:] if argv is None else list(argv)
     try:
+        if argv[:1] == ["demo"]:  # it has a parser of its own, and so has each exporter
+            return _call("faceinp.demo.__main__", argv[1:])
+        if argv[:1] == ["export"] and argv[1:] and argv[1] in EXPORTERS:
+            return _call(f"faceinp.export.{argv[1]}", argv[2:])
         args = _parser(argv).parse_args(_joined(argv))
         args.run(args)
     except FaceinpError as error:
         return _fail(str(error), error.exit_code)
     except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if argv[0] not in EXTRAS or missing in ("", "faceinp"):
+        problem = missing_package(error, argv[0])
+        if problem is None:
             raise
-        problem = MissingPackageError(missing, EXTRAS[argv[0]])
         return _fail(str(problem), problem.exit_code)
     except OSError as error:
         return _fail(str(error), FaceinpError.exit_code)
     except KeyboardInterrupt:
         return _fail("stopped", 130)
     return 0
+
+
+def _call(module: str, arguments: Sequence[str]) -> int:
+    """Import ``module``, not before it is wanted, and run its ``main``."""
+    return importlib.import_module(module).main(arguments) or 0
 
 
 def _joined(argv: Sequence[str]) -> list[str]:
@@ -89,6 +89,10 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     _add_weights(_group(commands, "weights", "pack, check, upload and fetch trained weights"))
     _add_data(_group(commands, "data", "make training data"))
     _add_evaluate(_group(commands, "evaluate", "make tables of how good the engines are"))
+    exporters = _group(commands, "export", "write the networks for other runtimes, and check and time them there")
+    for name, about in EXPORTERS.items():
+        _subparser(exporters, name, about)
+    _subparser(commands, "demo", "serve the page in the browser")
     return parser
 
 

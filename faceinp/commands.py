@@ -23,6 +23,16 @@ TRAININGS = {
     "occluders": ("faceinp.train.find_occluders", "FindOccludersRun", "train", "train the one that finds occluders"),
 }
 
+# `faceinp export NAME`, each with a parser of its own.
+EXPORTERS = {
+    "onnx": "write ONNX files",
+    "trt": "build TensorRT engines",
+    "parity": "compare an exported file with torch",
+    "cost": "measure what an exported file costs in decibels",
+    "bench": "time the runtimes",
+    "triton": "write a model repository for the Triton Inference Server",
+}
+
 
 def engines(args: argparse.Namespace) -> None:
     engines = faceinp.list_engines()

@@ -40,8 +40,7 @@ def exported(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ca
     pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
     pytest.importorskip("onnxruntime", reason="the extra 'export' is not installed")
     from export_files import SIDE
-
-    from export import onnx
+    from faceinp.export import onnx
 
     folder, made = tmp_path_factory.mktemp("exported"), {}
 

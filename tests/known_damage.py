@@ -62,7 +62,7 @@ def install() -> None:
 
 
 if __name__ == "__main__":
-    from demo.__main__ import main
+    from faceinp.demo.__main__ import main
 
     install()
     main()

@@ -1,6 +1,7 @@
 """A real server of the page, on a free port of this machine."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -63,8 +64,8 @@ def serving(
         process.wait(PATIENCE)
     assert not list(kept.glob("faceinp-*")), "people's photos outlive the server"
     said = log.read_text()
-    ours = said.find(f'File "{cwd}/demo')
-    assert ours < 0, said[max(0, ours - 2000) : ours + 2000]  # an error that we did not foresee
+    ours = re.search(rf'File "{re.escape(str(cwd))}/(faceinp/)?demo', said)
+    assert not ours, said[max(0, ours.start() - 2000) : ours.start() + 2000]  # an error that we did not foresee
 
 
 def until(holds: Callable[[], object], seconds: float = 60) -> None:

@@ -65,6 +65,8 @@ def test_an_import_against_the_direction_is_found(breach: str, tmp_path: Path) -
         "import faceinp\nfaceinp.list_engines()",
         "from faceinp.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass",
         "from faceinp.cli import main\ntry: main(['train', '--help'])\nexcept SystemExit: pass",
+        "from faceinp.cli import main\ntry: main(['export', '--help'])\nexcept SystemExit: pass",
+        "from faceinp.cli import main\ntry: main(['demo', '--help'])\nexcept SystemExit: pass",
         "from faceinp.cli import main\nmain(['engines'])",
     ],
 )

@@ -19,9 +19,7 @@ from faceinp.likeness import Comparison
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from gradio.state_holder import StateHolder  # noqa: E402
-
-from demo import (  # noqa: E402
+from faceinp.demo import (  # noqa: E402
     app,
     comparing,
     filling,
@@ -36,9 +34,10 @@ from demo import (  # noqa: E402
     views,
     words,
 )
-from demo.__main__ import _auth  # noqa: E402
-from demo.editor import Original  # noqa: E402
-from demo.jobs import Failed  # noqa: E402
+from faceinp.demo.__main__ import _auth  # noqa: E402
+from faceinp.demo.editor import Original  # noqa: E402
+from faceinp.demo.jobs import Failed  # noqa: E402
+from gradio.state_holder import StateHolder  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +64,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> filling.Made:
             "are missing: /srv/page/weights/completion.safetensors is not there.",
             "are missing: completion.safetensors is",
         ),
-        ("(`python -m export.onnx completion -o /root/.cache/faceinp/export-1` was", "completion -o export-1` was"),
+        ("(`faceinp export onnx completion -o /root/.cache/faceinp/export-1` was", "completion -o export-1` was"),
         ("No module in '/usr/lib/python3/a b.py'", "No module in 'a b.py'"),
         ("/tmp/one/two is full", "two is full"),
         (

@@ -17,7 +17,7 @@ import faceinp
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from demo import api, api_terms, app  # noqa: E402
+from faceinp.demo import api, api_terms, app  # noqa: E402
 
 PORTRAIT = np.ascontiguousarray(skimage.data.astronaut()[:220, 110:330])
 # What the shell and those who train, measure and fill many photos at once are told reaches no endpoint.

@@ -17,9 +17,9 @@ import faceinp
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from demo import api, filling, orders, sessions, views, words  # noqa: E402
-from demo.editor import Original  # noqa: E402
-from demo.proposed import Proposed, read_hole  # noqa: E402
+from faceinp.demo import api, filling, orders, sessions, views, words  # noqa: E402
+from faceinp.demo.editor import Original  # noqa: E402
+from faceinp.demo.proposed import Proposed, read_hole  # noqa: E402
 
 PORTRAIT = known_damage.scratched()
 FILE = Path("photo.png")

@@ -14,7 +14,7 @@ from faceinp.presets import average_points
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from demo import landmark_controls, landmark_words, landmarking, sessions, views  # noqa: E402
+from faceinp.demo import landmark_controls, landmark_words, landmarking, sessions, views  # noqa: E402
 
 LEFT, TOP, SIDE = 100, 50, 200  # the window of the photo that shows the face
 FOUND = np.add(average_points(SIDE), (LEFT, TOP)).astype(np.float32)

@@ -12,8 +12,8 @@ import faceinp
 
 pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from demo import examples, filling, naturalness, pictures, result_words
-from demo.jobs import Failed
+from faceinp.demo import examples, filling, naturalness, pictures, result_words
+from faceinp.demo.jobs import Failed
 
 ROOT = Path(__file__).resolve().parents[1]
 PORTRAIT = faceinp.read_photo(skimage.data.astronaut())

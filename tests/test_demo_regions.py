@@ -11,8 +11,8 @@ import faceinp
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from demo import filling, history, loading, part_again, part_controls, pictures, regions, sessions, views, words  # noqa: E402
-from demo.editor import Original  # noqa: E402
+from faceinp.demo import filling, history, loading, part_again, part_controls, pictures, regions, sessions, views, words  # noqa: E402
+from faceinp.demo.editor import Original  # noqa: E402
 
 LEFT, RIGHT, BELOW = np.s_[10:24, 8:22], np.s_[10:24, 40:54], np.s_[60:66, 10:50]
 

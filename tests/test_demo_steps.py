@@ -16,7 +16,7 @@ import faceinp
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from demo import (  # noqa: E402
+from faceinp.demo import (  # noqa: E402
     comparing,
     filling,
     loading,
@@ -31,9 +31,9 @@ from demo import (  # noqa: E402
     views,
     words,
 )
-from demo.editor import Original, layer_of, working_size  # noqa: E402
-from demo.history import History  # noqa: E402
-from demo.jobs import Job  # noqa: E402
+from faceinp.demo.editor import Original, layer_of, working_size  # noqa: E402
+from faceinp.demo.history import History  # noqa: E402
+from faceinp.demo.jobs import Job  # noqa: E402
 
 SIDE = 96
 

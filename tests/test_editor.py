@@ -14,10 +14,9 @@ import faceinp
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
+from faceinp.demo import uploads  # noqa: E402
+from faceinp.demo.editor import Original, layer_of, read_editor, share_hidden  # noqa: E402
 from gradio.data_classes import DataWithFiles  # noqa: E402
-
-from demo import uploads  # noqa: E402
-from demo.editor import Original, layer_of, read_editor, share_hidden  # noqa: E402
 
 DATA = Path(__file__).parent / "data"
 PHOTO = Original(Path("photo.jpg"), 60, 80)

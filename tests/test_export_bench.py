@@ -10,7 +10,8 @@ from export_files import SIDE
 
 pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
 
-from export import bench
+from faceinp.export import bench
+
 from faceinp.engines import sessions
 from faceinp.errors import FaceinpError
 

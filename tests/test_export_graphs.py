@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from export_files import SIDE
+from faceinp.export import cases, graphs, modules, parity
 
-from export import cases, graphs, modules, parity
 from faceinp import identity
 from faceinp.errors import FaceinpError, WeightsError
 from faceinp.nets.completion import landmark_map

@@ -15,8 +15,9 @@ onnx = pytest.importorskip("onnx", reason="the extra 'export' is not installed")
 pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
 pytest.importorskip("webdataset", reason="the extra 'train' is not installed")
 
-from export import cost, graphs, parity, quantisation, sidecar  # noqa: E402
-from export.onnx import main  # noqa: E402
+from faceinp.export import cost, graphs, parity, quantisation, sidecar  # noqa: E402
+from faceinp.export.onnx import main  # noqa: E402
+
 from faceinp import presets  # noqa: E402
 from faceinp.engines import sessions  # noqa: E402
 from faceinp.errors import DataError  # noqa: E402

@@ -14,8 +14,9 @@ onnx = pytest.importorskip("onnx", reason="the extra 'export' is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra 'export' is not installed")
 pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
 
-from export import cases, conversion, divergence, graphs, parity, sidecar  # noqa: E402
-from export.onnx import main  # noqa: E402
+from faceinp.export import cases, conversion, divergence, graphs, parity, sidecar  # noqa: E402
+from faceinp.export.onnx import main  # noqa: E402
+
 from faceinp.errors import WeightsError  # noqa: E402
 from faceinp.nets import completion  # noqa: E402
 
@@ -207,6 +208,6 @@ def test_int8_wants_pictures_to_calibrate_on(tmp_path: Path, capsys: pytest.Capt
 
 
 def test_a_missing_extra_is_answered_with_its_pip_line(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['onnx'] = None; from export.onnx import main; sys.exit(main(['dcgan']))"
+    code = "import sys; sys.modules['onnx'] = None; from faceinp.export.onnx import main; sys.exit(main(['dcgan']))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 5 and "pip install 'faceinp[export]'" in done.stderr

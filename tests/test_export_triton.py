@@ -9,8 +9,9 @@ from export_files import SIDE
 
 pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
 
-import export.onnx as onnx_export
-from export import graphs, sidecar, triton
+import faceinp.export.onnx as onnx_export
+from faceinp.export import graphs, sidecar, triton
+
 from faceinp.errors import FaceinpError
 
 pytestmark = pytest.mark.usefixtures("small_weights")

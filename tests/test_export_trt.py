@@ -10,8 +10,9 @@ from export_files import SIDE
 
 pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
 
-from export import sidecar, trt
-from export.onnx import export
+from faceinp.export import sidecar, trt
+from faceinp.export.onnx import export
+
 from faceinp.engines import sessions
 from faceinp.errors import EngineError, WeightsError
 

@@ -12,7 +12,7 @@ from faceinp.presets import average_points
 
 pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from demo import expression
+from faceinp.demo import expression
 
 AVERAGE = average_points(256)  # symmetric about x = 128, upright
 CONTROLS = tuple(expression.CONTROLS)

@@ -18,13 +18,12 @@ from serving import ROOT, Server, serving, until
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
+from faceinp.demo import hosting, space  # noqa: E402
 from starlette.applications import Starlette  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 from starlette.responses import FileResponse  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 from starlette.testclient import TestClient  # noqa: E402
-
-from demo import hosting, space  # noqa: E402
 
 FILLS = 3
 API = "/gradio_api"

@@ -95,7 +95,7 @@ def test_who_is_not_logged_in_is_told_so(hub: Hub, ours: Path) -> None:
 
 
 def test_a_space_is_built_pushed_and_opens(hub: Hub, ours: Path, tmp_path: Path) -> None:
-    done = run(hub, ours, "demo.space", "push", "me/page")
+    done = run(hub, ours, "faceinp.demo.space", "push", "me/page")
     assert done.returncode == 0 and f"{hub.url}/spaces/me/page" in done.stdout, done.stderr
     assert hub.made[0]["type"] == "space" and hub.made[0]["sdk"] == "gradio"
     for name, data in hub.repositories["me/page"].items():
@@ -138,5 +138,5 @@ def only(requirements: list[str], folder: Path) -> Path:
 
 
 def test_a_space_is_not_built_over_something_else(hub: Hub, ours: Path) -> None:
-    done = run(hub, ours, "demo.space", "build", str(ours))
+    done = run(hub, ours, "faceinp.demo.space", "build", str(ours))
     assert done.returncode == 1 and "not empty" in done.stderr

@@ -18,7 +18,7 @@ from faceinp.exemplars import Reference
 
 pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from demo import filling, jobs, pictures, result_words, words
+from faceinp.demo import filling, jobs, pictures, result_words, words
 
 PHOTO = cv2.GaussianBlur(skimage.data.astronaut(), (0, 0), 1.5)  # without its grain, which seeds change
 

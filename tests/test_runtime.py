@@ -65,7 +65,7 @@ def test_a_provider_that_is_not_there_is_not_replaced(files: dict[str, Path]) ->
 
 
 def test_another_file_is_refused(files: dict[str, Path]) -> None:
-    with pytest.raises(EngineError, match=r"Expected an exported 'completion' graph\. `python -m export"):
+    with pytest.raises(EngineError, match=r"Expected an exported 'completion' graph\. `faceinp export"):
         faceinp.load_engine("landmark-onnx", files | {"file": files["predictor"]})
     with pytest.raises(EngineError, match="no file nowhere"):
         faceinp.load_engine("landmark-onnx", {"file": "nowhere.onnx"})
@@ -87,7 +87,7 @@ def test_the_exporter_s_word_is_passed_on(tmp_path: Path, monkeypatch: pytest.Mo
     (broken / "landmarks.safetensors").write_bytes((small_weights / "dcgan.safetensors").read_bytes())
     monkeypatch.setenv("FACEINP_WEIGHTS", str(broken))
     monkeypatch.setenv("FACEINP_CACHE", str(tmp_path))
-    with pytest.raises(EngineError, match=r"does not hold landmarks.*export\.onnx landmarks"):
+    with pytest.raises(EngineError, match=r"does not hold landmarks.*export onnx landmarks"):
         runtime._exported("landmarks", "")
 
 

@@ -13,10 +13,9 @@ import faceinp
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
+from faceinp.demo import loading, other_photos, pictures, sessions, uploads, views, words  # noqa: E402
 from fastapi import HTTPException  # noqa: E402
 from starlette.requests import ClientDisconnect  # noqa: E402
-
-from demo import loading, other_photos, pictures, sessions, uploads, views, words  # noqa: E402
 
 PORTRAIT = np.ascontiguousarray(skimage.data.astronaut()[:220, 110:330])
 

@@ -1,10 +1,9 @@
 """The landmark-guided engine on exported files: ``landmark-onnx``, ``landmark-openvino``, ``landmark-tensorrt``.
 
-Files come from ``python -m export.onnx`` and ``export.trt``; where there are none they are made at first use, by a
+Files come from ``faceinp export onnx`` and ``trt``; where there are none they are made at first use, by a
 process of their own, and kept in the cache.
 """
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -44,7 +43,7 @@ class Exported(Engine):
         self.completion, self.predictor = completion, predictor
         for session, wanted in ((completion, "completion"), (predictor, "landmarks")):
             if session.about.get("name") != wanted:
-                raise EngineError(f"Expected an exported {wanted!r} graph. `python -m export.onnx {wanted}` makes one.")
+                raise EngineError(f"Expected an exported {wanted!r} graph. `faceinp export onnx {wanted}` makes one.")
         self.runtime = completion.runtime
         taught_by = completion.about.get("taught_by", [])
         self.taught_by = tuple(json.loads(taught_by) if isinstance(taught_by, str) else taught_by)
@@ -106,7 +105,7 @@ class LandmarkOpenvino(Exported):
 
 @register
 class LandmarkTensorrt(Exported):
-    """file, predictor: engines of ``python -m export.trt``; empty: those in the cache, or built there for this GPU.
+    """file, predictor: engines of ``faceinp export trt``; empty: those in the cache, or built there for this GPU.
 
     precision: of those that are built, fp16 or fp32.
     """
@@ -132,14 +131,14 @@ def _exported(name: str, given: str | Path) -> Path:
     """The ONNX file of the graph ``name``: the one given, the weights' folder's, or one made of those weights."""
     if given:
         if not Path(given).is_file():
-            raise EngineError(f"There is no file {given}. `python -m export.onnx {name}` makes one.")
+            raise EngineError(f"There is no file {given}. `faceinp export onnx {name}` makes one.")
         return Path(given)
     shipped = weights.folder() / f"{name}.onnx"
     if shipped.is_file():
         return shipped
     made = _made_of(name) / f"{name}.onnx"
     if not made.is_file():
-        _call_exporter("export.onnx", name, "-o", str(made.parent))
+        _call_exporter("onnx", name, "-o", str(made.parent))
     return made
 
 
@@ -158,7 +157,7 @@ def _built(name: str, given: str | Path, precision: str) -> Path:
         current = False
     if not current:
         options = ("--precision", precision, "--batch", f"1,{Exported.batch_size}", "-o", str(file.parent))
-        _call_exporter("export.trt", name, "--backend", TENSORRT[package], *options)
+        _call_exporter("trt", name, "--backend", TENSORRT[package], *options)
     return file
 
 
@@ -167,15 +166,13 @@ def _made_of(name: str) -> Path:
     return weights.cache() / f"export-{faceinp.__version__}-{weights.sha256(weights.path(name))[:16]}"
 
 
-def _call_exporter(module: str, *arguments: str) -> None:
+def _call_exporter(exporter: str, *arguments: str) -> None:
     """Run an exporter in a process of its own: engines know nothing of exporters, and its memory is given back."""
-    if importlib.util.find_spec("export") is None:
-        raise EngineError("The exporters are not installed. Install faceinp whole, or give the engine a file=.")
-    command = [sys.executable, "-P", "-m", module, *arguments]
+    command = [sys.executable, "-P", "-m", "faceinp", "export", exporter, *arguments]
     paths = (str(Path(faceinp.__file__).parent.parent), os.environ.get("PYTHONPATH", ""))
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}  # this very package, not another
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise EngineError(f"{lines[-1]} (`python {' '.join(command[2:])}` was run to make what the engine needs.)")
+        raise EngineError(f"{lines[-1]} (`{' '.join(command[3:])}` was run to make what the engine needs.)")
     sys.stderr.write(done.stderr)  # such as why an engine was built again

@@ -135,10 +135,10 @@ class TensorrtFile:
 
         self.torch, self.about = torch, read_sidecar(file)
         if reason := mismatch(self.about, name):
-            raise EngineError(f"{file} cannot run here: {reason}. Build it again with `python -m export.trt`.")
+            raise EngineError(f"{file} cannot run here: {reason}. Build it again with `faceinp export trt`.")
         engine = trt.Runtime(trt.Logger(trt.Logger.ERROR)).deserialize_cuda_engine(file.read_bytes())
         if engine is None:
-            raise EngineError(f"TensorRT {trt.__version__} does not take {file}. Build it with `python -m export.trt`.")
+            raise EngineError(f"TensorRT {trt.__version__} does not take {file}. Build it with `faceinp export trt`.")
         self.engine, self.context = engine, engine.create_execution_context()
         ports = [engine.get_tensor_name(number) for number in range(engine.num_io_tensors)]
         self.outputs = [port for port in ports if engine.get_tensor_mode(port) == trt.TensorIOMode.OUTPUT]
@@ -176,7 +176,7 @@ class TensorrtFile:
         for name, tensor in answers.items():
             self.context.set_tensor_address(name, tensor.data_ptr())
         if not self.context.execute_async_v3(stream.cuda_stream):
-            raise EngineError("TensorRT could not run the engine. Build it again with `python -m export.trt`.")
+            raise EngineError("TensorRT could not run the engine. Build it again with `faceinp export trt`.")
         return answers
 
 

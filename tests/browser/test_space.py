@@ -34,7 +34,7 @@ def pip(python: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The Space, built, installed and started: none of its files are ours, and no package is."""
     folder = tmp_path_factory.mktemp("space")
-    subprocess.run([sys.executable, "-m", "demo.space", "build", folder / "app"], check=True)
+    subprocess.run([sys.executable, "-m", "faceinp.demo.space", "build", folder / "app"], check=True)
     subprocess.run([Path(sys.base_prefix) / "bin" / "python3", "-m", "venv", folder / "venv"], check=True)
     python = folder / "venv" / "bin" / "python"
     asked = pip(python, "--dry-run", "--no-deps", "--ignore-installed", "safetensors")

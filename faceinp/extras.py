@@ -1,0 +1,28 @@
+"""Which extra of faceinp brings which package: what a user is told where one is missing."""
+
+from faceinp.errors import MissingPackageError
+
+# A package's import name -> the extras that bring it, the first where the command that was run says nothing.
+EXTRAS = {
+    **dict.fromkeys(("torch", "torchvision", "safetensors", "facenet_pytorch"), ("torch",)),
+    "skimage": ("classical", "eval", "demo"),
+    "gradio": ("demo",),
+    "huggingface_hub": ("hub",),
+    **dict.fromkeys(("onnx", "onnxscript"), ("export",)),
+    "openvino": ("openvino",),
+    "webdataset": ("train", "eval", "batch"),
+    "matplotlib": ("train", "eval"),
+    **dict.fromkeys(("accelerate", "onnx2torch"), ("train",)),
+    **dict.fromkeys(("fsspec", "pyarrow"), ("batch",)),
+    "ray": ("ray",),
+}
+COMMANDS = {"data": "train", "evaluate": "eval", "identity": "eval"}  # whose extra has another name than they
+
+
+def missing_package(error: ModuleNotFoundError, command: str = "") -> MissingPackageError | None:
+    """``error`` as a sentence with the pip line, for who ran ``command``; None where no extra brings the module."""
+    package = (error.name or "").partition(".")[0]
+    if package not in EXTRAS:
+        return None
+    extras, own = EXTRAS[package], COMMANDS.get(command, command)
+    return MissingPackageError(package, own if own in extras else extras[0])
