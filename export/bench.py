@@ -19,11 +19,11 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from faceinp.engines import sessions
+from faceinp import sessions, sidecar
 from faceinp.errors import FaceinpError
 from faceinp.machine import machine, today
 
-from . import cases, graphs, parity, sidecar, trt
+from . import cases, graphs, parity, trt
 from . import onnx as onnx_export
 from .cases import Inputs
 from .divergence import distance

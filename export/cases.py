@@ -47,7 +47,7 @@ def inputs(built: Built, case: int, height: int, width: int) -> Inputs:
             return {"picture": floats, "mask": holes, "landmark_map": square[..., :height, :width]}
         case "landmarks":
             return {"picture": floats, "mask": hole.astype(np.float32)[None, None]}
-    return {"picture": floats}
+    return {built.graph.inputs[0].name: floats}
 
 
 def _picture(kind: str, height: int, width: int, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -39,8 +39,13 @@ KEPT_IN_FP32 = (
 METADATA = "faceinp."
 
 
-def traced(built: Built, *, opset: int = OPSET, batch: tuple[int, int] = (1, 16)) -> "torch.onnx.ONNXProgram":
-    """``built`` as an ONNX program: batches from ``batch[0]`` to ``batch[1]``, heights and widths as the graph says."""
+def traced(
+    built: Built, *, opset: int = OPSET, batch: tuple[int, int] = (1, 16), optimised: bool = True
+) -> "torch.onnx.ONNXProgram":
+    """``built`` as an ONNX program: batches from ``batch[0]`` to ``batch[1]``, heights and widths as the graph says.
+
+    optimised: constants are folded, batch norms into convolutions, too; else every parameter is an initialiser as it is.
+    """
     axes = {"batch": torch.export.Dim("batch", min=batch[0], max=batch[1])} if batch[0] != batch[1] else {}
     steps = built.graph.steps
     for name in ("height", "width"):
@@ -70,6 +75,7 @@ def traced(built: Built, *, opset: int = OPSET, batch: tuple[int, int] = (1, 16)
             opset_version=opset,
             dynamo=True,
             verbose=False,
+            optimize=optimised,
         )
     if program is None:  # its type says it may; with dynamo=True it does not
         raise FaceinpError("torch.onnx.export gave nothing. Try another version of torch.")

@@ -14,14 +14,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceinp import metrics, presets
-from faceinp.engines import sessions
+from faceinp import metrics, presets, sessions, sidecar
 from faceinp.errors import FaceinpError
 from faceinp.nets.completion import landmark_map
 from faceinp.train import data as shards
 from faceinp.train.data import Faces
 
-from . import graphs, modules, parity, sidecar
+from . import graphs, modules, parity
 from .cases import Inputs
 from .graphs import Built
 from .parity import ParityError, Runner

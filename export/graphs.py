@@ -2,18 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
 
-from faceinp import weights
-from faceinp.errors import FaceinpError, WeightsError
-from faceinp.nets import completion, dcgan, embedding, landmarks, segmentation
+from faceinp import networks, weights
+from faceinp.errors import FaceinpError
+from faceinp.nets import dcgan, landmarks, segmentation
 
 from . import modules
 
-SIZE = 256  # side at which completion and landmarks were trained
+SIZE = networks.SIDE
 
 Dimension = int | str  # a str names a dynamic one: "batch", "height", "width"
 
@@ -203,40 +202,8 @@ def _network(name: str, size: int) -> tuple[nn.Module, str, set[str]]:
     if weights.missing(name):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            return _make(name, {}, size), "", set()
-    file = weights.path(name)
-    config, tensors = weights.packed(file)
-    try:
-        network = _make(name, config, size)
-        network.load_state_dict(weights.under(tensors, PREFIXES[name]))
-    except (RuntimeError, TypeError, KeyError) as error:
-        raise WeightsError(f"{file} does not hold {name}. Give one that `faceinp weights pack` made.") from error
-    if isinstance(network, landmarks.LiteLandmarks | segmentation.Segmentation):
-        network.eval().fold()
+            return networks.untrained(name, {}, size), "", set()
+    network, config = networks.load(name, side=size)
     if name == "completion" and not config.get("landmarks", True):
         network = modules.Unguided(network)
-    return network, weights.sha256(file), set(config.get("taught_by", ()))
-
-
-def _make(name: str, config: dict[str, Any], size: int) -> nn.Module:
-    match name:
-        case "completion":
-            kind = completion.NETWORKS[config.get("network", "small")]
-            return kind(config["width"]) if "width" in config else kind()
-        case "landmarks":
-            return landmarks.NETWORKS[config.get("network", "mobilenet")](size)
-        case "dcgan":
-            return dcgan.Generator(**config)
-        case "damage" | "occluders":
-            return segmentation.Segmentation()
-    return embedding.Embedding(**config)
-
-
-PREFIXES = {
-    "completion": "generator/",
-    "landmarks": "landmarks/",
-    "dcgan": "generator/",
-    "embedding": "embedding/",
-    "damage": "segmentation/",
-    "occluders": "segmentation/",
-}
+    return network, weights.sha256(weights.path(name)), set(config.get("taught_by", ()))

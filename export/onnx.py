@@ -13,11 +13,10 @@ from pathlib import Path
 
 import torch
 
-from faceinp import __version__
-from faceinp.engines import sessions
+from faceinp import __version__, sessions, sidecar
 from faceinp.errors import FaceinpError, WeightsError
 
-from . import conversion, graphs, parity, sidecar
+from . import conversion, graphs, parity
 from .graphs import GRAPHS
 from .shell import batches, say
 from .shell import main as run_command

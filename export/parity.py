@@ -15,11 +15,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceinp import weights
-from faceinp.engines import sessions
+from faceinp import sessions, sidecar, weights
 from faceinp.errors import FaceinpError, WeightsError
 
-from . import cases, conversion, divergence, graphs, sidecar
+from . import cases, conversion, divergence, graphs
 from .cases import CASES, Inputs
 from .divergence import distance
 from .graphs import Built

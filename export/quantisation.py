@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from faceinp.engines import sessions
+from faceinp import sessions
 from faceinp.errors import DataError, FaceinpError
 from faceinp.train.data import Faces
 

@@ -13,9 +13,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from faceinp import sidecar
 from faceinp.errors import FaceinpError, MissingPackageError
 
-from . import graphs, sidecar
+from . import graphs
 from . import onnx as onnx_export
 from .graphs import GRAPHS, Port
 from .shell import main as run_command

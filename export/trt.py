@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faceinp import weights
-from faceinp.engines import sessions
+from faceinp import sessions, weights
 from faceinp.errors import EngineError, FaceinpError, MissingPackageError, WeightsError
 
 from . import onnx as onnx_export

@@ -26,6 +26,7 @@ TRAININGS = {
 # `faceinp export NAME`, each with a parser of its own.
 EXPORTERS = {
     "onnx": "write ONNX files",
+    "core": "write the graphs that the package opens without torch",
     "trt": "build TensorRT engines",
     "parity": "compare an exported file with torch",
     "cost": "measure what an exported file costs in decibels",

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 import faceinp
-from faceinp import weights
-from faceinp.engines import loading, sessions
+from faceinp import sessions, weights
+from faceinp.engines import loading
 from faceinp.errors import EngineError, FaceinpError
 
 PACKAGES = (

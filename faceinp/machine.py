@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import platform
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -26,25 +27,40 @@ def today() -> str:
     return datetime.now(UTC).date().isoformat()
 
 
+def threads() -> int:
+    """How many threads a runtime may take in this process: what ``take_threads`` left, else OMP_NUM_THREADS; 0: all."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return int(wanted) if wanted.isdigit() else 0
+
+
 def take_threads(count: int) -> Callable[[], None]:
-    """torch, OpenCV and NumPy's products of matrices use ``count`` threads each in this process from now on.
+    """torch, onnxruntime, OpenCV and NumPy's products of matrices use ``count`` threads each in this process from now
+    on. Networks that are open already keep theirs.
 
     Processes side by side that all take every core for small products wait for each other twenty times as long as they
     compute. Returns what undoes it.
     """
     import cv2
-    import torch
     from threadpoolctl import threadpool_limits
 
-    of_torch, of_opencv = torch.get_num_threads(), cv2.getNumThreads()
+    torch = sys.modules.get("torch")  # one that is imported later heeds the variable
+    before, of_opencv = os.environ.get("OMP_NUM_THREADS"), cv2.getNumThreads()
+    of_torch = torch.get_num_threads() if torch else 0
     of_products = threadpool_limits(count, user_api="blas")
-    torch.set_num_threads(count)
+    os.environ["OMP_NUM_THREADS"] = str(count)
     cv2.setNumThreads(count)
+    if torch:
+        torch.set_num_threads(count)
 
     def undo() -> None:
         of_products.restore_original_limits()
-        torch.set_num_threads(of_torch)
         cv2.setNumThreads(of_opencv)
+        if before is None:
+            os.environ.pop("OMP_NUM_THREADS", None)
+        else:
+            os.environ["OMP_NUM_THREADS"] = before
+        if torch:
+            torch.set_num_threads(of_torch)
 
     return undo
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from faceinp import doctor, weights
-from faceinp.engines import sessions
+from faceinp import sessions
 
 ROOT = Path(__file__).parent.parent
 

@@ -12,7 +12,7 @@ pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
 
 from faceinp.export import bench
 
-from faceinp.engines import sessions
+from faceinp import sessions
 from faceinp.errors import FaceinpError
 
 pytestmark = pytest.mark.usefixtures("small_weights")

@@ -19,7 +19,7 @@ from faceinp.export import cost, graphs, parity, quantisation, sidecar  # noqa: 
 from faceinp.export.onnx import main  # noqa: E402
 
 from faceinp import presets  # noqa: E402
-from faceinp.engines import sessions  # noqa: E402
+from faceinp import sessions  # noqa: E402
 from faceinp.errors import DataError  # noqa: E402
 from faceinp.train.data import is_held_back  # noqa: E402
 

@@ -13,7 +13,7 @@ pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
 from faceinp.export import sidecar, trt
 from faceinp.export.onnx import export
 
-from faceinp.engines import sessions
+from faceinp import sessions
 from faceinp.errors import EngineError, WeightsError
 
 pytestmark = pytest.mark.usefixtures("small_weights")

@@ -16,7 +16,6 @@ or result, ``"layout"`` under mask, say otherwise. ``"largest"`` allows sides up
 loss. The hole is grey when the network sees it. Types are read from the file.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,9 +23,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp import sidecar as sidecars
 from faceinp.engines.base import Batch, Engine, Needs
-from faceinp.engines.sessions import OnnxFile
 from faceinp.errors import EngineError, WeightsError
+from faceinp.sessions import OnnxFile
 
 KINDS = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
 PREFIX = "onnx:"  # of an engine's name, before the file's path
@@ -66,22 +66,22 @@ class ForeignOnnx(Engine):
     """
 
     about = "Somebody else's ONNX file"
-    needs = Needs(("onnxruntime",), "export")
+    needs = Needs(("onnxruntime",))
     batch_size = 1  # many files take no more
 
     def __init__(self, file: str | Path, *, sidecar: str | Path = "", provider: str = "cpu", threads: int = 0) -> None:
         file = Path(file)
         if not file.is_file():
             raise WeightsError(f"There is no file {file}. Check the path after {PREFIX!r}.")
-        place = Path(sidecar) if sidecar else file.with_name(f"{file.name}.json")
+        place = Path(sidecar) if sidecar else sidecars.path(file)
+        told = sidecars.section(sidecars.load(file, place), "engine")
         try:
-            told = json.loads(place.read_text())
             size, largest = int(told["size"]), int(told.get("largest", told["size"]))
             self.taught_by = tuple(map(str, told.get("taught_by", ())))
             self.multiple = int(told.get("multiple_of", 1))
             self.picture, self.result = (_port(told[key], *told[key]["range"]) for key in ("picture", "result"))
             self.mask = _port(told["mask"], told["mask"]["known"], told["mask"]["hole"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise WeightsError(
                 f"{file} needs a sidecar {place} that says size, picture, mask and result ({error!r}). "
                 "The docstring of faceinp.engines.foreign shows one."

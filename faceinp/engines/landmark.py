@@ -1,61 +1,71 @@
 """The landmark-guided engine: predict 68 points of the face with its hole, then complete it in one pass."""
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import landmarks, weights
+from faceinp import landmarks
 from faceinp.engines.base import Batch, Engine, Needs, register
-from faceinp.errors import WeightsError
-
-if TYPE_CHECKING:
-    from torch import nn
+from faceinp.nets.landmark_maps import landmark_map
+from faceinp.runtimes import NAMES, Runtime, missing, open_network
 
 
 @register
 class Landmark(Engine):
-    """file: other packed weights of a completion network (safetensors); the package's when empty."""
+    """file, predictor: another completion network and predictor of landmarks: packed weights, exported graphs (.onnx),
+    or engines of TensorRT; empty: the package's. runtime, provider, precision, threads: as of ``runtimes.Runtime``.
+    """
 
     name = "landmark"
     about = "A network guided by the face's landmarks: whole faces in a moment."
     size = 256
     largest = 256
-    needs = Needs(("torch",), weights=("completion", "landmarks"))
+    needs = Needs(weights=("completion", "landmarks"))
 
-    def __init__(self, *, file: str | Path = "") -> None:
-        import torch
+    def __init__(
+        self,
+        *,
+        file: str | Path = "",
+        predictor: str | Path = "",
+        runtime: str = "",
+        provider: str = "",
+        precision: str = "",
+        threads: int = 0,
+    ) -> None:
+        wanted = Runtime(runtime, provider, precision, threads)
+        self.completion = open_network("completion", wanted, file)
+        self.predictor = open_network("landmarks", wanted, predictor)
+        self.runtime = self.completion.runtime
+        self.taught_by = tuple(_noted(self.completion.about.get("taught_by", [])))
+        self.guided = bool(_noted(self.completion.about.get("guided", True)))
 
-        from faceinp.nets import completion
+    @classmethod
+    def hindrance(cls) -> str:
+        reasons = [missing(name) for name in NAMES]
+        return "" if None in reasons else str(reasons[0])
 
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.runtime = f"torch {self.device.type} fp32"
-        config, tensors = weights.packed(Path(file) if file else weights.path("completion"))
-        if config.get("network") not in completion.NETWORKS:
-            raise WeightsError(
-                f"{file or 'completion'} does not contain a completion network. "
-                "Use a file made by `faceinp weights pack`."
-            )
-        network: nn.Module = completion.NETWORKS[config["network"]](config["width"])
-        network.load_state_dict(weights.under(tensors, "generator/"))
-        # On a processor, one picture with two threads takes a sixth less time than in torch's usual order.
-        network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
-        self.generator: nn.Module = network.to(self.device)
-        self.taught_by = tuple(config.get("taught_by", ()))
-        self.guided = bool(config.get("landmarks", True))
-        landmarks.load()  # missing weights show now, not at the first fill
+    def _predict(self, crops: NDArray[np.float32], masks: NDArray[np.bool_]) -> NDArray[np.float32]:
+        return landmarks.predict(crops, masks, self.predictor)
 
     def _generate(self, batch: Batch) -> NDArray[np.floating]:
-        import torch
-
-        from faceinp.nets.completion import landmark_map
-
         points = batch.landmarks
         if points is None:  # trained without landmarks: it sees an empty map
             points = np.full((len(batch.crops), 68, 2), np.nan, np.float32)
-        pictures, holes, centres = (
-            torch.from_numpy(array).to(self.device) for array in (batch.crops, batch.masks, points)
-        )
-        filled = self.generator(pictures, holes.float(), landmark_map(centres, self.size))
-        return np.asarray(filled.cpu().numpy())
+        values = {
+            "picture": batch.crops,
+            "mask": batch.masks.astype(np.float32),
+            "landmark_map": landmark_map(points, self.size),
+            "exemplar": batch.exemplar.pictures,
+            "exemplar_confidence": batch.exemplar.confidence,
+        }
+        inputs = {name: value for name, value in values.items() if name in self.completion.inputs}
+        count, at_once = len(batch.crops), self.completion.batch or len(batch.crops)
+        parts = ({name: value[at : at + at_once] for name, value in inputs.items()} for at in range(0, count, at_once))
+        return np.concatenate([self.completion.run(part)[0] for part in parts])
+
+
+def _noted(value: object) -> object:
+    """What an exporter noted: in an ONNX file as JSON, in a sidecar as it is."""
+    return json.loads(value) if isinstance(value, str) else value

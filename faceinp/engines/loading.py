@@ -12,12 +12,18 @@ from typing import Any
 
 from faceinp import weights
 from faceinp.deprecation import options_as_keywords
-from faceinp.engines import classical, foreign, landmark, latent, runtime
+from faceinp.engines import classical, foreign, landmark, latent
 from faceinp.engines.base import Engine, Needs, registry
 from faceinp.errors import EngineError, MissingPackageError
 
 # The files of this package that register engines, in the order in which engines are listed.
-FAMILIES = tuple(family.__name__ for family in (landmark, latent, classical, runtime))
+FAMILIES = tuple(family.__name__ for family in (landmark, latent, classical))
+# Names of earlier versions: an engine and its options.
+ALIASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "landmark-onnx": ("landmark", {"runtime": "onnxruntime"}),
+    "landmark-openvino": ("landmark", {"runtime": "openvino"}),
+    "landmark-tensorrt": ("landmark", {"runtime": "tensorrt"}),
+}
 
 
 @dataclass(frozen=True)
@@ -56,12 +62,13 @@ def list_engines() -> list[Status]:
 def load_engine(name: str, options: Mapping[str, Any] | None = None) -> Engine:
     """Make the engine called ``name``.
 
-    name: one of ``list_engines()``, or "onnx:FILE" for somebody else's ONNX file with a sidecar (see
+    name: one of ``list_engines()``, one of ALIASES, or "onnx:FILE" for somebody else's ONNX file with a sidecar (see
     ``engines.foreign``). options: the engine's own, by name: ``load_engine("structural", {"fast": True})``; an unknown
     one raises an error that lists them.
     Raises EngineError for an unknown name or option, MissingPackageError and WeightsError when it cannot run here.
     """
-    options = options or {}
+    name, implied = ALIASES.get(name, (name, {}))
+    options = {**implied, **(options or {})}
     make: Callable[..., Engine]
     if name.startswith(foreign.PREFIX):
         kind: type[Engine] = foreign.ForeignOnnx
@@ -84,7 +91,7 @@ def load_engine(name: str, options: Mapping[str, Any] | None = None) -> Engine:
 
 def known_engine(name: str) -> type[Engine]:
     """The class of an engine by its name. Raises EngineError for one that is unknown."""
-    kinds = available()
+    name, kinds = ALIASES.get(name, (name, {}))[0], available()
     if name not in kinds:
         raise EngineError(f"Unknown engine {name!r}. Choose one of: {', '.join(kinds)}, or {foreign.PREFIX}FILE.")
     return kinds[name]

@@ -13,10 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from faceinp.nets.landmark_maps import GROUPS, SPREAD
+
 SIZE = 256
-# Points that belong together are drawn into one channel: jaw, brows, nose, eyes, mouth.
-GROUPS = ((0, 17), (17, 27), (27, 36), (36, 48), (48, 68))
-SPREAD = 0.012  # radius of a drawn point (standard deviation), in shares of the side
 INPUTS = 3 + 1 + len(GROUPS)
 HALVINGS = 4  # how often a picture is halved to fill it smoothly
 

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from faceinp.nets.sampling import triangles
+
 SIZE = 112
 # Where the usual 112 x 112 template of five points lies in a crop aligned like FFHQ's: left, top, right, bottom in
 # shares of its side. Least squares, without rotation, between the template and the mean points of 30,654 crops.
@@ -97,19 +99,6 @@ def resample(pictures: Tensor, box: tuple[float, float, float, float], size: tup
     differentiable, free of aliasing (a triangle as wide as the step), and two MatMul in an exported graph.
     """
     left, top, right, bottom = box
-    rows = _weights(pictures.shape[-2], top, bottom, size[0]).to(pictures)
-    columns = _weights(pictures.shape[-1], left, right, size[1]).to(pictures)
+    rows = torch.from_numpy(triangles(pictures.shape[-2], top, bottom, size[0])).to(pictures)
+    columns = torch.from_numpy(triangles(pictures.shape[-1], left, right, size[1])).to(pictures)
     return rows @ pictures @ columns.T
-
-
-def _weights(side: int, start: float, end: float, count: int) -> Tensor:
-    """(count, side): row i holds what sample i takes of each pixel; rows sum to 1."""
-    step = (end - start) * side / count
-    centres = start * side + (torch.arange(count) + 0.5) * step - 0.5
-    reach = max(step, 1.0)
-    margin = int(reach + max(0.0, -start, end - 1) * side) + 2
-    pixels = torch.arange(-margin, side + margin)
-    spread = (1 - (pixels[None] - centres[:, None]).abs() / reach).clamp(min=0)
-    weights = torch.zeros(count, side)
-    weights.index_add_(1, pixels.clamp(0, side - 1), spread)
-    return weights / weights.sum(dim=1, keepdim=True)

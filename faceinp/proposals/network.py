@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp import weights
+from faceinp.runtimes import open_network
 
 TILE, MARGIN = 768, 48  # pixels that a tile shows of the photo besides its margin on each side
 CLASSES, STEPS = 6, 16  # as in nets/segmentation.py, which needs torch
@@ -23,25 +24,16 @@ def load(name: str) -> Network:
     The network takes uint8 (H, W, 3), H and W multiples of STEPS, and gives the probability of each class for each
     pixel, float32 (CLASSES, H, W).
     """
-    return _loaded(weights.path(name))
+    return _loaded(name, weights.path(name))
 
 
 @cache
-def _loaded(file: Path) -> Network:
-    import torch
-
-    from faceinp.nets.segmentation import Segmentation
-
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    _, tensors = weights.packed(file)
-    network = Segmentation()
-    network.load_state_dict(weights.under(tensors, "segmentation/"))
-    network = network.eval().requires_grad_(False).fold().to(device).to(memory_format=torch.channels_last)
+def _loaded(name: str, file: Path) -> Network:
+    session = open_network(name, file=file)
 
     def probabilities(picture: Pixels) -> Floats:
-        with torch.inference_mode():
-            x = torch.from_numpy(np.ascontiguousarray(picture)).to(device)[None].permute(0, 3, 1, 2).float() / 255
-            found: Floats = network(x).float().softmax(1)[0].cpu().numpy()
+        x = np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
+        found: Floats = session.run({"picture": x})[0][0]
         return found
 
     return probabilities

@@ -6,15 +6,14 @@ What is asked for runs, or an error says why it cannot: no provider is exchanged
 import ctypes
 import importlib
 import importlib.util
-import json
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import weights
-from faceinp.errors import EngineError, MissingPackageError, WeightsError
+from faceinp import machine, sidecar
+from faceinp.errors import EngineError, MissingPackageError
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
@@ -45,13 +44,14 @@ class Session(Protocol):
 
 
 class OnnxFile:
-    """An ONNX file on one provider: a key of ``PROVIDERS`` or a name of onnxruntime's. threads: 0 for all cores.
+    """An ONNX file on one provider: a key of ``PROVIDERS`` or a name of onnxruntime's. threads: of the processor; 0:
+    as many as ``machine.threads`` says.
 
     Raises EngineError when onnxruntime cannot run it there, MissingPackageError.
     """
 
     def __init__(self, file: Path, provider: str = "cpu", threads: int = 0) -> None:
-        onnxruntime = _package("onnxruntime", "export")
+        onnxruntime = _package("onnxruntime", "")
         wanted = PROVIDERS.get(provider, provider)
         there = onnxruntime.get_available_providers()
         if wanted not in there:
@@ -61,7 +61,7 @@ class OnnxFile:
             )
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # what goes wrong is raised
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = threads or machine.threads()
         # A session's threads go on spinning after each run, and take the cores from whatever runs next.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
@@ -70,7 +70,11 @@ class OnnxFile:
         except Exception as error:  # onnxruntime's errors have no common base of their own
             raise EngineError(f"onnxruntime cannot run {file} with {wanted} ({error}). Export it again.") from error
         self.session.disable_fallback()
-        self.inputs = tuple(given.name for given in self.session.get_inputs())
+        ports = self.session.get_inputs()
+        self.inputs = tuple(port.name for port in ports)
+        self.batch = next(
+            (shape[0] for shape in (port.shape for port in ports) if shape and isinstance(shape[0], int)), 0
+        )
         self.about = _ours(self.session.get_modelmeta().custom_metadata_map)
         runs = f"{_placed(self.session, wanted)} {self.about.get('precision', '')}".strip()
         self.runtime = f"onnxruntime {onnxruntime.__version__} {runs}"
@@ -87,7 +91,7 @@ class OnnxFile:
 
 class OpenvinoFile:
     """An ONNX file on OpenVINO and the processor. precision: fp32, or bf16 where the processor has it; empty: the
-    fastest it has, which ``runtime`` names. threads: 0 for all cores.
+    fastest it has, which ``runtime`` names. threads: as of ``OnnxFile``.
 
     Raises EngineError when OpenVINO cannot run it so, MissingPackageError.
     """
@@ -97,7 +101,7 @@ class OpenvinoFile:
         if precision and precision not in PRECISIONS:
             raise EngineError(f"OpenVINO computes in {' or '.join(PRECISIONS)}, not in {precision!r}.")
         self.core = openvino.Core()
-        self.settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
+        self.settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads or machine.threads()}
         if precision:
             self.settings["INFERENCE_PRECISION_HINT"] = PRECISIONS[precision]
         try:
@@ -110,6 +114,8 @@ class OpenvinoFile:
         if precision and used != precision:
             raise EngineError(f"This processor has no {precision}: OpenVINO would take {used}. Choose that, or none.")
         self.inputs = tuple(port.any_name for port in self.model.inputs)
+        first = self.model.inputs[0].partial_shape
+        self.batch = first[0].get_length() if len(first) and first[0].is_static else 0
         self.requests: dict[tuple[tuple[int, ...], ...], Any] = {}
         kept = dict(self.model.get_rt_info().items()).get("framework", {})
         self.about = _ours({key: value.astype(str) for key, value in kept.items()})
@@ -133,7 +139,7 @@ class TensorrtFile:
         trt = _package(name, TENSORRT[name])
         import torch
 
-        self.torch, self.about = torch, read_sidecar(file)
+        self.torch, self.about = torch, sidecar.read(file)
         if reason := mismatch(self.about, name):
             raise EngineError(f"{file} cannot run here: {reason}. Build it again with `faceinp export trt`.")
         engine = trt.Runtime(trt.Logger(trt.Logger.ERROR)).deserialize_cuda_engine(file.read_bytes())
@@ -144,7 +150,7 @@ class TensorrtFile:
         self.outputs = [port for port in ports if engine.get_tensor_mode(port) == trt.TensorIOMode.OUTPUT]
         self.inputs = tuple(port for port in ports if port not in self.outputs)
         self.kinds = {port: getattr(torch, np.dtype(trt.nptype(engine.get_tensor_dtype(port))).name) for port in ports}
-        self.profiles = self.about["profiles"]
+        self.profiles, self.batch = self.about["profiles"], 0
         self.runtime = f"{TENSORRT[name]} {trt.__version__} cuda {self.about['precision']}"
 
     def run(self, inputs: Inputs) -> list[NDArray[Any]]:
@@ -217,19 +223,6 @@ def mismatch(about: dict[str, Any], package: str) -> str:
     if capability not in about["capability"]:
         return f"it was built for compute capability {', '.join(about['capability'])}, and this GPU has {capability}"
     return ""
-
-
-def read_sidecar(file: Path) -> dict[str, Any]:
-    """``FILE.json`` beside an exported file; raises WeightsError when it is missing, or speaks of another file."""
-    place = file.with_name(f"{file.name}.json")
-    try:
-        about: dict[str, Any] = json.loads(place.read_text())
-        digest = weights.sha256(file)
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{file} and its sidecar {place.name} cannot be read ({error}). Export it again.") from error
-    if about.get("sha256") != digest:
-        raise WeightsError(f"{place} speaks of another {file.name}: its checksum differs. Export it again.")
-    return about
 
 
 def nvidia_gpus() -> int:

@@ -1,0 +1,22 @@
+"""Landmarks as a completion network sees them, in NumPy, for runtimes other than torch."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Points that belong together are drawn into one channel: jaw, brows, nose, eyes, mouth.
+GROUPS = ((0, 17), (17, 27), (27, 36), (36, 48), (48, 68))
+SPREAD = 0.012  # radius of a drawn point (standard deviation), in shares of the side
+
+
+def landmark_map(points: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Points (N, 68, 2), x and y in shares of the side -> float32 (N, 5, side, side) in [0, 1].
+
+    ``nets.completion.landmark_map`` is the same in torch, and says how it is drawn.
+    """
+    present = np.isfinite(points).all(axis=2, keepdims=True)
+    points = np.where(present, points, np.float32(-9))
+    centres = (np.arange(side, dtype=np.float32) + np.float32(0.5)) / np.float32(side)
+    spots = np.exp(-(((points[..., None] - centres) / np.float32(SPREAD)) ** 2) / 2)  # (N, 68, 2, side)
+    columns, rows = spots[:, :, 0], spots[:, :, 1].transpose(0, 2, 1)
+    groups = [rows[..., start:end] @ columns[:, start:end] for start, end in GROUPS]
+    return np.minimum(np.stack(groups, axis=1), np.float32(1))

@@ -1,0 +1,201 @@
+"""Which runtime computes the package's networks, and the files that it opens.
+
+On onnxruntime and OpenVINO a network is ``NAME.onnx`` beside its weights: a graph whose numbers lie in
+``NAME.safetensors``, so that torch and they read the same bytes. ``faceinp export core`` makes these graphs. TensorRT
+builds its engines at first use, for the GPU that is here, and keeps them in the cache.
+"""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import faceinp
+from faceinp import sidecar, weights
+from faceinp.errors import EngineError, MissingPackageError, WeightsError
+from faceinp.sessions import (
+    TENSORRT,
+    OnnxFile,
+    OpenvinoFile,
+    Session,
+    TensorrtFile,
+    mismatch,
+    nvidia_gpus,
+    tensorrt_package,
+)
+
+NAMES = ("onnxruntime", "openvino", "tensorrt", "torch")
+PRECISIONS = {"onnxruntime": ("fp32",), "openvino": ("fp32", "bf16"), "tensorrt": ("fp16", "fp32"), "torch": ("fp32",)}
+BATCH = 8  # pictures that an engine of TensorRT takes at once
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What is wanted of a runtime.
+
+    name: one of NAMES; empty: the fastest that is ready here and computes in fp32, on a GPU where it can. provider: of
+    onnxruntime, a key of ``sessions.PROVIDERS`` or a name of onnxruntime's. precision: one of PRECISIONS; empty: the
+    runtime's own choice (OpenVINO: bf16 where the processor has it; TensorRT: fp16). threads: of the processor; 0: all,
+    or what ``machine.take_threads`` left.
+    """
+
+    name: str = ""
+    provider: str = ""
+    precision: str = ""
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        if self.name and self.name not in NAMES:
+            raise EngineError(f"There is no runtime {self.name!r}. Choose one of {', '.join(NAMES)}, or none.")
+        if self.provider and self.name not in ("", "onnxruntime"):
+            raise EngineError(f"Only onnxruntime has providers. Leave provider out, or runtime={self.name!r}.")
+        if self.name and self.precision and self.precision not in PRECISIONS[self.name]:
+            offered = " or ".join(PRECISIONS[self.name])
+            raise EngineError(
+                f"{self.name} computes in {offered}, not in {self.precision!r}. Choose another precision."
+            )
+
+
+def open_network(name: str, runtime: Runtime = Runtime(), file: str | Path = "") -> Session:
+    """The network called ``name``, a key of ``networks.INPUTS``, open on a runtime.
+
+    file: packed weights (.safetensors), an exported graph (.onnx) or an engine of TensorRT (.engine); empty: the
+    package's weights. Raises EngineError when that runtime cannot run here, WeightsError for a file that is missing or
+    of another network, MissingPackageError.
+    """
+    if file and not Path(file).is_file():
+        raise WeightsError(f"There is no file {file}. Check its path.")
+    chosen = runtime.name or ("onnxruntime" if runtime.provider else _fastest(name, file))
+    if runtime.precision and runtime.precision not in PRECISIONS[chosen]:
+        raise EngineError(
+            f"{chosen}, which was chosen here, computes in {' or '.join(PRECISIONS[chosen])}, not in "
+            f"{runtime.precision!r}. Name a runtime, too."
+        )
+    if reason := missing(chosen):
+        raise reason
+    session: Session
+    match chosen:
+        case "torch":
+            from faceinp.networks import TorchNetwork
+
+            session = TorchNetwork(name, file)
+        case "tensorrt":
+            session = TensorrtFile(Path(file) if file else _built(name, runtime.precision or "fp16"))
+        case "openvino":
+            session = OpenvinoFile(_graph(name, file), runtime.precision, runtime.threads)
+        case _:
+            provider = runtime.provider or ("cuda" if not runtime.name and _cuda_provider() else "cpu")
+            session = OnnxFile(_graph(name, file), provider, runtime.threads)
+    if session.about.get("name") != name:
+        raise WeightsError(f"{file or name} does not contain the network {name!r}. Give a file of that network.")
+    _check_weights(session, Path(file) if file else weights.path(name))
+    return session
+
+
+def missing(name: str) -> EngineError | MissingPackageError | None:
+    """Why the runtime called ``name`` cannot run here; None when it can. Imports nothing heavy."""
+    if name == "tensorrt":
+        package = tensorrt_package()
+        for needed, extra in ((package, TENSORRT[package]), ("torch", "torch")):
+            if importlib.util.find_spec(needed) is None:
+                return MissingPackageError(needed, extra)
+        if not nvidia_gpus():
+            return EngineError("TensorRT runs on NVIDIA GPUs, and there is none here. Choose another runtime.")
+        return None
+    if importlib.util.find_spec(name) is None:
+        return MissingPackageError(name, "" if name == "onnxruntime" else name)
+    return None
+
+
+def _fastest(name: str, file: str | Path) -> str:
+    """The runtime for a network that is opened for a photo or many, all in fp32: what computes on a GPU, else
+    onnxruntime, which opens a network in a quarter of the time that OpenVINO compiles it in and computes about as fast
+    (docs/export.md), else what is left.
+    """
+    suffix = Path(file).suffix
+    if suffix == ".engine":
+        return "tensorrt"
+    ready = [runtime for runtime in NAMES if missing(runtime) is None]
+    graph = (Path(file) if file else weights.path(name)).with_suffix(".onnx").is_file()
+    if suffix != ".onnx" and "torch" in ready and nvidia_gpus() and not (graph and _cuda_provider()):
+        import torch
+
+        if torch.cuda.is_available():
+            return "torch"
+    on_graphs = [runtime for runtime in ("onnxruntime", "openvino") if runtime in ready and graph]
+    if on_graphs:
+        return on_graphs[0]
+    if "torch" in ready and suffix != ".onnx":
+        return "torch"
+    if not graph:
+        raise _no_graph(name, file)
+    raise MissingPackageError("onnxruntime", "")
+
+
+def _cuda_provider() -> bool:
+    """Whether an NVIDIA GPU and an onnxruntime for it are here."""
+    if not nvidia_gpus() or importlib.util.find_spec("onnxruntime") is None:
+        return False
+    import onnxruntime
+
+    return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+
+
+def _graph(name: str, file: str | Path) -> Path:
+    """The ONNX file of a network: the one given, or the graph beside its weights."""
+    graph = (Path(file) if file else weights.path(name)).with_suffix(".onnx")
+    if not graph.is_file():
+        raise _no_graph(name, file)
+    return graph
+
+
+def _no_graph(name: str, file: str | Path) -> WeightsError:
+    place = Path(file) if file else weights.folder() / weights.CATALOGUE[name].file
+    return WeightsError(
+        f"{place.with_suffix('.onnx').name}, the graph for runtimes other than torch, does not lie beside {place}. "
+        f"`faceinp export core {name}` makes it (pip install 'faceinp[export]'); with 'faceinp[torch]' none is needed."
+    )
+
+
+def _check_weights(session: Session, file: Path) -> None:
+    """Raise WeightsError for a graph whose numbers lie in a file that has been exchanged since it was made."""
+    stored = session.about.get("reads")
+    for name, digest in (json.loads(stored) if isinstance(stored, str) else {}).items():
+        if weights.sha256(file.with_name(name)) != digest:
+            raise WeightsError(
+                f"{file.with_suffix('.onnx')} was made of another {name} than the one beside it. Make it again with "
+                f"`faceinp export core`, or take both from one release."
+            )
+
+
+def _built(name: str, precision: str) -> Path:
+    """The TensorRT engine of the network ``name`` in the cache, built for this GPU where none there suits it."""
+    package = tensorrt_package()
+    stem = name if precision == "fp32" else f"{name}.{precision}"
+    folder = weights.cache() / f"export-{faceinp.__version__}-{weights.sha256(weights.path(name))[:16]}"
+    file = folder / f"{stem}.{TENSORRT[package]}.engine"
+    try:
+        about = sidecar.read(file)
+        source = weights.sha256(file.with_name(f"{stem}.onnx"))
+        current = about.get("onnx_sha256") == source and not mismatch(about, package)
+    except (OSError, WeightsError):
+        current = False
+    if not current:
+        options = ("--precision", precision, "--batch", f"1,{BATCH}", "-o", str(folder))
+        _call_exporter("trt", name, "--backend", TENSORRT[package], *options)
+    return file
+
+
+def _call_exporter(exporter: str, *arguments: str) -> None:
+    """Run an exporter in a process of its own: engines know nothing of exporters, and its memory is given back."""
+    command = [sys.executable, "-P", "-m", "faceinp", "export", exporter, *arguments]
+    paths = (str(Path(faceinp.__file__).parent.parent), os.environ.get("PYTHONPATH", ""))
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}  # this very package, not another
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise EngineError(f"{lines[-1]} (`{' '.join(command[3:])}` was run to make what the engine needs.)")
+    sys.stderr.write(done.stderr)  # such as why an engine was built again
