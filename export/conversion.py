@@ -44,7 +44,7 @@ def traced(
 ) -> "torch.onnx.ONNXProgram":
     """``built`` as an ONNX program: batches from ``batch[0]`` to ``batch[1]``, heights and widths as the graph says.
 
-    optimised: constants are folded, batch norms into convolutions, too; else every parameter is an initialiser as it is.
+    optimised: constants are folded, and batch norms into convolutions; else each parameter is an initialiser.
     """
     axes = {"batch": torch.export.Dim("batch", min=batch[0], max=batch[1])} if batch[0] != batch[1] else {}
     steps = built.graph.steps

@@ -24,7 +24,7 @@ from faceinp import __version__, networks, sessions, weights
 from faceinp.errors import FaceinpError, WeightsError
 from faceinp.nets import embedding
 
-from . import conversion, graphs, modules, parity
+from . import conversion, modules, parity
 from .graphs import GRAPHS, Built, Graph, Port
 from .shell import main as run_command
 
@@ -196,7 +196,7 @@ def _uniform(tensor: "onnx.TensorProto", values: Any) -> list["onnx.NodeProto"]:
 
 
 def _places(file: Path) -> dict[str, Stored]:
-    """Where each tensor lies in a safetensors file: eight bytes that say how long the list is, the list, the numbers."""
+    """Where each tensor of a safetensors file lies: eight bytes say how long the list is, then come list and numbers."""
     with file.open("rb") as stream:
         (length,) = struct.unpack("<Q", stream.read(8))
         listed = json.loads(stream.read(length))

@@ -85,7 +85,7 @@ def open_network(name: str, runtime: Runtime = Runtime(), file: str | Path = "")
         case "tensorrt":
             session = TensorrtFile(Path(file) if file else _built(name, runtime.precision or "fp16"))
         case "openvino":
-            session = OpenvinoFile(_graph(name, file), runtime.precision, runtime.threads)
+            session = OpenvinoFile(_graph(name, file).resolve(), runtime.precision, runtime.threads)
         case _:
             provider = runtime.provider or ("cuda" if not runtime.name and _cuda_provider() else "cpu")
             session = OnnxFile(_graph(name, file), provider, runtime.threads)

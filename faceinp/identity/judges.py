@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from faceinp import weights
 from faceinp.errors import EngineError, WeightsError
 from faceinp.identity.calibration import Calibration
+from faceinp.nets.sampling import resample
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -96,11 +97,22 @@ class Judge(ABC):
         that ask for them. Each face counts alone: a batch gives what its faces give one by one.
         Raises EngineError for other shapes or ranges, and for gradients asked of a judge that has none.
         """
+        if hasattr(crops, "detach"):
+            return self._embed_tensors(crops)
+        pictures = self._checked(crops)
+        parts = (pictures[at : at + BATCH] for at in range(0, len(pictures), BATCH))
+        vectors = np.concatenate([self._embed(resample(part, self.box, self.size)) for part in parts])
+        vectors = vectors.reshape(len(pictures), -1).astype(np.float32, copy=False)
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
+
+    def _embed_tensors(self, crops: "Tensor") -> "Tensor":
         import torch
         from torch.nn import functional
 
-        pictures = self._checked(crops)
-        wanted = pictures.requires_grad and torch.is_grad_enabled()
+        from faceinp.nets import embedding
+
+        self._checked(crops.detach().float().cpu().numpy() if crops.is_floating_point() else crops.numpy())
+        pictures, wanted = crops.to(self.device, torch.float32), crops.requires_grad and torch.is_grad_enabled()
         if wanted and not self.differentiable:
             raise EngineError(
                 f"The judge {self.name} gives no gradients. Use bundled, facenet, or an ONNX file with onnx2torch "
@@ -108,8 +120,8 @@ class Judge(ABC):
             )
         with torch.set_grad_enabled(wanted):
             parts = pictures.split(len(pictures) if wanted else BATCH)
-            vectors = torch.cat([functional.normalize(self._look(part).float(), dim=1) for part in parts])
-        return vectors if isinstance(crops, torch.Tensor) else vectors.cpu().numpy()
+            looked = (self._embed_tensor(embedding.resample(part, self.box, self.size)) for part in parts)
+            return torch.cat([functional.normalize(vectors.flatten(1).float(), dim=1) for vectors in looked])
 
     def distance(self, a: Any, b: Any) -> Distance:
         """Between two unit vectors (D,) or (1, D), as ``embed`` returns them; NumPy or torch."""
@@ -160,27 +172,31 @@ class Judge(ABC):
         return calibration
 
     @abstractmethod
-    def _embed(self, faces: "Tensor") -> "Tensor":
-        """(N, 3, *size) in [0, 1] -> (N, D) of any length."""
+    def _embed(self, faces: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
+        """float32 (N, 3, *size) in [0, 1] -> (N, D) of any length."""
 
-    def _look(self, pictures: "Tensor") -> "Tensor":
-        from faceinp.nets.embedding import resample
-
-        return self._embed(resample(pictures, self.box, self.size))
-
-    def _checked(self, crops: Any) -> "Tensor":
+    def _embed_tensor(self, faces: "Tensor") -> "Tensor":
+        """As ``_embed``, in torch, with gradients where the judge is ``differentiable``."""
         import torch
 
-        pictures = crops if isinstance(crops, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(crops))
-        shape = tuple(pictures.shape)
-        if len(shape) != 4 or shape[1] != 3 or shape[2] != shape[3] or 0 in shape or not pictures.is_floating_point():
+        return torch.from_numpy(np.asarray(self._embed(faces.cpu().numpy()))).to(self.device)
+
+    def _checked(self, crops: Any) -> NDArray[np.float32]:
+        pictures = np.asarray(crops)
+        if (
+            pictures.ndim != 4
+            or pictures.shape[1] != 3
+            or pictures.shape[2] != pictures.shape[3]
+            or not pictures.size
+            or not np.issubdtype(pictures.dtype, np.floating)
+        ):
             raise EngineError(
-                f"A judge looks at float (N, 3, S, S) crops in [0, 1]; these are {pictures.dtype} {shape}."
+                f"A judge looks at float (N, 3, S, S) crops in [0, 1]; these are {pictures.dtype} {pictures.shape}."
             )
-        low, high = pictures.detach().aminmax()
+        low, high = pictures.min(), pictures.max()
         if not (low >= -0.5 and high <= 1.5):  # a little beyond [0, 1] is a generator's or a filter's ringing
             raise EngineError(f"Crops are in [0, 1]; these reach from {low:.3g} to {high:.3g}. Divide bytes by 255.")
-        return pictures.to(self.device, torch.float32)
+        return pictures.astype(np.float32, copy=False)
 
 
 def network_of(judge: str) -> str:

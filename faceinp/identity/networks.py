@@ -1,7 +1,6 @@
 """The judges there are: our own, FaceNet, dlib's, and any ONNX file that comes with a sidecar."""
 
 import importlib.util
-import json
 from collections.abc import Callable
 from functools import cached_property
 from os import PathLike, fspath
@@ -9,10 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from faceinp import weights
+from faceinp import networks, weights
+from faceinp import sidecar as sidecars
+from faceinp.deprecation import warn
 from faceinp.errors import EngineError, FaceinpError, MissingPackageError, WeightsError
 from faceinp.identity.judges import Box, Judge, box_of
+from faceinp.runtimes import Runtime, open_network
+from faceinp.sessions import OnnxFile
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,23 +29,28 @@ class Bundled(Judge):
 
     about = "our own small network, comes with the package"
     differentiable = True
+    size = (112, 112)
+    # Where the usual 112 x 112 template of five points lies in a crop aligned like FFHQ's (``nets.embedding.BOX``).
+    framing: Box = (0.1237, 0.1231, 0.8751, 0.8745)
 
     def __init__(self, device: Any, calibration: Path | None, progress: Progress | None) -> None:
-        from faceinp.nets.embedding import BOX, SIZE, Embedding, Mirrored
-
         file = weights.path("embedding")
-        metadata, tensors = weights.read_tensors(file)
-        network = Embedding(**json.loads(metadata.get("config", "{}")))
-        try:
-            network.load_state_dict(weights.floats(weights.under(tensors, "embedding/")))
-        except RuntimeError as error:
-            raise WeightsError(f"{file} holds no embedding network. `faceinp weights pack` makes it.") from error
-        super().__init__("bundled", (SIZE, SIZE), BOX, file, _places("embedding", calibration), device)
-        self.network = Mirrored(network).eval().requires_grad_(False).to(device)
+        super().__init__("bundled", self.size, self.framing, file, _places("embedding", calibration), device)
+        self.session = open_network("embedding", Runtime("" if str(device) == "cpu" else "torch"), file)
 
-    def _embed(self, faces: "Tensor") -> "Tensor":
-        vectors: Tensor = self.network(faces)
+    def _embed(self, faces: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
+        return self.session.run({"faces": faces})[0]
+
+    def _embed_tensor(self, faces: "Tensor") -> "Tensor":
+        vectors: Tensor = self._network(faces)
         return vectors
+
+    @cached_property
+    def _network(self) -> Any:
+        from faceinp.nets.embedding import Mirrored
+
+        network, _ = networks.load("embedding", self.weights)
+        return Mirrored(network).eval().requires_grad_(False).to(self.device)
 
 
 class FaceNet(Judge):
@@ -54,6 +63,9 @@ class FaceNet(Judge):
     framing: Box = (0.208, 0.150, 0.792, 0.951)
 
     def __init__(self, device: Any, calibration: Path | None, progress: Progress | None) -> None:
+        for package in ("torch", "facenet_pytorch"):
+            if importlib.util.find_spec(package) is None:
+                raise MissingPackageError(package.replace("_", "-"), "torch")
         import pickle
 
         import torch
@@ -69,7 +81,14 @@ class FaceNet(Judge):
         super().__init__("facenet", (160, 160), self.framing, file, _places("facenet", calibration), device)
         self.network = network.eval().requires_grad_(False).to(device)
 
-    def _embed(self, faces: "Tensor") -> "Tensor":
+    def _embed(self, faces: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
+        import torch
+
+        with torch.inference_mode():
+            vectors: NDArray[np.float32] = self._embed_tensor(torch.from_numpy(faces).to(self.device)).cpu().numpy()
+        return vectors
+
+    def _embed_tensor(self, faces: "Tensor") -> "Tensor":
         vectors: Tensor = self.network((255 * faces - 127.5) / 128)
         return vectors
 
@@ -96,82 +115,92 @@ class Dlib(Judge):
         super().__init__("dlib", (150, 150), self.framing, file, _places("dlib", calibration), device)
         self.network = dlib.face_recognition_model_v1(str(file))
 
-    def _embed(self, faces: "Tensor") -> "Tensor":
-        import torch
-
-        pixels = (255 * faces.clamp(0, 1)).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    def _embed(self, faces: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
+        pixels = np.rint(255 * faces.clip(0, 1)).astype(np.uint8).transpose(0, 2, 3, 1)
         vectors = self.network.compute_face_descriptor([np.ascontiguousarray(face) for face in pixels])
-        return torch.from_numpy(np.asarray(vectors, np.float32)).to(self.device)
+        return np.asarray(vectors, np.float32)
 
 
 class Onnx(Judge):
     """Any face network as an ONNX file; gradients flow through it where onnx2torch is installed.
 
-    Its sidecar, ``FILE.json``, holds: size [h, w]; box [left, top, right, bottom], the part of a canonical crop it
-    looks at in shares of the side, or points, five [x, y] in pixels of its input (eyes, nose tip, mouth corners); mean
-    and std, three numbers each, and scale: the network gets (scale * picture - mean) / std, pictures in [0, 1], RGB;
-    kin, names of the networks it descends from (optional); about, one line (optional).
+    Its sidecar, ``FILE.onnx.json``, holds, under ``judge`` or on its first level: size [h, w]; box [left, top, right,
+    bottom], the part of a canonical crop it looks at in shares of the side, or points, five [x, y] in pixels of its
+    input (eyes, nose tip, mouth corners); mean and std, three numbers each, and scale: the network gets
+    (scale * picture - mean) / std, pictures in [0, 1], RGB; kin, names of the networks it descends from (optional);
+    about, one line (optional).
     """
 
     about = "an ONNX file"
 
-    def __init__(self, file: Path, device: Any, sidecar: Path | None, calibration: Path | None) -> None:
-        import onnxruntime
-        import torch
-
-        place = sidecar or file.with_suffix(".json")
-        place = place / f"{file.stem}.json" if place.is_dir() else place
+    def __init__(self, file: Path, device: Any, place: Path | None, calibration: Path | None) -> None:
+        place = _sidecar_of(file, place)
+        about = sidecars.section(sidecars.load(file, place), "judge")
         try:
-            about = json.loads(place.read_text())
             size = int(about["size"][0]), int(about["size"][1])
             box = tuple(float(edge) for edge in about["box"]) if "box" in about else box_of(about["points"], size)
             mean, std = (np.asarray(about[key], np.float32).reshape(3, 1, 1) for key in ("mean", "std"))
-            scale, kin = float(about["scale"]), frozenset(map(str, about.get("kin", ())))
+            self.scale, kin = np.float32(about["scale"]), frozenset(map(str, about.get("kin", ())))
             left, top, right, bottom = box
-        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
             raise WeightsError(
                 f"{file} needs a sidecar {place} with size, box or points, mean, std and scale ({error!r}). "
                 "The docstring of faceinp.identity.networks.Onnx describes it."
             ) from error
-        calibrations = [calibration] if calibration else [place.with_suffix(".calibration.json")]
+        calibrations = [calibration or place.with_name(f"{file.stem}.calibration.json")]
         super().__init__(file.stem, size, (left, top, right, bottom), file, calibrations, device)
         self.kin |= kin
         self.about = str(about.get("about", self.about))
-        self.mean, self.std = (torch.from_numpy(values).to(device) for values in (mean, std))
-        self.scale = scale
+        self.mean, self.std = mean, std
         self.differentiable = importlib.util.find_spec("onnx2torch") is not None
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.intra_op_num_threads = torch.get_num_threads()  # processes side by side take one each
-        try:
-            self.network = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's errors have no common base of their own
-            raise WeightsError(f"{file} cannot be read as ONNX ({error}). Export it again.") from error
+        self.session = OnnxFile(file)
+        if len(self.session.inputs) != 1:
+            raise WeightsError(f"{file} takes {', '.join(self.session.inputs)}; a judge takes one picture.")
 
-    def _embed(self, faces: "Tensor") -> "Tensor":
+    def _embed(self, faces: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
         ready = (self.scale * faces - self.mean) / self.std
-        look = self._in_torch if faces.requires_grad else self._in_onnxruntime
-        try:
-            vectors: Tensor = look(ready)
-        except Exception as error:  # neither runtime's errors have a common base of their own
-            shape = tuple(ready.shape)
-            raise EngineError(f"{self.weights} does not take {shape}: {error}. Correct its sidecar.") from error
-        return vectors.reshape(len(faces), -1).to(self.device)
+        at_once = self.session.batch or len(ready)
+        parts = [ready[at : at + at_once] for at in range(0, len(ready), at_once)]
+        return np.concatenate([self.session.run({self.session.inputs[0]: part})[0] for part in parts]).reshape(
+            len(faces), -1
+        )
 
-    def _in_onnxruntime(self, ready: "Tensor") -> "Tensor":
+    def _embed_tensor(self, faces: "Tensor") -> "Tensor":
+        if not faces.requires_grad:
+            return super()._embed_tensor(faces)
         import torch
 
-        given = self.network.get_inputs()[0]
-        return torch.from_numpy(self.network.run(None, {given.name: ready.contiguous().cpu().numpy()})[0])
+        mean, std = (torch.from_numpy(values).to(faces) for values in (self.mean, self.std))
+        try:
+            vectors: Tensor = self._network((float(self.scale) * faces - mean) / std)
+        except EngineError:
+            raise
+        except Exception as error:  # torch's errors have no common base of their own
+            raise EngineError(
+                f"{self.weights} does not take {tuple(faces.shape)}: {error}. Correct its sidecar."
+            ) from error
+        return vectors.reshape(len(faces), -1)
 
     @cached_property
-    def _in_torch(self) -> Any:
+    def _network(self) -> Any:
         from onnx2torch import convert
 
         try:
             return convert(str(self.weights)).eval().requires_grad_(False).to(self.device)
         except Exception as error:  # what is not implemented, and values or keys that it does not know
             raise EngineError(f"onnx2torch cannot convert {self.weights} ({error}). Use another judge.") from error
+
+
+def _sidecar_of(file: Path, given: Path | None) -> Path:
+    """Where the sidecar of a judge's file lies: as given, in the folder given, or beside the file."""
+    if given and not given.is_dir():
+        return given
+    place = (given or file.parent) / sidecars.path(file).name
+    earlier = place.with_name(f"{file.stem}.json")  # its name in earlier versions
+    if earlier.is_file() and not place.is_file():
+        warn(f"The sidecar of a judge is called {place.name} now. Rename {earlier}.")
+        return earlier
+    return place
 
 
 JUDGES: dict[str, type[Bundled] | type[FaceNet] | type[Dlib]] = {"facenet": FaceNet, "bundled": Bundled, "dlib": Dlib}
@@ -202,8 +231,6 @@ def load(
         raise EngineError(f"There is no judge {name!r}. Choose auto, {', '.join(JUDGES)}, or the path of an ONNX file.")
     if not Path(name).is_file():
         raise WeightsError(f"There is no file {name}. Check the path.")
-    if importlib.util.find_spec("onnxruntime") is None:
-        raise MissingPackageError("onnxruntime", "eval")
     return Onnx(Path(name), device, Path(sidecar) if sidecar else None, chosen)
 
 
