@@ -44,10 +44,11 @@ class EngineError(FaceinpError):
 
 
 class MissingPackageError(EngineError):
-    """``package`` is not installed; ``extra`` of faceinp brings it."""
+    """``package`` is not installed; ``extra`` of faceinp brings it, or faceinp itself where ``extra`` is empty."""
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f"The package {package} is not installed. Run: pip install 'faceinp[{extra}]'")
+        wanted = f"'faceinp[{extra}]'" if extra else "faceinp"
+        super().__init__(f"The package {package} is not installed. Run: pip install {wanted}")
         self.package = package
         self.extra = extra
 

@@ -66,7 +66,7 @@ class ForeignOnnx(Engine):
     """
 
     about = "Somebody else's ONNX file"
-    needs = Needs(("onnxruntime",), "export")
+    needs = Needs(("onnxruntime",))
     batch_size = 1  # many files take no more
 
     def __init__(self, file: str | Path, *, sidecar: str | Path = "", provider: str = "cpu", threads: int = 0) -> None:

@@ -51,13 +51,14 @@ class OnnxFile:
     """
 
     def __init__(self, file: Path, provider: str = "cpu", threads: int = 0) -> None:
-        onnxruntime = _package("onnxruntime", "export")
+        onnxruntime = _package("onnxruntime", "")
         wanted = PROVIDERS.get(provider, provider)
         there = onnxruntime.get_available_providers()
         if wanted not in there:
             raise EngineError(
                 f"onnxruntime {onnxruntime.__version__} has no {wanted} here; it has {', '.join(there)}. Choose one of "
-                "these as provider, or install the onnxruntime that has it (for NVIDIA: pip install 'faceinp[gpu]')."
+                "these as provider, or install the onnxruntime that has it (for NVIDIA: pip install 'faceinp[gpu]', "
+                "then `faceinp doctor`)."
             )
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # what goes wrong is raised
