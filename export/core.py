@@ -196,7 +196,7 @@ def _uniform(tensor: "onnx.TensorProto", values: Any) -> list["onnx.NodeProto"]:
 
 
 def _places(file: Path) -> dict[str, Stored]:
-    """Where each tensor of a safetensors file lies: eight bytes say how long the list is, then come list and numbers."""
+    """Where each tensor of a safetensors file lies: eight bytes with the list's length, the list, the numbers."""
     with file.open("rb") as stream:
         (length,) = struct.unpack("<Q", stream.read(8))
         listed = json.loads(stream.read(length))

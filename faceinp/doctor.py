@@ -6,7 +6,8 @@ import importlib.util
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -20,9 +21,11 @@ from faceinp.engines import loading
 from faceinp.errors import EngineError, FaceinpError
 
 PACKAGES = (
-    *("numpy", "torch", "torchvision", "opencv-python-headless", "gradio", "onnx", "onnxruntime", "onnxruntime-gpu"),
+    *("numpy", "opencv-python-headless", "scikit-image", "torch", "torchvision", "gradio", "onnx"),
     *("openvino", "tensorrt", "tensorrt-rtx"),
 )
+# Distributions of one import package: of two that are installed, one has overwritten files of the other.
+ONNXRUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino")
 # An ONNX file of 117 bytes: one convolution of ones, 1 x 1, from x float32 (1, 3, 8, 8) to y (1, 1, 8, 8).
 TINY = base64.b64decode(
     "CAg6awoPCgF4CgF3EgF5IgRDb252EgFnKhsIAQgDCAEIARABQgF3SgwAAIA/AACAPwAAgD9aGwoBeBIWChQIARIQCgIIAQoCCAMKAggICgII"
@@ -45,22 +48,45 @@ def examine() -> Iterator[Finding]:
     """Everything that there is to say about this machine, one finding after the other, as it is found."""
     yield Finding("python", True, f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     yield Finding("faceinp", True, faceinp.__version__)
-    for package in PACKAGES:
-        try:
-            yield Finding(package, True, version(package))
-        except PackageNotFoundError:
-            continue
+    for package, number in _versions(PACKAGES).items():
+        yield Finding(package, True, number)
+    yield from _onnxruntimes()
     yield from _runtimes()
     yield from (_weights(name) for name in weights.CATALOGUE)
     yield _timing()
 
 
+def _versions(packages: Sequence[str]) -> dict[str, str]:
+    """Of those that are installed."""
+    versions = {}
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return versions
+
+
+def _onnxruntimes() -> Iterator[Finding]:
+    installed = _versions(ONNXRUNTIMES)
+    for package, number in installed.items():
+        yield Finding(package, True, number)
+    if len(installed) > 1:
+        kept = next(name for name in reversed(installed) if name != "onnxruntime")
+        others = " ".join(name for name in installed if name != kept)
+        yield Finding(
+            " and ".join(installed),
+            False,
+            f"they are one package to Python, and overwrite each other. Run: pip uninstall -y {others} && "
+            f"pip install --force-reinstall --no-deps {kept}",
+        )
+
+
 def _runtimes() -> Iterator[Finding]:
     gpus = sessions.nvidia_gpus()
     yield Finding("NVIDIA GPUs", True if gpus else None, f"{gpus} by the driver's count")
-    yield _tried("torch on cpu", partial(_torch, "cpu"))
-    if gpus:
-        yield _tried("torch on cuda", partial(_torch, "cuda"))
+    if importlib.util.find_spec("torch"):
+        yield _tried("torch on cpu", partial(_torch, "cpu"))
+        if gpus:
+            yield _tried("torch on cuda", partial(_torch, "cuda"))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "tiny.onnx"
         file.write_bytes(TINY)

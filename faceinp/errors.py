@@ -44,7 +44,7 @@ class EngineError(FaceinpError):
 
 
 class MissingPackageError(EngineError):
-    """``package`` is not installed; ``extra`` of faceinp brings it, or faceinp itself where that is empty."""
+    """``package`` is not installed; ``extra`` of faceinp brings it, or faceinp itself where ``extra`` is empty."""
 
     def __init__(self, package: str, extra: str) -> None:
         wanted = f"'faceinp[{extra}]'" if extra else "faceinp"

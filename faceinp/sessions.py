@@ -57,7 +57,8 @@ class OnnxFile:
         if wanted not in there:
             raise EngineError(
                 f"onnxruntime {onnxruntime.__version__} has no {wanted} here; it has {', '.join(there)}. Choose one of "
-                "these as provider, or install the onnxruntime that has it (for NVIDIA: pip install 'faceinp[gpu]')."
+                "these as provider, or install the onnxruntime that has it (for NVIDIA: pip install 'faceinp[gpu]', "
+                "then `faceinp doctor`)."
             )
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # what goes wrong is raised

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp import patches
-from faceinp.engines.base import Batch, Engine, register
+from faceinp.engines.base import Batch, Engine, Needs, register
 from faceinp.engines.variation import least_variation
 from faceinp.errors import EngineError
 
@@ -68,6 +68,7 @@ class Biharmonic(Classical):
     about = "biharmonic equation (scikit-image): the smoothest surface through the rim"
     largest = 512  # the sparse solve grows faster than the hole
     runtime = "scikit-image cpu float64"
+    needs = Needs(("skimage",), "classical")
 
     def paint(self, crop: NDArray[np.float32], hole: NDArray[np.bool_], seed: int) -> NDArray[np.floating]:
         from skimage.restoration import inpaint_biharmonic

@@ -31,7 +31,7 @@ class LatentEngine(Engine):
     size = 64
     largest = 64
     batch_size = 0
-    needs = Needs(("torch",), weights=("dcgan", "dcgan-limits"))
+    needs = Needs(("torch",), "torch", ("dcgan", "dcgan-limits"))
 
     def __init__(self, *, iterations: int = 0, fast: bool = False, starts: int = 1) -> None:
         from faceinp.engines import search
