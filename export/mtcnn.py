@@ -157,8 +157,12 @@ def graph(name: str, tensors: dict[str, Array]) -> "onnx.ModelProto":
             linear(output, value, weight, bias)
 
     cells = [] if network.side else ["rows", "columns"]
-    shapes = {"probability": ["batch", *cells], "offsets": ["batch", *cells, 4], "points": ["batch", 5, 2]}
-    image = ["batch", network.side or "height", network.side or "width", 3]
+    shapes: dict[str, list[str | int]] = {
+        "probability": ["batch", *cells],
+        "offsets": ["batch", *cells, 4],
+        "points": ["batch", 5, 2],
+    }
+    image: list[str | int] = ["batch", network.side or "height", network.side or "width", 3]
     made = helper.make_graph(
         nodes,
         f"mtcnn-{name}",

@@ -1,16 +1,16 @@
 """Upright faces of a picture, by the cascade MTCNN (Zhang et al. 2016, arXiv 1604.02878), on onnxruntime.
 
-Three small networks, each of which looks closer at what the one before let pass:
+Three small networks, each of which looks closer at what the one before lets pass:
 
-1. ``mtcnn-pnet`` slides over the picture at many scales. Each of its cells sees 12 x 12 pixels of a scaled picture.
-2. ``mtcnn-rnet`` looks at a square of 24 x 24 pixels around each candidate.
-3. ``mtcnn-onet`` looks at a square of 48 x 48 pixels, and adds five points.
+1. ``mtcnn-pnet`` slides over copies of the picture at many scales; each of its cells sees 12 x 12 pixels of a copy.
+2. ``mtcnn-rnet`` sees each candidate averaged to 24 x 24 pixels.
+3. ``mtcnn-onet`` sees those that are left at 48 x 48 pixels, and adds five points.
 
-After each, candidates that overlap a likelier one are suppressed, and boxes are moved by what the network says.
-Averages are exact and boxes are rounded as facenet-pytorch does it: the same faces come out, to a hundredth of a pixel.
+After each, boxes that overlap a more probable one are suppressed, and the others are moved by the offsets that the
+network gives for their sides. Pixels are averaged and boxes rounded as in facenet-pytorch, so the same faces come out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -23,199 +23,190 @@ from faceinp.engines.sessions import OnnxFile
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+Sums = NDArray[np.int32]  # a picture's integral, (H + 1, W + 1, 3)
 Indices = NDArray[np.int64]
-Bins = tuple[Indices, Indices]  # first pixel of each bin, and the first one behind it
+Bins = tuple[Indices, Indices]  # the first pixel of each, and the first one behind it
 
-FACTOR = 0.709  # from one scale to the next: about the half of the area
-CELL, STRIDE = 12, 2  # pixels of a scaled picture: what a cell of the first network sees, and the step to the next
-OVERLAP = CELL - STRIDE  # rows that two strips share, so that no cell is cut
-WITHIN_SCALE, ACROSS, OF_SMALLER = 0.5, 0.7, 0.7  # share of the area in common from which on a box is suppressed
-# What a network looks at in one run: as much as a processor's cache holds, which halves the time.
-_STRIP, _SQUARES = 60_000, {24: 16, 48: 4}  # pixels; squares, by their side
+FACTOR = 0.709  # from one scale to the next: half of the area
+CELL, STRIDE = 12, 2  # pixels of a copy: what a cell of the first network sees, and from one cell to the next
+# Largest intersection over union with a more probable box: at one scale, across scales and later; and of the faces that
+# come out the largest share of the smaller box, so that no face lies in another one.
+WITHIN_SCALE, ACROSS_SCALES, OF_SMALLER = 0.5, 0.7, 0.7
+# What a network takes in one run: what stays in a processor's cache is done in half of the time.
+_STRIP, _SQUARES = 16_000, {24: 16, 48: 4}  # pixels of a copy; squares, by their side
+_NETWORKS = {24: "mtcnn-rnet", 48: "mtcnn-onet"}
 
 
 class Found(NamedTuple):
     """N faces, the largest box first. boxes: (N, 4), left, top, right, bottom. points: (N, 5, 2), x and y of the eyes,
-    the nose and the corners of the mouth, each from left to right; both in pixels. confidences: (N,), 0 to 1.
+    the nose and the corners of the mouth, left before right; both in pixels. probabilities: (N,), 0 to 1.
     """
 
     boxes: Floats
-    confidences: Floats
-    points: Floats
-
-
-class Answers(NamedTuple):
-    """What a network says of N squares. faces: (N,), probability that it is one. moves: (N, 4), by how much the sides
-    of its box lie off, left, top, right, bottom. points: (N, 5, 2), of the last network only; both in sides of the square.
-    """
-
-    faces: Floats
-    moves: Floats
+    probabilities: Floats
     points: Floats
 
 
 def find(pixels: Pixels, smallest: float, thresholds: tuple[float, float, float]) -> Found:
     """The upright faces of a picture that are at least about ``smallest`` pixels wide.
 
-    pixels: uint8 (H, W, 3) RGB. thresholds: least probability of a face that each network lets pass, 0 to 1. Safe to
+    pixels: uint8 (H, W, 3) RGB. thresholds: probability from which on each network lets a face pass, 0 to 1. Safe to
     call from several threads.
     """
-    sums = cv2.integral(np.ascontiguousarray(pixels))
+    sums = np.asarray(cv2.integral(np.ascontiguousarray(pixels)), np.int32)
     boxes = _square(_candidates(sums, smallest, thresholds[0]))
 
-    boxes, answers = _looked_at(sums, boxes, 24, thresholds[1])
-    kept = _suppress(boxes, answers.faces, ACROSS)
-    boxes = _square(_moved(boxes[kept], answers.moves[kept]))
+    boxes, probabilities, offsets = _judged(sums, boxes, 24, thresholds[1])
+    kept = _suppress(boxes, probabilities, ACROSS_SCALES)
+    boxes = _square(_moved(boxes[kept], offsets[kept]))
 
-    boxes, (faces, moves, points) = _looked_at(sums, boxes, 48, thresholds[2])
-    sides = boxes[:, None, 2:] - boxes[:, None, :2] + 1
-    points = boxes[:, None, :2] + points * sides - 1
-    boxes = _moved(boxes, moves)
-    kept = _suppress_smaller(boxes, faces, OF_SMALLER)
+    boxes, probabilities, offsets, points = _judged(sums, boxes, 48, thresholds[2])
+    points = points * (boxes[:, None, 2:] - boxes[:, None, :2] + 1) + boxes[:, None, :2] - 1
+    boxes = _moved(boxes, offsets)
+    kept = _suppress_inner(boxes, probabilities, OF_SMALLER)
     kept = kept[np.argsort(-_areas(boxes[kept]), kind="stable")]
-    return Found(boxes[kept], faces[kept], points[kept])
+    return Found(boxes[kept], probabilities[kept], points[kept])
 
 
-def look(squares: NDArray[Any]) -> Answers:
-    """What the last network says of squares. squares: (N, 48, 48, 3) RGB, 0 to 255, of any type."""
-    return _run(squares.shape[1], [squares[i : i + _SQUARES[48]] for i in range(0, len(squares), _SQUARES[48])])
+def judge(squares: NDArray[Any]) -> tuple[Floats, Floats]:
+    """Of squares, (N, 48, 48, 3) RGB from 0 to 255: the probability that each is a face, (N,), and its five points,
+    (N, 5, 2), in sides of the square. The last network's word. Safe to call from several threads.
+    """
+    count = _SQUARES[48]
+    probabilities, _, points = _run(48, (squares[i : i + count] for i in range(0, len(squares), count)))
+    return probabilities, points
 
 
 # ---- the first network ----
 
 
-def _candidates(sums: NDArray[np.int32], smallest: float, threshold: float) -> Floats:
-    """Boxes (N, 4) that the first network takes for faces, at all scales, moved by what it says of them."""
-    shortest, scale = min(sums.shape[:2]) - 1, CELL / smallest
-    boxes, faces, moves = [], [], []
-    shortest = shortest * scale
+def _candidates(sums: Sums, smallest: float, threshold: float) -> Floats:
+    """Boxes (N, 4) that the first network takes for faces at any scale."""
+    scale, found = (
+        CELL / smallest,
+        [(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 4), np.float32))],
+    )
+    shortest = (min(sums.shape[:2]) - 1) * scale
     while shortest >= CELL:
-        found = [np.concatenate(parts) for parts in zip(*_cells(sums, scale, threshold), strict=True)]
-        kept = _suppress(found[0], found[1], WITHIN_SCALE)
-        for values, new in zip((boxes, faces, moves), found, strict=True):
-            values.append(new[kept])
+        boxes, probabilities, offsets = map(np.concatenate, zip(*_cells(sums, scale, threshold), strict=True))
+        kept = _suppress(boxes, probabilities, WITHIN_SCALE)
+        found.append((boxes[kept], probabilities[kept], offsets[kept]))
         scale, shortest = scale * FACTOR, shortest * FACTOR
-    if not boxes:
-        return np.zeros((0, 4), np.float32)
-    box, move = np.concatenate(boxes), np.concatenate(moves)
-    kept = _suppress(box, np.concatenate(faces), ACROSS)
-    return _moved(box[kept], move[kept], 0)
+    boxes, probabilities, offsets = map(np.concatenate, zip(*found, strict=True))
+    kept = _suppress(boxes, probabilities, ACROSS_SCALES)
+    return _moved(boxes[kept], offsets[kept], further=0)
 
 
-def _cells(sums: NDArray[np.int32], scale: float, threshold: float) -> Iterator[tuple[Floats, Floats, Floats]]:
-    """Boxes, probabilities and moves of the cells at one scale that are faces, strip by strip."""
-    height, width = (int((side - 1) * scale + 1) for side in sums.shape[:2])
-    rows, columns = _bins(sums.shape[0] - 1, height), _bins(sums.shape[1] - 1, width)
-    step = max(_STRIP // width // STRIDE, OVERLAP) * STRIDE
-    for top in range(0, height - OVERLAP, step):
-        part = slice(top, top + step + OVERLAP)
-        face, move = _network("pnet").run({"image": _averages(sums, (rows[0][part], rows[1][part]), columns)[None]})
-        y, x = np.nonzero(face[0] >= threshold)
-        corner = np.stack([x * STRIDE, y * STRIDE + top], axis=1).astype(np.float32) + 1
-        corners = np.concatenate([corner, corner + (CELL - 1)], axis=1)
-        yield np.floor(corners / np.float32(scale)), face[0, y, x], move[0, y, x]
+def _cells(sums: Sums, scale: float, threshold: float) -> Iterator[tuple[Floats, Floats, Floats]]:
+    """The cells of one scale that see a face, strip by strip: boxes (N, 4), probabilities (N,), offsets (N, 4)."""
+    (first, behind), columns = (_bins(side - 1, int((side - 1) * scale + 1)) for side in sums.shape[:2])
+    overlap = CELL - STRIDE
+    step = max(_STRIP // len(columns[0]) // STRIDE, overlap) * STRIDE
+    for top in range(0, len(first) - overlap, step):  # strips overlap, so that each cell sees all of its pixels
+        strip = slice(top, top + step + overlap)
+        image = _averages(sums, (first[strip], behind[strip]), columns)
+        probabilities, offsets = _network("mtcnn-pnet").run({"image": image[None]})
+        y, x = np.nonzero(probabilities[0] >= threshold)
+        corners = np.stack([x * STRIDE, y * STRIDE + top], axis=1).astype(np.float32) + 1
+        boxes = np.floor(np.concatenate([corners, corners + (CELL - 1)], axis=1) / np.float32(scale))
+        yield boxes, probabilities[0, y, x], offsets[0, y, x]
+
+
+# ---- the others ----
+
+
+def _judged(sums: Sums, boxes: Floats, side: int, threshold: float) -> list[Floats]:
+    """What the network for squares of that side lets pass: boxes (N, 4), and what it says of them."""
+    starts = np.maximum(boxes[:, :2].astype(np.int64) - 1, 0)
+    ends = np.minimum(boxes[:, 2:].astype(np.int64), (sums.shape[1] - 1, sums.shape[0] - 1))
+    inside = (starts < ends).all(axis=1)
+    boxes, starts, ends, count = boxes[inside], starts[inside], ends[inside], _SQUARES[side]
+    parts = (slice(i, i + count) for i in range(0, len(boxes), count))
+    answers = _run(side, (_squares(sums, starts[part], ends[part], side) for part in parts))
+    sure = answers[0] > threshold
+    return [values[sure] for values in (boxes, *answers)]
+
+
+def _run(side: int, batches: Iterable[NDArray[Any]]) -> list[Floats]:
+    """Probabilities (N,), offsets (N, 4) and, of the last network, points (N, 5, 2)."""
+    network = _network(_NETWORKS[side])
+    answers = [network.run({"image": batch.astype(np.float32, copy=False)}) for batch in batches]
+    if not answers:
+        return [np.zeros((0, *shape), np.float32) for shape in ((), (4,), (5, 2))[: side // 24 + 1]]
+    return [np.concatenate(values) for values in zip(*answers, strict=True)]
+
+
+@cache
+def _network(name: str) -> OnnxFile:
+    return OnnxFile(weights.path(name), threads=1)  # so small that threads mostly wait for each other
 
 
 # ---- pixels ----
 
 
 def _bins(length: int, parts: int) -> Bins:
-    """A length of pixels in so many parts; neighbours share the pixel that the line between them cuts."""
+    """A length of pixels in parts; two share the pixel that the line between them cuts."""
     number = np.arange(parts)
     return number * length // parts, -(-(number + 1) * length // parts)
 
 
-def _averages(sums: NDArray[np.int32], rows: Bins, columns: Bins) -> Floats:
-    """The mean colour of each bin, (rows, columns, 3). sums: the picture's integral, (H + 1, W + 1, 3). Its numbers
-    may overflow: those of a bin, which are their differences, are right all the same.
+def _averages(sums: Sums, rows: Bins, columns: Bins) -> Floats:
+    """The mean colour of each bin, (rows, columns, 3).
+
+    Sums of large pictures overflow; their differences, which are the sums of the bins, are right all the same.
     """
     bands = sums[rows[1]] - sums[rows[0]]
     total = bands.take(columns[1], axis=1) - bands.take(columns[0], axis=1)
     areas = np.outer(rows[1] - rows[0], columns[1] - columns[0])
-    return total.astype(np.float32) / areas[..., None].astype(np.float32)
+    return np.asarray(total.astype(np.float32) / areas[..., None].astype(np.float32))
 
 
-def _looked_at(sums: NDArray[np.int32], boxes: Floats, side: int, threshold: float) -> tuple[Floats, Answers]:
-    """The boxes that the network for squares of that side takes for faces, and what it says of them."""
-    starts = np.maximum(boxes[:, :2].astype(np.int64) - 1, 0)
-    ends = np.minimum(boxes[:, 2:].astype(np.int64), (sums.shape[1] - 1, sums.shape[0] - 1))
-    inside = (starts < ends).all(axis=1)
-    boxes, starts, ends = boxes[inside], starts[inside], ends[inside]
-    count = _SQUARES[side]
-    parts = (_squares(sums, starts[i : i + count], ends[i : i + count], side) for i in range(0, len(boxes), count))
-    answers = _run(side, parts)
-    sure = answers.faces > threshold
-    return boxes[sure], Answers(*(values[sure] for values in answers))
-
-
-def _squares(sums: NDArray[np.int32], starts: Indices, ends: Indices, side: int) -> Floats:
+def _squares(sums: Sums, starts: Indices, ends: Indices, side: int) -> Floats:
     """Parts of the picture, each averaged to a square: (N, side, side, 3). starts, ends: (N, 2), x and y."""
     number, lengths = np.arange(side), (ends - starts)[..., None]
     first = starts[..., None] + number * lengths // side  # (N, 2, side)
-    last = starts[..., None] - (-(number + 1) * lengths // side)
-    flat, across = sums.reshape(-1, 3), sums.shape[1]
-    left, right, top, bottom = first[:, 0, None], last[:, 0, None], first[:, 1, :, None], last[:, 1, :, None]
-    top, bottom, areas = top * across, bottom * across, (bottom - top) * (right - left)
+    behind = starts[..., None] - (-(number + 1) * lengths // side)
+    left, right, top, bottom = first[:, 0, None], behind[:, 0, None], first[:, 1, :, None], behind[:, 1, :, None]
+    areas = (right - left) * (bottom - top)
+    flat, top, bottom = sums.reshape(-1, 3), top * sums.shape[1], bottom * sums.shape[1]
     total = flat.take(bottom + right, axis=0) - flat.take(bottom + left, axis=0)
     total += flat.take(top + left, axis=0) - flat.take(top + right, axis=0)
-    return total.astype(np.float32) / areas[..., None].astype(np.float32)
-
-
-# ---- networks ----
-
-
-@cache
-def _network(name: str) -> OnnxFile:
-    return OnnxFile(weights.path(f"mtcnn-{name}"), threads=1)
-
-
-def _run(side: int, parts: Any) -> Answers:
-    network = _network({24: "rnet", 48: "onet"}[side])
-    answers = [network.run({"image": part.astype(np.float32, copy=False)}) for part in parts]
-    if not answers:
-        return Answers(np.zeros(0, np.float32), np.zeros((0, 4), np.float32), np.zeros((0, 5, 2), np.float32))
-    faces, moves, *points = (np.concatenate(values) for values in zip(*answers, strict=True))
-    return Answers(faces, moves, points[0] if points else np.zeros((len(faces), 0, 2), np.float32))
+    return np.asarray(total.astype(np.float32) / areas[..., None].astype(np.float32))
 
 
 # ---- boxes ----
 
 
-def _moved(boxes: Floats, moves: Floats, more: int = 1) -> Floats:
-    """Boxes moved by shares of their width and height; ``more``: pixels that are added to those."""
-    sides = boxes[:, 2:] - boxes[:, :2] + np.float32(more)
-    return boxes + moves * np.tile(sides, 2)
+def _moved(boxes: Floats, offsets: Floats, further: int = 1) -> Floats:
+    """Boxes whose sides are moved by shares of their width and height, with ``further`` pixels added to these."""
+    return boxes + offsets * np.tile(boxes[:, 2:] - boxes[:, :2] + np.float32(further), 2)
 
 
 def _square(boxes: Floats) -> Floats:
-    """The squares around the same middles whose sides are the longer ones of the boxes."""
+    """Squares with the middles of the boxes, and their longer sides."""
     sides = boxes[:, 2:] - boxes[:, :2]
     longest = sides.max(axis=1, keepdims=True)
     corners = boxes[:, :2] + sides / 2 - longest / 2
     return np.concatenate([corners, corners + longest], axis=1)
 
 
-def _areas(boxes: Floats, more: int = 0) -> Floats:
-    return np.asarray((boxes[:, 2:] - boxes[:, :2] + more).prod(axis=1), np.float32)
+def _areas(boxes: Floats, further: int = 0) -> Floats:
+    return np.asarray((boxes[:, 2:] - boxes[:, :2] + further).prod(axis=1))
 
 
-def _suppress(boxes: Floats, scores: Floats, most: float) -> Indices:
-    """Which boxes stay, the likeliest first, when none may have more than a share ``most`` of the area that both cover
-    in common with a likelier one.
-    """
-    places = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
-    return np.asarray(cv2.dnn.NMSBoxes(places.tolist(), scores.tolist(), 0.0, most), np.int64).reshape(-1)
+def _suppress(boxes: Floats, probabilities: Floats, most: float) -> Indices:
+    """Which boxes stay, the most probable first: of no two is the intersection over union more than ``most``."""
+    sized = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+    return np.asarray(cv2.dnn.NMSBoxes(sized.tolist(), probabilities.tolist(), 0, most), np.int64)
 
 
-def _suppress_smaller(boxes: Floats, scores: Floats, most: float) -> Indices:
-    """As ``_suppress``, but of the area of the smaller one: a box within another one goes, too."""
-    order, kept = np.argsort(-scores, kind="stable"), []
-    areas = _areas(boxes, 1)
+def _suppress_inner(boxes: Floats, probabilities: Floats, most: float) -> Indices:
+    """As ``_suppress``, by the share of the smaller box that lies in the other."""
+    order, areas, kept = np.argsort(-probabilities, kind="stable"), _areas(boxes, 1), []
     while len(order):
-        best, order = order[0], order[1:]
-        kept.append(best)
+        kept.append(best := order[0])
         starts = np.maximum(boxes[best, :2], boxes[order, :2])
         ends = np.minimum(boxes[best, 2:], boxes[order, 2:])
         common = np.maximum(ends - starts + 1, 0).prod(axis=1)
         order = order[common <= most * np.minimum(areas[best], areas[order])]
-    return np.asarray(kept, np.int64)
+    return np.array(kept, np.int64)
