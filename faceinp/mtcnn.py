@@ -1,24 +1,17 @@
-"""The face detector, and how plausible each turn of a face is.
+"""The face detector at any turn, and how plausible each turn of a face is.
 
-MTCNN (Zhang et al. 2016), by way of facenet-pytorch, whose wheel holds the weights (plain state dicts, which
-torch >= 2.6 loads without running any pickled code).
-
-MTCNN knows upright faces and is sure of them in heads that are upside down, too: it takes a mouth for eyes. Its last
-stage tells them apart when it is asked again and again, with the head turned by small angles: a real face is still a
-face, and its five points turn along; those of a misread head jump.
+MTCNN (``cascade``) knows upright faces and is sure of them in heads that are upside down, too: it takes a mouth for
+eyes. Its last network tells them apart when it is asked again and again, with the head turned by small angles: a real
+face is still a face, and its five points turn along; those of a misread head jump.
 """
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import faces
+from faceinp import cascade, faces
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -36,9 +29,6 @@ _NEIGHBOURS, _SCATTER = 2, 60.0
 _LOG_ODDS = 6.9  # of one answer, at most: above, the network is as sure of what is no face
 _INPUT = 48  # pixels, side of what the last stage takes
 _PATCH, _REACH = 96, 1.8  # pixels, and sides of the square: the part of a picture that all its squares lie in
-_BATCH = 1024
-
-_lock = threading.Lock()
 
 
 class Proposal(NamedTuple):
@@ -77,14 +67,7 @@ def propose(pixels: Pixels, smallest: int, turn: int = 0) -> list[Proposal]:
     """
     if min(pixels.shape[:2]) < smallest:
         return []
-    with _lock:  # one network for everybody, made once and busy with one picture at a time
-        detector = _detector()
-        detector.min_face_size = smallest
-        with _one_thread():
-            turned = np.ascontiguousarray(np.rot90(pixels, -turn // 90))
-            boxes, confidences, points = detector.detect(turned, landmarks=True)
-    if boxes is None:
-        return []
+    boxes, confidences, points = cascade.find(np.rot90(pixels, -turn // 90), smallest, _THRESHOLDS)
     found = []
     for box, confidence, five in zip(boxes, confidences, points, strict=True):
         corners = _turn_back(np.reshape(box, (2, 2)), turn, pixels.shape)
@@ -99,8 +82,6 @@ def turn_profiles(pixels: Pixels, proposals: list[Proposal]) -> list[TurnProfile
 
     pixels: uint8 (H, W, 3) RGB, that of the proposals. Safe to call from several threads.
     """
-    import torch
-
     if not proposals:
         return []
     nothing = np.zeros(pixels.shape[:2], np.bool_)
@@ -118,13 +99,7 @@ def turn_profiles(pixels: Pixels, proposals: list[Proposal]) -> list[TurnProfile
             matrix = np.column_stack([across, down, corners[0] + (across + down) / 2 - 0.5])
             flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
             inputs.append(cv2.warpAffine(patch, matrix, (_INPUT, _INPUT), flags=flags, borderMode=cv2.BORDER_REPLICATE))
-    pieces = (np.stack(inputs).transpose(0, 3, 1, 2).astype(np.float32) - 127.5) / 128
-    with _lock, _one_thread(), torch.no_grad():
-        network = _detector()
-        answers = [network.onet(torch.from_numpy(p).to(network.device)) for p in np.split(pieces, _cuts(len(pieces)))]
-    marks = np.concatenate([points.cpu().numpy() for _, points, _ in answers]).astype(np.float64)
-    sure = np.concatenate([odds[:, 1].cpu().numpy() for _, _, odds in answers]).astype(np.float64)
-    marks = np.stack([marks[:, :5], marks[:, 5:]], axis=2)  # in shares of the square's side
+    sure, marks = (values.astype(np.float64) for values in cascade.judge(np.stack(inputs)))
     shape = len(proposals), len(ROLLS), len(_SQUARES)
     sure = sure.reshape(shape)
     axes = np.stack([squares[:, 3] - squares[:, 0], squares[:, 1] - squares[:, 0]], axis=1)
@@ -144,35 +119,9 @@ def _profile(proposal: Proposal, sure: Floats, points: Floats) -> TurnProfile:
     return TurnProfile(mean_odds - _SCATTER * scatter, proposal.centre + middle * proposal.side, confidence)
 
 
-def _cuts(count: int) -> list[int]:
-    return list(range(_BATCH, count, _BATCH))
-
-
 def _turn_back(points: NDArray[Any], turn: int, shape: tuple[int, ...]) -> Floats:
     """Points of a picture that was turned clockwise by ``turn`` degrees, in pixels of the picture as it lies."""
     x, y = np.asarray(points, np.float64).T
     height, width = shape[:2]
     back = {0: (x, y), 90: (y, height - x), 180: (width - x, height - y), 270: (width - y, x)}
     return np.stack(back[turn], axis=1)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """The detector's pieces are so small that threads mostly wait for each other."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-@cache
-def _detector() -> Any:
-    import torch
-    from facenet_pytorch import MTCNN
-
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return MTCNN(keep_all=True, thresholds=list(_THRESHOLDS), device=device).eval()

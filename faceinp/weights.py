@@ -76,6 +76,9 @@ CATALOGUE = {
         ),
         Weights("damage", "damage.safetensors", "Finds damage of photos: scratches, spots, tears", "research use only"),
         Weights("occluders", "occluders.safetensors", "Finds what hides a face: glasses, hands", "research use only"),
+        Weights("mtcnn-pnet", "mtcnn-pnet.onnx", "Face detector MTCNN: proposes boxes", "MIT"),
+        Weights("mtcnn-rnet", "mtcnn-rnet.onnx", "Face detector MTCNN: refines boxes", "MIT"),
+        Weights("mtcnn-onet", "mtcnn-onet.onnx", "Face detector MTCNN: boxes and five points", "MIT"),
         Weights("embedding-calibration", "embedding.json", "What that judge's distances mean", "Apache-2.0"),
         Weights(
             "reference-check",
