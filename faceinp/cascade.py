@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp import weights
-from faceinp.engines.sessions import OnnxFile
+from faceinp.sessions import OnnxFile
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
