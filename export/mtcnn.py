@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from faceinp import weights
-from faceinp.engines.sessions import OnnxFile
+from faceinp.sessions import OnnxFile
 from faceinp.errors import MissingPackageError
 
 from .parity import ParityError
