@@ -20,8 +20,8 @@ import torch
 from numpy.typing import NDArray
 
 from faceinp import weights
-from faceinp.sessions import OnnxFile
 from faceinp.errors import MissingPackageError
+from faceinp.sessions import OnnxFile
 
 from .parity import ParityError
 from .shell import main as run_command

@@ -54,7 +54,8 @@ def pull(repo: str, folder: Path | None = None) -> list[Path]:
 
         commit = HfApi().model_info(repo).sha  # snapshot_download alone takes an old folder for an answer
         snapshot_download(repo, revision=commit, local_dir=folder, allow_patterns=_wanted())
-    files = [file for kind in weights.CATALOGUE.values() if (file := folder / kind.file).is_file()]
+    named = [name for kind in weights.CATALOGUE.values() for name in kind.files]
+    files = [file for name in named if (file := folder / name).is_file()]
     if not files:
         raise WeightsError(f"There are no weights of ours in {repo}. Name the repository that `push` wrote to.")
     for file in files:
@@ -67,7 +68,7 @@ def pull(repo: str, folder: Path | None = None) -> list[Path]:
 
 
 def _wanted() -> list[str]:
-    return [weights.CHECKSUMS, *ABOUT, *(kind.file for kind in weights.CATALOGUE.values())]
+    return [weights.CHECKSUMS, *ABOUT, *(name for kind in weights.CATALOGUE.values() for name in kind.files)]
 
 
 @contextmanager

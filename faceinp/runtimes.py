@@ -175,7 +175,7 @@ def _built(name: str, precision: str) -> Path:
     """The TensorRT engine of the network ``name`` in the cache, built for this GPU where none there suits it."""
     package = tensorrt_package()
     stem = name if precision == "fp32" else f"{name}.{precision}"
-    folder = weights.cache() / f"export-{faceinp.__version__}-{weights.sha256(weights.path(name))[:16]}"
+    folder = _engines_of(name)
     file = folder / f"{stem}.{TENSORRT[package]}.engine"
     try:
         about = sidecar.read(file)
@@ -187,6 +187,11 @@ def _built(name: str, precision: str) -> Path:
         options = ("--precision", precision, "--batch", f"1,{BATCH}", "-o", str(folder))
         _call_exporter("trt", name, "--backend", TENSORRT[package], *options)
     return file
+
+
+def _engines_of(name: str) -> Path:
+    """The cache's folder of engines made of the weights ``name``, of this version."""
+    return weights.cache() / f"export-{faceinp.__version__}-{weights.sha256(weights.path(name))[:16]}"
 
 
 def _call_exporter(exporter: str, *arguments: str) -> None:

@@ -33,12 +33,23 @@ SCALE = ":scale"  # behind the name of weights in 8 bits
 
 @dataclass(frozen=True)
 class Weights:
-    """One file of trained weights. ``about`` is one line; its model card lies beside it as ``NAME.md``."""
+    """One file of trained weights. ``about`` is one line; its model card lies beside it as ``NAME.md``.
+
+    graph: whether the network runs without torch: ``FILE.onnx`` lies beside it, which reads its numbers there. fixed:
+    it is the package's own whatever FACEINP_WEIGHTS says: nobody trains another.
+    """
 
     name: str
     file: str
     about: str
     licence: str
+    graph: bool = False
+    fixed: bool = False
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Its file, and its graph where it has one."""
+        return (self.file, str(Path(self.file).with_suffix(".onnx"))) if self.graph else (self.file,)
 
 
 CATALOGUE = {
@@ -61,24 +72,39 @@ CATALOGUE = {
             "embedding.safetensors",
             "The bundled judge: a face becomes a unit vector",
             "research use only",
+            graph=True,
         ),
         Weights(
             "completion",
             "completion.safetensors",
             "Landmark-guided completion at 256 x 256, generator (averaged) and discriminator",
             "research use only",
+            graph=True,
         ),
         Weights(
             "landmarks",
             "landmarks.safetensors",
             "Predictor of 68 landmarks on faces with holes",
             "research use only",
+            graph=True,
         ),
-        Weights("damage", "damage.safetensors", "Finds damage of photos: scratches, spots, tears", "research use only"),
-        Weights("occluders", "occluders.safetensors", "Finds what hides a face: glasses, hands", "research use only"),
-        Weights("mtcnn-pnet", "mtcnn-pnet.onnx", "Face detector MTCNN: proposes boxes", "MIT"),
-        Weights("mtcnn-rnet", "mtcnn-rnet.onnx", "Face detector MTCNN: refines boxes", "MIT"),
-        Weights("mtcnn-onet", "mtcnn-onet.onnx", "Face detector MTCNN: boxes and five points", "MIT"),
+        Weights(
+            "damage",
+            "damage.safetensors",
+            "Finds damage of photos: scratches, spots, tears",
+            "research use only",
+            graph=True,
+        ),
+        Weights(
+            "occluders",
+            "occluders.safetensors",
+            "Finds what hides a face: glasses, hands",
+            "research use only",
+            graph=True,
+        ),
+        Weights("mtcnn-pnet", "mtcnn-pnet.onnx", "Face detector MTCNN: proposes boxes", "MIT", fixed=True),
+        Weights("mtcnn-rnet", "mtcnn-rnet.onnx", "Face detector MTCNN: refines boxes", "MIT", fixed=True),
+        Weights("mtcnn-onet", "mtcnn-onet.onnx", "Face detector MTCNN: boxes and five points", "MIT", fixed=True),
         Weights("embedding-calibration", "embedding.json", "What that judge's distances mean", "Apache-2.0"),
         Weights(
             "reference-check",
@@ -121,16 +147,20 @@ REMOTE = {
 
 
 def folder() -> Path:
-    """The folder that holds the package's weights."""
-    if chosen := os.environ.get("FACEINP_WEIGHTS"):
-        return Path(chosen)
+    """The folder of weights that is used: the one that FACEINP_WEIGHTS names, or the package's."""
+    chosen = os.environ.get("FACEINP_WEIGHTS")
+    return Path(chosen) if chosen else _own_folder()
+
+
+def _own_folder() -> Path:
     installed = Path(__file__).parent / "_weights"
     return installed if installed.is_dir() else Path(__file__).parent.parent / "weights"
 
 
 def path(name: str) -> Path:
     """The file of the weights called ``name``; raises WeightsError when it is not there."""
-    file = folder() / CATALOGUE[name].file
+    kind = CATALOGUE[name]
+    file = (_own_folder() if kind.fixed else folder()) / kind.file
     if not file.is_file():
         raise WeightsError(
             f"The weights {name!r} are missing: {file} is not there. Clone the repository whole, or set "
@@ -339,8 +369,14 @@ def record(file: Path) -> None:
 
 
 def verify(name: str) -> None:
-    """Raise WeightsError unless the file of the weights called ``name`` is there and as ``verify_file`` wants it."""
-    verify_file(path(name))
+    """Raise WeightsError unless the file of the weights called ``name`` is there and as ``verify_file`` wants it, and
+    so is their graph where there is one: weights of one's own need none.
+    """
+    file = path(name)
+    verify_file(file)
+    graph = file.with_suffix(".onnx")
+    if CATALOGUE[name].graph and graph.is_file():
+        verify_file(graph)
 
 
 def verify_file(file: Path) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp import worn
-from faceinp.nets.landmarks import MIRROR
+from faceinp.nets.points import MIRROR
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.floating[Any]]

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from faceinp import doctor, weights
-from faceinp import sessions
+from faceinp import doctor, sessions, weights
 
 ROOT = Path(__file__).parent.parent
 

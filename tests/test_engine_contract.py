@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import faceinp
-from faceinp.engines import base
+from faceinp.engines import base, landmark
 from faceinp.engines.base import Batch, Engine, Exemplars
-from faceinp.engines.runtime import Exported
 
 SIDE = 16
 
@@ -173,7 +172,7 @@ def test_details_may_be_one_instance_s_own() -> None:
 class Graph:
     """An open file of an exported completion network, as far as its engine looks at it."""
 
-    runtime = "nothing"
+    runtime, batch = "nothing", 0
 
     def __init__(self, name: str, inputs: tuple[str, ...]) -> None:
         self.about, self.inputs = {"name": name}, inputs
@@ -184,15 +183,13 @@ class Graph:
         return [inputs["picture"]]
 
 
-class OnGraphs(Exported):
-    name, about = "on-graphs", "a graph with inputs for an exemplar"
-
-
 @pytest.mark.parametrize("more", [(), ("exemplar", "exemplar_confidence")])
-def test_exported_graphs_get_the_inputs_that_they_have(more: tuple[str, ...]) -> None:
+def test_graphs_get_the_inputs_that_they_have(more: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("picture", "mask", "landmark_map", *more)
     completion = Graph("completion", names)
-    engine = OnGraphs(completion, Graph("landmarks", ("picture", "mask")))
+    graphs = {"completion": completion, "landmarks": Graph("landmarks", ("picture", "mask"))}
+    monkeypatch.setattr(landmark, "open_network", lambda name, runtime, file: graphs[name])
+    engine = landmark.Landmark()
     pictures, masks = crops(1, 256)
     engine.fill(pictures, masks, landmarks=np.full((1, 68, 2), 0.5))
     (inputs,) = completion.runs

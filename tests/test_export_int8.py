@@ -18,8 +18,10 @@ pytest.importorskip("webdataset", reason="the extra 'train' is not installed")
 from faceinp.export import cost, graphs, parity, quantisation, sidecar  # noqa: E402
 from faceinp.export.onnx import main  # noqa: E402
 
-from faceinp import presets  # noqa: E402
-from faceinp import sessions  # noqa: E402
+from faceinp import (
+    presets,
+    sessions,
+)
 from faceinp.errors import DataError  # noqa: E402
 from faceinp.train.data import is_held_back  # noqa: E402
 

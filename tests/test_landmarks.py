@@ -17,7 +17,8 @@ from faceinp import presets, weights
 from faceinp.cli import main
 from faceinp.errors import DataError, WeightsError
 from faceinp.evaluate import landmarks as evaluate
-from faceinp.nets.landmarks import MIRROR, Landmarks, LiteLandmarks, make
+from faceinp.nets.landmarks import Landmarks, LiteLandmarks, make
+from faceinp.nets.points import MIRROR
 from faceinp.train import data, landmarks, loop, pack
 
 pytest.importorskip("webdataset")

@@ -12,7 +12,7 @@ import torch
 import faceinp
 from faceinp import weights
 from faceinp.errors import DataError, WeightsError
-from faceinp.nets.landmarks import MIRROR
+from faceinp.nets.points import MIRROR
 from faceinp.train import data, loop, opponents, pack, views
 from faceinp.train.colours import recolour
 from faceinp.train.completion import CompletionRun, CompletionTask

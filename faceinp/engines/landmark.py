@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from faceinp import landmarks
 from faceinp.engines.base import Batch, Engine, Needs, register
-from faceinp.nets.landmark_maps import landmark_map
+from faceinp.nets.points import landmark_map
 from faceinp.runtimes import NAMES, Runtime, missing, open_network
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from faceinp import faces
 from faceinp.exemplars.sources import SYMMETRY
 from faceinp.exemplars.warp import centres
+from faceinp.nets.points import MIRROR
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -65,6 +66,4 @@ def as_crop(cut: faces.Crop, shape: tuple[int, ...], points: Floats) -> Crop:
 
 def other_half(pixels: Pixels, quad: NDArray[np.float64], crop: Crop) -> Exemplar:
     """The face itself, its hole filled already, each of its landmarks where its mirror partner is."""
-    from faceinp.nets.landmarks import MIRROR
-
     return Exemplar(pixels, quad, Crop(crop.pixels, crop.known, crop.points[list(MIRROR)]), SYMMETRY)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceinp.nets.landmark_maps import GROUPS, SPREAD
+from faceinp.nets.points import GROUPS, SPREAD
 
 SIZE = 256
 INPUTS = 3 + 1 + len(GROUPS)

@@ -15,14 +15,6 @@ from faceinp.nets.efficientnet import MEAN, STAGES, Trunk, fold
 SIZE = 256  # side of the crops
 SEEN = 128  # side of what the network looks at
 POINTS = 68
-# Where each point of a face is found in its mirror image: jaw, brows, nose, eyes, lips.
-MIRROR = (
-    *range(16, -1, -1),
-    *range(26, 16, -1),
-    *(27, 28, 29, 30, 35, 34, 33, 32, 31),
-    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
-    *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65),
-)
 # Channels in and out, stride and expansion of the inverted residuals; the side of each one's output stands behind.
 BLOCKS = (
     (16, 24, 2, 3),  # 32

@@ -13,7 +13,8 @@ from torch.nn import functional
 
 from faceinp import weights
 from faceinp.errors import DataError
-from faceinp.nets.landmarks import MIRROR, SEEN, LiteLandmarks
+from faceinp.nets.landmarks import SEEN, LiteLandmarks
+from faceinp.nets.points import MIRROR
 from faceinp.train import damage, data, holes, loop
 from faceinp.train.colours import recolour
 

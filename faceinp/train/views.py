@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from faceinp.nets.landmarks import MIRROR
+from faceinp.nets.points import MIRROR
 from faceinp.train import data
 from faceinp.train.colours import recolour
 

@@ -1,4 +1,7 @@
-"""Landmarks as a completion network sees them, in NumPy, for runtimes other than torch."""
+"""The 68 landmarks, in dlib's order: which belong together, which mirror which, and how a network sees them drawn.
+
+NumPy alone, for runtimes other than torch.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,6 +9,15 @@ from numpy.typing import NDArray
 # Points that belong together are drawn into one channel: jaw, brows, nose, eyes, mouth.
 GROUPS = ((0, 17), (17, 27), (27, 36), (36, 48), (48, 68))
 SPREAD = 0.012  # radius of a drawn point (standard deviation), in shares of the side
+
+# Where each point of a face is found in its mirror image: jaw, brows, nose, eyes, lips.
+MIRROR = (
+    *range(16, -1, -1),
+    *range(26, 16, -1),
+    *(27, 28, 29, 30, 35, 34, 33, 32, 31),
+    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
+    *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65),
+)
 
 
 def landmark_map(points: NDArray[np.float32], side: int) -> NDArray[np.float32]:

@@ -1,0 +1,248 @@
+"""Networks on every runtime give what torch gives, say what computes, and read the same weights."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import faceinp
+from faceinp import networks, runtimes, sessions, sidecar, weights
+from faceinp.errors import EngineError, MissingPackageError, WeightsError
+from faceinp.runtimes import Runtime, open_network
+
+SHIPPED = Path(__file__).parent.parent / "weights"
+SHAPES = {
+    "completion": {"picture": (1, 3, 256, 256), "mask": (1, 1, 256, 256), "landmark_map": (1, 5, 256, 256)},
+    "landmarks": {"picture": (3, 3, 256, 256), "mask": (3, 1, 256, 256)},
+    "embedding": {"faces": (3, 3, 112, 112)},
+    "damage": {"picture": (1, 3, 96, 160)},
+    "occluders": {"picture": (2, 3, 160, 96)},
+}
+
+
+@pytest.fixture
+def files(exported: Callable[..., Path]) -> dict[str, Path]:
+    return {"file": exported("completion"), "predictor": exported("landmarks", size=256)}
+
+
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of weights with the shipped predictor and its graph."""
+    for name in ("landmarks.safetensors", "landmarks.onnx"):
+        shutil.copy(SHIPPED / name, tmp_path)
+    monkeypatch.setenv("FACEINP_WEIGHTS", str(tmp_path))
+    return tmp_path
+
+
+def crops(count: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    masks = np.zeros((count, 1, 256, 256), np.bool_)
+    masks[..., 80:150, 60:180] = True
+    return rng.random((count, 3, 256, 256), dtype=np.float32), masks
+
+
+# ---- the shipped graphs ----
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("name", SHAPES)
+def test_shipped_graphs_give_what_torch_gives(name: str, runtime: str) -> None:
+    pytest.importorskip("torch", reason="the extra 'torch' is not installed")
+    pytest.importorskip(runtime, reason=f"{runtime} is not installed")
+    rng = np.random.default_rng(0)
+    given = {key: rng.random(shape, dtype=np.float32) for key, shape in SHAPES[name].items()}
+    if "mask" in given:
+        given["mask"] = (given["mask"] < 0.3).astype(np.float32)
+    session = open_network(name, Runtime(runtime, precision="fp32"))
+    assert session.runtime.startswith(runtime) and session.runtime.endswith("cpu fp32")
+    (ours,), (truth,) = session.run(given), networks.TorchNetwork(name).run(given)
+    assert ours.shape == truth.shape and np.abs(ours - truth).max() < 1e-4
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_graph_holds_no_weights_of_its_own(name: str) -> None:
+    file = SHIPPED / f"{name}.onnx"
+    assert file.stat().st_size < min(500_000, (SHIPPED / f"{name}.safetensors").stat().st_size)
+    weights.verify_file(file)
+
+
+def test_a_graph_of_other_weights_is_refused(copied: Path) -> None:
+    file = copied / "landmarks.safetensors"
+    numbers = bytearray(file.read_bytes())
+    numbers[-100] ^= 1
+    file.write_bytes(numbers)
+    with pytest.raises(WeightsError, match=r"made of another landmarks\.safetensors.*faceinp export core"):
+        open_network("landmarks")
+    file.unlink()
+    with pytest.raises(WeightsError, match=r"landmarks\.safetensors is not there"):
+        open_network("landmarks")
+
+
+def test_weights_without_a_graph_run_on_torch_and_nothing_else(copied: Path) -> None:
+    pytest.importorskip("torch", reason="the extra 'torch' is not installed")
+    (copied / "landmarks.onnx").unlink()
+    assert open_network("landmarks").runtime.startswith("torch")
+    with pytest.raises(WeightsError, match=r"landmarks\.onnx.*faceinp export core landmarks.*faceinp\[torch\]"):
+        open_network("landmarks", Runtime("onnxruntime"))
+
+
+def test_a_graph_is_made_for_other_weights(small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
+    from faceinp.export import core
+
+    shutil.copy(small_folder / "embedding.safetensors", tmp_path)
+    file = core.export("embedding", tmp_path)  # compared with torch in there
+    monkeypatch.setenv("FACEINP_WEIGHTS", str(tmp_path))
+    session = open_network("embedding", Runtime("onnxruntime"))
+    assert session.about["name"] == "embedding" and file == tmp_path / "embedding.onnx"
+    weights.verify("embedding")
+    assert sorted(found.name for found in tmp_path.iterdir()) == sorted(
+        ["embedding.safetensors", "embedding.onnx", weights.CHECKSUMS]
+    )
+
+
+# ---- the engine ----
+
+
+def test_the_engine_runs_without_torch_where_nothing_is_said() -> None:
+    engine = faceinp.load_engine("landmark")
+    assert engine.runtime.startswith("onnxruntime") and engine.guided
+    assert engine.taught_by == tuple(weights.packed(weights.path("completion"))[0]["taught_by"])
+    together = engine.fill(*crops(2))
+    assert np.abs(together[1:] - engine.fill(*(part[1:] for part in crops(2)))).max() < 1e-6
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_exported_files_give_what_torch_gives(runtime: str, files: dict[str, Path], small_weights: Path) -> None:
+    pytest.importorskip(runtime, reason=f"{runtime} is not installed")
+    engine = faceinp.load_engine("landmark", {"runtime": runtime, "precision": "fp32", "threads": 1} | files)
+    truth = faceinp.load_engine("landmark", {"runtime": "torch"})
+    assert engine.runtime.startswith(runtime) and engine.runtime.endswith("cpu fp32")
+    assert engine.taught_by == truth.taught_by == () and truth.runtime == "torch cpu fp32"
+    pictures, masks = crops()
+    assert np.abs(engine.predict_landmarks(pictures, masks) - truth.predict_landmarks(pictures, masks)).max() < 1e-4
+    assert np.abs(engine.fill(pictures, masks) - truth.fill(pictures, masks)).max() < 1e-3
+    moved = truth.predict_landmarks(pictures, masks) + 0.1
+    led = engine.fill(pictures, masks, landmarks=moved)
+    assert np.abs(led - truth.fill(pictures, masks, landmarks=moved)).max() < 1e-3
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_earlier_names_are_the_engine_on_that_runtime(name: str, files: dict[str, Path]) -> None:
+    pytest.importorskip(name, reason=f"{name} is not installed")
+    earlier = {"onnxruntime": "landmark-onnx", "openvino": "landmark-openvino"}[name]
+    engine = faceinp.load_engine(earlier, files)
+    assert engine.name == "landmark" and engine.runtime.startswith(name)
+    assert earlier not in {status.name for status in faceinp.list_engines()}
+
+
+def test_openvino_says_in_which_precision_it_computes(files: dict[str, Path]) -> None:
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    chosen = faceinp.load_engine("landmark", files | {"runtime": "openvino"})
+    plain = faceinp.load_engine("landmark", files | {"runtime": "openvino", "precision": "fp32"})
+    assert chosen.runtime.split()[-1] in ("fp32", "bf16")
+    apart = np.abs(chosen.fill(*crops()) - plain.fill(*crops())).max()
+    assert (apart == 0) == (chosen.runtime == plain.runtime) and apart < 2e-2
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"runtime": "caffe"}, "no runtime 'caffe'. Choose one of onnxruntime, openvino, tensorrt, torch"),
+        ({"runtime": "openvino", "precision": "int3"}, "computes in fp32 or bf16, not in 'int3'"),
+        ({"precision": "bf16"}, "onnxruntime, which was chosen here, computes in fp32, not in 'bf16'"),
+        ({"runtime": "torch", "provider": "cpu"}, "Only onnxruntime has providers"),
+        ({"provider": "fpga"}, "has no fpga here; it has .*CPUExecutionProvider"),
+    ],
+)
+def test_what_cannot_be_is_said(options: dict[str, str], said: str) -> None:
+    with pytest.raises(EngineError, match=said):
+        faceinp.load_engine("landmark", options)
+
+
+def test_another_file_is_refused(files: dict[str, Path]) -> None:
+    with pytest.raises(WeightsError, match="does not contain the network 'completion'"):
+        faceinp.load_engine("landmark", files | {"file": files["predictor"]})
+    with pytest.raises(WeightsError, match="no file nowhere"):
+        faceinp.load_engine("landmark", {"file": "nowhere.onnx"})
+
+
+def test_a_runtime_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtimes.importlib.util, "find_spec", lambda name: None)
+    for name, line in (
+        ("torch", r"faceinp\[torch\]"),
+        ("openvino", r"faceinp\[openvino\]"),
+        ("onnxruntime", "faceinp$"),
+    ):
+        with pytest.raises(MissingPackageError, match=f"package {name} is not installed. Run: pip install '?{line}"):
+            open_network("landmarks", Runtime(name))
+
+
+# ---- TensorRT ----
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not sessions.nvidia_gpus(), reason="running a TensorRT engine needs an NVIDIA GPU")
+def test_tensorrt_gives_what_torch_gives() -> None:
+    pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
+    pytest.importorskip(sessions.tensorrt_package(), reason="the extra 'tensorrt' is not installed")
+    engine = faceinp.load_engine("landmark", {"runtime": "tensorrt"})
+    truth = faceinp.load_engine("landmark", {"runtime": "torch"})
+    assert engine.runtime.startswith("tensorrt") and engine.runtime.endswith("cuda fp16")
+    assert np.abs(engine.fill(*crops()) - truth.fill(*crops())).max() < 2e-2
+
+
+@pytest.mark.skipif(sessions.nvidia_gpus() > 0, reason="there is a GPU: the engine would be built")
+def test_an_engine_of_another_onnx_file_is_built_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_weights: Path
+) -> None:
+    rtx = pytest.importorskip("tensorrt_rtx", reason="the extra 'tensorrt-rtx' is not installed")
+    monkeypatch.setenv("FACEINP_CACHE", str(tmp_path))
+    monkeypatch.setattr(sessions, "compute_capability", lambda: "8.9")
+    folder = runtimes._engines_of("landmarks")
+    folder.mkdir()
+    source, engine = folder / "landmarks.fp16.onnx", folder / "landmarks.fp16.tensorrt-rtx.engine"
+    for file in (source, engine):
+        file.write_bytes(file.name.encode())
+    about = {"backend": "tensorrt-rtx", "version": rtx.__version__, "capability": ["8.9"]}
+    sums = {"sha256": weights.sha256(engine), "onnx_sha256": weights.sha256(source)}
+    sidecar.path(engine).write_text(json.dumps(about | sums))
+    assert runtimes._built("landmarks", "fp16") == engine
+    source.write_bytes(b"another")
+    with pytest.raises(EngineError, match=r"no GPU here to build for.*export trt landmarks"):
+        runtimes._built("landmarks", "fp16")
+    sidecar.path(engine).write_text("[]")  # rebuilt, too
+    with pytest.raises(EngineError, match=r"no GPU here to build for"):
+        runtimes._built("landmarks", "fp16")
+
+
+@pytest.mark.skipif(sessions.nvidia_gpus() > 0, reason="there is a GPU")
+def test_without_a_gpu_tensorrt_says_so() -> None:
+    pytest.importorskip(sessions.tensorrt_package(), reason="the extra 'tensorrt' is not installed")
+    with pytest.raises(EngineError, match="NVIDIA GPUs, and there is none here"):
+        faceinp.load_engine("landmark-tensorrt")
+
+
+# ---- sidecars ----
+
+
+@pytest.mark.parametrize("said", ["", "[1, 2]", '"text"', "\xff{", "{"])
+def test_an_odd_sidecar_is_a_sentence(said: str, tmp_path: Path) -> None:
+    file = tmp_path / "a.engine"
+    file.write_bytes(b"one")
+    sidecar.path(file).write_text(said, encoding="latin-1")
+    with pytest.raises(WeightsError, match=r"a\.engine\.json.*Export a\.engine again"):
+        sidecar.read(file)
+
+
+def test_a_sidecar_of_another_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.engine"
+    file.write_bytes(b"one")
+    with pytest.raises(WeightsError, match="cannot be read"):
+        sidecar.read(file)
+    sidecar.path(file).write_text(json.dumps({"sha256": "0"}))
+    with pytest.raises(WeightsError, match="its checksum differs"):
+        sidecar.read(file)
