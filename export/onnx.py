@@ -23,6 +23,8 @@ from .shell import main as run_command
 
 PRECISIONS = ("fp32", "fp16", "int8")
 OUT = Path("runs/export")
+# How the exported judge is used as one (``identity.networks.Onnx``): it cuts the face out of a whole crop itself.
+AS_A_JUDGE = {"box": [0, 0, 1, 1], "mean": [0, 0, 0], "std": [1, 1, 1], "scale": 1, "kin": ["bundled"]}
 
 
 def export(
@@ -91,6 +93,7 @@ def export(
             "opset": opset,
             "kept_in_fp32": kept,
             "cost": dataclasses.asdict(paid) if paid else None,  # in dB, of int8
+            **({"judge": AS_A_JUDGE | {"size": [built.size, built.size]}} if name == "embedding" else {}),
             "versions": sidecar.versions("torch", "onnx", "onnxscript", "onnxruntime", "numpy"),
             "tolerance": dataclasses.asdict(parity.TOLERANCES[precision]),
             "errors": [dataclasses.asdict(error) for error in errors],
@@ -110,8 +113,12 @@ def at_hand(name: str, out: Path = OUT, *, precision: str = "fp32", size: int = 
         except WeightsError as error:
             say(f"{file.name} is exported again: {error}")
         else:
-            least, most = about["batch"]
-            if all(about[key] == value for key, value in wanted.items()) and least <= batch[0] and batch[-1] <= most:
+            least, most = about.get("batch", (1, 0))
+            if (
+                all(about.get(key) == value for key, value in wanted.items())
+                and least <= batch[0]
+                and batch[-1] <= most
+            ):
                 return file
             say(f"{file.name} is exported again: its weights, size or batch are others")
     return export(name, out, precision=precision, size=size, batch=(1, max(16, batch[-1])))

@@ -128,5 +128,5 @@ def test_what_cannot_be_built_is_said(tmp_path: Path, monkeypatch: pytest.Monkey
         graphs.build("restorer", 200)
     (tmp_path / "landmarks.safetensors").write_bytes((small_folder / "dcgan.safetensors").read_bytes())
     monkeypatch.setenv("FACEINP_WEIGHTS", str(tmp_path))
-    with pytest.raises(WeightsError, match="does not hold landmarks"):
+    with pytest.raises(WeightsError, match=r"does not contain the network .landmarks."):
         graphs.build("landmarks")

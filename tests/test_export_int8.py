@@ -15,12 +15,13 @@ onnx = pytest.importorskip("onnx", reason="the extra 'export' is not installed")
 pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
 pytest.importorskip("webdataset", reason="the extra 'train' is not installed")
 
-from faceinp.export import cost, graphs, parity, quantisation, sidecar  # noqa: E402
+from faceinp.export import cost, graphs, parity, quantisation  # noqa: E402
 from faceinp.export.onnx import main  # noqa: E402
 
-from faceinp import (
+from faceinp import (  # noqa: E402
     presets,
     sessions,
+    sidecar,
 )
 from faceinp.errors import DataError  # noqa: E402
 from faceinp.train.data import is_held_back  # noqa: E402

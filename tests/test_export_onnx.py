@@ -14,9 +14,10 @@ onnx = pytest.importorskip("onnx", reason="the extra 'export' is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra 'export' is not installed")
 pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
 
-from faceinp.export import cases, conversion, divergence, graphs, parity, sidecar  # noqa: E402
+from faceinp.export import cases, conversion, divergence, graphs, parity  # noqa: E402
 from faceinp.export.onnx import main  # noqa: E402
 
+from faceinp import sidecar  # noqa: E402
 from faceinp.errors import WeightsError  # noqa: E402
 from faceinp.nets import completion  # noqa: E402
 

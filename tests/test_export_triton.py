@@ -10,8 +10,9 @@ from export_files import SIDE
 pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
 
 import faceinp.export.onnx as onnx_export
-from faceinp.export import graphs, sidecar, triton
+from faceinp.export import graphs, triton
 
+from faceinp import sidecar
 from faceinp.errors import FaceinpError
 
 pytestmark = pytest.mark.usefixtures("small_weights")

@@ -10,10 +10,10 @@ from export_files import SIDE
 
 pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
 
-from faceinp.export import sidecar, trt
+from faceinp.export import trt
 from faceinp.export.onnx import export
 
-from faceinp import sessions
+from faceinp import sessions, sidecar
 from faceinp.errors import EngineError, WeightsError
 
 pytestmark = pytest.mark.usefixtures("small_weights")

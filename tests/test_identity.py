@@ -124,7 +124,7 @@ def test_a_template_is_met_by_a_box() -> None:
 
 def test_an_onnx_file_sees_what_its_sidecar_says(onnx_file: Path, tmp_path: Path) -> None:
     about = SIDECAR | {"box": [0.25, 0.5, 0.5, 0.75], "mean": [127.5] * 3, "std": [128] * 3, "scale": 255}
-    (tmp_path / "pooling.json").write_text(json.dumps(about | {"kin": ["teacher"]}))
+    (tmp_path / "pooling.onnx.json").write_text(json.dumps(about | {"kin": ["teacher"]}))
     judge = identity.load(onnx_file, sidecar=tmp_path)
     assert (judge.name, judge.size, judge.kin) == ("pooling", (112, 112), {"pooling", "teacher"})
     given = crops(2, 448)  # the box is 112 pixels wide: nothing is resampled
@@ -138,7 +138,7 @@ def test_an_onnx_file_sees_what_its_sidecar_says(onnx_file: Path, tmp_path: Path
 
 def test_gradients_flow_through_an_onnx_file(onnx_file: Path, tmp_path: Path) -> None:
     pytest.importorskip("onnx2torch")
-    (tmp_path / "pooling.json").write_text(json.dumps(SIDECAR | {"mean": [0.4, 0.5, 0.6], "scale": 2}))
+    (tmp_path / "pooling.onnx.json").write_text(json.dumps(SIDECAR | {"mean": [0.4, 0.5, 0.6], "scale": 2}))
     judge = identity.load(onnx_file, sidecar=tmp_path)
     given = torch.from_numpy(crops(2)).requires_grad_()
     wanted = judge.embed(torch.from_numpy(crops(3)[2:]))
@@ -171,7 +171,7 @@ def test_a_network_that_torch_cannot_run_is_named(
         helper.make_graph([node], "det", *ends), opset_imports=[helper.make_opsetid("", 17)], ir_version=9
     )
     onnx.save(model, tmp_path / "det.onnx")
-    (tmp_path / "det.json").write_text(json.dumps(SIDECAR))
+    (tmp_path / "det.onnx.json").write_text(json.dumps(SIDECAR))
     judge = identity.load(tmp_path / "det.onnx")
     with pytest.raises(EngineError, match=r"onnx2torch cannot convert .*det\.onnx.*another judge"):
         judge.embed(torch.from_numpy(crops(1)).requires_grad_())
@@ -187,11 +187,33 @@ def test_a_broken_sidecar_is_named(broken: dict, onnx_file: Path, tmp_path: Path
         identity.load(onnx_file, sidecar=sidecar)
 
 
+@pytest.mark.parametrize("said", ["[]", "nothing", '{"judge": 3}'])
+def test_a_sidecar_that_is_none_is_named(said: str, onnx_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "pooling.onnx.json").write_text(said)
+    with pytest.raises(WeightsError, match=r"pooling\.onnx\.json"):
+        identity.load(onnx_file, sidecar=tmp_path)
+
+
+def test_a_sidecar_by_its_earlier_name_is_read(onnx_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "pooling.json").write_text(json.dumps(SIDECAR))
+    with pytest.warns(DeprecationWarning, match=r"called pooling\.onnx\.json now"):
+        judge = identity.load(onnx_file, sidecar=tmp_path)
+    (tmp_path / "pooling.json").rename(tmp_path / "pooling.onnx.json")
+    assert np.array_equal(judge.embed(crops(1)), identity.load(onnx_file, sidecar=tmp_path).embed(crops(1)))
+
+
+def test_a_sidecar_says_what_its_file_is_to_each_who_opens_it(onnx_file: Path, tmp_path: Path) -> None:
+    about = {"size": 64, "sha256": "of an exporter", "judge": SIDECAR, "engine": {"size": 64}}
+    (tmp_path / "pooling.onnx.json").write_text(json.dumps(about))
+    assert identity.load(onnx_file, sidecar=tmp_path).size == (112, 112)
+    with pytest.raises(WeightsError, match="'picture'"):
+        faceinp.load_engine(f"onnx:{onnx_file}", {"sidecar": tmp_path / "pooling.onnx.json"})
+
+
 def test_a_file_that_is_no_network_is_named(tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime")
     (tmp_path / "broken.onnx").write_bytes(b"nothing")
-    (tmp_path / "broken.json").write_text(json.dumps(SIDECAR))
-    with pytest.raises(WeightsError, match=r"broken\.onnx cannot be read"):
+    (tmp_path / "broken.onnx.json").write_text(json.dumps(SIDECAR))
+    with pytest.raises(EngineError, match=r"cannot run .*broken\.onnx"):
         identity.load(tmp_path / "broken.onnx")
 
 
@@ -215,7 +237,7 @@ def test_dlib_sees_a_person_again() -> None:
 
 
 def test_no_judge_is_kin_of_a_loss(judge: identity.Judge, onnx_file: Path, tmp_path: Path) -> None:
-    (tmp_path / "pooling.json").write_text(json.dumps(SIDECAR | {"kin": ["mobilefacenet-foamliu"]}))
+    (tmp_path / "pooling.onnx.json").write_text(json.dumps(SIDECAR | {"kin": ["mobilefacenet-foamliu"]}))
     teacher = identity.load(onnx_file, sidecar=tmp_path)
     for one, losses in (
         (judge, ["bundled"]),

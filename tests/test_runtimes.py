@@ -98,7 +98,7 @@ def test_a_graph_is_made_for_other_weights(small_folder: Path, tmp_path: Path, m
     monkeypatch.setenv("FACEINP_WEIGHTS", str(tmp_path))
     session = open_network("embedding", Runtime("onnxruntime"))
     assert session.about["name"] == "embedding" and file == tmp_path / "embedding.onnx"
-    weights.verify("embedding")
+    weights.verify_file(file)
     assert sorted(found.name for found in tmp_path.iterdir()) == sorted(
         ["embedding.safetensors", "embedding.onnx", weights.CHECKSUMS]
     )

@@ -175,7 +175,7 @@ def test_an_onnx_file_is_a_judge_in_a_loss_and_is_told_by_its_name(tmp_path, som
     pytest.importorskip("onnx2torch")
     judge = shutil.copy(onnx_file, tmp_path)
     about = {"size": [112, 112], "box": [0, 0, 1, 1], "mean": [0] * 3, "std": [1] * 3, "scale": 1}
-    Path(judge).with_suffix(".json").write_text(json.dumps(about))
+    Path(judge).with_suffix(".onnx.json").write_text(json.dumps(about))
     config = CompletionRun(
         out=str(tmp_path / "run"), steps=60, batch=4, side=32, width=8, patch_width=4, predicted=0, precision="fp32",
         hole=0, identity=1, judge=judge, blur=2, rate=4e-3, disturbed=0, dropped=0,
