@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -156,6 +157,20 @@ def test_the_wheel_serves_the_page_beside_their_modules(installed_wheel: Path, t
     command = (str(installed_wheel), "-m", "faceinp", "demo")
     with serving(tmp_path, command=command, cwd=theirs, PYTHONPATH="") as served:
         assert urllib.request.urlopen(served.url, timeout=60).status == 200
+
+
+def test_the_image_installs_from_what_it_copies(tmp_path: Path) -> None:
+    shown, source = (ROOT / ".dockerignore").read_text().splitlines(), tmp_path / "app"
+    source.mkdir()
+    for names in re.findall(r"^COPY (.*) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE):
+        for name in names.split():
+            assert f"!{name}" in shown
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            copy(ROOT / name, source / name)
+    found = install(tmp_path / "venv", "-e", source)
+    done = call(found.parent / "faceinp", "demo", "--help", cwd=tmp_path)
+    assert done.returncode == 0 and "usage: faceinp demo " in done.stdout, done.stderr
+    assert "\n\t$(BIN)/faceinp demo $(ARGS)\n" in (source / "Makefile").read_text()  # the image starts `make demo`
 
 
 @pytest.mark.slow  # it downloads some 150 MB
