@@ -46,22 +46,24 @@ def test_engines_name_the_extra_that_brings_what_they_need() -> None:
 
 
 @pytest.mark.parametrize(
-    "command",
+    ("package", "command"),
     [
-        "train dcgan --help",
-        "weights pack run -o out.safetensors",
-        "evaluate quick --data shards",
-        "export onnx all",
-        "export trt completion",
-        "export triton models",
+        ("torch", "train dcgan --help"),
+        ("torch", "weights pack run -o out.safetensors"),
+        ("torch", "evaluate quick --data shards"),
+        ("torch", "export onnx all"),
+        ("torch", "export trt completion"),
+        ("torch", "export triton models"),
+        ("gradio", "demo"),
     ],
 )
-def test_without_torch_a_command_says_what_to_install(command: str, tmp_path: Path) -> None:
-    code = "import sys\nsys.modules['torch'] = None\nfrom faceinp.cli import main\nsys.exit(main(sys.argv[1:]))"
+def test_without_a_package_a_command_says_what_to_install(package: str, command: str, tmp_path: Path) -> None:
+    code = f"import sys\nsys.modules[{package!r}] = None\nfrom faceinp.cli import main\nsys.exit(main(sys.argv[1:]))"
     done = subprocess.run(
         [sys.executable, "-c", code, *command.split()], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert done.stderr == "faceinp: The package torch is not installed. Run: pip install 'faceinp[torch]'\n"
+    (extra,) = EXTRAS[package]
+    assert done.stderr == f"faceinp: The package {package} is not installed. Run: pip install 'faceinp[{extra}]'\n"
     assert done.returncode == 5
 
 
