@@ -148,6 +148,14 @@ def test_imports_get_ours_and_theirs(python: Run) -> None:
     assert done.stdout == "True True demo demo.app\n", done.stderr
 
 
+def test_a_copy_of_the_package_does_not_take_their_export_for_ours(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "faceinp", tmp_path / "faceinp", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "theirs"\n')
+    (tmp_path / "export.py").write_text("THEIRS = True\n")
+    done = call(sys.executable, "-c", "import faceinp.export", cwd=tmp_path)
+    assert "No module named 'faceinp.export'" in done.stderr
+
+
 def test_the_scripts_command_is_the_same(installed_wheel: Path, theirs: Path) -> None:
     done = call(installed_wheel.parent / "faceinp", "export", "trt", "--help", cwd=theirs)
     assert done.returncode == 0 and "usage: faceinp export trt " in done.stdout, done.stderr
