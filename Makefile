@@ -1,6 +1,7 @@
 # `make demo` serves the page, `make test` runs every check. Both make their own .venv first; a second call starts at once.
-# Installing takes several gigabytes, most of them torch with CUDA. On a machine without a GPU torch's CPU build will do:
-# name the package index that PyTorch's own install page gives for it in PIP_EXTRA_INDEX_URL (with uv: UV_TORCH_BACKEND=cpu).
+# Both install torch, so that every engine is there, and with it several gigabytes, most of them CUDA. On a machine without
+# a GPU torch's CPU build will do: name the package index that PyTorch's own install page gives for it in
+# PIP_EXTRA_INDEX_URL (with uv: UV_TORCH_BACKEND=cpu). The package alone needs no torch: pip install .
 
 # PYTHON: 3.11 or newer. WORKERS: test processes. SELECT: which tests, as pytest's -m, empty for all.
 # ARGS: what the page is given, for example ARGS="--port 8080".
@@ -11,6 +12,7 @@ ARGS ?=
 
 BIN := .venv/bin
 CHECKED := faceinp export demo tests
+PAGE := demo,torch
 WANTED := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
@@ -27,7 +29,7 @@ help:
 install-demo: .venv/.installed-demo
 
 demo: .venv/.installed-demo
-	$(BIN)/python -m demo $(ARGS)
+	$(BIN)/faceinp demo $(ARGS)
 
 # One thread a process: the tests run side by side already.
 test: lint
@@ -42,7 +44,7 @@ format: .venv/.installed-dev
 	$(BIN)/ruff format $(CHECKED)
 
 .venv/.installed-demo: $(WANTED)
-	$(call install,demo)
+	$(call install,$(PAGE))
 	@touch $@
 
 # What the tests need includes all that the page needs.

@@ -51,9 +51,11 @@ def build(folder: Path) -> Path:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise faceinp.FaceinpError(f"{folder} is not empty. Name a new folder.")
     folder.mkdir(parents=True, exist_ok=True)
-    package, unwanted = folder / "faceinp", shutil.ignore_patterns("__pycache__", "_weights", "export")
+    package, unwanted = folder / "faceinp", shutil.ignore_patterns("__pycache__", "_weights", "node_modules")
     shutil.copytree(Path(faceinp.__file__).parent, package, ignore=unwanted)
-    shutil.copytree(Path(__file__).parent, package / "demo", ignore=unwanted, dirs_exist_ok=True)
+    for name in ("demo", "export"):  # beside each other in the wheel and in a checkout
+        source = Path(__file__).parent.parent / name
+        shutil.copytree(source, package / name, ignore=unwanted, dirs_exist_ok=True)
     shutil.copytree(faceinp.weights_folder(), package / "_weights")
     (folder / "README.md").write_text(README.format(gradio=version("gradio")))
     (folder / "requirements.txt").write_text("\n".join(requirements()) + "\n")

@@ -31,7 +31,7 @@ def served() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = subprocess.Popen([sys.executable, "-m", "demo", "--port", str(port)], cwd=ROOT)
+    server = subprocess.Popen([sys.executable, "-m", "faceinp", "demo", "--port", str(port)], cwd=ROOT)
     try:
         url = f"http://127.0.0.1:{port}"
         ends = time.monotonic() + PATIENCE

@@ -142,14 +142,24 @@ _PUBLIC = {
     "Cancelled": "faceinp.errors",
 }
 
-# The wheel holds the page and the exporters inside of this package. In a checkout they lie beside it: there, too, they
-# are faceinp.demo and faceinp.export.
-_folder = os.path.dirname(__file__)
-_beside = os.path.dirname(_folder)
-if not os.path.isfile(os.path.join(_folder, "export", "__init__.py")) and os.path.isfile(
-    os.path.join(_beside, "pyproject.toml")
-):
-    __path__.append(_beside)
+
+def _find_in_checkout() -> None:
+    """The wheel holds the page and the exporters inside of this package. In a checkout, where they lie beside it, they
+    are to be faceinp.demo and faceinp.export as well.
+    """
+    folder = os.path.dirname(__file__)
+    beside = os.path.dirname(folder)
+    if os.path.isfile(os.path.join(folder, "export", "__init__.py")):
+        return
+    try:
+        with open(os.path.join(beside, "pyproject.toml"), "rb") as project:
+            if b'name = "faceinp"' in project.read():  # not that of a project which holds a copy of this package
+                __path__.append(beside)
+    except OSError:
+        pass
+
+
+_find_in_checkout()
 
 if not TYPE_CHECKING:  # a type checker takes any name for right where it sees a __getattr__
 

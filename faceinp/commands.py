@@ -31,6 +31,7 @@ EXPORTERS = {
     "parity": "compare an exported file with torch",
     "cost": "measure what an exported file costs in decibels",
     "bench": "time the runtimes",
+    "mtcnn": "write the networks of the face detector from facenet-pytorch's",
     "triton": "write a model repository for the Triton Inference Server",
 }
 

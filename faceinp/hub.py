@@ -10,7 +10,7 @@ from pathlib import Path
 from faceinp import weights
 from faceinp.errors import MissingPackageError, WeightsError
 
-ABOUT = ("*.md", "*.png", "*.LICENSE")  # model cards, their pictures, licences of others
+ABOUT = ("*.md", "*.png", "*LICENSE*")  # model cards, their pictures, and terms
 
 
 def push(repo: str, *, private: bool = False) -> str:

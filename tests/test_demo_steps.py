@@ -206,7 +206,7 @@ def test_a_new_photo_clears_all_that_an_earlier_one_had(visit: sessions.Visit) -
 def test_masks_that_are_chosen_by_a_picture_exist_and_have_one() -> None:
     assert set(shapes.LABELS) <= set(faceinp.list_presets())
     assert faceinp.read_photo(shapes.SHEET).pixels.shape == (shapes.SIDE, len(shapes.LABELS) * shapes.SIDE, 3)
-    assert (shapes.draw() == faceinp.read_photo(shapes.SHEET).pixels).all(), "run python -m demo.shapes"
+    assert (shapes.draw() == faceinp.read_photo(shapes.SHEET).pixels).all(), "run python -m faceinp.demo.shapes"
 
 
 def test_a_photo_that_could_not_be_confirmed_is_said_beside_the_result_as_long_as_it_is_in_it(

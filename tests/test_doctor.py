@@ -44,6 +44,24 @@ def test_what_is_installed_and_broken_is_named(nothing: Path, tmp_path: Path) ->
     assert "not working: openvino on cpu" in done.stderr
 
 
+def test_two_onnxruntimes_are_a_fault_with_its_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])  # where metadata is looked for
+
+    def installed(name: str) -> None:
+        folder = tmp_path / f"{name.replace('-', '_')}-1.24.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.24.0\n")
+
+    assert list(doctor._onnxruntimes()) == []
+    installed("onnxruntime-gpu")
+    assert list(doctor._onnxruntimes()) == [doctor.Finding("onnxruntime-gpu", True, "1.24.0")]
+    installed("onnxruntime")
+    *_, fault = doctor._onnxruntimes()
+    assert fault.works is False and fault.subject == "onnxruntime and onnxruntime-gpu"
+    remedy = "pip uninstall -y onnxruntime && pip install --force-reinstall --no-deps onnxruntime-gpu"
+    assert fault.about.endswith(f"Run: {remedy}")
+
+
 def test_damaged_weights_are_broken_and_missing_ones_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACEINP_WEIGHTS", str(tmp_path))
     (tmp_path / "landmarks.safetensors").write_bytes(b"whole")

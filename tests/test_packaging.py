@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -22,7 +23,7 @@ from faceinp import weights
 pytest.importorskip("hatchling", reason="the extra 'dev' is not installed")
 
 ROOT = Path(__file__).parent.parent
-LARGEST = 500e6  # bytes of all that `pip install faceinp` brings
+LARGEST = 500e6  # bytes of the files that `pip install faceinp` brings, before Python compiles any
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -147,6 +148,14 @@ def test_imports_get_ours_and_theirs(python: Run) -> None:
     assert done.stdout == "True True demo demo.app\n", done.stderr
 
 
+def test_a_copy_of_the_package_does_not_take_their_export_for_ours(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "faceinp", tmp_path / "faceinp", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "theirs"\n')
+    (tmp_path / "export.py").write_text("THEIRS = True\n")
+    done = call(sys.executable, "-c", "import faceinp.export", cwd=tmp_path)
+    assert "No module named 'faceinp.export'" in done.stderr
+
+
 def test_the_scripts_command_is_the_same(installed_wheel: Path, theirs: Path) -> None:
     done = call(installed_wheel.parent / "faceinp", "export", "trt", "--help", cwd=theirs)
     assert done.returncode == 0 and "usage: faceinp export trt " in done.stdout, done.stderr
@@ -158,6 +167,20 @@ def test_the_wheel_serves_the_page_beside_their_modules(installed_wheel: Path, t
         assert urllib.request.urlopen(served.url, timeout=60).status == 200
 
 
+def test_the_image_installs_from_what_it_copies(tmp_path: Path) -> None:
+    shown, source = (ROOT / ".dockerignore").read_text().splitlines(), tmp_path / "app"
+    source.mkdir()
+    for names in re.findall(r"^COPY (.*) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE):
+        for name in names.split():
+            assert f"!{name}" in shown
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            copy(ROOT / name, source / name)
+    found = install(tmp_path / "venv", "-e", source)
+    done = call(found.parent / "faceinp", "demo", "--help", cwd=tmp_path)
+    assert done.returncode == 0 and "usage: faceinp demo " in done.stdout, done.stderr
+    assert "\n\t$(BIN)/faceinp demo $(ARGS)\n" in (source / "Makefile").read_text()  # the image starts `make demo`
+
+
 @pytest.mark.slow  # it downloads some 150 MB
 def test_a_small_installation_fills_a_photo(wheel: Path, theirs: Path, tmp_path: Path) -> None:
     started = time.perf_counter()
@@ -165,8 +188,13 @@ def test_a_small_installation_fills_a_photo(wheel: Path, theirs: Path, tmp_path:
     print(f"installed in {time.perf_counter() - started:.0f} s")
     names = {folder.name for folder in packages(found).iterdir()}
     assert "faceinp" in names and not names & {"torch", "torchvision", "skimage", "export", "demo"}
-    size = sum(file.stat().st_size for file in packages(found).rglob("*") if file.is_file())
-    print(f"{size / 1e6:.0f} MB")
+    files = [file for file in packages(found).rglob("*") if file.is_file()]
+    own = {"pip", "setuptools", "pkg_resources"}  # what a new environment holds
+    brought = [
+        file for file in files if file.suffix != ".pyc" and file.relative_to(packages(found)).parts[0] not in own
+    ]
+    size, whole = (sum(file.stat().st_size for file in counted) for counted in (brought, files))
+    print(f"{size / 1e6:.0f} MB; with pip and compiled files {whole / 1e6:.0f} MB")
     assert size < LARGEST
     Image.fromarray(skimage.data.astronaut()).save(tmp_path / "photo.png")
     command = ("fill", tmp_path / "photo.png", "--preset", "eyes", "-o", tmp_path / "out.png")

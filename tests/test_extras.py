@@ -1,0 +1,79 @@
+"""Where a package is missing, one sentence says which, and which extra brings it."""
+
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from faceinp.engines import loading
+from faceinp.errors import MissingPackageError
+from faceinp.extras import EXTRAS, missing_package
+
+ROOT = Path(__file__).parent.parent
+
+
+def brought(extra: str, extras: dict[str, list[str]]) -> set[str]:
+    """The names of all that ``extra`` installs."""
+    names: set[str] = set()
+    for line in extras[extra]:
+        wanted = Requirement(line)
+        names.add(canonicalize_name(wanted.name))
+        for inner in wanted.extras if wanted.name == "faceinp" else ():
+            names |= brought(inner, extras)
+    return names
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, list[str]]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+
+
+@pytest.mark.parametrize("package", EXTRAS)
+def test_each_extra_that_is_named_brings_the_package(package: str, project: dict[str, list[str]]) -> None:
+    distributions = packages_distributions().get(package) or [package]
+    for extra in EXTRAS[package]:
+        assert {canonicalize_name(name) for name in distributions} & brought(extra, project)
+
+
+def test_engines_name_the_extra_that_brings_what_they_need() -> None:
+    assert loading.known_engine("structural").needs.extra == "torch"
+    assert loading.known_engine("biharmonic").needs.extra == "classical"
+
+
+@pytest.mark.parametrize(
+    ("package", "command"),
+    [
+        ("torch", "train dcgan --help"),
+        ("torch", "weights pack run -o out.safetensors"),
+        ("torch", "evaluate quick --data shards"),
+        ("torch", "export onnx all"),
+        ("torch", "export trt completion"),
+        ("torch", "export triton models"),
+        ("gradio", "demo"),
+    ],
+)
+def test_without_a_package_a_command_says_what_to_install(package: str, command: str, tmp_path: Path) -> None:
+    code = f"import sys\nsys.modules[{package!r}] = None\nfrom faceinp.cli import main\nsys.exit(main(sys.argv[1:]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command.split()], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    (extra,) = EXTRAS[package]
+    assert done.stderr == f"faceinp: The package {package} is not installed. Run: pip install 'faceinp[{extra}]'\n"
+    assert done.returncode == 5
+
+
+def test_what_no_extra_brings_is_no_missing_extra() -> None:
+    assert missing_package(ModuleNotFoundError("of somebody else", name="theirs")) is None
+    assert missing_package(ModuleNotFoundError("ours", name="faceinp.nothing"), "train") is None
+
+
+def test_the_extra_is_that_of_the_command() -> None:
+    error = ModuleNotFoundError("No module named 'webdataset.writer'", name="webdataset.writer")
+    found = [missing_package(error, command) for command in ("batch", "data", "evaluate", "fill")]
+    assert [one.extra for one in found if one] == ["batch", "train", "eval", "train"]
+    assert str(MissingPackageError("onnxruntime", "")).endswith("Run: pip install faceinp")
