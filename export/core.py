@@ -38,7 +38,7 @@ TYPES = {"F32": "FLOAT", "F16": "FLOAT16", "I8": "INT8", "I64": "INT64"}  # safe
 class Faces(nn.Module):
     """The bundled judge, from the part of a crop that it looks at: the judge cuts it out itself."""
 
-    def __init__(self, network: nn.Module, size: int) -> None:
+    def __init__(self, network: embedding.Embedding, size: int) -> None:
         super().__init__()
         self.network = embedding.Mirrored(network)
 

@@ -1,4 +1,4 @@
-"""The face detector's three networks as ONNX files: ``python -m export.mtcnn weights``.
+"""The face detector's three networks as ONNX files: ``faceinp export mtcnn weights``.
 
 MTCNN (Zhang et al. 2016), with the weights that lie in facenet-pytorch's wheel. The graphs take pictures as programs
 have them: RGB, 0 to 255, channels last. What the networks were trained on instead is folded into their weights: the
@@ -207,7 +207,9 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="export.mtcnn", description="Write the face detector's networks as ONNX.")
+    parser = argparse.ArgumentParser(
+        prog="faceinp export mtcnn", description="Write the face detector's networks as ONNX."
+    )
     parser.add_argument("out", type=Path, metavar="FOLDER", help="where to: weights, for the package's own")
     return run_command(parser, _run, argv)
 

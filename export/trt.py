@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faceinp import sessions, weights
+from faceinp import sessions, sidecar, weights
 from faceinp.errors import EngineError, FaceinpError, MissingPackageError, WeightsError
 
 from . import onnx as onnx_export
-from . import parity, sidecar
+from . import parity
 from .graphs import GRAPHS
 from .shell import batches, say
 from .shell import main as run_command

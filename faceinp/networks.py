@@ -48,9 +48,7 @@ def untrained(name: str, config: dict[str, Any], side: int = SIDE) -> "nn.Module
     return embedding.Embedding(**config)
 
 
-def load(
-    name: str, file: str | Path = "", *, side: int = SIDE, folded: bool = True
-) -> tuple["nn.Module", dict[str, Any]]:
+def load(name: str, file: str | Path = "", *, side: int = SIDE, folded: bool = True) -> tuple[Any, dict[str, Any]]:
     """The network called ``name`` in eval mode, and the settings in its file. Raises WeightsError for another's file.
 
     file: packed weights; empty: the package's. side: of the crops, for the predictor of landmarks. folded: batch norms
@@ -66,8 +64,9 @@ def load(
             f"{file} does not contain the network {name!r}. Use a file made by `faceinp weights pack`."
         ) from error
     network.eval().requires_grad_(False)
-    if folded and hasattr(network, "fold"):
-        network.fold()
+    fold: Any = getattr(network, "fold", None) if folded else None
+    if fold:
+        fold()
     return network, config
 
 
@@ -85,6 +84,7 @@ class TorchNetwork:
 
         self.torch = torch
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        network: Any
         network, config = load(name, file)
         if name == "embedding":
             network = Mirrored(network)

@@ -32,12 +32,14 @@ class Session(Protocol):
     """An open file.
 
     runtime: what computes, for example "onnxruntime 1.31.1 cpu fp32". about: what the exporter noted in the file or
-    beside it, empty for somebody else's. inputs: the names of what it takes.
+    beside it, empty for somebody else's. inputs: the names of what it takes. batch: how many pictures it takes at once;
+    0: any number.
     """
 
     runtime: str
     about: dict[str, Any]
     inputs: tuple[str, ...]
+    batch: int
 
     def run(self, inputs: Inputs) -> list[NDArray[Any]]:
         """The file's outputs, in their order, for inputs by name. Raises EngineError when they do not suit it."""

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,6 @@ class Landmark(Engine):
         return np.concatenate([self.completion.run(part)[0] for part in parts])
 
 
-def _noted(value: object) -> object:
+def _noted(value: Any) -> Any:
     """What an exporter noted: in an ONNX file as JSON, in a sidecar as it is."""
     return json.loads(value) if isinstance(value, str) else value

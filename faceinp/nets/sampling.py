@@ -16,8 +16,7 @@ def triangles(side: int, start: float, end: float, count: int) -> NDArray[np.flo
     margin = int(reach + max(0.0, -start, end - 1) * side) + 2
     pixels = np.arange(-margin, side + margin)
     spread = np.maximum(1 - np.abs(pixels[None] - centres[:, None]) / reach, 0)
-    weights = np.zeros((count, side))
-    np.add.at(weights, (slice(None), pixels.clip(0, side - 1)), spread)
+    weights = spread @ (pixels.clip(0, side - 1)[:, None] == np.arange(side))
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
@@ -32,4 +31,4 @@ def resample(
     left, top, right, bottom = box
     rows = triangles(pictures.shape[-2], top, bottom, size[0])
     columns = triangles(pictures.shape[-1], left, right, size[1])
-    return rows @ pictures @ columns.T
+    return np.asarray(rows @ pictures @ columns.T, np.float32)
