@@ -75,9 +75,8 @@ class OnnxFile:
         self.session.disable_fallback()
         ports = self.session.get_inputs()
         self.inputs = tuple(port.name for port in ports)
-        self.batch = next(
-            (shape[0] for shape in (port.shape for port in ports) if shape and isinstance(shape[0], int)), 0
-        )
+        first = ports[0].shape if ports else []
+        self.batch = first[0] if first and isinstance(first[0], int) else 0
         self.about = _ours(self.session.get_modelmeta().custom_metadata_map)
         runs = f"{_placed(self.session, wanted)} {self.about.get('precision', '')}".strip()
         self.runtime = f"onnxruntime {onnxruntime.__version__} {runs}"
