@@ -37,6 +37,8 @@ EXPORTERS = {
 
 
 def engines(args: argparse.Namespace) -> None:
+    from faceinp import runtimes
+
     engines = faceinp.list_engines()
     rows = [("engine", "here", "needs", "about")]
     for engine in engines:
@@ -48,6 +50,11 @@ def engines(args: argparse.Namespace) -> None:
     for engine in engines:
         if not engine.ready:
             print(f"{engine.name} is not ready: {engine.missing}")
+    reasons = {name: runtimes.missing(name) for name in runtimes.NAMES}
+    print(f"landmark runs here on: {', '.join(name for name, reason in reasons.items() if reason is None) or 'nothing'}")
+    for name, reason in reasons.items():
+        if reason is not None:
+            print(f"not on {name}: {reason}")
 
 
 def doctor(_: argparse.Namespace) -> None:
