@@ -82,10 +82,8 @@ def judge(squares: NDArray[Any]) -> tuple[Floats, Floats]:
 
 def _candidates(sums: Sums, smallest: float, threshold: float) -> Floats:
     """Boxes (N, 4) that the first network takes for faces at any scale."""
-    scale, found = (
-        CELL / smallest,
-        [(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 4), np.float32))],
-    )
+    found = [(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 4), np.float32))]
+    scale = CELL / smallest
     shortest = (min(sums.shape[:2]) - 1) * scale
     while shortest >= CELL:
         boxes, probabilities, offsets = map(np.concatenate, zip(*_cells(sums, scale, threshold), strict=True))
