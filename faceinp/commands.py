@@ -51,7 +51,8 @@ def engines(args: argparse.Namespace) -> None:
         if not engine.ready:
             print(f"{engine.name} is not ready: {engine.missing}")
     reasons = {name: runtimes.missing(name) for name in runtimes.NAMES}
-    print(f"landmark runs here on: {', '.join(name for name, reason in reasons.items() if reason is None) or 'nothing'}")
+    ready = [name for name, reason in reasons.items() if reason is None]
+    print(f"landmark runs here on: {', '.join(ready) or 'nothing'}")
     for name, reason in reasons.items():
         if reason is not None:
             print(f"not on {name}: {reason}")
