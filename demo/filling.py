@@ -74,11 +74,13 @@ class Order:
 
     def __post_init__(self) -> None:
         """Raises EngineError for what no fill can be made with: whoever calls the API may send anything."""
-        ready = {status.name: status.missing for status in faceinp.list_engines()}
-        if self.engine not in ready:
-            raise faceinp.EngineError(f"There is no engine {self.engine!r:.80}. Choose one of: {', '.join(ready)}.")
-        if ready[self.engine]:
-            raise faceinp.EngineError(f"The engine {self.engine} is not ready here. {ready[self.engine]}")
+        listed = faceinp.list_engines()
+        status = next((status for status in listed if status.answers_to(self.engine)), None)
+        if status is None:
+            names = ", ".join(status.name for status in listed)
+            raise faceinp.EngineError(f"There is no engine {self.engine!r:.80}. Choose one of: {names}.")
+        if status.missing:
+            raise faceinp.EngineError(f"The engine {self.engine} is not ready here. {status.missing}")
         whole_numbers = {"seed": (self.seed, LARGEST_SEED), "iterations": (self.iterations, MOST_ITERATIONS)}
         for name, (value, most) in whole_numbers.items():
             if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
@@ -162,7 +164,7 @@ def ready_engines() -> list[str]:
 
 def completes_faces(engine: str | None) -> bool:
     """Whether the engine uses the face's other half unless it is asked not to."""
-    return any(listed.completes_faces for listed in faceinp.list_engines() if listed.name == engine)
+    return any(listed.completes_faces for listed in faceinp.list_engines() if listed.answers_to(engine))
 
 
 def expected(engine: str, pixels: int | None = None) -> float:

@@ -223,7 +223,7 @@ def state(text: str) -> str:
 
 def about_engine(name: str | None, pixels: int | None = None) -> str:
     """The one line that an engine says of itself, and how long it takes. pixels: of the photo, height * width."""
-    about = next((engine.about for engine in faceinp.list_engines() if engine.name == name), None)
+    about = next((engine.about for engine in faceinp.list_engines() if engine.answers_to(name)), None)
     if name is None or about is None:
         return "No engine is ready here."
     return f"{about.rstrip('.')}. About {_seconds(filling.expected(name, pixels))} here."

@@ -114,7 +114,7 @@ def _checksums(engine: str, options: dict[str, Any], more: Sequence[str]) -> dic
 
     more: names of other weights.
     """
-    names = (*next((status.needs.weights for status in list_engines() if status.name == engine), ()), *more)
+    names = (*next((status.needs.weights for status in list_engines() if status.answers_to(engine)), ()), *more)
     sums = {name: weights.sha256(weights.path(name)) for name in names if not weights.missing(name)}
     files = [Path(str(value)) for value in (engine.removeprefix(PREFIX), *options.values()) if value]
     return sums | {file.name: weights.sha256(file) for file in files if file.is_file()}

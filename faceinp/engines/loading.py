@@ -35,10 +35,15 @@ class Status:
     needs: Needs
     missing: str  # why it cannot run here and what to do; empty when it is ready
     completes_faces: bool  # as in ``Engine``
+    aliases: tuple[str, ...] = ()  # names of earlier versions that ``load_engine`` still takes
 
     @property
     def ready(self) -> bool:
         return not self.missing
+
+    def answers_to(self, name: str | None) -> bool:
+        """Whether the engine has this name, or had it."""
+        return name in (self.name, *self.aliases)
 
 
 def available() -> dict[str, type[Engine]]:
@@ -54,7 +59,15 @@ def _family(kind: type[Engine]) -> int:
 def list_engines() -> list[Status]:
     """The engines that exist, what they need, and which are ready on this machine."""
     return [
-        Status(name, kind.about, kind.needs, _missing(kind), kind.completes_faces) for name, kind in available().items()
+        Status(
+            name,
+            kind.about,
+            kind.needs,
+            _missing(kind),
+            kind.completes_faces,
+            tuple(alias for alias, (engine, _) in ALIASES.items() if engine == name),
+        )
+        for name, kind in available().items()
     ]
 
 

@@ -113,13 +113,12 @@ def describe(variant: str, engine: Engine | None = None) -> Variant:
 def choose(wanted: Sequence[str] | None, size: int) -> tuple[list[Variant], dict[str, str]]:
     """Those that can be measured on pictures of ``size``, quick ones first, and why the others cannot.
 
-    wanted: names, or None for all that are ready, but for other runtimes of the same network.
+    wanted: names, or None for all that are ready.
     Raises EngineError for an unknown name.
     """
-    kinds, missing = available(), {status.name: status.missing for status in list_engines()}
+    listed = list_engines()
     if wanted is None:
-        ours = [name for name, kind in kinds.items() if not kind.__module__.endswith(".runtime")]
-        wanted = [f"{name}+fast" if name in _FAST else name for name in ours]
+        wanted = [f"{name}+fast" if name in _FAST else name for name in available()]
         wanted.sort(key=lambda variant: _LAST.index(named(variant)[0]) + 1 if named(variant)[0] in _LAST else 0)
     ready: list[Variant] = []
     skipped: dict[str, str] = {}
@@ -127,7 +126,7 @@ def choose(wanted: Sequence[str] | None, size: int) -> tuple[list[Variant], dict
         engine = named(name)[0]
         if not engine.startswith(foreign.PREFIX):
             known_engine(engine)
-        if reason := missing.get(engine, ""):
+        if reason := next((status.missing for status in listed if status.answers_to(engine)), ""):
             skipped[name] = reason
             continue
         try:
