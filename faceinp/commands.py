@@ -89,7 +89,11 @@ def train(args: argparse.Namespace) -> None:
 def pack(args: argparse.Namespace) -> None:
     from faceinp.train import pack
 
-    print(pack.pack(args.run_folder, args.out, **({"coarse": args.coarse} if args.coarse else {})))
+    packed = pack.pack(args.run_folder, args.out, **({"coarse": args.coarse} if args.coarse else {}))
+    print(packed)
+    graph = packed.with_suffix(".onnx")
+    if graph.is_file():
+        say(f"note: {graph} reads the weights of before; `faceinp export core {packed.stem}` remakes it")
 
 
 def verify(args: argparse.Namespace) -> None:
