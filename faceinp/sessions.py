@@ -7,6 +7,7 @@ import ctypes
 import importlib
 import importlib.util
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
@@ -119,18 +120,20 @@ class OpenvinoFile:
         first = self.model.inputs[0].partial_shape
         self.batch = first[0].get_length() if len(first) and first[0].is_static else 0
         self.requests: dict[tuple[tuple[int, ...], ...], Any] = {}
+        self.lock = Lock()  # a request serves one thread at a time
         kept = dict(self.model.get_rt_info().items()).get("framework", {})
         self.about = _ours({key: value.astype(str) for key, value in kept.items()})
         self.runtime = f"openvino {openvino.__version__.partition('-')[0]} cpu {used}"
 
     def run(self, inputs: Inputs) -> list[NDArray[Any]]:
         shapes = tuple(value.shape for value in inputs.values())
-        if shapes not in self.requests:  # compiled for one shape it is faster than for any
-            model = self.model.clone()
-            model.reshape({name: value.shape for name, value in inputs.items()})
-            self.requests[shapes] = self.core.compile_model(model, "CPU", self.settings).create_infer_request()
-        answers = self.requests[shapes].infer(inputs)
-        return [answers[port].copy() for port in self.requests[shapes].model_outputs]
+        with self.lock:
+            if shapes not in self.requests:  # compiled for one shape it is faster than for any
+                model = self.model.clone()
+                model.reshape({name: value.shape for name, value in inputs.items()})
+                self.requests[shapes] = self.core.compile_model(model, "CPU", self.settings).create_infer_request()
+            answers = self.requests[shapes].infer(inputs)
+            return [answers[port].copy() for port in self.requests[shapes].model_outputs]
 
 
 class TensorrtFile:
