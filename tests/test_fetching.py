@@ -140,5 +140,5 @@ def test_an_unknown_judge_and_missing_weights_are_named(tmp_path: Path, monkeypa
         identity.load(tmp_path / "none.onnx")
     save_file({"embedding/last.bias": torch.zeros(3)}, tmp_path / "embedding.safetensors")
     monkeypatch.setenv("FACEINP_WEIGHTS", str(tmp_path))
-    with pytest.raises(WeightsError, match="no embedding network"):
+    with pytest.raises(WeightsError, match=r"does not contain the network .embedding."):
         identity.load("bundled")

@@ -133,7 +133,7 @@ def test_the_core_asks_for_no_torch(metadata: Message) -> None:
         ("export --help", "onnx      write ONNX files"),
         ("export onnx --help", "usage: faceinp export onnx "),
         ("demo --help", "usage: faceinp demo "),
-        ("engines", "landmark-onnx"),
+        ("engines", "landmark runs here on: onnxruntime"),
     ],
 )
 def test_commands_work_beside_their_modules(python: Run, command: str, says: str) -> None:
@@ -142,7 +142,7 @@ def test_commands_work_beside_their_modules(python: Run, command: str, says: str
 
 
 def test_imports_get_ours_and_theirs(python: Run) -> None:
-    code = "import export, demo.app, faceinp.export.sidecar, faceinp.demo.space, faceinp.demo.rates, sys\n"
+    code = "import export, demo.app, faceinp.export.shell, faceinp.demo.space, faceinp.demo.rates, sys\n"
     code += "print(export.THEIRS, demo.app.THEIRS, *[name for name in sys.modules if name.startswith('demo')])"
     done = python("-c", code)
     assert done.stdout == "True True demo demo.app\n", done.stderr
