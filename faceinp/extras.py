@@ -13,7 +13,7 @@ EXTRAS = {
     "webdataset": ("train", "eval", "batch"),
     "matplotlib": ("train", "eval"),
     **dict.fromkeys(("accelerate", "onnx2torch"), ("train",)),
-    **dict.fromkeys(("fsspec", "pyarrow"), ("batch",)),
+    "pyarrow": ("batch",),
     "ray": ("ray",),
 }
 COMMANDS = {"data": "train", "evaluate": "eval", "identity": "eval"}  # whose extra has another name than they
