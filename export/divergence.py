@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from faceinp import sessions
+
 from . import cases, conversion
 from .cases import Inputs
 from .graphs import Built
@@ -32,8 +34,6 @@ def first_difference(
 
     Both are asked for every value in between that has one name in both; when none is past it, the furthest is named.
     """
-    import onnxruntime
-
     height, width = built.graph.sides(built.size)[0]
     given = cases.inputs(built, 0, height, width)
     batch = model.graph.input[0].type.tensor_type.shape.dim[0].dim_value
@@ -41,11 +41,8 @@ def first_difference(
     truth = _Recorder(program, given).values
     nodes = {name: node for node in model.graph.node for name in node.output if name in truth}
     furthest = ("", 0.0)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    opened = _open(model, list(nodes)).SerializeToString()
-    session = onnxruntime.InferenceSession(opened, options, providers=["CPUExecutionProvider"])
-    for (name, node), ours in zip(nodes.items(), session.run(None, given), strict=True):
+    session = sessions.OnnxFile(_open(model, list(nodes)).SerializeToString())
+    for (name, node), ours in zip(nodes.items(), session.run(given), strict=True):
         if ours.shape != truth[name].shape or ours.dtype.kind != "f" or not ours.size:
             continue
         error = distance(ours, truth[name])[0] / max(float(np.abs(truth[name]).max()), 1e-6)

@@ -47,13 +47,13 @@ class Session(Protocol):
 
 
 class OnnxFile:
-    """An ONNX file on one provider: a key of ``PROVIDERS`` or a name of onnxruntime's. threads: of the processor; 0:
-    as many as ``machine.threads`` says.
+    """An ONNX file, or the bytes of one, on one provider: a key of ``PROVIDERS`` or a name of onnxruntime's. threads: of
+    the processor; 0: as many as ``machine.threads`` says.
 
     Raises EngineError when onnxruntime cannot run it there, MissingPackageError.
     """
 
-    def __init__(self, file: Path, provider: str = "cpu", threads: int = 0) -> None:
+    def __init__(self, file: Path | bytes, provider: str = "cpu", threads: int = 0) -> None:
         onnxruntime = _package("onnxruntime", "")
         wanted = PROVIDERS.get(provider, provider)
         there = onnxruntime.get_available_providers()
@@ -70,9 +70,11 @@ class OnnxFile:
         options.add_session_config_entry("session.force_spinning_stop", "1")
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         try:
-            self.session = onnxruntime.InferenceSession(str(file), options, providers=[wanted])
+            model = file if isinstance(file, bytes) else str(file)
+            self.session = onnxruntime.InferenceSession(model, options, providers=[wanted])
         except Exception as error:  # onnxruntime's errors have no common base of their own
-            raise EngineError(f"onnxruntime cannot run {file} with {wanted} ({error}). Export it again.") from error
+            called = "the model" if isinstance(file, bytes) else file
+            raise EngineError(f"onnxruntime cannot run {called} with {wanted} ({error}). Export it again.") from error
         self.session.disable_fallback()
         ports = self.session.get_inputs()
         self.inputs = tuple(port.name for port in ports)

@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from faceinp.errors import DataError
 from faceinp.nets.embedding import BOX, SIZE, Embedding
+from faceinp.sessions import OnnxFile
 from faceinp.train import data, loop
 from faceinp.weights import read_tensors
 
@@ -245,18 +246,15 @@ def _lessons(config: EmbeddingRun, faces: data.Faces) -> dict[str, Tensor]:
 def _teacher(config: EmbeddingRun) -> Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]:
     """(N, 3, 112, 112) in [0, 1] -> unit vectors (N, D) and the map (N, C, 7, 7)."""
     import onnx
-    import onnxruntime
 
     graph = onnx.load(config.teacher)
     graph.graph.output.append(onnx.ValueInfoProto(name=config.teacher_map))
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = config.threads or torch.get_num_threads()
-    network = onnxruntime.InferenceSession(graph.SerializeToString(), options)
+    network = OnnxFile(graph.SerializeToString(), threads=config.threads or torch.get_num_threads())
     mean, deviation = (np.array(values, np.float32).reshape(3, 1, 1) for values in (MEAN, DEVIATION))
 
     def ask(faces: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         ready = np.ascontiguousarray((faces - mean) / deviation, np.float32)
-        vectors, last = network.run(None, {network.get_inputs()[0].name: ready})
+        vectors, last = network.run({network.inputs[0]: ready})
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True), last
 
     return ask
