@@ -47,8 +47,8 @@ class Session(Protocol):
 
 
 class OnnxFile:
-    """An ONNX file, or the bytes of one, on one provider: a key of ``PROVIDERS`` or a name of onnxruntime's. threads: of
-    the processor; 0: as many as ``machine.threads`` says.
+    """An ONNX file, or its bytes, on one provider: a key of ``PROVIDERS`` or a name of onnxruntime's. threads: of the
+    processor; 0: as many as ``machine.threads`` says.
 
     Raises EngineError when onnxruntime cannot run it there, MissingPackageError.
     """
