@@ -7,6 +7,7 @@ fp32 of them, which a runtime does once, when it opens the graph. So torch and e
 """
 
 import argparse
+import collections
 import dataclasses
 import json
 import shutil
@@ -17,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -110,6 +112,7 @@ def export(name: str, folder: Path | None = None) -> Path:
     model = conversion.finished(program, built)
     for node in model.graph.node:
         del node.metadata_props[:]  # of interest to those who convert it further, and half of the file
+    fold_norms(model)
     read_from(model, file)
     about: dict[str, Any] = {
         "name": name,
@@ -134,6 +137,67 @@ def export(name: str, folder: Path | None = None) -> Path:
     graph_file.chmod(0o644)
     weights.record(graph_file)
     return graph_file
+
+
+def fold_norms(model: "onnx.ModelProto") -> None:
+    """Take each batch norm of ``model`` into the convolution before it, by nodes that compute the weights: what they
+    read is constant, so that a runtime computes them once, when it opens the graph. onnxruntime does so by itself only
+    with weights that are initialisers.
+    """
+    from onnx import helper, numpy_helper
+
+    made_by = {name: node for node in model.graph.node for name in node.output}
+    readers = collections.Counter(name for node in model.graph.node for name in node.input)
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    for node in model.graph.node:  # a constant in the type of some value: all are fp32
+        if node.op_type == "CastLike" and made_by[node.input[0]].op_type == "Constant":
+            node.op_type = "Identity"
+            del node.input[1:]
+    weights_of: dict[str, list[onnx.NodeProto]] = {}  # a convolution's output -> the nodes of its weights
+    folded: dict[str, str] = {}  # the same -> its norm's output
+    for norm in [node for node in model.graph.node if node.op_type == "BatchNormalization"]:
+        before, (gain, shift, mean, variance) = norm.input[0], norm.input[1:]
+        convolution = made_by[before]
+        if convolution.op_type != "Conv" or readers[before] != 1:
+            continue
+        weight, name = convolution.input[1], norm.output[0]
+        epsilon = next(attribute.f for attribute in norm.attribute if attribute.name == "epsilon")
+        small, shape = f"{name}.epsilon", f"{name}.shape"
+        model.graph.initializer.append(numpy_helper.from_array(np.float32(epsilon).reshape(1), small))
+        kernel = (shapes[weight][0], *(1 for _ in shapes[weight][1:]))
+        model.graph.initializer.append(numpy_helper.from_array(np.array(kernel, np.int64), shape))
+        own_bias = [name for name in convolution.input[2:] if not _zero(name, made_by)]
+        for operator, given, result in (
+            *((("Sub", [mean, *own_bias], "off"),) if own_bias else ()),
+            ("Add", [variance, small], "variance"),
+            ("Sqrt", [f"{name}.variance"], "deviation"),
+            ("Div", [gain, f"{name}.deviation"], "factor"),
+            ("Reshape", [f"{name}.factor", shape], "factors"),
+            ("Mul", [weight, f"{name}.factors"], "weight"),
+            ("Mul", [f"{name}.off" if own_bias else mean, f"{name}.factor"], "moved"),
+            ("Sub", [shift, f"{name}.moved"], "bias"),
+        ):
+            made = helper.make_node(operator, given, [f"{name}.{result}"])
+            weights_of.setdefault(before, []).append(made)
+        convolution.input[:] = [convolution.input[0], f"{name}.weight", f"{name}.bias"]
+        folded[before] = name
+    nodes: list[onnx.NodeProto] = []
+    for node in model.graph.node:
+        if node.op_type != "BatchNormalization" or node.input[0] not in folded:
+            nodes += [*weights_of.get(node.output[0], ()), node]
+            node.output[:] = [folded.get(name, name) for name in node.output]
+    del model.graph.node[:], model.graph.value_info[:]
+    model.graph.node.extend(nodes)
+
+
+def _zero(name: str, made_by: dict[str, "onnx.NodeProto"]) -> bool:
+    """Whether a value is the zeros that the exporter writes for the bias of a convolution that has none."""
+    from onnx import numpy_helper
+
+    node = made_by.get(name)
+    while node is not None and node.op_type in ("Expand", "Identity"):
+        node = made_by.get(node.input[0])
+    return node is not None and node.op_type == "Constant" and not numpy_helper.to_array(node.attribute[0].t).any()
 
 
 def read_from(model: "onnx.ModelProto", file: Path) -> None:

@@ -66,6 +66,7 @@ class OnnxFile:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # what goes wrong is raised
         options.intra_op_num_threads = threads or machine.threads()
+        options.enable_mem_pattern = False  # a pattern keeps memory for each shape, and saves no time that shows
         # A session's threads go on spinning after each run, and take the cores from whatever runs next.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
