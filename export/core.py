@@ -89,16 +89,19 @@ class Stored(NamedTuple):
     length: int
 
 
-def export(name: str, folder: Path | None = None) -> Path:
-    """Write the graph of the network called ``name``, a key of CORE, beside its weights, and return the file.
+def export(name: str, file: Path | None = None) -> Path:
+    """Write the graph of the network called ``name``, a key of CORE, beside its weights, and return the graph.
 
-    folder: of the weights; None: the package's. Raises ParityError when it does not do what torch does, WeightsError.
+    file: packed weights (.safetensors); None: the package's. Raises ParityError when it does not do what torch does,
+    WeightsError.
     """
     import onnx
 
     if name not in CORE:
         raise FaceinpError(f"There is no core graph {name!r}. Choose one of: {', '.join(CORE)}, or all.")
-    file = (folder or weights.folder()) / weights.CATALOGUE[name].file
+    file = file or weights.path(name)
+    if file.suffix != ".safetensors":
+        raise FaceinpError(f"Packed weights end in .safetensors, and {file} does not. Give another, or rename it.")
     graph = CORE[name]
     network, config = networks.load(name, file, folded=False)  # as stored: folded numbers lie in no file
     if name == "completion" and not config.get("landmarks", True):
@@ -273,9 +276,11 @@ def _places(file: Path) -> dict[str, Stored]:
 
 
 def _run(args: argparse.Namespace) -> None:
+    if args.name == "all" and args.file:
+        raise FaceinpError("A file holds one network. Name that, in place of all.")
     for name in CORE if args.name == "all" else [args.name]:
-        file = export(name, args.folder)
-        print(f"{file}: {file.stat().st_size / 1e3:.0f} kB, reads {file.with_suffix('.safetensors').name}")
+        graph = export(name, args.file)
+        print(f"{graph}: {graph.stat().st_size / 1e3:.0f} kB, reads {graph.with_suffix('.safetensors').name}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -283,7 +288,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="faceinp export core", description="Write the graphs that the package opens without torch."
     )
     parser.add_argument("name", metavar="NAME", help=f"{', '.join(CORE)}, or all")
-    parser.add_argument("--folder", type=Path, metavar="DIR", help="of the weights (default: the package's)")
+    parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="packed weights (default: the package's)")
     return run_command(parser, _run, argv)
 
 

@@ -91,9 +91,12 @@ def _runtimes() -> Iterator[Finding]:
         file = Path(folder) / "tiny.onnx"
         file.write_bytes(TINY)
         if importlib.util.find_spec("onnxruntime"):
-            import onnxruntime
-
-            for provider in onnxruntime.get_available_providers():
+            try:
+                providers = sessions.imported("onnxruntime").get_available_providers()
+            except EngineError as error:
+                yield Finding("onnxruntime", False, str(error))
+                providers = []
+            for provider in providers:
                 if provider not in REMOTE:
                     yield _tried(f"onnxruntime, {provider}", partial(_onnx, file, provider))
         if importlib.util.find_spec("openvino"):

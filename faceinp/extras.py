@@ -4,7 +4,8 @@ from faceinp.errors import MissingPackageError
 
 # A package's import name -> the extras that bring it, the first where the command that was run says nothing.
 EXTRAS = {
-    **dict.fromkeys(("torch", "torchvision", "safetensors", "facenet_pytorch"), ("torch",)),
+    **dict.fromkeys(("torch", "torchvision", "safetensors"), ("torch", "export", "train", "eval")),
+    "facenet_pytorch": ("torch",),
     "skimage": ("classical", "eval", "demo"),
     "gradio": ("demo",),
     "huggingface_hub": ("hub",),

@@ -22,6 +22,7 @@ from faceinp.sessions import (
     OpenvinoFile,
     Session,
     TensorrtFile,
+    imported,
     mismatch,
     nvidia_gpus,
     tensorrt_package,
@@ -85,13 +86,14 @@ def open_network(name: str, runtime: Runtime = Runtime(), file: str | Path = "")
         case "tensorrt":
             session = TensorrtFile(Path(file) if file else _built(name, runtime.precision or "fp16"))
         case "openvino":
-            session = OpenvinoFile(_graph(name, file).resolve(), runtime.precision, runtime.threads)
+            session = OpenvinoFile(_as_it_lies(_graph(name, file)), runtime.precision, runtime.threads)
         case _:
             provider = runtime.provider or ("cuda" if not runtime.name and _cuda_provider() else "cpu")
             session = OnnxFile(_graph(name, file), provider, runtime.threads)
     if session.about.get("name") != name:
         raise WeightsError(f"{file or name} does not contain the network {name!r}. Give a file of that network.")
-    _check_weights(session, Path(file) if file else weights.path(name))
+    if chosen in ("onnxruntime", "openvino") and Path(file).suffix != ".onnx":
+        _check_that_it_reads(session, Path(file) if file else weights.path(name), name)
     return session
 
 
@@ -119,7 +121,7 @@ def _fastest(name: str, file: str | Path) -> str:
     if suffix == ".engine":
         return "tensorrt"
     ready = [runtime for runtime in NAMES if missing(runtime) is None]
-    graph = (Path(file) if file else weights.path(name)).with_suffix(".onnx").is_file()
+    graph = _beside(name, file).is_file()
     if suffix != ".onnx" and "torch" in ready and nvidia_gpus() and not (graph and _cuda_provider()):
         import torch
 
@@ -139,36 +141,52 @@ def _cuda_provider() -> bool:
     """Whether an NVIDIA GPU and an onnxruntime for it are here."""
     if not nvidia_gpus() or importlib.util.find_spec("onnxruntime") is None:
         return False
-    import onnxruntime
-
-    return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    return "CUDAExecutionProvider" in imported("onnxruntime").get_available_providers()
 
 
 def _graph(name: str, file: str | Path) -> Path:
     """The ONNX file of a network: the one given, or the graph beside its weights."""
-    graph = (Path(file) if file else weights.path(name)).with_suffix(".onnx")
+    graph = _beside(name, file)
     if not graph.is_file():
         raise _no_graph(name, file)
     return graph
 
 
+def _beside(name: str, file: str | Path) -> Path:
+    """Where the graph of packed weights lies; ``file`` itself where it is an exported one."""
+    if file and Path(file).suffix not in (".safetensors", ".onnx"):
+        raise WeightsError(
+            f"{file} is neither packed weights (.safetensors) nor an exported graph (.onnx). Give one of these."
+        )
+    return (Path(file) if file else weights.path(name)).with_suffix(".onnx")
+
+
 def _no_graph(name: str, file: str | Path) -> WeightsError:
-    place = Path(file) if file else weights.folder() / weights.CATALOGUE[name].file
+    packed = Path(file) if file else weights.path(name)
     return WeightsError(
-        f"{place.with_suffix('.onnx').name}, the graph for runtimes other than torch, does not lie beside {place}. "
-        f"`faceinp export core {name}` makes it (pip install 'faceinp[export]'); with 'faceinp[torch]' none is needed."
+        f"{packed.with_suffix('.onnx').name}, the graph for runtimes other than torch, does not lie beside {packed}. "
+        f"{_make(name, packed)}; with 'faceinp[torch]' none is needed."
     )
 
 
-def _check_weights(session: Session, file: Path) -> None:
-    """Raise WeightsError for a graph whose numbers lie in a file that has been exchanged since it was made."""
-    stored = session.about.get("reads")
-    for name, digest in (json.loads(stored) if isinstance(stored, str) else {}).items():
-        if weights.sha256(file.with_name(name)) != digest:
-            raise WeightsError(
-                f"{file.with_suffix('.onnx')} was made of another {name} than the one beside it. Make it again with "
-                f"`faceinp export core`, or take both from one release."
-            )
+def _make(name: str, packed: Path) -> str:
+    return f"`faceinp export core {name} {packed}` makes it (pip install 'faceinp[export]')"
+
+
+def _check_that_it_reads(session: Session, packed: Path, name: str) -> None:
+    """Raise WeightsError for a graph that does not read ``packed``, or reads it as it was before it was exchanged."""
+    reads = json.loads(session.about.get("reads", "{}"))
+    if reads != {packed.name: weights.sha256(packed)}:
+        raise WeightsError(
+            f"{packed.with_suffix('.onnx')} is not of the weights in {packed.name} beside it. {_make(name, packed)} "
+            "anew; or take both from one release."
+        )
+
+
+def _as_it_lies(graph: Path) -> Path:
+    """For OpenVINO, which follows a link to the graph and then looks for the weights there, and only there."""
+    resolved = graph.resolve()
+    return resolved if resolved.with_suffix(".safetensors").is_file() else graph
 
 
 def _built(name: str, precision: str) -> Path:

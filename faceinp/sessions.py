@@ -54,7 +54,7 @@ class OnnxFile:
     """
 
     def __init__(self, file: Path | bytes, provider: str = "cpu", threads: int = 0) -> None:
-        onnxruntime = _package("onnxruntime", "")
+        onnxruntime = imported("onnxruntime", "")
         wanted = PROVIDERS.get(provider, provider)
         there = onnxruntime.get_available_providers()
         if wanted not in there:
@@ -103,7 +103,7 @@ class OpenvinoFile:
     """
 
     def __init__(self, file: Path, precision: str = "", threads: int = 0) -> None:
-        openvino = _package("openvino", "openvino")
+        openvino = imported("openvino", "openvino")
         if precision and precision not in PRECISIONS:
             raise EngineError(f"OpenVINO computes in {' or '.join(PRECISIONS)}, not in {precision!r}.")
         self.core = openvino.Core()
@@ -144,7 +144,7 @@ class TensorrtFile:
 
     def __init__(self, file: Path) -> None:
         name = tensorrt_package()
-        trt = _package(name, TENSORRT[name])
+        trt = imported(name, TENSORRT[name])
         import torch
 
         self.torch, self.about = torch, sidecar.read(file)
@@ -254,7 +254,11 @@ def compute_capability() -> str:
     return "{}.{}".format(*torch.cuda.get_device_capability())
 
 
-def _package(name: str, extra: str) -> Any:
+def imported(name: str, extra: str = "") -> Any:
+    """The package called ``name``. Raises MissingPackageError, with the extra that brings it, and EngineError."""
     if importlib.util.find_spec(name) is None:
         raise MissingPackageError(name, extra)
-    return importlib.import_module(name)
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:  # one of its libraries is missing, say
+        raise EngineError(f"The package {name} is installed and does not load ({error}). Install it again.") from error

@@ -34,14 +34,16 @@ def test_a_sound_machine_is_told_so(nothing: Path) -> None:
         assert "onnxruntime, CPUExecutionProvider: ran: onnxruntime" in done.stdout
 
 
-def test_what_is_installed_and_broken_is_named(nothing: Path, tmp_path: Path) -> None:
-    package = tmp_path / "openvino"
+@pytest.mark.parametrize(("name", "subject"), [("openvino", "openvino on cpu"), ("onnxruntime", "onnxruntime")])
+def test_what_is_installed_and_broken_is_named(name: str, subject: str, nothing: Path, tmp_path: Path) -> None:
+    package = tmp_path / name
     package.mkdir()
-    (package / "__init__.py").write_text('raise ImportError("libopenvino.so: cannot open shared object file")')
+    (package / "__init__.py").write_text(f'raise ImportError("lib{name}.so: cannot open shared object file")')
     done = run(FACEINP_WEIGHTS=str(nothing), PYTHONPATH=str(tmp_path))
     assert done.returncode == 1
-    assert "BROKEN  openvino on cpu: does not work: libopenvino.so" in done.stdout
-    assert "not working: openvino on cpu" in done.stderr
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith(f"BROKEN  {subject}: "))
+    assert f"is installed and does not load (lib{name}.so: cannot open" in line
+    assert f"not working: {subject}" in done.stderr
 
 
 def test_two_onnxruntimes_are_a_fault_with_its_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

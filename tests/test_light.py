@@ -79,8 +79,8 @@ def test_the_shell_does_its_work(command: str, says: str, photos: Path) -> None:
         ("fill photo.png --mask mask.png --set runtime=torch -o out.png", "torch"),
         ("fill photo.png --mask mask.png --engine landmark-openvino -o out.png", "openvino"),
         ("identity photo.png scratched.png --judge facenet", "torch"),
-        ("train landmarks --data photo.png", "torch"),
-        ("export onnx restorer", "torch"),
+        ("train landmarks --data photo.png", "train"),
+        ("export onnx restorer", "export"),
         ("weights pack nowhere -o out.safetensors", "torch"),
     ],
 )

@@ -74,11 +74,45 @@ def test_a_graph_of_other_weights_is_refused(copied: Path) -> None:
     numbers = bytearray(file.read_bytes())
     numbers[-100] ^= 1
     file.write_bytes(numbers)
-    with pytest.raises(WeightsError, match=r"made of another landmarks\.safetensors.*faceinp export core"):
+    with pytest.raises(WeightsError, match=r"onnx is not of the weights in landmarks\.safetensors beside it"):
         open_network("landmarks")
     file.unlink()
     with pytest.raises(WeightsError, match=r"landmarks\.safetensors is not there"):
         open_network("landmarks")
+
+
+@pytest.mark.parametrize("graph", ["landmarks.onnx", "exported"])
+def test_a_graph_that_reads_another_file_is_refused(
+    graph: str, copied: Path, exported: Callable[..., Path], small_folder: Path
+) -> None:
+    own = copied / "own.safetensors"
+    shutil.copy(small_folder / "landmarks.safetensors", own)
+    shutil.copy(copied / graph if "." in graph else exported("landmarks", size=256), own.with_suffix(".onnx"))
+    with pytest.raises(WeightsError, match=r"not of the weights in own\.safetensors.*export core landmarks"):
+        open_network("landmarks", file=own)
+
+
+@pytest.mark.parametrize("name", ["landmarks.png", "landmarks.engine"])
+def test_files_that_are_no_networks_are_named(name: str, copied: Path) -> None:
+    (copied / name).write_bytes(b"something")
+    with pytest.raises(WeightsError, match=r"neither packed weights .* nor an exported graph"):
+        open_network("landmarks", Runtime("onnxruntime"), copied / name)
+
+
+def test_openvino_finds_weights_behind_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Links to files, and, as in the cache of a model hub, links to files of other names."""
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    for folder, name in (("plain", "{}"), ("blobs", "blob-{}")):
+        kept, linked = tmp_path / folder, tmp_path / f"linked-{folder}"
+        kept.mkdir()
+        linked.mkdir()
+        for file in ("landmarks.safetensors", "landmarks.onnx"):
+            shutil.copy(SHIPPED / file, kept / name.format(file))
+            (linked / file).symlink_to(kept / name.format(file))
+        monkeypatch.setenv("FACEINP_WEIGHTS", str(linked))
+        assert open_network("landmarks", Runtime("onnxruntime")).runtime.startswith("onnxruntime")
+        if folder == "plain":
+            assert open_network("landmarks", Runtime("openvino")).runtime.startswith("openvino")
 
 
 def test_weights_without_a_graph_run_on_torch_and_nothing_else(copied: Path) -> None:
@@ -94,7 +128,7 @@ def test_a_graph_is_made_for_other_weights(small_folder: Path, tmp_path: Path, m
     from faceinp.export import core
 
     shutil.copy(small_folder / "embedding.safetensors", tmp_path)
-    file = core.export("embedding", tmp_path)  # compared with torch in there
+    file = core.export("embedding", tmp_path / "embedding.safetensors")  # compared with torch in there
     monkeypatch.setenv("FACEINP_WEIGHTS", str(tmp_path))
     session = open_network("embedding", Runtime("onnxruntime"))
     assert session.about["name"] == "embedding" and file == tmp_path / "embedding.onnx"
