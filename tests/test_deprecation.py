@@ -48,7 +48,10 @@ def test_old_keywords_still_work_and_say_what_to_write(call: Callable[..., Any],
 
 
 def test_an_unknown_keyword_is_an_error_that_names_those_there_are() -> None:
-    with pytest.warns(DeprecationWarning), pytest.raises(faceinp.EngineError, match=r"'symetry'.*Available: file, predictor, runtime, "):
+    with (
+        pytest.warns(DeprecationWarning),
+        pytest.raises(faceinp.EngineError, match=r"'symetry'.*Available: file, predictor, runtime, "),
+    ):
         faceinp.fill(PHOTO, HOLE, face=ALIGNED, symetry=False)  # type: ignore[call-arg]
     with pytest.raises(faceinp.EngineError, match=r"Unknown options 'a', 'b' for engine 'telea'\. Available: none\."):
         faceinp.load_engine("telea", {"b": 1, "a": 2})
