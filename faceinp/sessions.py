@@ -209,6 +209,7 @@ def _ours(metadata: dict[str, str], file: Path | bytes) -> dict[str, Any]:
     about: dict[str, Any] = {
         key.removeprefix("faceinp."): value for key, value in metadata.items() if key.startswith("faceinp.")
     }
+    called = "The model" if isinstance(file, bytes) else str(file)
     try:
         for key in ("name", "precision"):
             json_values.text(about, key, "")
@@ -218,12 +219,11 @@ def _ours(metadata: dict[str, str], file: Path | bytes) -> dict[str, Any]:
             about["guided"] = json_values.flag(_parsed(about, "guided"), "guided")
         needed = [file.with_name(name) for name in reads(about)] if isinstance(file, Path) else []
     except ValueError as error:
-        called = "The model" if isinstance(file, bytes) else str(file)
         raise WeightsError(f"{called} says what no exporter writes: {error}. Export or fetch it again.") from error
-    for weights in needed:
-        if not weights.is_file():
+    for numbers in needed:
+        if not numbers.is_file():
             raise WeightsError(
-                f"{file} reads its numbers from {weights}, which is missing. Take both from one release."
+                f"{called} reads its numbers from {numbers}, which is missing. Take both from one release."
             )
     return about
 

@@ -437,7 +437,11 @@ def verify_file(file: Path) -> None:
     expected = _recorded(listed).get(file.name)
     if expected is None:
         raise WeightsError(f"No checksum of {file.name} in {listed}. Take both from one release.")
-    if sha256(file) != expected:
+    try:
+        same = sha256(file) == expected
+    except OSError as error:
+        raise WeightsError(f"{file} cannot be read ({error}). Look at its permissions, or fetch it again.") from error
+    if not same:
         raise WeightsError(
             f"{file} is damaged: its checksum is not the recorded one. Fetch it again; "
             "`faceinp weights verify` tells which others are."
