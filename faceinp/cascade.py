@@ -136,7 +136,8 @@ def _run(side: int, batches: Iterable[NDArray[Any]]) -> list[Floats]:
 
 @cache
 def _network(name: str) -> OnnxFile:
-    return OnnxFile(weights.path(name), threads=1)  # so small that threads mostly wait for each other
+    with weights.naming_damage(name):
+        return OnnxFile(weights.path(name), threads=1)  # so small that threads mostly wait for each other
 
 
 # ---- pixels ----

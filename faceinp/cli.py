@@ -16,7 +16,7 @@ from faceinp import commands as run
 from faceinp.commands import EXPORTERS, TRAININGS
 from faceinp.errors import FaceinpError
 from faceinp.extras import missing_package
-from faceinp.terminal import say
+from faceinp.terminal import deprecations_as_notes, say
 
 REQUIRED = ("data", "out")  # fields of a training's configuration that have no useful default
 
@@ -30,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if argv[:1] == ["export"] and argv[1:] and argv[1] in EXPORTERS:
             return _call(f"faceinp.export.{argv[1]}", argv[2:])
         args = _parser(argv).parse_args(_joined(argv))
-        args.run(args)
+        with deprecations_as_notes():
+            args.run(args)
     except FaceinpError as error:
         return _fail(str(error), error.exit_code)
     except ModuleNotFoundError as error:

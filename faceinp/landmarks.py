@@ -1,13 +1,9 @@
 """The 68 landmarks of a face with a hole, from the shipped predictor, for engines and for whoever has none."""
 
-from functools import cache
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import weights
-from faceinp.runtimes import open_network
+from faceinp.runtimes import shared
 from faceinp.sessions import Session
 
 SIZE = 256  # side of the crops that the predictor takes
@@ -21,15 +17,10 @@ def predict(
     looked at. session: an open predictor; None: the package's on the fastest runtime. Returns float32 (N, 68, 2), x and
     y in shares of the side, in dlib's order. Raises WeightsError.
     """
-    session = session or _opened(weights.path("landmarks"))
+    session = session or shared("landmarks")
     step = session.batch or BATCH
     points = [
         session.run({"picture": crops[at : at + step], "mask": masks[at : at + step].astype(np.float32)})[0]
         for at in range(0, len(crops), step)
     ]
     return np.concatenate(points) if points else np.zeros((0, 68, 2), np.float32)
-
-
-@cache
-def _opened(file: Path) -> Session:
-    return open_network("landmarks", file=file)

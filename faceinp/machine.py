@@ -28,9 +28,13 @@ def today() -> str:
 
 
 def threads() -> int:
-    """How many threads a runtime may take in this process: what ``take_threads`` left, else OMP_NUM_THREADS; 0: all."""
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    return int(wanted) if wanted.isdigit() else 0
+    """How many threads a runtime may take in this process: what ``take_threads`` left, else OMP_NUM_THREADS, but no
+    more than there are cores; 0: all.
+    """
+    try:
+        return min(max(0, int(os.environ.get("OMP_NUM_THREADS", ""))), os.cpu_count() or 1)
+    except ValueError:
+        return 0
 
 
 def take_threads(count: int) -> Callable[[], None]:

@@ -59,7 +59,7 @@ def load(name: str, file: str | Path = "", *, side: int = SIDE, folded: bool = T
     try:
         network = untrained(name, config, side)
         network.load_state_dict(weights.under(tensors, PREFIXES[name]))
-    except (RuntimeError, TypeError, KeyError) as error:
+    except (RuntimeError, TypeError, KeyError, ValueError, IndexError) as error:
         raise WeightsError(
             f"{file} does not contain the network {name!r}. Use a file made by `faceinp weights pack`."
         ) from error
@@ -96,7 +96,7 @@ class TorchNetwork:
             "name": name,
             "precision": "fp32",
             "taught_by": list(config.get("taught_by", ())),
-            "guided": bool(config.get("landmarks", True)),
+            "guided": config.get("landmarks", True),
         }
         self.inputs, self.batch = INPUTS[name], 0
         self.runtime = f"torch {self.device.type} fp32"

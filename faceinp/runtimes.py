@@ -6,12 +6,14 @@ builds its engines at first use, for the GPU that is here, and keeps them in the
 """
 
 import importlib.util
-import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from threading import Lock
 
 import faceinp
 from faceinp import sidecar, weights
@@ -22,15 +24,19 @@ from faceinp.sessions import (
     OpenvinoFile,
     Session,
     TensorrtFile,
+    checked_threads,
     imported,
     mismatch,
     nvidia_gpus,
+    reads,
     tensorrt_package,
 )
 
 NAMES = ("onnxruntime", "openvino", "tensorrt", "torch")
 PRECISIONS = {"onnxruntime": ("fp32",), "openvino": ("fp32", "bf16"), "tensorrt": ("fp16", "fp32"), "torch": ("fp32",)}
+THREADED = ("onnxruntime", "openvino")
 BATCH = 8  # pictures that an engine of TensorRT takes at once
+_opening = Lock()  # a network is opened once, whoever else waits for it
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class Runtime:
     name: one of NAMES; empty: the fastest that is ready here and computes in fp32, on a GPU where it can. provider: of
     onnxruntime, a key of ``sessions.PROVIDERS`` or a name of onnxruntime's. precision: one of PRECISIONS; empty: the
     runtime's own choice (OpenVINO: bf16 where the processor has it; TensorRT: fp16). threads: of the processor; 0: all,
-    or what ``machine.take_threads`` left.
+    or what ``machine.take_threads`` left; of THREADED alone.
     """
 
     name: str = ""
@@ -49,6 +55,7 @@ class Runtime:
     threads: int = 0
 
     def __post_init__(self) -> None:
+        checked_threads(self.threads)
         if self.name and self.name not in NAMES:
             raise EngineError(f"There is no runtime {self.name!r}. Choose one of {', '.join(NAMES)}, or none.")
         if self.provider and self.name not in ("", "onnxruntime"):
@@ -67,34 +74,54 @@ def open_network(name: str, runtime: Runtime = Runtime(), file: str | Path = "")
     package's weights. Raises EngineError when that runtime cannot run here, WeightsError for a file that is missing or
     of another network, MissingPackageError.
     """
-    if file and not Path(file).is_file():
-        raise WeightsError(f"There is no file {file}. Check its path.")
+    if file:
+        weights.check_file(Path(file))
     chosen = runtime.name or ("onnxruntime" if runtime.provider else _fastest(name, file))
     if runtime.precision and runtime.precision not in PRECISIONS[chosen]:
         raise EngineError(
             f"{chosen}, which was chosen here, computes in {' or '.join(PRECISIONS[chosen])}, not in "
             f"{runtime.precision!r}. Name a runtime, too."
         )
+    if runtime.threads and chosen not in THREADED:
+        raise EngineError(
+            f"Only {' and '.join(THREADED)} take threads, not {chosen}. Leave threads out, or choose another runtime."
+        )
     if reason := missing(chosen):
         raise reason
-    session: Session
-    match chosen:
-        case "torch":
-            from faceinp.networks import TorchNetwork
-
-            session = TorchNetwork(name, file)
-        case "tensorrt":
-            session = TensorrtFile(Path(file) if file else _built(name, runtime.precision or "fp16"))
-        case "openvino":
-            session = OpenvinoFile(_as_it_lies(_graph(name, file)), runtime.precision, runtime.threads)
-        case _:
-            provider = runtime.provider or ("cuda" if not runtime.name and _cuda_provider() else "cpu")
-            session = OnnxFile(_graph(name, file), provider, runtime.threads)
+    with nullcontext() if file else weights.naming_damage(name):
+        session = _opened(chosen, name, runtime, file)
     if session.about.get("name") != name:
         raise WeightsError(f"{file or name} does not contain the network {name!r}. Give a file of that network.")
     if chosen in ("onnxruntime", "openvino") and Path(file).suffix != ".onnx":
         _check_that_it_reads(session, Path(file) if file else weights.path(name), name)
     return session
+
+
+def shared(name: str) -> Session:
+    """The package's network called ``name`` on the fastest runtime, opened once for all who ask. Raises as
+    ``open_network``. Safe to call from several threads.
+    """
+    with _opening:
+        return _shared(name, weights.path(name))
+
+
+@cache
+def _shared(name: str, file: Path) -> Session:
+    return open_network(name, file=file)
+
+
+def _opened(chosen: str, name: str, runtime: Runtime, file: str | Path) -> Session:
+    match chosen:
+        case "torch":
+            from faceinp.networks import TorchNetwork
+
+            return TorchNetwork(name, file)
+        case "tensorrt":
+            return TensorrtFile(Path(file) if file else _built(name, runtime.precision or "fp16"))
+        case "openvino":
+            return OpenvinoFile(_as_it_lies(_graph(name, file)), runtime.precision, runtime.threads)
+    provider = runtime.provider or ("cuda" if not runtime.name and _cuda_provider() else "cpu")
+    return OnnxFile(_graph(name, file), provider, runtime.threads)
 
 
 def missing(name: str) -> EngineError | MissingPackageError | None:
@@ -175,8 +202,7 @@ def _make(name: str, packed: Path) -> str:
 
 def _check_that_it_reads(session: Session, packed: Path, name: str) -> None:
     """Raise WeightsError for a graph that does not read ``packed``, or reads it as it was before it was exchanged."""
-    reads = json.loads(session.about.get("reads", "{}"))
-    if reads != {packed.name: weights.sha256(packed)}:
+    if reads(session.about) != {packed.name: weights.sha256(packed)}:
         raise WeightsError(
             f"{packed.with_suffix('.onnx')} is not of the weights in {packed.name} beside it. {_make(name, packed)} "
             "anew; or take both from one release."
@@ -198,7 +224,8 @@ def _built(name: str, precision: str) -> Path:
     try:
         about = sidecar.read(file)
         source = weights.sha256(file.with_name(f"{stem}.onnx"))
-        current = about.get("onnx_sha256") == source and not mismatch(about, package)
+        wanted = {"name": name, "precision": precision, "onnx_sha256": source}
+        current = about | wanted == about and not mismatch(about, package)
     except (OSError, WeightsError):
         current = False
     if not current:

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import machine, sidecar
-from faceinp.errors import EngineError, MissingPackageError
+from faceinp import json_values, machine, sidecar
+from faceinp.errors import EngineError, MissingPackageError, WeightsError
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
@@ -26,6 +26,7 @@ PROVIDERS = {
 }
 TENSORRT = {"tensorrt": "tensorrt", "tensorrt_rtx": "tensorrt-rtx"}  # import name -> extra
 PRECISIONS = {"fp32": "f32", "bf16": "bf16"}  # ours -> OpenVINO's; fp16 it computes on GPUs only
+MOST_THREADS = 1024
 Inputs = dict[str, NDArray[Any]]
 
 
@@ -50,7 +51,8 @@ class OnnxFile:
     """An ONNX file, or its bytes, on one provider: a key of ``PROVIDERS`` or a name of onnxruntime's. threads: of the
     processor; 0: as many as ``machine.threads`` says.
 
-    Raises EngineError when onnxruntime cannot run it there, MissingPackageError.
+    Raises EngineError when onnxruntime cannot run it there, WeightsError for a file whose metadata are odd,
+    MissingPackageError.
     """
 
     def __init__(self, file: Path | bytes, provider: str = "cpu", threads: int = 0) -> None:
@@ -65,7 +67,7 @@ class OnnxFile:
             )
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # what goes wrong is raised
-        options.intra_op_num_threads = threads or machine.threads()
+        options.intra_op_num_threads = checked_threads(threads) or machine.threads()
         options.enable_mem_pattern = False  # a pattern keeps memory for each shape, and saves no time that shows
         # A session's threads go on spinning after each run, and take the cores from whatever runs next.
         options.add_session_config_entry("session.force_spinning_stop", "1")
@@ -75,13 +77,15 @@ class OnnxFile:
             self.session = onnxruntime.InferenceSession(model, options, providers=[wanted])
         except Exception as error:  # onnxruntime's errors have no common base of their own
             called = "the model" if isinstance(file, bytes) else file
-            raise EngineError(f"onnxruntime cannot run {called} with {wanted} ({error}). Export it again.") from error
+            raise EngineError(
+                f"onnxruntime cannot run {called} with {wanted} ({_first_line(error)}). Fetch or export it again."
+            ) from error
         self.session.disable_fallback()
         ports = self.session.get_inputs()
         self.inputs = tuple(port.name for port in ports)
         first = ports[0].shape if ports else []
         self.batch = first[0] if first and isinstance(first[0], int) else 0
-        self.about = _ours(self.session.get_modelmeta().custom_metadata_map)
+        self.about = _ours(self.session.get_modelmeta().custom_metadata_map, file)
         runs = f"{_placed(self.session, wanted)} {self.about.get('precision', '')}".strip()
         self.runtime = f"onnxruntime {onnxruntime.__version__} {runs}"
 
@@ -91,7 +95,9 @@ class OnnxFile:
             answered: list[NDArray[Any]] = self.session.run(None, given)
         except Exception as error:  # as above
             shapes = ", ".join(f"{name} {value.dtype} {value.shape}" for name, value in given.items())
-            raise EngineError(f"The file does not take {shapes} ({error}). Give it what it was made for.") from error
+            raise EngineError(
+                f"The file does not take {shapes} ({_first_line(error)}). Give it what it was made for."
+            ) from error
         return answered
 
 
@@ -99,7 +105,7 @@ class OpenvinoFile:
     """An ONNX file on OpenVINO and the processor. precision: fp32, or bf16 where the processor has it; empty: the
     fastest it has, which ``runtime`` names. threads: as of ``OnnxFile``.
 
-    Raises EngineError when OpenVINO cannot run it so, MissingPackageError.
+    Raises EngineError when OpenVINO cannot run it so, WeightsError as ``OnnxFile`` does, MissingPackageError.
     """
 
     def __init__(self, file: Path, precision: str = "", threads: int = 0) -> None:
@@ -107,14 +113,17 @@ class OpenvinoFile:
         if precision and precision not in PRECISIONS:
             raise EngineError(f"OpenVINO computes in {' or '.join(PRECISIONS)}, not in {precision!r}.")
         self.core = openvino.Core()
-        self.settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads or machine.threads()}
+        threads = checked_threads(threads) or machine.threads()
+        self.settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
         if precision:
             self.settings["INFERENCE_PRECISION_HINT"] = PRECISIONS[precision]
         try:
             self.model = self.core.read_model(file)
             compiled = self.core.compile_model(self.model, "CPU", self.settings)
         except RuntimeError as error:
-            raise EngineError(f"OpenVINO cannot run {file} ({error}). Export it again.") from error
+            raise EngineError(
+                f"OpenVINO cannot run {file} ({_first_line(error)}). Fetch or export it again."
+            ) from error
         used = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         used = next((ours for ours, theirs in PRECISIONS.items() if theirs == used), used)
         if precision and used != precision:
@@ -125,7 +134,7 @@ class OpenvinoFile:
         self.requests: dict[tuple[tuple[int, ...], ...], Any] = {}
         self.lock = Lock()  # a request serves one thread at a time
         kept = dict(self.model.get_rt_info().items()).get("framework", {})
-        self.about = _ours({key: value.astype(str) for key, value in kept.items()})
+        self.about = _ours({key: value.astype(str) for key, value in kept.items()}, file)
         self.runtime = f"openvino {openvino.__version__.partition('-')[0]} cpu {used}"
 
     def run(self, inputs: Inputs) -> list[NDArray[Any]]:
@@ -194,9 +203,66 @@ class TensorrtFile:
         return answers
 
 
-def _ours(metadata: dict[str, str]) -> dict[str, Any]:
-    """What our exporter wrote into an ONNX file's metadata."""
-    return {key.removeprefix("faceinp."): value for key, value in metadata.items() if key.startswith("faceinp.")}
+def _ours(metadata: dict[str, str], file: Path | bytes) -> dict[str, Any]:
+    """What our exporter wrote into the metadata of an ONNX file: ``taught_by`` and ``guided`` as values, all else as
+    text. Raises WeightsError for what no exporter writes, and where a file that the graph reads is missing.
+    """
+    about: dict[str, Any] = {
+        key.removeprefix("faceinp."): value for key, value in metadata.items() if key.startswith("faceinp.")
+    }
+    called = "The model" if isinstance(file, bytes) else str(file)
+    try:
+        for key in ("name", "precision"):
+            json_values.text(about, key, "")
+        if "taught_by" in about:
+            about["taught_by"] = list(json_values.texts(_parsed(about, "taught_by"), "taught_by"))
+        if "guided" in about:
+            about["guided"] = json_values.flag(_parsed(about, "guided"), "guided")
+        needed = [file.with_name(name) for name in reads(about)] if isinstance(file, Path) else []
+    except ValueError as error:
+        raise WeightsError(f"{called} says what no exporter writes: {error}. Export or fetch it again.") from error
+    for numbers in needed:
+        if not numbers.is_file():
+            raise WeightsError(
+                f"{called} reads its numbers from {numbers}, which is missing. Take both from one release."
+            )
+    return about
+
+
+def reads(about: dict[str, Any]) -> dict[str, str]:
+    """The files beside an ONNX file that it reads its numbers from, by name, and their sha256; of a ``Session.about``.
+
+    Raises ValueError for anything else than names without folders, which an open session has none of.
+    """
+    if "reads" not in about:
+        return {}
+    hashes = json_values.section(_parsed(about, "reads"), "reads")
+    for name in hashes:
+        json_values.text(hashes, name)
+        if name != Path(name).name or name == ".." or "\\" in name:
+            raise ValueError(f"'reads' must name files without folders, got {name!r}")
+    return hashes
+
+
+def _parsed(about: dict[str, Any], key: str) -> dict[str, Any]:
+    """One value that is stored as JSON, under its key."""
+    try:
+        return {key: json_values.parse(about[key])}
+    except ValueError as error:
+        raise ValueError(f"{key!r} is no JSON ({error})") from error
+
+
+def checked_threads(threads: Any) -> int:
+    """How many are asked for; 0: all. Raises EngineError for what is no number of threads."""
+    try:
+        return json_values.whole({"threads": threads}, "threads", 0, MOST_THREADS)
+    except ValueError as error:
+        raise EngineError(f"The option {error}. Leave it out for all cores.") from error
+
+
+def _first_line(error: Exception) -> str:
+    """The runtime's own words without the lines of its source that follow them."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _placed(session: Any, wanted: str) -> str:
@@ -227,9 +293,12 @@ def mismatch(about: dict[str, Any], package: str) -> str:
     if about.get("backend") != backend or about.get("version") != here:
         made = f"{about.get('backend', 'something')} {about.get('version', 'of unknown version')}"
         return f"it was built by {made}, and {backend} {here} is installed"
-    capability = compute_capability()
-    if capability not in about["capability"]:
-        return f"it was built for compute capability {', '.join(about['capability'])}, and this GPU has {capability}"
+    try:
+        built_for, capability = json_values.texts(about, "capability"), compute_capability()
+    except ValueError as error:
+        return f"its sidecar does not say what it was built for ({error})"
+    if capability not in built_for:
+        return f"it was built for compute capability {', '.join(built_for)}, and this GPU has {capability}"
     return ""
 
 

@@ -1,4 +1,5 @@
-"""``FILE.json`` beside a network's file: what it is, how it is used, and, of our own exports, how far it is from torch.
+"""``FILE.onnx.json`` or ``FILE.engine.json`` beside a network's file: what it is, how it is used, and, of our own
+exports, how far it is from torch.
 
 One file says it all: exporters write what they made and measured, ``engine`` is the section that an engine of somebody
 else's network reads (``engines/foreign.py``), ``judge`` the one of a judge of identity (``identity/networks.py``);
@@ -11,8 +12,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from faceinp import __version__, weights
+from faceinp import __version__, json_values, weights
 from faceinp.errors import WeightsError
+
+PRECISIONS = ("fp32", "fp16", "int8")
+LARGEST = 4096  # of a side in pixels, and of pictures at once
 
 
 def path(file: Path) -> Path:
@@ -26,12 +30,9 @@ def load(file: Path, place: Path | None = None) -> dict[str, Any]:
     """
     place = place or path(file)
     try:
-        about = json.loads(place.read_text(encoding="utf-8"))
+        return json_values.read_object(place)
     except (OSError, ValueError) as error:
         raise WeightsError(f"{file} needs a sidecar, and {place} cannot be read as one ({error}).") from error
-    if not isinstance(about, dict):
-        raise WeightsError(f"{file} needs a sidecar, and {place} holds no JSON object. Write one: {{...}}.")
-    return about
 
 
 def section(about: dict[str, Any], name: str) -> dict[str, Any]:
@@ -41,7 +42,11 @@ def section(about: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def read(file: Path) -> dict[str, Any]:
-    """What the sidecar of an exported file says. Raises WeightsError when it is missing or speaks of another file."""
+    """What the sidecar of an exported file says, with every value that is used later as an exporter writes it.
+
+    Raises WeightsError when it is missing, speaks of another file, or says something else.
+    """
+    weights.check_file(file)
     try:
         about = load(file)
         digest = weights.sha256(file)
@@ -49,7 +54,46 @@ def read(file: Path) -> dict[str, Any]:
         raise WeightsError(f"{error} Export {file.name} again.") from error
     if about.get("sha256") != digest:
         raise WeightsError(f"{path(file)} speaks of another {file.name}: its checksum differs. Export it again.")
-    return about
+    try:
+        return about | _checked(about)
+    except ValueError as error:
+        raise WeightsError(f"{path(file)} is not as an exporter writes it: {error}. Export it again.") from error
+
+
+def _checked(about: dict[str, Any]) -> dict[str, Any]:
+    """The values that exporters and runtimes use, a list where one is meant. Raises ValueError for any other kind."""
+    for key in ("name", "about", "licence"):
+        json_values.text(about, key)
+    json_values.flag(about, "trained")
+    json_values.flag(about, "guided", True)
+    json_values.text(about, "precision", among=PRECISIONS)
+    json_values.whole(about, "size", 0, LARGEST)
+    for key in ("inputs", "outputs", "tolerance"):
+        json_values.section(about, key)
+    hashes = json_values.section(about, "weights")
+    for name in hashes:
+        json_values.text(hashes, name)
+    checked: dict[str, Any] = {"taught_by": list(json_values.texts(about, "taught_by"))}
+    if "backend" not in about:
+        return checked | {"batch": _range(about, "batch")}
+    for key in ("backend", "version", "onnx_sha256"):
+        json_values.text(about, key)
+    profiles, layers = json_values.values_of(about, "profiles"), json_values.values_of(about, "layers")
+    if not profiles:
+        raise ValueError("'profiles' is empty")
+    return checked | {
+        "capability": list(json_values.texts(about, "capability")),
+        "profiles": [_range({"profiles": profile}, "profiles") for profile in profiles],
+        "layers": [list(json_values.texts({"layers": layer}, "layers")) for layer in layers],
+    }
+
+
+def _range(about: dict[str, Any], key: str) -> list[int]:
+    """The least and the most pictures at once."""
+    least, most = json_values.numbers(about, key, 2, 1, LARGEST)
+    if least > most or least % 1 or most % 1:
+        raise ValueError(f"{key!r} must be the least and the most pictures at once, got {least:g} and {most:g}")
+    return [int(least), int(most)]
 
 
 def write(file: Path, about: dict[str, Any]) -> None:

@@ -1,6 +1,9 @@
 """What the shell shows while it works: a bar, and lines that leave it whole."""
 
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -23,3 +26,19 @@ class Bar:
 
 def say(text: str) -> None:
     print(f"\r\033[K{text}" if sys.stderr.isatty() else text, file=sys.stderr)
+
+
+@contextmanager
+def deprecations_as_notes() -> Iterator[None]:
+    """Deprecations that would be shown within are shown without the line of code: the shell's user wrote none."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def note(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(category, DeprecationWarning):
+                say(f"note: {message}")
+            else:
+                show(message, category, *where, **more)
+
+        warnings.showwarning = note
+        yield

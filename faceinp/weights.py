@@ -14,12 +14,14 @@ import pickle
 import re
 import tempfile
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faceinp.errors import MissingPackageError, WeightsError
+from faceinp import json_values
+from faceinp.errors import EngineError, MissingPackageError, WeightsError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from faceinp.nets.squeezenet import SqueezeNet
 
 CHECKSUMS = "checksums.json"  # file name -> sha256
+WIDEST = 512  # channels of a layer, or numbers of a vector, in a network of ours
 SCALE = ":scale"  # behind the name of weights in 8 bits
 
 
@@ -149,7 +152,7 @@ REMOTE = {
 def folder() -> Path:
     """The folder of weights that is used: the one that FACEINP_WEIGHTS names, or the package's."""
     chosen = os.environ.get("FACEINP_WEIGHTS")
-    return Path(chosen) if chosen else _own_folder()
+    return Path(os.path.expanduser(chosen)) if chosen else _own_folder()
 
 
 def _own_folder() -> Path:
@@ -180,7 +183,7 @@ def missing(name: str) -> str:
 
 def cache() -> Path:
     """The folder of fetched weights."""
-    return Path(os.environ.get("FACEINP_CACHE") or Path.home() / ".cache" / "faceinp")
+    return Path(os.path.expanduser(os.environ.get("FACEINP_CACHE") or "~/.cache/faceinp"))
 
 
 def fetch(name: str, progress: Callable[[int, int], Any] | None = None) -> Path:
@@ -238,7 +241,37 @@ def under(tensors: dict[str, "Tensor"], prefix: str) -> dict[str, "Tensor"]:
 def packed(file: str | Path) -> tuple[dict[str, Any], dict[str, "Tensor"]]:
     """What `faceinp weights pack` wrote: the settings the network is rebuilt from, and its tensors in fp32."""
     metadata, tensors = read_tensors(file)
-    return json.loads(metadata.get("config", "{}")), floats(tensors)
+    return _settings(metadata, file), floats(tensors)
+
+
+def _settings(metadata: dict[str, str], file: str | Path) -> dict[str, Any]:
+    """Of a network, each of a kind that one can be made of. Raises WeightsError."""
+    try:
+        settings = json_values.parse_object(metadata.get("config", "{}"))
+        for key, value in settings.items():
+            match key:
+                case "network":
+                    json_values.text(settings, key)
+                case "landmarks":
+                    json_values.flag(settings, key)
+                case "taught_by":
+                    settings[key] = list(json_values.texts(settings, key))
+                case _:  # sizes of layers
+                    for size in value if isinstance(value, list) else [value]:
+                        json_values.whole({key: size}, key, 1, WIDEST)
+    except ValueError as error:
+        raise WeightsError(
+            f"The settings in {file} make no network ({error}). Use a file made by `faceinp weights pack`."
+        ) from error
+    return settings
+
+
+def check_file(file: Path) -> None:
+    """Raise WeightsError unless ``file`` is one."""
+    if file.is_dir():
+        raise WeightsError(f"{file} is a folder. Give the path of a file.")
+    if not file.is_file():
+        raise WeightsError(f"There is no file {file}. Check its path.")
 
 
 def squeezenet(file: str | Path) -> "SqueezeNet":
@@ -360,10 +393,18 @@ def sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def _recorded(listed: Path) -> dict[str, Any]:
+    """The checksums in a list; none where there is no list. Raises WeightsError for one that is damaged."""
+    try:
+        return json_values.read_object(listed) if listed.is_file() else {}
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{listed} cannot be read ({error}). Fetch it again, with all weights beside it.") from error
+
+
 def record(file: Path) -> None:
     """Write the checksum of ``file`` to the list beside it."""
     listed = file.parent / CHECKSUMS
-    sums = json.loads(listed.read_text()) if listed.is_file() else {}
+    sums = _recorded(listed)
     sums[file.name] = sha256(file)
     listed.write_text(json.dumps(sums, indent=2, sort_keys=True) + "\n")
 
@@ -379,11 +420,29 @@ def verify(name: str) -> None:
         verify_file(graph)
 
 
+@contextmanager
+def naming_damage(name: str) -> Iterator[None]:
+    """Where something of ours cannot be opened within, a WeightsError says so if its file is not the recorded one."""
+    try:
+        yield
+    except (EngineError, WeightsError):
+        if (path(name).parent / CHECKSUMS).is_file():
+            verify(name)
+        raise
+
+
 def verify_file(file: Path) -> None:
     """Raise WeightsError unless the file's checksum is the one recorded beside it."""
     listed = file.parent / CHECKSUMS
-    expected = json.loads(listed.read_text()).get(file.name) if listed.is_file() else None
+    expected = _recorded(listed).get(file.name)
     if expected is None:
         raise WeightsError(f"No checksum of {file.name} in {listed}. Take both from one release.")
-    if sha256(file) != expected:
-        raise WeightsError(f"{file} is damaged: its checksum is not the recorded one. Fetch it again.")
+    try:
+        same = sha256(file) == expected
+    except OSError as error:
+        raise WeightsError(f"{file} cannot be read ({error}). Look at its permissions, or fetch it again.") from error
+    if not same:
+        raise WeightsError(
+            f"{file} is damaged: its checksum is not the recorded one. Fetch it again; "
+            "`faceinp weights verify` tells which others are."
+        )

@@ -107,7 +107,10 @@ def test_a_calibration_survives_its_file(tmp_path: Path) -> None:
     assert calibration.Calibration.read(tmp_path / "a.json") == found
     (warning,) = found.warnings(0.01)  # only the data on which more strangers pass
     assert "On drawn-val" in warning and "not 1.0%" in warning
-    for broken in ("", "[]", "{}", json.dumps({"points": []})):
+    told = json.loads((tmp_path / "a.json").read_text())
+    odd = [{"slope": float("nan")}, {"points": told["points"][:2]}, {"half": None}, {"people": "9"}, {"checks": [3]}]
+    odd += [{"points": [*told["points"][:2], told["points"][2] | {"threshold": "1"}]}, {"judge": ["bundled"]}]
+    for broken in ("", "[]", "{}", "[" * 100_000, *(json.dumps(told | other) for other in odd)):
         (tmp_path / "b.json").write_text(broken)
         with pytest.raises(WeightsError, match=r"b\.json is no calibration"):
             calibration.Calibration.read(tmp_path / "b.json")

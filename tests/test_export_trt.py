@@ -128,7 +128,7 @@ def test_an_engine_of_another_version_or_gpu_is_refused(engine: Path) -> None:
     sidecar.path(engine).rename(engine.with_suffix(".away"))
     try:
         with pytest.raises(WeightsError, match="sidecar"):
-            sessions.read_sidecar(engine)
+            sidecar.read(engine)
     finally:
         engine.with_suffix(".away").rename(sidecar.path(engine))
 

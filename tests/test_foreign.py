@@ -18,6 +18,7 @@ pytest.importorskip("onnxruntime", reason="the extra 'export' is not installed")
 
 from onnx import TensorProto, helper  # noqa: E402
 
+NAN, INFINITY = float("nan"), float("inf")
 SIDECAR = {
     "size": 64,
     "picture": {"name": "image", "range": [-1, 1]},
@@ -121,7 +122,21 @@ def test_the_shell_fills_with_it(tmp_path: Path, capsys: pytest.CaptureFixture[s
     ("sidecar", "said"),
     [
         ({"size": 64}, "that says size, picture, mask and result"),
-        (SIDECAR | {"mask": {"name": "mask", "hole": 1, "known": 1}}, "1 to 1 of mask"),
+        (SIDECAR | {"mask": {"name": "mask", "hole": 1, "known": 1}}, "1 and 1 cannot be told apart, in 'mask'"),
+        (SIDECAR | {"mask": {"name": "mask", "hole": NAN, "known": 1}}, "'hole' must be a number"),
+        (SIDECAR | {"picture": {"name": "image", "range": [0, INFINITY]}}, "'range' must be 2 numbers.*in 'picture'"),
+        (SIDECAR | {"result": {"name": "output", "range": [NAN, 1]}}, "'range' must be 2 numbers.*in 'result'"),
+        (SIDECAR | {"picture": [1]}, "'picture' must be an object"),
+        (SIDECAR | {"picture": {"name": ["image"], "range": [0, 1]}}, "'name' must be one line of text"),
+        (SIDECAR | {"size": INFINITY}, "'size' must be a whole number from 1"),
+        (SIDECAR | {"size": 0}, "'size'"),
+        (SIDECAR | {"size": 10**12}, "'size'"),
+        (SIDECAR | {"largest": 32}, "'largest' must be a whole number from 64"),
+        (SIDECAR | {"multiple_of": 0}, "'multiple_of'"),
+        (SIDECAR | {"multiple_of": -3}, "'multiple_of'"),
+        (SIDECAR | {"taught_by": [["facenet"]]}, "'taught_by' must be a list of names"),
+        ({"engine": None} | SIDECAR, "'size' is missing"),
+        (SIDECAR | {"mask": {"name": "image", "hole": 1, "known": 0}}, r"takes \['image', 'mask'\]"),
         (SIDECAR | {"picture": {"name": "photo", "range": [0, 1]}}, r"takes \['image', 'mask'\]"),
         (SIDECAR | {"picture": {"name": "image", "range": [0, 1], "layout": "CHW"}}, "CHW"),
     ],
@@ -133,13 +148,39 @@ def test_a_sidecar_that_does_not_suit_is_named(sidecar: dict[str, Any], said: st
     assert "theirs.onnx.json" in str(raised.value)
 
 
+def test_what_is_no_sidecar_is_a_sentence(tmp_path: Path) -> None:
+    file = put(tmp_path, SIDECAR)
+    for content in ("", "[]", "null", "{", "[" * 100_000, '{"a":' * 100_000, '{"size": ' + 5000 * "9"):
+        (tmp_path / "theirs.onnx.json").write_text(content)
+        with pytest.raises(WeightsError, match=r"theirs\.onnx\.json cannot be read as one"):
+            faceinp.load_engine(f"onnx:{file}")
+
+
+def test_a_byte_order_mark_and_a_single_teacher_are_understood(tmp_path: Path) -> None:
+    file = put(tmp_path, {})
+    (tmp_path / "theirs.onnx.json").write_text(json.dumps(SIDECAR | {"taught_by": "facenet"}), encoding="utf-8-sig")
+    assert faceinp.load_engine(f"onnx:{file}").taught_by == ("facenet",)
+
+
+def test_whole_numbers_are_given_to_a_network_that_takes_them(tmp_path: Path) -> None:
+    file = put(tmp_path, SIDECAR, kind=TensorProto.UINT8)
+    with pytest.raises(WeightsError, match=r"image of .*theirs\.onnx takes whole numbers from 0 to 255, not -1 to 1"):
+        faceinp.load_engine(f"onnx:{file}")
+
+
 def test_what_is_not_there_or_no_onnx_is_said(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"no file .*none\.onnx"):
         faceinp.load_engine(f"onnx:{tmp_path / 'none.onnx'}")
+    with pytest.raises(WeightsError, match=r"is a folder"):
+        faceinp.load_engine(f"onnx:{tmp_path}")
     file = put(tmp_path, SIDECAR)
     file.write_bytes(b"nothing")
-    with pytest.raises(EngineError, match=r"cannot run .*theirs\.onnx"):
+    with pytest.raises(EngineError, match=r"cannot run .*theirs\.onnx") as raised:
         faceinp.load_engine(f"onnx:{file}")
+    assert "\n" not in str(raised.value)
+    put(tmp_path, SIDECAR)
+    with pytest.raises(EngineError, match="'threads' must be a whole number from 0 to 1024, got 'abc'"):
+        faceinp.load_engine(f"onnx:{file}", {"threads": "abc"})
     with pytest.raises(
         EngineError, match=r"option 'colour' for engine 'onnx:.*'\. Available: sidecar, provider, threads\."
     ):

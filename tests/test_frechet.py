@@ -90,7 +90,7 @@ def test_wrong_files_are_named(folder: Path, tmp_path: Path) -> None:
     for wrong in (tmp_path / "none.safetensors", tmp_path / "broken.safetensors", folder / "dcgan.safetensors"):
         with pytest.raises(WeightsError, match=wrong.name):
             weights.squeezenet(wrong)
-    with pytest.raises(WeightsError, match="no packed DCGAN"):
+    with pytest.raises(WeightsError, match="does not contain the network 'dcgan'"):
         frechet.load_generator(folder / "squeezenet.safetensors")
     with pytest.raises(DataError):
         measure(folder, tmp_path, samples=1)

@@ -21,6 +21,7 @@ from faceinp.nets.embedding import BOX
 
 pytestmark = pytest.mark.usefixtures("judge_places")
 
+NAN, INFINITY = float("nan"), float("inf")
 TEMPLATE = [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
 SHIPPED = Path(__file__).parent.parent / "weights"
 SIDECAR = {"size": [112, 112], "box": [0.1, 0.1, 0.9, 0.9], "mean": [0.5] * 3, "std": [0.5] * 3, "scale": 1}
@@ -177,7 +178,21 @@ def test_a_network_that_torch_cannot_run_is_named(
         judge.embed(torch.from_numpy(crops(1)).requires_grad_())
 
 
-@pytest.mark.parametrize("broken", [{"size": None}, {"box": [0, 1]}, {"mean": [1]}, {"scale": "much"}])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        *({"size": size} for size in (None, 112, [0, 0], [INFINITY, 112], [112.5, 112], [112, 10**6])),
+        *(
+            {"box": box}
+            for box in ([0, 1], [NAN, 0, 1, 1], [0, 0, 1, INFINITY], [1, 1, 0, 0], [0.5] * 4, [0, 0, 1, 1e6])
+        ),
+        *({"mean": mean} for mean in ([1], [NAN] * 3, "abc")),
+        *({"std": std} for std in ([0] * 3, [-1] * 3, None)),
+        *({"scale": scale} for scale in ("much", [1, 2, 3], None, NAN, 0)),
+        *({"kin": kin} for kin in (5, [["facenet"]], None)),
+        {"about": ["a", "list"]},
+    ],
+)
 def test_a_broken_sidecar_is_named(broken: dict, onnx_file: Path, tmp_path: Path) -> None:
     sidecar = tmp_path / "side.json"
     with pytest.raises(WeightsError, match=r"side\.json"):
@@ -187,7 +202,23 @@ def test_a_broken_sidecar_is_named(broken: dict, onnx_file: Path, tmp_path: Path
         identity.load(onnx_file, sidecar=sidecar)
 
 
-@pytest.mark.parametrize("said", ["[]", "nothing", '{"judge": 3}'])
+@pytest.mark.parametrize(
+    "points",
+    [[[1, 1]] * 5, [[1, 2]], TEMPLATE[:4], [[NAN, 51.7], *TEMPLATE[1:]], "abc", [[y, -x] for x, y in TEMPLATE]],
+)
+def test_points_that_are_no_face_are_named(points: object, onnx_file: Path, tmp_path: Path) -> None:
+    about = {key: value for key, value in SIDECAR.items() if key != "box"} | {"points": points}
+    (tmp_path / "pooling.onnx.json").write_text(json.dumps(about))
+    with pytest.raises(WeightsError, match=r"pooling\.onnx\.json with size, box or points.*points"):
+        identity.load(onnx_file, sidecar=tmp_path)
+
+
+def test_a_single_relative_is_a_name(onnx_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "pooling.onnx.json").write_text(json.dumps(SIDECAR | {"kin": "facenet"}))
+    assert identity.load(onnx_file, sidecar=tmp_path).kin == {"pooling", "facenet"}
+
+
+@pytest.mark.parametrize("said", ["[]", "nothing", '{"judge": 3}', pytest.param("[" * 100_000, id="deep")])
 def test_a_sidecar_that_is_none_is_named(said: str, onnx_file: Path, tmp_path: Path) -> None:
     (tmp_path / "pooling.onnx.json").write_text(said)
     with pytest.raises(WeightsError, match=r"pooling\.onnx\.json"):

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 import torch
 from serving import until
 from threadpoolctl import threadpool_info
 
-from faceinp.machine import take_threads
+from faceinp.machine import take_threads, threads
 
 
 def counts() -> tuple[int, int, set[int]]:
@@ -29,6 +30,16 @@ def test_a_process_takes_as_many_threads_as_it_is_told_and_gives_them_back() -> 
     undo()
     assert counts() == (2, 2, {2})
     undo_all()
+
+
+@pytest.mark.parametrize(
+    ("said", "taken"), [("1", 1), ("5000", os.cpu_count()), ("9" * 5000, 0), ("many", 0), ("²", 0), ("-3", 0), ("", 0)]
+)
+def test_a_runtime_takes_no_more_threads_than_there_are_cores(
+    said: str, taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    assert threads() == taken
 
 
 PARENT = """

@@ -208,7 +208,8 @@ def test_a_calibration_of_another_judge_is_not_used(
     with pytest.raises(WeightsError, match="calibrated with another judge"):
         check.verdicts(*asked)
     assert len(check.known_distances(*asked)) == 7
-    for broken in ("{}", "[1]", "no JSON"):
+    odd = json.dumps(json.loads((tmp_path / "reference-check.json").read_text()) | {"slope": float("nan")})
+    for broken in ("{}", "[1]", "no JSON", "[" * 100_000, odd):
         (tmp_path / "reference-check.json").write_text(broken)
         with pytest.raises(WeightsError, match="not a calibration"):
             check.verdicts(*asked)

@@ -1,19 +1,21 @@
 """Networks on every runtime give what torch gives, say what computes, and read the same weights."""
 
-import json
 import shutil
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import faceinp
-from faceinp import networks, runtimes, sessions, sidecar, weights
+from faceinp import networks, runtimes, sessions, weights
 from faceinp.errors import EngineError, MissingPackageError, WeightsError
 from faceinp.runtimes import Runtime, open_network
 
 SHIPPED = Path(__file__).parent.parent / "weights"
+ODD_THREADS = ("abc", "2", 1.5, -1, 99_999_999_999, True, None, float("nan"))
 SHAPES = {
     "completion": {"picture": (1, 3, 256, 256), "mask": (1, 1, 256, 256), "landmark_map": (1, 5, 256, 256)},
     "landmarks": {"picture": (3, 3, 256, 256), "mask": (3, 1, 256, 256)},
@@ -115,6 +117,34 @@ def test_openvino_finds_weights_behind_links(tmp_path: Path, monkeypatch: pytest
             assert open_network("landmarks", Runtime("openvino")).runtime.startswith("openvino")
 
 
+@pytest.mark.parametrize("damaged", ["landmarks.onnx", "landmarks.safetensors"])
+def test_a_damaged_file_of_ours_is_told_as_that(damaged: str, copied: Path) -> None:
+    shutil.copy(SHIPPED / weights.CHECKSUMS, copied)
+    (copied / damaged).write_bytes(b"nothing")
+    with pytest.raises(WeightsError, match=rf"{damaged} is damaged.*Fetch it again.*faceinp weights verify") as raised:
+        open_network("landmarks", Runtime("onnxruntime"))
+    assert "\n" not in str(raised.value)
+    file = copied / "landmarks.onnx"
+    file.write_bytes(b"nothing")
+    with pytest.raises(EngineError, match=r"cannot run .*landmarks\.onnx") as other:  # somebody's own: no word of ours
+        open_network("landmarks", Runtime("onnxruntime"), file)
+    assert "\n" not in str(other.value)
+
+
+def test_a_network_is_opened_once_by_however_many_ask(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+
+    def slowly(name: str, file: Path) -> str:
+        opened.append(name)
+        time.sleep(0.05)
+        return name
+
+    monkeypatch.setattr(runtimes, "open_network", slowly)
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(runtimes.shared, ["landmarks"] * 4)) == ["landmarks"] * 4
+    assert opened == ["landmarks"]
+
+
 def test_weights_without_a_graph_run_on_torch_and_nothing_else(copied: Path) -> None:
     pytest.importorskip("torch", reason="the extra 'torch' is not installed")
     (copied / "landmarks.onnx").unlink()
@@ -190,6 +220,9 @@ def test_openvino_says_in_which_precision_it_computes(files: dict[str, Path]) ->
         ({"precision": "bf16"}, "onnxruntime, which was chosen here, computes in fp32, not in 'bf16'"),
         ({"runtime": "torch", "provider": "cpu"}, "Only onnxruntime has providers"),
         ({"provider": "fpga"}, "has no fpga here; it has .*CPUExecutionProvider"),
+        *(({"threads": threads}, "'threads' must be a whole number from 0 to 1024") for threads in ODD_THREADS),
+        ({"threads": 2, "runtime": "torch"}, "Only onnxruntime and openvino take threads, not torch"),
+        ({"threads": 2, "runtime": "tensorrt"}, "Only onnxruntime and openvino take threads, not tensorrt"),
     ],
 )
 def test_what_cannot_be_is_said(options: dict[str, str], said: str) -> None:
@@ -202,6 +235,8 @@ def test_another_file_is_refused(files: dict[str, Path]) -> None:
         faceinp.load_engine("landmark", files | {"file": files["predictor"]})
     with pytest.raises(WeightsError, match="no file nowhere"):
         faceinp.load_engine("landmark", {"file": "nowhere.onnx"})
+    with pytest.raises(WeightsError, match=r"\.\. is a folder"):
+        faceinp.load_engine("landmark", {"file": ".."})
 
 
 def test_a_runtime_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,54 +264,8 @@ def test_tensorrt_gives_what_torch_gives() -> None:
     assert np.abs(engine.fill(*crops()) - truth.fill(*crops())).max() < 2e-2
 
 
-@pytest.mark.skipif(sessions.nvidia_gpus() > 0, reason="there is a GPU: the engine would be built")
-def test_an_engine_of_another_onnx_file_is_built_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_weights: Path
-) -> None:
-    rtx = pytest.importorskip("tensorrt_rtx", reason="the extra 'tensorrt-rtx' is not installed")
-    monkeypatch.setenv("FACEINP_CACHE", str(tmp_path))
-    monkeypatch.setattr(sessions, "compute_capability", lambda: "8.9")
-    folder = runtimes._engines_of("landmarks")
-    folder.mkdir()
-    source, engine = folder / "landmarks.fp16.onnx", folder / "landmarks.fp16.tensorrt-rtx.engine"
-    for file in (source, engine):
-        file.write_bytes(file.name.encode())
-    about = {"backend": "tensorrt-rtx", "version": rtx.__version__, "capability": ["8.9"]}
-    sums = {"sha256": weights.sha256(engine), "onnx_sha256": weights.sha256(source)}
-    sidecar.path(engine).write_text(json.dumps(about | sums))
-    assert runtimes._built("landmarks", "fp16") == engine
-    source.write_bytes(b"another")
-    with pytest.raises(EngineError, match=r"no GPU here to build for.*export trt landmarks"):
-        runtimes._built("landmarks", "fp16")
-    sidecar.path(engine).write_text("[]")  # rebuilt, too
-    with pytest.raises(EngineError, match=r"no GPU here to build for"):
-        runtimes._built("landmarks", "fp16")
-
-
 @pytest.mark.skipif(sessions.nvidia_gpus() > 0, reason="there is a GPU")
 def test_without_a_gpu_tensorrt_says_so() -> None:
     pytest.importorskip(sessions.tensorrt_package(), reason="the extra 'tensorrt' is not installed")
     with pytest.raises(EngineError, match="NVIDIA GPUs, and there is none here"):
         faceinp.load_engine("landmark-tensorrt")
-
-
-# ---- sidecars ----
-
-
-@pytest.mark.parametrize("said", ["", "[1, 2]", '"text"', "\xff{", "{"])
-def test_an_odd_sidecar_is_a_sentence(said: str, tmp_path: Path) -> None:
-    file = tmp_path / "a.engine"
-    file.write_bytes(b"one")
-    sidecar.path(file).write_text(said, encoding="latin-1")
-    with pytest.raises(WeightsError, match=r"a\.engine\.json.*Export a\.engine again"):
-        sidecar.read(file)
-
-
-def test_a_sidecar_of_another_file_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "a.engine"
-    file.write_bytes(b"one")
-    with pytest.raises(WeightsError, match="cannot be read"):
-        sidecar.read(file)
-    sidecar.path(file).write_text(json.dumps({"sha256": "0"}))
-    with pytest.raises(WeightsError, match="its checksum differs"):
-        sidecar.read(file)

@@ -13,7 +13,8 @@
 Pictures and masks are (N, 3, S, S) and (N, 1, S, S), RGB; ``"channels": "BGR"`` and ``"layout": "NHWC"`` under picture
 or result, ``"layout"`` under mask, say otherwise. ``"largest"`` allows sides up to it, padded to multiples of
 ``"multiple_of"``; without it the side is always ``size``. ``"taught_by"`` lists judges of identity that were in its
-loss. The hole is grey when the network sees it. Types are read from the file.
+loss. The hole is grey when the network sees it. Types are read from the file: float32, float16, or uint8, whose range
+is within [0, 255].
 """
 
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp import json_values, weights
 from faceinp import sidecar as sidecars
 from faceinp.engines.base import Batch, Engine, Needs
 from faceinp.errors import EngineError, WeightsError
@@ -32,6 +34,8 @@ KINDS = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uin
 PREFIX = "onnx:"  # of an engine's name, before the file's path
 LAYOUTS = ("NCHW", "NHWC")
 CHANNELS = ("RGB", "BGR")
+LARGEST = 8192  # pixels, side of a crop
+BOUND = 65504.0  # of colours: float16 holds no more
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Port:
 class ForeignOnnx(Engine):
     """An ONNX file and its sidecar, of which the module's docstring tells.
 
-    sidecar: where it is (default: FILE.json). provider, threads: as of ``landmark-onnx``.
+    sidecar: where it is (default: FILE.onnx.json). provider, threads: as of ``runtimes.Runtime``.
     Raises WeightsError for a file or a sidecar that cannot be used, EngineError for a provider that does not run.
     """
 
@@ -71,26 +75,31 @@ class ForeignOnnx(Engine):
 
     def __init__(self, file: str | Path, *, sidecar: str | Path = "", provider: str = "cpu", threads: int = 0) -> None:
         file = Path(file)
-        if not file.is_file():
-            raise WeightsError(f"There is no file {file}. Check the path after {PREFIX!r}.")
+        weights.check_file(file)
         place = Path(sidecar) if sidecar else sidecars.path(file)
         told = sidecars.section(sidecars.load(file, place), "engine")
         try:
-            size, largest = int(told["size"]), int(told.get("largest", told["size"]))
-            self.taught_by = tuple(map(str, told.get("taught_by", ())))
-            self.multiple = int(told.get("multiple_of", 1))
-            self.picture, self.result = (_port(told[key], *told[key]["range"]) for key in ("picture", "result"))
-            self.mask = _port(told["mask"], told["mask"]["known"], told["mask"]["hole"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            size = json_values.whole(told, "size", 1, LARGEST)
+            largest = json_values.whole(told, "largest", size, LARGEST, size)
+            self.multiple = json_values.whole(told, "multiple_of", 1, LARGEST, 1)
+            self.taught_by = json_values.texts(told, "taught_by", ())
+            self.picture, self.mask, self.result = (_port(told, key) for key in ("picture", "mask", "result"))
+        except ValueError as error:
             raise WeightsError(
-                f"{file} needs a sidecar {place} that says size, picture, mask and result ({error!r}). "
+                f"{file} needs a sidecar {place} that says size, picture, mask and result ({error}). "
                 "The docstring of faceinp.engines.foreign shows one."
             ) from error
         self.session = OnnxFile(file, provider, threads)
         self.kinds = {port.name: _kind(port.type, port.name) for port in self.session.session.get_inputs()}
         self.outputs = [port.name for port in self.session.session.get_outputs()]
-        if {self.picture.name, self.mask.name} != set(self.kinds) or self.result.name not in self.outputs:
+        if sorted((self.picture.name, self.mask.name)) != sorted(self.kinds) or self.result.name not in self.outputs:
             raise WeightsError(f"{file} takes {sorted(self.kinds)} and gives {self.outputs}. Name these in {place}.")
+        for port in (self.picture, self.mask):
+            if self.kinds[port.name] is np.uint8 and not all(0 <= value <= 255 for value in (port.low, port.high)):
+                raise WeightsError(
+                    f"The input {port.name} of {file} takes whole numbers from 0 to 255, not {port.low:g} to "
+                    f"{port.high:g}. Correct {place}."
+                )
         self.name, self.size, self.largest = f"{PREFIX}{file.name}", size, largest
         self.runtime = self.session.runtime
 
@@ -107,17 +116,32 @@ class ForeignOnnx(Engine):
                 self.mask.name: self.mask.given(hole, self.kinds[self.mask.name]),
             }
         )
-        answer = self.result.taken(answers[self.outputs.index(self.result.name)])
+        answer = answers[self.outputs.index(self.result.name)]
+        if answer.ndim != 4 or answer.dtype.kind not in "fiu":
+            raise EngineError(f"{self.name} returned {answer.dtype} {answer.shape}, no pictures. Correct its sidecar.")
+        answer = self.result.taken(answer)
         if answer.shape != crop.shape:
             raise EngineError(f"{self.name} returned {answer.shape} for {crop.shape}. Correct its sidecar.")
+        if not np.isfinite(answer).all():
+            raise EngineError(f"{self.name} returned values that are no numbers. Correct the ranges in its sidecar.")
         return answer[:, :, :side, :side]
 
 
-def _port(told: dict[str, Any], low: float, high: float) -> Port:
-    layout, channels = told.get("layout", "NCHW"), told.get("channels", "RGB")
-    if layout not in LAYOUTS or channels not in CHANNELS or float(low) == float(high):
-        raise ValueError(f"{layout}, {channels} or {low} to {high} of {told['name']} is not known")
-    return Port(str(told["name"]), float(low), float(high), layout, channels)
+def _port(told: dict[str, Any], key: str) -> Port:
+    """What a sidecar says of its picture, mask or result."""
+    port = json_values.section(told, key)
+    try:
+        if key == "mask":
+            low, high = (json_values.number(port, end, -BOUND, BOUND) for end in ("known", "hole"))
+        else:
+            low, high = json_values.numbers(port, "range", 2, -BOUND, BOUND)
+        if np.float32(low) == np.float32(high):
+            raise ValueError(f"{low:g} and {high:g} cannot be told apart")
+        name = json_values.text(port, "name")
+        layout = json_values.text(port, "layout", "NCHW", among=LAYOUTS)
+        return Port(name, low, high, layout, json_values.text(port, "channels", "RGB", among=CHANNELS))
+    except ValueError as error:
+        raise ValueError(f"{error}, in {key!r}") from error
 
 
 def _kind(name: str, port: str) -> Any:

@@ -1,8 +1,6 @@
 """The landmark-guided engine: predict 68 points of the face with its hole, then complete it in one pass."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,8 +37,8 @@ class Landmark(Engine):
         self.completion = open_network("completion", wanted, file)
         self.predictor = open_network("landmarks", wanted, predictor)
         self.runtime = self.completion.runtime
-        self.taught_by = tuple(_noted(self.completion.about.get("taught_by", [])))
-        self.guided = bool(_noted(self.completion.about.get("guided", True)))
+        self.taught_by = tuple(self.completion.about.get("taught_by", ()))
+        self.guided = self.completion.about.get("guided", True)
 
     @classmethod
     def hindrance(cls) -> str:
@@ -65,8 +63,3 @@ class Landmark(Engine):
         count, at_once = len(batch.crops), self.completion.batch or len(batch.crops)
         parts = ({name: value[at : at + at_once] for name, value in inputs.items()} for at in range(0, count, at_once))
         return np.concatenate([self.completion.run(part)[0] for part in parts])
-
-
-def _noted(value: Any) -> Any:
-    """What an exporter noted: in an ONNX file as JSON, in a sidecar as it is."""
-    return json.loads(value) if isinstance(value, str) else value

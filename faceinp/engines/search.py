@@ -1,8 +1,7 @@
 """The latent search itself: a frozen DCGAN, the papers' objectives, and gradient descent in z."""
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from faceinp import losses, weights
+from faceinp import json_values, losses, weights
 from faceinp.engines.base import Progress, reporting
 from faceinp.engines.lbfgs import LBFGS
-from faceinp.errors import Cancelled
+from faceinp.errors import Cancelled, WeightsError
 from faceinp.nets.dcgan import Discriminator, Generator, latents
 
 PREVIEW_EVERY = 25
@@ -34,14 +33,19 @@ class Prior:
     @classmethod
     def load(cls, file: Path | None = None) -> "Prior":
         """The shipped weights, or those of ``file``; raises WeightsError."""
-        metadata, tensors = weights.read_tensors(file or weights.path("dcgan"))
-        config = json.loads(metadata["config"])
-        generator = Generator(config["latent"], config["width"])
-        discriminator = Discriminator(config["width"])
-        for name, network in (("generator", generator), ("discriminator", discriminator)):
-            network.load_state_dict(weights.under(tensors, f"{name}/"))
-            network.eval().requires_grad_(False)
-            network.layers = _folded(network.layers)
+        file = file or weights.path("dcgan")
+        config, tensors = weights.packed(file)
+        try:
+            generator = Generator(config["latent"], config["width"])
+            discriminator = Discriminator(config["width"])
+            for name, network in (("generator", generator), ("discriminator", discriminator)):
+                network.load_state_dict(weights.under(tensors, f"{name}/"))
+                network.eval().requires_grad_(False)
+                network.layers = _folded(network.layers)
+        except (RuntimeError, KeyError, TypeError) as error:
+            raise WeightsError(
+                f"{file} does not contain the network 'dcgan'. Use a file made by `faceinp weights pack`."
+            ) from error
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return cls(generator.to(device), discriminator.to(device), device)
 
@@ -56,7 +60,13 @@ class Prior:
 
 def load_limits(file: Path | None = None) -> losses.Limits:
     """The limits measured on the shipped generator, or those of ``file``; raises WeightsError."""
-    return losses.Limits(**json.loads((file or weights.path("dcgan-limits")).read_text())["limits"])
+    file = file or weights.path("dcgan-limits")
+    try:
+        limits = json_values.section(json_values.read_object(file), "limits")
+        names = (field.name for field in fields(losses.Limits))
+        return losses.Limits(**{name: json_values.number(limits, name, -1e9, 1e9) for name in names})
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{file} holds no limits of losses ({error}). Fetch it again.") from error
 
 
 # The known picture (N, 3, 64, 64) and M (N, 1, 64, 64) make an objective: how far G(z) is from it, (N,).

@@ -17,8 +17,9 @@ from torch import Tensor
 from torch.nn import functional
 
 import faceinp
+from faceinp import networks
 from faceinp import weights as shipped
-from faceinp.errors import DataError, WeightsError
+from faceinp.errors import DataError
 from faceinp.evaluate import measures
 from faceinp.evaluate.measures import Measure
 from faceinp.machine import machine, today
@@ -187,13 +188,8 @@ def features(
 
 def load_generator(path: str | Path) -> Generator:
     """The generator of packed DCGAN weights (``faceinp weights pack``), in eval mode."""
-    metadata, tensors = shipped.read_tensors(path)
-    state = shipped.under(tensors, "generator/")
-    if metadata.get("network") != "dcgan" or not state:
-        raise WeightsError(f"{path} holds no packed DCGAN. `faceinp weights pack` makes it from a run.")
-    network = Generator(**json.loads(metadata["config"]))
-    network.load_state_dict(shipped.floats(state))
-    return network.eval()
+    network: Generator = networks.load("dcgan", path)[0]
+    return network
 
 
 @torch.no_grad()

@@ -12,13 +12,13 @@ import threading
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from faceinp import identity, weights
+from faceinp import identity, json_values, weights
 from faceinp.errors import WeightsError
 
 Floats = NDArray[np.float32]
@@ -115,10 +115,16 @@ class Limits:
     def read(cls, file: str | Path) -> "Limits":
         """Raises WeightsError when the file is not such a calibration."""
         try:
-            return cls(**json.loads(Path(file).read_text()))
-        except (OSError, ValueError, TypeError) as error:
+            content = json_values.read_object(Path(file))
+            values: dict[str, Any] = {key: json_values.text(content, key) for key in ("fingerprint", "data")}
+            for key in ("base", "slope", "doubt_above", "blind_above"):
+                values[key] = json_values.number(content, key, -1e9, 1e9)
+            for key in ("people", "pictures", "pairs", "holes"):
+                values[key] = json_values.whole(content, key, 0, 10**15)
+            return cls(**values)
+        except (OSError, ValueError) as error:
             raise WeightsError(
-                f"{file} is not a calibration of the reference check ({error!r}). `faceinp evaluate reference-check "
+                f"{file} is not a calibration of the reference check ({error}). `faceinp evaluate reference-check "
                 "--calibrate` makes one."
             ) from error
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from faceinp import json_values
 from faceinp.errors import DataError, EngineError, WeightsError
 
 RATES = (0.001, 0.01, 0.1)
@@ -93,18 +94,24 @@ class Calibration:
     def read(cls, file: str | Path) -> "Calibration":
         """Raises WeightsError when the file is no calibration."""
         try:
-            content: dict[str, Any] = json.loads(Path(file).read_text())
-            points, half = _points(content.pop("points")), Point(**content.pop("half"))
-            checks = tuple(
-                Check(**{**check, "points": _points(check["points"]), "half": Point(**check["half"])})
-                for check in content.pop("checks")
+            content = json_values.read_object(Path(file))
+            return cls(
+                judge=json_values.text(content, "judge"),
+                fingerprint=json_values.text(content, "fingerprint"),
+                points=_points(content),
+                half=_point(json_values.section(content, "half")),
+                slope=json_values.number(content, "slope", 0, 1e9),
+                middle=json_values.number(content, "middle", -1e9, 1e9),
+                data=json_values.text(content, "data"),
+                people=_count(content, "people"),
+                pictures=_count(content, "pictures"),
+                genuine=_count(content, "genuine"),
+                impostor=_count(content, "impostor"),
+                checks=tuple(_check({"checks": check}) for check in json_values.values_of(content, "checks")),
             )
-            if len(points) != len(RATES):
-                raise ValueError(f"{len(points)} thresholds")
-            return cls(**content, points=points, half=half, checks=checks)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError) as error:
             raise WeightsError(
-                f"{file} is no calibration ({error!r}). `faceinp identity calibrate` makes one."
+                f"{file} is no calibration ({error}). `faceinp identity calibrate` makes one."
             ) from error
 
 
@@ -180,5 +187,36 @@ def check(calibration: Calibration, data: str, genuine: ArrayLike, impostor: Arr
     )
 
 
-def _points(given: list[dict[str, Any]]) -> tuple[Point, ...]:
-    return tuple(Point(**entry) for entry in given)
+# ---- of a file ----
+
+
+def _points(content: dict[str, Any]) -> tuple[Point, ...]:
+    """At each of RATES."""
+    points = json_values.values_of(content, "points")
+    if len(points) != len(RATES):
+        raise ValueError(f"'points' must be {len(RATES)} thresholds, got {len(points)}")
+    return tuple(_point(json_values.section({"points": point}, "points")) for point in points)
+
+
+def _point(content: dict[str, Any]) -> Point:
+    known = content.get("true_match_rate") is not None
+    return Point(
+        json_values.number(content, "threshold", -1, 1e9),
+        json_values.number(content, "false_match_rate", 0, 1),
+        json_values.number(content, "true_match_rate", 0, 1) if known else None,
+    )
+
+
+def _check(content: dict[str, Any]) -> Check:
+    check = json_values.section(content, "checks")
+    return Check(
+        json_values.text(check, "data"),
+        _count(check, "genuine"),
+        _count(check, "impostor"),
+        _points(check),
+        _point(json_values.section(check, "half")),
+    )
+
+
+def _count(content: dict[str, Any], key: str) -> int:
+    return json_values.whole(content, key, 0, 10**15)

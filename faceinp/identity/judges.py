@@ -222,10 +222,13 @@ def box_of(template: Any, size: tuple[int, int]) -> Box:
     """The part of a canonical crop that puts POINTS closest to a template: least squares, no rotation.
 
     template: (5, 2), x and y of eyes, nose tip and mouth corners in pixel numbers of a picture of ``size`` (h, w).
+    Raises ValueError where these are no upright face.
     """
     wanted, points = np.asarray(template, np.float64) + 0.5, np.asarray(POINTS)
     centred = points - points.mean(axis=0)
     scale = float((centred * (wanted - wanted.mean(axis=0))).sum() / (centred**2).sum())
+    if scale <= 0:
+        raise ValueError("the points are one, or upside down")
     left, top = points.mean(axis=0) - wanted.mean(axis=0) / scale
     return float(left), float(top), float(left + size[1] / scale), float(top + size[0] / scale)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import networks, weights
+from faceinp import json_values, networks, weights
 from faceinp import sidecar as sidecars
 from faceinp.deprecation import warn
 from faceinp.errors import EngineError, FaceinpError, MissingPackageError, WeightsError
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Progress = Callable[[int, int], Any]
+LARGEST = 2048  # pixels, side of what an ONNX judge looks at
+LEAST, BOUND = 1e-4, 1e5  # of the numbers that its pictures are scaled by
 
 
 class Bundled(Judge):
@@ -36,7 +38,7 @@ class Bundled(Judge):
     def __init__(self, device: Any, calibration: Path | None, progress: Progress | None) -> None:
         file = weights.path("embedding")
         super().__init__("bundled", self.size, self.framing, file, _places("embedding", calibration), device)
-        self.session = open_network("embedding", Runtime("" if str(device) == "cpu" else "torch"), file)
+        self.session = open_network("embedding", Runtime("" if str(device) == "cpu" else "torch"))
 
     def _embed(self, faces: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
         return self.session.run({"faces": faces})[0]
@@ -137,20 +139,22 @@ class Onnx(Judge):
         place = _sidecar_of(file, place)
         about = sidecars.section(sidecars.load(file, place), "judge")
         try:
-            size = int(about["size"][0]), int(about["size"][1])
-            box = tuple(float(edge) for edge in about["box"]) if "box" in about else box_of(about["points"], size)
-            mean, std = (np.asarray(about[key], np.float32).reshape(3, 1, 1) for key in ("mean", "std"))
-            self.scale, kin = np.float32(about["scale"]), frozenset(map(str, about.get("kin", ())))
-            left, top, right, bottom = box
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+            size, box = _size(about), _box(about)
+            mean, std = (
+                np.asarray(json_values.numbers(about, key, 3, least, BOUND), np.float32).reshape(3, 1, 1)
+                for key, least in (("mean", -BOUND), ("std", LEAST))
+            )
+            self.scale = np.float32(json_values.number(about, "scale", LEAST, BOUND))
+            kin = frozenset(json_values.texts(about, "kin", ()))
+            self.about = json_values.text(about, "about", self.about)
+        except ValueError as error:
             raise WeightsError(
-                f"{file} needs a sidecar {place} with size, box or points, mean, std and scale ({error!r}). "
+                f"{file} needs a sidecar {place} with size, box or points, mean, std and scale ({error}). "
                 "The docstring of faceinp.identity.networks.Onnx describes it."
             ) from error
         calibrations = [calibration or place.with_name(f"{file.stem}.calibration.json")]
-        super().__init__(file.stem, size, (left, top, right, bottom), file, calibrations, device)
+        super().__init__(file.stem, size, box, file, calibrations, device)
         self.kin |= kin
-        self.about = str(about.get("about", self.about))
         self.mean, self.std = mean, std
         self.differentiable = importlib.util.find_spec("onnx2torch") is not None
         self.session = OnnxFile(file)
@@ -191,6 +195,28 @@ class Onnx(Judge):
             raise EngineError(f"onnx2torch cannot convert {self.weights} ({error}). Use another judge.") from error
 
 
+def _size(about: dict[str, Any]) -> tuple[int, int]:
+    """Height and width of what a judge looks at, as its sidecar says."""
+    height, width = json_values.numbers(about, "size", 2, 1, LARGEST)
+    if height % 1 or width % 1:
+        raise ValueError(f"'size' must be whole pixels, got {height:g} and {width:g}")
+    return int(height), int(width)
+
+
+def _box(about: dict[str, Any]) -> Box:
+    """The part of a crop that a judge looks at, as its sidecar says or as its points have it."""
+    if "box" not in about:
+        rows = json_values.values_of(about, "points")
+        points = [json_values.numbers({"points": row}, "points", 2, -LARGEST, 2 * LARGEST) for row in rows]
+        if len(points) != 5:
+            raise ValueError(f"'points' must be five points, got {len(points)}")
+        about = {"box": [*box_of(points, _size(about))]}
+    left, top, right, bottom = json_values.numbers(about, "box", 4, -2, 3)
+    if not (left < right and top < bottom):
+        raise ValueError(f"'box' must be left, top, right, bottom, got {left:g}, {top:g}, {right:g}, {bottom:g}")
+    return left, top, right, bottom
+
+
 def _sidecar_of(file: Path, given: Path | None) -> Path:
     """Where the sidecar of a judge's file lies: as given, in the folder given, or beside the file."""
     if given and not given.is_dir():
@@ -218,8 +244,8 @@ def load(
 
     "auto" is FaceNet where it is calibrated here and its weights are cached or can be fetched, else bundled; the
     judge's name and notes say which, and why. device: torch's. sidecar: of an ONNX file, or the folder that holds
-    ``FILE.json`` (default: beside it). calibration: a file of ``faceinp identity calibrate``. progress(done, total):
-    bytes of what is fetched.
+    ``FILE.onnx.json`` (default: beside it). calibration: a file of ``faceinp identity calibrate``.
+    progress(done, total): bytes of what is fetched.
     Raises EngineError for an unknown name, MissingPackageError and WeightsError when the judge cannot run here.
     """
     name, chosen = fspath(name), Path(calibration) if calibration else None
@@ -229,8 +255,7 @@ def load(
         return JUDGES[name](device, chosen, progress)
     if not name.endswith(".onnx"):
         raise EngineError(f"There is no judge {name!r}. Choose auto, {', '.join(JUDGES)}, or the path of an ONNX file.")
-    if not Path(name).is_file():
-        raise WeightsError(f"There is no file {name}. Check the path.")
+    weights.check_file(Path(name))
     return Onnx(Path(name), device, Path(sidecar) if sidecar else None, chosen)
 
 

@@ -1,15 +1,12 @@
 """The segmentation networks with their weights, and a whole photo seen by one of them, tile by tile."""
 
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import weights
-from faceinp.runtimes import open_network
+from faceinp.runtimes import shared
 
 TILE, MARGIN = 768, 48  # pixels that a tile shows of the photo besides its margin on each side
 CLASSES, STEPS = 6, 16  # as in nets/segmentation.py, which needs torch
@@ -24,12 +21,7 @@ def load(name: str) -> Network:
     The network takes uint8 (H, W, 3), H and W multiples of STEPS, and gives the probability of each class for each
     pixel, float32 (CLASSES, H, W).
     """
-    return _loaded(name, weights.path(name))
-
-
-@cache
-def _loaded(name: str, file: Path) -> Network:
-    session = open_network(name, file=file)
+    session = shared(name)
 
     def probabilities(picture: Pixels) -> Floats:
         x = np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
