@@ -16,7 +16,7 @@ from faceinp import __version__, json_values, weights
 from faceinp.errors import WeightsError
 
 PRECISIONS = ("fp32", "fp16", "int8")
-LARGEST = 4096  # of a side in pixels, and of pictures at once
+LARGEST, MOST = 16384, 2**31 - 1  # pixels of a side, and pictures at once
 
 
 def path(file: Path) -> Path:
@@ -81,16 +81,18 @@ def _checked(about: dict[str, Any]) -> dict[str, Any]:
     profiles, layers = json_values.values_of(about, "profiles"), json_values.values_of(about, "layers")
     if not profiles:
         raise ValueError("'profiles' is empty")
+    if not all(isinstance(layer, list) and [type(one) for one in layer] == [str, str, str] for layer in layers):
+        raise ValueError("'layers' must be lists of name, kind and precision")
     return checked | {
         "capability": list(json_values.texts(about, "capability")),
         "profiles": [_range({"profiles": profile}, "profiles") for profile in profiles],
-        "layers": [list(json_values.texts({"layers": layer}, "layers")) for layer in layers],
+        "layers": layers,
     }
 
 
 def _range(about: dict[str, Any], key: str) -> list[int]:
     """The least and the most pictures at once."""
-    least, most = json_values.numbers(about, key, 2, 1, LARGEST)
+    least, most = json_values.numbers(about, key, 2, 1, MOST)
     if least > most or least % 1 or most % 1:
         raise ValueError(f"{key!r} must be the least and the most pictures at once, got {least:g} and {most:g}")
     return [int(least), int(most)]

@@ -426,8 +426,12 @@ def naming_damage(name: str) -> Iterator[None]:
     try:
         yield
     except (EngineError, WeightsError):
-        if (path(name).parent / CHECKSUMS).is_file():
-            verify(name)
+        own = path(name)
+        if own.name in _recorded(own.parent / CHECKSUMS):
+            try:
+                verify(name)
+            except WeightsError as damage:
+                raise WeightsError(f"{damage} `faceinp weights verify` checks all others.") from damage
         raise
 
 
@@ -442,7 +446,4 @@ def verify_file(file: Path) -> None:
     except OSError as error:
         raise WeightsError(f"{file} cannot be read ({error}). Look at its permissions, or fetch it again.") from error
     if not same:
-        raise WeightsError(
-            f"{file} is damaged: its checksum is not the recorded one. Fetch it again; "
-            "`faceinp weights verify` tells which others are."
-        )
+        raise WeightsError(f"{file} is damaged: its checksum is not the recorded one. Fetch it again.")
