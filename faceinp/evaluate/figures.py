@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import identity, metrics, weights
+from faceinp import identity, metrics, pretrained, weights
 from faceinp.errors import MissingPackageError
 from faceinp.evaluate import fills, variants
 from faceinp.evaluate.fills import Engines, Fill, Order, Store
@@ -91,21 +91,21 @@ class Measurer:
     def network(self) -> "SqueezeNet":
         import torch
 
-        network: SqueezeNet = weights.squeezenet(self.setting.features).to(memory_format=torch.channels_last)
+        network: SqueezeNet = pretrained.squeezenet(self.setting.features).to(memory_format=torch.channels_last)
         return network
 
     @cached_property
     def window_network(self) -> "EfficientNetLite":
         import torch
 
-        network: EfficientNetLite = weights.efficientnet().to(memory_format=torch.channels_last)
+        network: EfficientNetLite = pretrained.efficientnet().to(memory_format=torch.channels_last)
         return network
 
     @cached_property
     def windowless(self) -> str:
         """Why there are no vectors of windows; empty where there are."""
         try:
-            weights.efficientnet_file()
+            pretrained.efficientnet_file()
         except MissingPackageError as error:
             return str(error)
         return ""
@@ -175,7 +175,7 @@ class Measurer:
             return weights.sha256(Path(self.setting.features)) + variants.code_of("faceinp.nets.squeezenet")
         if what == WINDOWS:
             seen_by = variants.code_of("faceinp.evaluate.naturalness") + variants.code_of("faceinp.blend")
-            return weights.sha256(weights.efficientnet_file()) + seen_by
+            return weights.sha256(pretrained.efficientnet_file()) + seen_by
         return variants.code_of("faceinp.metrics") + variants.code_of("faceinp.blend")
 
     def _key(self, about: str, kind: str, given: Sequence[str]) -> str:

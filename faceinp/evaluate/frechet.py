@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 import faceinp
-from faceinp import networks
+from faceinp import networks, pretrained
 from faceinp import weights as shipped
 from faceinp.errors import DataError
 from faceinp.evaluate import measures
@@ -70,7 +70,7 @@ def run(
     ``frechet.md`` into the folder ``out``.
     Raises DataError or WeightsError when a file is missing or not what it should be.
     """
-    network = shipped.squeezenet(weights).to(device)
+    network = pretrained.squeezenet(weights).to(device)
     source = Path(generator) if generator else shipped.path("dcgan")
     faces = load_generator(source).to(device)
     photographs = shards.load(data, SIZE).pictures

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from faceinp import identity, losses, weights
+from faceinp import identity, losses, pretrained, weights
 from faceinp.errors import DataError, MissingPackageError
 from faceinp.nets import completion, embedding, landmarks
 from faceinp.nets.landmarks import SEEN
@@ -95,7 +95,7 @@ class CompletionTask:
         if config.adversarial or config.matching:
             self.opponents.append(opponents.patch(config.patch_width, config.adversarial, config.matching, config.look))
         if config.projected or config.projected_matching:
-            trunk = _frozen(weights.efficientnet())
+            trunk = _frozen(pretrained.efficientnet())
             self.opponents.append(
                 opponents.project(
                     trunk, config.projected_width, config.projected, config.projected_matching, config.seed
@@ -109,7 +109,7 @@ class CompletionTask:
             for name, network in self.networks.items()
         }
         self.damage = damage.load(config.damage, config.side) if config.damage else None
-        self.seen = _frozen(weights.features(config.features)) if config.perceptual or config.style else None
+        self.seen = _frozen(pretrained.features(config.features)) if config.perceptual or config.style else None
         own = config.identity and config.judge == "bundled"
         self.bundled = _frozen(_bundled()) if config.traits or own else None
         if config.identity and not own:

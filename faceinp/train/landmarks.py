@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceinp import weights
+from faceinp import pretrained
 from faceinp.errors import DataError
 from faceinp.nets.landmarks import SEEN, LiteLandmarks
 from faceinp.nets.points import MIRROR
@@ -52,7 +52,7 @@ class LandmarksTask:
         network = LiteLandmarks(SEEN)
         network.start_from(faces.points.mean(dim=0))
         if config.pretrained and not (config.init or config.resume):
-            network.start_from_imagenet(weights.efficientnet().state_dict())
+            network.start_from_imagenet(pretrained.efficientnet().state_dict())
         self.networks: dict[str, nn.Module] = {"landmarks": network.to(memory_format=torch.channels_last)}
         self.optimizers: dict[str, torch.optim.Optimizer] = {
             "landmarks": torch.optim.AdamW(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from faceinp import metrics, weights
+from faceinp import metrics, pretrained
 from faceinp.nets.efficientnet import SIDE
 from faceinp.train import opponents, shapes
 
@@ -24,7 +24,7 @@ def distance(pictures: Tensor, composite: Tensor, hole: Tensor) -> float:
 
     pictures, composite: (N, 3, S, S) in [0, 1]. hole: float (N, 1, S, S), 1 in the hole.
     """
-    network = weights.efficientnet().to(pictures.device).to(memory_format=torch.channels_last)
+    network = pretrained.efficientnet().to(pictures.device).to(memory_format=torch.channels_last)
     side, size = hole.shape[-1], max(1, hole.shape[-1] // PART)
     ticks, total = shapes.centres(side, hole), hole.sum((1, 2, 3)).clamp(min=1)
     middles = (hole[:, 0].sum(2) @ ticks / total, hole[:, 0].sum(1) @ ticks / total)  # down, across

