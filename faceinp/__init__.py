@@ -8,6 +8,7 @@ Importing this package imports nothing heavy; each public name is fetched when f
 """
 
 import importlib
+import os
 import os.path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,10 @@ if TYPE_CHECKING:
     from faceinp.proposals import Damage, Find, Occluders, Proposal, find_damage, find_occluders, propose
     from faceinp.result import FilledFace, Result
     from faceinp.weights import folder as weights_folder
+
+# onnxruntime tells its maker which networks run where unless this is set before it is imported. What happens to
+# people's photos is nobody else's business; who wants to tell sets the variable to 0.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 

@@ -52,6 +52,17 @@ def test_a_photo_is_filled_with_real_pixels_first(photos: Path) -> None:
     assert 10 in facts["sources"]  # the judge let the reference pass, and its pixels were taken
 
 
+def test_a_fill_leaves_no_file_and_tells_nobody(photos: Path) -> None:
+    """onnxruntime's telemetry, where it is on, keeps a session file among the temporary ones."""
+    temporary = photos / "temporary"
+    temporary.mkdir()
+    code = "import os\nfor name in ('CI', 'ORT_DISABLE_TELEMETRY', 'ORT_RUNNING_UNIT_TESTS'): os.environ.pop(name, 0)\n"
+    code += f"os.environ['TMPDIR'] = {str(temporary)!r}\nimport faceinp\nfaceinp.fill('photo.png', 'mask.png')\n"
+    done = run(code + "print(os.environ['ORT_DISABLE_TELEMETRY'])", photos)
+    assert done.stdout == "1\n", done.stderr
+    assert not list(temporary.iterdir())
+
+
 @pytest.mark.parametrize(
     ("command", "says"),
     [

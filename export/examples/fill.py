@@ -3,11 +3,14 @@
 Needs onnxruntime and Pillow, nothing of faceinp. photo: a face aligned like FFHQ's. mask: of its size, white = hole.
 """
 
+import os
 import sys
 
 import numpy as np
-import onnxruntime
 from PIL import Image
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime tells its maker what it runs, if imported without it
+import onnxruntime
 
 photo, mask, out, model = (*sys.argv[1:], "restorer.onnx")[:4]
 
