@@ -2,9 +2,15 @@
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+TRIES = 50  # at removing the folder, a tenth of a second apart
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -37,14 +43,29 @@ def main(argv: list[str] | None = None) -> None:
         "FACEINP_FILLS_PER_MINUTE, or 30)",
     )
     given = parser.parse_args(argv)
-    # People's photos go into a folder of this server's own, which goes when the server does.
-    with tempfile.TemporaryDirectory(prefix="faceinp-demo-") as folder:
+    with _own_folder() as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # else the folder would outlive the server
         from . import app, hosting  # import gradio, which reads the variable above
 
         rules = hosting.Rules.of(given.host, tuple(given.allowed_host), given.frame_ancestors, given.fills_per_minute)
         app.serve(given.host, given.port, given.auth, given.judge, rules)
+
+
+@contextmanager
+def _own_folder() -> Iterator[str]:
+    """People's photos go into a folder of this server's own, which goes when the server does, even where a thread of a
+    visitor still writes to it at that moment.
+    """
+    folder = tempfile.mkdtemp(prefix="faceinp-demo-")
+    try:
+        yield folder
+    finally:
+        for _ in range(TRIES):
+            shutil.rmtree(folder, ignore_errors=True)
+            time.sleep(0.1)
+            if not os.path.exists(folder):
+                break
 
 
 def _auth(text: str) -> tuple[str, str]:

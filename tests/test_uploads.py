@@ -1,6 +1,9 @@
 """Photos do not stay: what is uploaded, and what a visitor leaves."""
 
 import asyncio
+import contextlib
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -153,3 +156,23 @@ def test_only_uploads_are_discarded(name: str, visits: sessions.Visits, tmp_path
     uploads.discard(visit.folder / "face.png")
     assert (tmp_path.parent / "outside.png").exists() and (tmp_path / "kept" / "file.png").exists()
     assert (visit.folder / "face.png").exists()
+
+
+def test_the_folder_of_photos_goes_while_somebody_still_writes_to_it() -> None:
+    from faceinp.demo.__main__ import _own_folder
+
+    ends = time.monotonic() + 0.5
+
+    def write(folder: str) -> None:
+        number = 0
+        while time.monotonic() < ends:
+            number += 1
+            with contextlib.suppress(OSError):
+                Path(folder, f"visit-{number}").mkdir()
+                Path(folder, f"visit-{number}", "photo.png").touch()
+
+    with _own_folder() as folder:
+        writer = threading.Thread(target=write, args=(folder,))
+        writer.start()
+    writer.join()
+    assert not Path(folder).exists()
