@@ -9,7 +9,6 @@ Importing this package imports nothing heavy; each public name is fetched when f
 
 import importlib
 import os
-import os.path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp.runtimes import shared
-from faceinp.sessions import Session
+from faceinp.sessions import Session, run_in_batches
 
 SIZE = 256  # side of the crops that the predictor takes
 BATCH = 8  # crops that go through the network at once
@@ -17,10 +17,7 @@ def predict(
     looked at. session: an open predictor; None: the package's on the fastest runtime. Returns float32 (N, 68, 2), x and
     y in shares of the side, in dlib's order. Raises WeightsError.
     """
+    if not len(crops):
+        return np.zeros((0, 68, 2), np.float32)
     session = session or shared("landmarks")
-    step = session.batch or BATCH
-    points = [
-        session.run({"picture": crops[at : at + step], "mask": masks[at : at + step].astype(np.float32)})[0]
-        for at in range(0, len(crops), step)
-    ]
-    return np.concatenate(points) if points else np.zeros((0, 68, 2), np.float32)
+    return run_in_batches(session, {"picture": crops, "mask": masks.astype(np.float32)}, BATCH)

@@ -47,6 +47,16 @@ class Session(Protocol):
         """The file's outputs, in their order, for inputs by name. Raises EngineError when they do not suit it."""
 
 
+def run_in_batches(session: Session, inputs: Inputs, most: int = 0) -> NDArray[Any]:
+    """The first output of an open file for one picture or more, as many at once as it takes, and no more than ``most``;
+    0: all. Raises EngineError as ``Session.run`` does.
+    """
+    count = len(next(iter(inputs.values())))
+    step = session.batch or most or count
+    parts = ({name: value[at : at + step] for name, value in inputs.items()} for at in range(0, count, step))
+    return np.concatenate([session.run(part)[0] for part in parts])
+
+
 class OnnxFile:
     """An ONNX file, or its bytes, on one provider: a key of ``PROVIDERS`` or a name of onnxruntime's. threads: of the
     processor; 0: as many as ``machine.threads`` says.

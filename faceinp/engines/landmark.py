@@ -9,6 +9,7 @@ from faceinp import landmarks
 from faceinp.engines.base import Batch, Engine, Needs, register
 from faceinp.nets.points import landmark_map
 from faceinp.runtimes import NAMES, Runtime, missing, open_network
+from faceinp.sessions import run_in_batches
 
 
 @register
@@ -60,6 +61,4 @@ class Landmark(Engine):
             "exemplar_confidence": batch.exemplar.confidence,
         }
         inputs = {name: value for name, value in values.items() if name in self.completion.inputs}
-        count, at_once = len(batch.crops), self.completion.batch or len(batch.crops)
-        parts = ({name: value[at : at + at_once] for name, value in inputs.items()} for at in range(0, count, at_once))
-        return np.concatenate([self.completion.run(part)[0] for part in parts])
+        return run_in_batches(self.completion, inputs)

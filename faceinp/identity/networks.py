@@ -16,7 +16,7 @@ from faceinp.deprecation import warn
 from faceinp.errors import EngineError, FaceinpError, MissingPackageError, WeightsError
 from faceinp.identity.judges import Box, Judge, box_of
 from faceinp.runtimes import Runtime, open_network
-from faceinp.sessions import OnnxFile
+from faceinp.sessions import OnnxFile, run_in_batches
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -163,11 +163,7 @@ class Onnx(Judge):
 
     def _embed(self, faces: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
         ready = (self.scale * faces - self.mean) / self.std
-        at_once = self.session.batch or len(ready)
-        parts = [ready[at : at + at_once] for at in range(0, len(ready), at_once)]
-        return np.concatenate([self.session.run({self.session.inputs[0]: part})[0] for part in parts]).reshape(
-            len(faces), -1
-        )
+        return run_in_batches(self.session, {self.session.inputs[0]: ready}).reshape(len(faces), -1)
 
     def _embed_tensor(self, faces: "Tensor") -> "Tensor":
         if not faces.requires_grad:
