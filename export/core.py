@@ -22,11 +22,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from faceinp import __version__, networks, sessions, weights
+from faceinp import __version__, sessions, weights
 from faceinp.errors import FaceinpError, WeightsError
 from faceinp.nets import embedding
 
-from . import conversion, modules, parity
+from . import conversion, graphs, modules, parity
 from .graphs import GRAPHS, Built, Graph, Port
 from .shell import main as run_command
 
@@ -103,13 +103,10 @@ def export(name: str, file: Path | None = None) -> Path:
     if file.suffix != ".safetensors":
         raise FaceinpError(f"Packed weights end in .safetensors, and {file} does not. Give another, or rename it.")
     graph = CORE[name]
-    network, config = networks.load(name, file, folded=False)  # as stored: folded numbers lie in no file
-    if name == "completion" and not config.get("landmarks", True):
-        network = modules.Unguided(network)
+    # As stored: folded numbers lie in no file.
+    network, digest, teachers = graphs.network(name, graph.side, file, folded=False)
     module = graph.wrapper(modules.exact(network), graph.side).eval().requires_grad_(False)
-    built = Built(
-        graph, module, graph.side, True, {file.name: weights.sha256(file)}, tuple(config.get("taught_by", ()))
-    )
+    built = Built(graph, module, graph.side, True, {file.name: digest}, tuple(sorted(teachers)))
     batch = (1, 1) if name == "completion" else (1, 16)
     program = conversion.traced(built, batch=batch, optimised=name == "completion")
     model = conversion.finished(program, built)
@@ -126,7 +123,7 @@ def export(name: str, file: Path | None = None) -> Path:
         "reads": built.hashes,
     }
     if name == "completion":
-        about["guided"] = bool(config.get("landmarks", True))
+        about["guided"] = not isinstance(network, modules.Unguided)
     conversion.describe(model, about)
     graph_file = file.with_suffix(".onnx")
     with tempfile.TemporaryDirectory(dir=file.parent) as scratch:

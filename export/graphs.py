@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -186,24 +187,25 @@ def build(name: str, size: int = 0) -> Built:
     size = (size or graph.side) if graph.side else 0
     if size % graph.multiple or size < 0:
         raise FaceinpError(f"{name} is made for multiples of {graph.multiple}, not for {size}. Give another --size.")
-    networks, hashes, taught_by = [], {}, set[str]()
+    parts, hashes, taught_by = [], {}, set[str]()
     for wanted in graph.weights:
-        network, hashes[weights.CATALOGUE[wanted].file], teachers = _network(wanted, size)
-        networks.append(network)
+        made, hashes[weights.CATALOGUE[wanted].file], teachers = network(wanted, size)
+        parts.append(made)
         taught_by |= teachers
-    module = graph.wrapper(*map(modules.exact, networks), size).eval().requires_grad_(False)
+    module = graph.wrapper(*map(modules.exact, parts), size).eval().requires_grad_(False)
     return Built(graph, module, size, all(hashes.values()), hashes, tuple(sorted(taught_by)))
 
 
-def _network(name: str, size: int) -> tuple[nn.Module, str, set[str]]:
+def network(name: str, size: int, file: str | Path = "", *, folded: bool = True) -> tuple[nn.Module, str, set[str]]:
     """The network of these weights, their file's sha256 (empty, and the network untrained, where there is none), and
-    the judges that taught it.
+    the judges that taught it. file: packed weights; empty: the package's. folded: as of ``networks.load``.
     """
-    if weights.missing(name):
+    if not file and weights.missing(name):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             return networks.untrained(name, {}, size), "", set()
-    network, config = networks.load(name, side=size)
+    file = Path(file) if file else weights.path(name)
+    made, config = networks.load(name, file, side=size, folded=folded)
     if name == "completion" and not config.get("landmarks", True):
-        network = modules.Unguided(network)
-    return network, weights.sha256(weights.path(name)), set(config.get("taught_by", ()))
+        made = modules.Unguided(made)
+    return made, weights.sha256(file), set(config.get("taught_by", ()))
