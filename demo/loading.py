@@ -22,6 +22,7 @@ from .sessions import Visit, Visits
 from .views import MASK_STEP, PHOTO_STEP, Page
 
 SETTLES = 2.0  # seconds for which an editor may hold nothing of what was put there
+PACE = 1.0  # seconds from one turn to the next, at least
 GROWS_BY = 0.004  # of the photo's longer side, each time
 Map = NDArray[np.bool_]
 
@@ -59,6 +60,8 @@ def connect(page: Page, visits: Visits) -> None:
         """A quarter turn clockwise, of the photo and of what is painted on it."""
         visit = visits.of(request)
         with visit.turning:  # clicks that follow each other quickly are turns, too
+            # The editor loads what it is given in its own time, and of two pictures at once may keep the first.
+            time.sleep(max(0, visit.turned[0] + PACE - time.monotonic()))
             original = visit.original
             if original is None:
                 return {page.message: words.say(words.NO_PHOTO)}
