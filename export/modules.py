@@ -2,9 +2,13 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from faceinp import networks, surroundings
 from faceinp.nets import completion, embedding
 
+SIDE = networks.SIDE  # of the crop that the graph ``photo`` shows its networks
+REACH = 12  # pixels of such a crop over which a join fades into the drawing
 PREDICTED = -1.0  # a coordinate of this or less, in the restorer's input, is predicted
 
 
@@ -89,6 +93,72 @@ class Restorer(nn.Module):
         # Whole numbers up to 255 pass through floats unchanged, so selecting here keeps known pixels to the bit.
         result = torch.where(hole > 0, (255 * generated).clamp(0, 255).round(), known)
         return result.permute(0, 2, 3, 1).to(torch.uint8), points  # last: TensorRT computes nothing in uint8
+
+
+class Drawing(nn.Module):
+    """What the graph ``photo`` does between sampling a crop and pasting: picture (1, 3, S, S) in [0, 1], hole and inside
+    (1, 1, S, S), 1 in the hole and where the photo is -> (drawing (1, 5, S, S), points (1, 68, 2)).
+
+    The drawing's first three channels are the face. The fourth is 1 at the hole's edge and falls to 0 over REACH pixels:
+    how much of a difference at the edge is spread there. The fifth is 1, but falls to 0 towards where the hole goes on
+    beyond the crop: there, what is beyond takes over.
+    """
+
+    def __init__(self, generator: nn.Module, predictor: nn.Module, size: int) -> None:
+        super().__init__()
+        self.generator = generator
+        self.predictor = predictor
+        self.size = size
+
+    def forward(self, picture: Tensor, hole: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:
+        picture = torch.where(hole > 0, 0.5, picture)
+        points = self.predictor(picture, hole)
+        face = self.generator(picture, hole, completion.landmark_map(points, self.size))
+        reach = self.size * REACH // SIDE
+        near = functional.avg_pool2d(1 - hole, (1, 2 * reach + 1), 1, (0, reach), count_include_pad=False)
+        near = functional.avg_pool2d(near, (2 * reach + 1, 1), 1, (reach, 0), count_include_pad=False)
+        # Half of what is around an edge is known: a little less counts as the edge, a little more than nothing as far.
+        near = ((near - 0.02) / 0.35).clamp(0, 1)
+        border = torch.ones_like(hole)
+        border[:, :, 1:-1, 1:-1] = 0
+        leaving = functional.max_pool2d(border * hole * inside, 8)
+        far, steps = torch.zeros_like(leaving), round(surroundings.FADE * self.size / 8)
+        for _ in range(steps):
+            far = far + leaving / steps
+            leaving = functional.max_pool2d(leaving, 3, 1, 1)
+        drawn = 1 - functional.interpolate(far, scale_factor=8.0, mode="bilinear")
+        return torch.cat([face, near, drawn], dim=1), points
+
+
+class Membrane(nn.Module):
+    """Fields known at some cells and spread smoothly to all: sums (N, 4, h, w), three channels and how many values were
+    added at each cell -> (N, 3, h, w). h and w: multiples of MULTIPLE.
+
+    Push-pull (Gortler et al. 1996, section 3.4): means of the known cells, half the size each time, and the way back,
+    what is unknown taken from the coarser field and made smoother. It comes near the solution of Laplace's equation,
+    which a graph cannot solve: ``blend.poisson`` does.
+    """
+
+    HALVINGS = 6
+    MULTIPLE = 2**HALVINGS
+    SMOOTHINGS = 3
+
+    def forward(self, sums: Tensor) -> Tensor:
+        levels = [sums]
+        for _ in range(self.HALVINGS):
+            levels.append(functional.avg_pool2d(levels[-1], 2))
+        total = sums.sum(dim=(2, 3), keepdim=True)
+        field = (total[:, :3] / total[:, 3:].clamp(min=1e-6)).expand(-1, -1, *levels[-1].shape[2:])
+        for level, values in enumerate(reversed(levels)):
+            if level:
+                field = functional.interpolate(field, scale_factor=2.0, mode="bilinear")
+            count = values[:, 3:]
+            unknown = (count == 0).to(values.dtype)
+            field = torch.where(count > 0, values[:, :3] / count.clamp(min=1e-6), field)
+            for _ in range(self.SMOOTHINGS):
+                around = functional.avg_pool2d(field, 3, 1, 1, count_include_pad=False)
+                field = torch.lerp(field, around, unknown)
+        return field
 
 
 def spread(side: int, count: int) -> Tensor:

@@ -28,7 +28,7 @@ _TYPICAL = ((0.263, 0.398), (0.737, 0.398), (0.5, 0.61), (0.286, 0.754), (0.714,
 _ASPECT = 0.735
 # MTCNN sees eyes higher and further apart than the means of dlib's six points, with which the crops for training
 # were aligned: medians of the same pictures, in shares of the distance between the eyes.
-_EYES_DOWN, _EYES_INWARD = 0.026, 0.010
+EYES_DOWN, EYES_INWARD = 0.026, 0.010
 # A face's oval in its crop, in shares of the side: its centre, and its half axes.
 _OVAL_CENTRE, _OVAL = (0.5, 0.54), (0.23, 0.31)
 # How far the nose stands out of the plane of eyes and mouth corners, in distances between the eyes.
@@ -80,8 +80,8 @@ def quad(face: Face) -> NDArray[np.float64]:
     points = np.asarray(typical_points(face.box) if face.points is None else face.points, np.float64)
     left, right = points[0], points[1]
     across = right - left
-    left, right = left + _EYES_INWARD * across, right - _EYES_INWARD * across
-    eyes = (left + right) / 2 + _EYES_DOWN * _quarter_turn(across)
+    left, right = left + EYES_INWARD * across, right - EYES_INWARD * across
+    eyes = (left + right) / 2 + EYES_DOWN * _quarter_turn(across)
     across, down = right - left, (points[3] + points[4]) / 2 - eyes
     x = across - _quarter_turn(down)
     x *= max(np.hypot(*across) * 2.0, np.hypot(*down) * 1.8) / max(float(np.hypot(*x)), 1e-9)

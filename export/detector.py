@@ -1,0 +1,206 @@
+"""The graph ``detector``: the faces of a photo, in one file.
+
+The cascade MTCNN (Zhang et al. 2016, arXiv 1604.02878) as ``faceinp.cascade`` runs it, operator by operator around the
+three networks in ``weights/``: a program in any language gets faces without writing it again. Before, the photo is
+averaged down and its hole closed smoothly, so that damage does not move a face. It knows upright faces.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from onnxscript import ir
+
+from faceinp import cascade, weights
+
+from . import modules
+from .assembly import BOOL, FLOAT, INT32, INT64, Op, Value, either, fixed, inlined, multiples, ones, repeated
+
+LONGEST = 1000  # pixels: the long side of what is searched, at most
+SMALLEST = 20.0  # pixels there: the width of a face, at least
+THRESHOLDS = (0.6, 0.7, 0.7)  # probabilities from which on the three networks let a face pass
+MOST = 1 << 30  # faces that a suppression may keep
+
+
+def find(op: Op, image: Value, mask: Value, membrane: ir.Model) -> Sequence[Value]:
+    """Boxes (F, 4), probabilities (F,) and points (F, 5, 2) of a photo's faces, the largest first."""
+    picture, block = _copy(op, image, mask, membrane)
+    sums = op.CumSum(op.CumSum(op.Cast(op.Round(picture), to=INT32), fixed(op, 0, np.int64)), fixed(op, 1, np.int64))
+    sums = op.Pad(sums, fixed(op, [1, 0, 0, 0, 0, 0], np.int64))
+    sums = op.Pad(sums, fixed(op, [0, 1, 0, 0, 0, 0], np.int64))  # (h + 1, w + 1, 3)
+    size = op.Sub(op.Slice(op.Shape(sums), [0], [2]), 1)
+
+    boxes = _square(op, _candidates(op, sums, size))
+    boxes, probabilities, offsets = _judged(op, sums, size, boxes, 24, THRESHOLDS[1])
+    kept = _suppressed(op, boxes, probabilities, cascade.ACROSS_SCALES)
+    boxes = _square(op, _moved(op, op.Gather(boxes, kept), op.Gather(offsets, kept), 1.0))
+
+    boxes, probabilities, offsets, points = _judged(op, sums, size, boxes, 48, THRESHOLDS[2])
+    corners, ends = op.Split(boxes, num_outputs=2, axis=1, _outputs=2)
+    sides = op.Unsqueeze(op.Add(op.Sub(ends, corners), 1.0), [1])
+    points = op.Sub(op.Add(op.Mul(points, sides), op.Unsqueeze(corners, [1])), 1.0)
+    boxes = _moved(op, boxes, offsets, 1.0)
+    kept = _outermost(op, boxes, probabilities)
+    boxes, probabilities, points = (op.Gather(values, kept) for values in (boxes, probabilities, points))
+    corners, ends = op.Split(op.Mul(boxes, block), num_outputs=2, axis=1, _outputs=2)
+    return op.Concat(corners, op.Sub(ends, corners), axis=1), probabilities, op.Mul(points, block)
+
+
+def _copy(op: Op, image: Value, mask: Value, membrane: ir.Model) -> tuple[Value, Value]:
+    """The photo averaged down by whole blocks, its hole closed: float32 (h, w, 3) from 0 to 255, and a block's side ()."""
+    size = op.Slice(op.Shape(mask), [1], [3])
+    block = op.Div(op.Add(op.ReduceMax(size, [0]), LONGEST - 1), LONGEST)  # int64 (1,)
+    block = op.Max(op.Min(block, op.ReduceMin(size, [0])), 1)
+    sides = op.Div(size, block)
+    rows, columns = op.Split(sides, num_outputs=2, axis=0, _outputs=2)
+    used = op.Mul(sides, block)
+    image, mask = (op.Slice(values, [0, 0], used, [1, 2]) for values in (image, mask))
+    shape = op.Concat(rows, block, columns, block, [-1], axis=0)
+    known = op.Sub(1.0, ones(op, op.Reshape(mask, shape)))
+    counts = op.ReduceSum(known, [1, 3], keepdims=0)
+    colours = op.ReduceSum(op.Mul(op.Cast(op.Reshape(image, shape), to=FLOAT), known), [1, 3], keepdims=0)
+
+    def closed(op: Op) -> Value:
+        values = op.Transpose(op.Unsqueeze(op.Concat(colours, counts, axis=2), [0]), perm=[0, 3, 1, 2])
+        more = op.Sub(multiples(op, sides, modules.Membrane.MULTIPLE), sides)
+        padded = op.Pad(values, op.Concat([0, 0, 0, 0, 0, 0], more, axis=0))
+        (filled,) = inlined(op, membrane, "membrane", padded)
+        return op.Slice(op.Transpose(op.Squeeze(filled, [0]), perm=[1, 2, 0]), [0, 0], sides, [0, 1])
+
+    # A block of which a part is known has that part's colour.
+    whole = op.Greater(op.ReduceMin(op.Reshape(counts, [-1]), [0], keepdims=0), 0.0)
+    picture = either(op, whole, lambda op: op.Div(colours, counts), closed)
+    return picture, op.Cast(op.Squeeze(block, [0]), to=FLOAT)
+
+
+def _candidates(op: Op, sums: Value, size: Value) -> Value:
+    """Boxes (N, 4) that the first network takes for faces at any scale."""
+    network = _network("mtcnn-pnet")
+    shortest = op.Cast(op.ReduceMin(size, [0], keepdims=0), to=FLOAT)
+    first = cascade.CELL / SMALLEST
+    scales = op.Div(op.Log(op.Div(op.Mul(shortest, first), float(cascade.CELL))), -np.log(cascade.FACTOR).item())
+    count = op.Cast(op.Add(op.Floor(scales), 1.0), to=INT64)
+
+    def at_scale(op: Op, number: Value, scale: Value, *found: Value) -> Sequence[Value]:
+        parts = op.Cast(op.Add(op.Mul(op.Cast(size, to=FLOAT), scale), 1.0), to=INT64)
+        bins = []
+        for axis in (0, 1):
+            length, many = (op.Gather(values, fixed(op, axis, np.int64)) for values in (size, parts))
+            numbers = op.Range(fixed(op, 0, np.int64), many, fixed(op, 1, np.int64))
+            bins.append(_bins(op, numbers, length, many))
+        (tops, bottoms), (lefts, rights) = bins
+        bands = op.Sub(op.Gather(sums, bottoms), op.Gather(sums, tops))
+        total = op.Sub(op.Gather(bands, rights, axis=1), op.Gather(bands, lefts, axis=1))
+        areas = op.Mul(op.Unsqueeze(op.Sub(bottoms, tops), [1]), op.Unsqueeze(op.Sub(rights, lefts), [0]))
+        copy = op.Div(op.Cast(total, to=FLOAT), op.Cast(op.Unsqueeze(areas, [2]), to=FLOAT))
+        probability, offsets = inlined(op, network, "mtcnn-pnet", op.Unsqueeze(copy, [0]))
+        cells = op.NonZero(op.GreaterOrEqual(op.Squeeze(probability, [0]), THRESHOLDS[0]))
+        cells = op.Transpose(cells, perm=[1, 0])  # rows, columns
+        corners = op.Add(op.Mul(op.Cast(op.Gather(cells, [1, 0], axis=1), to=FLOAT), float(cascade.STRIDE)), 1.0)
+        boxes = op.Concat(corners, op.Add(corners, float(cascade.CELL - 1)), axis=1)
+        boxes = op.Floor(op.Div(boxes, scale))
+        sure = op.GatherND(op.Squeeze(probability, [0]), cells)
+        moves = op.GatherND(op.Squeeze(offsets, [0]), cells)
+        kept = _suppressed(op, boxes, sure, cascade.WITHIN_SCALE)
+        new = (op.Gather(values, kept) for values in (boxes, sure, moves))
+        joined = [op.Concat(one, other, axis=0) for one, other in zip(found, new, strict=True)]
+        return [op.Mul(scale, cascade.FACTOR), *joined]
+
+    nothing = [fixed(op, np.zeros(shape)) for shape in ((0, 4), (0,), (0, 4))]
+    _, boxes, sure, moves = repeated(op, count, [fixed(op, first), *nothing], at_scale)
+    kept = _suppressed(op, boxes, sure, cascade.ACROSS_SCALES)
+    return _moved(op, op.Gather(boxes, kept), op.Gather(moves, kept), 0.0)
+
+
+def _judged(op: Op, sums: Value, size: Value, boxes: Value, side: int, threshold: float) -> Sequence[Value]:
+    """What the network for squares of that side lets pass: boxes (N, 4), and what it says of them."""
+    whole = op.Cast(boxes, to=INT64)
+    starts, ends = op.Split(whole, num_outputs=2, axis=1, _outputs=2)
+    starts = op.Max(op.Sub(starts, 1), 0)
+    ends = op.Min(ends, op.Gather(size, [1, 0]))
+    there = op.ReduceMin(op.Cast(op.Less(starts, ends), to=INT32), [1], keepdims=0)
+    there = op.Squeeze(op.NonZero(there), [0])
+    boxes, starts, ends = (op.Gather(values, there) for values in (boxes, starts, ends))
+
+    lengths = op.Unsqueeze(op.Sub(ends, starts), [2])
+    first, behind = (
+        op.Add(op.Unsqueeze(starts, [2]), edge)
+        for edge in _bins(op, fixed(op, np.arange(side), np.int64), lengths, fixed(op, side, np.int64))
+    )  # (N, 2, side)
+    (left, top), (right, bottom) = (op.Split(edge, num_outputs=2, axis=1, _outputs=2) for edge in (first, behind))
+    top, bottom = (op.Transpose(edge, perm=[0, 2, 1]) for edge in (top, bottom))
+    areas = op.Cast(op.Mul(op.Sub(right, left), op.Sub(bottom, top)), to=FLOAT)
+    stride, flat = op.Add(op.Slice(size, [1], [2]), 1), op.Reshape(sums, [-1, 3])
+    top, bottom = op.Mul(top, stride), op.Mul(bottom, stride)
+    outer = op.Sub(op.Gather(flat, op.Add(bottom, right)), op.Gather(flat, op.Add(bottom, left)))
+    inner = op.Sub(op.Gather(flat, op.Add(top, left)), op.Gather(flat, op.Add(top, right)))
+    squares = op.Div(op.Cast(op.Add(outer, inner), to=FLOAT), op.Unsqueeze(areas, [3]))
+    name = {24: "mtcnn-rnet", 48: "mtcnn-onet"}[side]
+    answers = inlined(op, _network(name), name, squares)
+    sure = op.Squeeze(op.NonZero(op.Greater(answers[0], threshold)), [0])
+    return [op.Gather(values, sure) for values in (boxes, *answers)]
+
+
+def _network(name: str) -> ir.Model:
+    return ir.load(weights.path(name))
+
+
+def _bins(op: Op, number: Value, length: Value, parts: Value) -> tuple[Value, Value]:
+    """``cascade._bins``: a length of pixels in parts, the first pixel of each and the first one behind it."""
+    first = op.Div(op.Mul(number, length), parts)
+    behind = op.Div(op.Sub(op.Add(op.Mul(op.Add(number, 1), length), parts), 1), parts)
+    return first, behind
+
+
+def _moved(op: Op, boxes: Value, offsets: Value, further: float) -> Value:
+    corners, ends = op.Split(boxes, num_outputs=2, axis=1, _outputs=2)
+    sides = op.Add(op.Sub(ends, corners), further)
+    return op.Add(boxes, op.Mul(offsets, op.Concat(sides, sides, axis=1)))
+
+
+def _square(op: Op, boxes: Value) -> Value:
+    """Squares with the middles of the boxes, and their longer sides."""
+    corners, ends = op.Split(boxes, num_outputs=2, axis=1, _outputs=2)
+    sides = op.Sub(ends, corners)
+    longest = op.ReduceMax(sides, [1])
+    corners = op.Sub(op.Add(corners, op.Mul(sides, 0.5)), op.Mul(longest, 0.5))
+    return op.Concat(corners, op.Add(corners, longest), axis=1)
+
+
+def _suppressed(op: Op, boxes: Value, probabilities: Value, most: float) -> Value:
+    """Which boxes stay, the most probable first: of no two is the intersection over union more than ``most``."""
+    scores = op.Unsqueeze(probabilities, [0, 1])
+    chosen = op.NonMaxSuppression(op.Unsqueeze(boxes, [0]), scores, fixed(op, [MOST], np.int64), fixed(op, [most]))
+    return op.Squeeze(op.Slice(chosen, [2], [3], [1]), [1])
+
+
+def _outermost(op: Op, boxes: Value, probabilities: Value) -> Value:
+    """Which faces stay, the largest first: of no two does more than ``cascade.OF_SMALLER`` of the smaller lie in a more
+    probable one.
+    """
+    count = op.Shape(probabilities)
+    _, order = op.TopK(probabilities, count, _outputs=2)
+    boxes = op.Gather(boxes, order)
+    corners, ends = op.Split(boxes, num_outputs=2, axis=1, _outputs=2)
+
+    def product(sides: Value) -> Value:
+        across, down = op.Split(sides, num_outputs=2, axis=-1, _outputs=2)
+        return op.Squeeze(op.Mul(across, down), [-1])
+
+    areas = product(op.Add(op.Sub(ends, corners), 1.0))
+    starts = op.Max(op.Unsqueeze(corners, [1]), op.Unsqueeze(corners, [0]))
+    stops = op.Min(op.Unsqueeze(ends, [1]), op.Unsqueeze(ends, [0]))
+    common = product(op.Max(op.Add(op.Sub(stops, starts), 1.0), 0.0))  # (N, N)
+    smaller = op.Min(op.Unsqueeze(areas, [1]), op.Unsqueeze(areas, [0]))
+    same = op.Greater(common, op.Mul(smaller, cascade.OF_SMALLER))
+    numbers = op.Range(fixed(op, 0, np.int64), op.Squeeze(count, [0]), fixed(op, 1, np.int64))
+
+    def step(op: Op, number: Value, staying: Value) -> Sequence[Value]:
+        covered = op.And(op.Gather(same, number), op.Greater(numbers, number))
+        return [op.And(staying, op.Not(op.And(covered, op.Gather(staying, number))))]
+
+    (staying,) = repeated(op, op.Squeeze(count, [0]), [op.Expand(fixed(op, True, np.bool_), count)], step)
+    kept = op.Squeeze(op.NonZero(staying), [0])
+    sizes = op.Gather(areas, kept)
+    _, largest = op.TopK(sizes, op.Shape(sizes), _outputs=2)
+    return op.Gather(op.Gather(order, kept), largest)

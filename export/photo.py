@@ -1,0 +1,251 @@
+"""The graph ``photo``: a whole photo, its mask and the five points of a face become the filled photo, in one file.
+
+What stands before and after the networks is written here operator by operator, since its shapes depend on what the
+photo holds; the networks between are torch's export (``modules.Drawing``, ``modules.Membrane``). It is the pipeline of
+``faceinp.fill`` with the engine ``landmark``, for one face, without tone, grain and real pixels, and with a join that
+fits into a graph:
+
+1. The crop of the face (``faces.quad``) is sampled at the networks' side, averaged where it shrinks.
+2. The networks predict the landmarks and draw the face.
+3. For each pixel of the hole the drawing is sampled where that pixel lies in the crop (bicubic, as ``faces.paste``).
+4. What the photo has more than the drawing, along the hole's rim, is spread into the hole as a membrane (push-pull) and
+   added, less and less, over ``modules.REACH`` pixels of the crop: no step at the join, and the drawing as it is further
+   inside. Where the hole goes on beyond the crop, the photo's own rim is spread in the same way and takes over.
+5. The hole's pixels are written into a copy of the photo. No other one is touched.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from faceinp import faces
+
+from . import modules
+from .assembly import FLOAT, INT64, UINT8, Op, Value, either, fixed, ones
+from .modules import SIDE
+
+FINEST = 4.0  # a shrinking by more goes most of the way by whole blocks
+RIM = 2  # pixels: how far from the hole the known pixels lie that the drawing is joined to
+LARGEST_MAP = 1024.0  # cells: the longer side of the map on which the rim is spread; a larger hole has larger cells
+
+
+def quad(op: Op, points: Value) -> tuple[Value, Value]:
+    """``faces.quad``: the crop's top left and its upper side, float32 (1, 2) each, in pixels, of points (1, 5, 2)."""
+    left, right, _, *mouth = op.Split(op.Reshape(points, [5, 2]), num_outputs=5, axis=0, _outputs=5)
+    across = op.Sub(right, left)
+    inward = op.Mul(across, faces.EYES_INWARD)
+    left, right = op.Add(left, inward), op.Sub(right, inward)
+    down = op.Mul(_turned(op, across), faces.EYES_DOWN)
+    eyes = op.Add(op.Mul(op.Add(left, right), 0.5), down)
+    across = op.Sub(right, left)
+    down = op.Sub(op.Mul(op.Add(*mouth), 0.5), eyes)
+    x = op.Sub(across, _turned(op, down))
+    half = op.Max(op.Mul(_length(op, across), 2.0), op.Mul(_length(op, down), 1.8))
+    x = op.Mul(x, op.Div(half, op.Max(_length(op, x), 1e-9)))
+    corner = op.Sub(op.Add(eyes, op.Mul(down, 0.1)), op.Add(x, _turned(op, x)))
+    return corner, op.Mul(x, 2.0)
+
+
+def crop(op: Op, image: Value, mask: Value, corner: Value, across: Value) -> tuple[Value, Value, Value]:
+    """What the networks see: (picture, hole, inside) of a photo's image (1, H, W, 3) and mask (1, H, W), both uint8.
+
+    picture: float32 (1, 3, S, S) in [0, 1]; beyond the photo it is mirrored. hole: float32 (1, 1, S, S), 1 where any
+    hole pixel has a part in it. inside: float32 (1, 1, S, S), 1 where the photo is.
+    """
+    down, scale = _turned(op, across), op.Div(_length(op, across), float(SIDE))
+    size = op.Cast(op.Gather(op.Shape(mask), [2, 1]), to=FLOAT)  # width, height
+    corners = op.Concat(
+        corner, op.Add(corner, across), op.Add(corner, down), op.Add(op.Add(corner, across), down), axis=0
+    )
+    low, high = op.ReduceMin(corners, [0], keepdims=0), op.ReduceMax(corners, [0], keepdims=0)
+    # What is mirrored must be in the part that is looked at; 4 pixels are the reach of the interpolation.
+    margin = op.Add(op.Max(op.ReduceMax(op.Concat(op.Neg(low), op.Sub(high, size), axis=0), [0]), 0.0), 4.0)
+    start = op.Max(op.Min(op.Floor(op.Sub(low, margin)), op.Sub(size, 1.0)), 0.0)
+    end = op.Min(op.Max(op.Ceil(op.Add(high, margin)), op.Add(start, 1.0)), size)
+
+    # As ``faces.align``: most of the way by the means of whole blocks, then several samples a pixel and their mean.
+    wide = op.Greater(scale, FINEST)
+    block = op.Reshape(op.Where(wide, op.Floor(op.Mul(scale, 0.5)), 1.0), [1])
+    block = op.Min(block, op.ReduceMin(op.Sub(end, start), [0]))
+    cells = op.Floor(op.Div(op.Sub(end, start), block))  # columns, rows
+    window = [_flipped(op, edge) for edge in (start, op.Add(start, op.Mul(cells, block)))]
+    part, covered = (op.Slice(values, *window, [1, 2]) for values in (image, mask))
+    columns, rows = op.Split(op.Cast(cells, to=INT64), num_outputs=2, axis=0, _outputs=2)
+    step = op.Cast(block, to=INT64)
+    shape = op.Concat(rows, step, columns, step, axis=0)
+    part = op.Reshape(op.Cast(part, to=FLOAT), op.Concat(shape, [3], axis=0))
+    part = op.Reshape(op.ReduceMean(part, [1, 3], keepdims=0), [-1, 3])
+    covered = op.Reshape(op.ReduceMax(op.Reshape(ones(op, covered), shape), [1, 3], keepdims=0), [-1])
+    last = op.Reshape(op.Cast(op.Sub(cells, 1.0), to=INT64), [2, 1])
+    count = op.Max(op.Ceil(op.Sub(op.Div(op.Reshape(scale, [1]), block), 1e-6)), 1.0)
+
+    def places(op: Op, side: Value) -> Value:
+        """Where the centres of so many columns and rows of the crop lie in the photo: (side, side, 2), x and y."""
+        share = op.Div(op.Add(op.Range(0.0, op.Squeeze(side, [0]), 1.0), 0.5), side)
+        along = op.Mul(op.Reshape(across, [1, 1, 2]), op.Reshape(share, [1, -1, 1]))
+        return op.Add(op.Add(along, op.Mul(op.Reshape(down, [1, 1, 2]), op.Reshape(share, [-1, 1, 1]))), corner)
+
+    def sampled(op: Op, side: Value, reach: int, kernel: Callable[[Op, Value], Value]) -> Value:
+        """Of so many columns and rows of the crop: colours, and 1 where any hole has a part, (side * side, 4)."""
+        at = op.Sub(op.Div(op.Sub(places(op, side), start), block), 0.5)
+        taps = op.Add(op.Unsqueeze(op.Floor(at), [3]), fixed(op, np.arange(1 - reach, 1 + reach)))
+        far = op.Abs(op.Sub(taps, op.Unsqueeze(at, [3])))  # (side, side, 2, 2 * reach)
+        of_columns, of_rows = _both(op, _mirrored(op, op.Cast(taps, to=INT64), last))
+        numbers = op.Reshape(op.Add(op.Mul(of_rows, columns), of_columns), [-1, 4 * reach * reach])
+        weights = op.Reshape(op.Mul(*_both(op, kernel(op, far))), [-1, 4 * reach * reach, 1])
+        near = op.Reshape(op.Mul(*_both(op, ones(op, op.Less(far, float(reach))))), [-1, 4 * reach * reach])
+        colours = op.ReduceSum(op.Mul(op.Gather(part, numbers), weights), [1], keepdims=0)
+        return op.Concat(colours, op.ReduceMax(op.Mul(op.Gather(covered, numbers), near), [1]), axis=1)
+
+    def enlarged(op: Op) -> Value:
+        return sampled(op, fixed(op, [SIDE]), 2, _cubic)
+
+    def averaged(op: Op) -> Value:
+        values = sampled(op, op.Mul(count, float(SIDE)), 1, lambda op, far: op.Max(op.Sub(1.0, far), 0.0))
+        each = op.Cast(count, to=INT64)
+        values = op.Reshape(values, op.Concat([SIDE], each, [SIDE], each, [4], axis=0))
+        return op.Reshape(op.ReduceMean(values, [1, 3], keepdims=0), [SIDE * SIDE, 4])
+
+    values = either(op, op.Less(op.Squeeze(count, [0]), 1.5), enlarged, averaged)
+    values = op.Reshape(op.Transpose(values, perm=[1, 0]), [1, 4, SIDE, SIDE])
+    colours, hole = op.Split(values, [3, 1], axis=1, _outputs=2)
+    picture = op.Div(op.Clip(op.Round(colours), 0.0, 255.0), 255.0)
+    inside = op.ReduceMin(ones(op, _within(op, places(op, fixed(op, [SIDE])), size)), [2], keepdims=0)
+    return picture, ones(op, op.Greater(hole, 0.0)), op.Reshape(inside, [1, 1, SIDE, SIDE])
+
+
+def paste(
+    op: Op, image: Value, mask: Value, corner: Value, across: Value, drawing: Value, spread: Any
+) -> Value:
+    """The photo with its hole filled from a drawing of the crop, (1, 5, S, S) as ``modules.Drawing`` makes it.
+
+    spread: ``modules.Membrane`` as a function of its input. Returns uint8 (1, H, W, 3).
+    """
+    side = _length(op, across)
+    # The window around the hole, (y, x); the whole photo where there is no hole.
+    size = op.Slice(op.Shape(mask), [1], [3])
+    flags = op.Min(mask, fixed(op, 1, np.uint8))
+    edges = []
+    for axis in (2, 1):
+        line = op.Cast(op.Reshape(op.ReduceMax(flags, [0, axis]), [-1]), to=FLOAT)
+        backwards = op.Slice(line, [-1], [-(1 << 31)], [0], [-1])
+        edges.append((op.ArgMax(line, axis=0), op.Sub(op.Shape(line), op.ArgMax(backwards, axis=0))))
+    start = op.Max(op.Sub(op.Concat(edges[0][0], edges[1][0], axis=0), RIM), 0)
+    end = op.Min(op.Add(op.Concat(edges[0][1], edges[1][1], axis=0), RIM), size)
+    part, flags = (op.Slice(values, start, end, [1, 2]) for values in (image, flags))
+
+    # Pixels of the hole and of its rim, (N, 2): where each lies in the photo, and in the crop in shares of its side.
+    near = op.MaxPool(op.Unsqueeze(flags, [1]), kernel_shape=[2 * RIM + 1] * 2, pads=[RIM] * 4)
+    pixels = op.Transpose(op.NonZero(op.Squeeze(near, [0, 1])), perm=[1, 0])
+    unknown = op.Cast(op.Unsqueeze(op.GatherND(op.Squeeze(flags, [0]), pixels), [1]), to=FLOAT)
+    before = op.GatherND(op.Squeeze(part, [0]), pixels)  # uint8 (N, 3)
+    place = op.Add(op.Cast(op.Add(pixels, start), to=FLOAT), 0.5)
+    from_corner = op.Sub(op.Gather(place, [1, 0], axis=1), corner)
+    axes = op.Div(op.Concat(across, _turned(op, across), axis=0), op.Mul(side, side))
+    at = op.MatMul(from_corner, op.Transpose(axes, perm=[1, 0]))
+    inside = op.ReduceMin(ones(op, _within(op, at, 1.0)), [1])
+
+    grid = op.Unsqueeze(op.Sub(op.Mul(at, 2.0), 1.0), [0, 1])  # (1, 1, N, 2)
+    colours, guides = op.Split(drawing, [3, 2], axis=1, _outputs=2)
+    colours = _sampled(op, _shrunk(op, colours, side), grid, "bicubic")
+    closeness, drawn = op.Split(_sampled(op, guides, grid, "bilinear"), num_outputs=2, axis=1, _outputs=2)
+    drawn = op.Mul(drawn, inside)
+    colours = op.Clip(colours, 0.0, 1.0)
+
+    # What the rim has, put on a map of cells, and spread from there into the hole.
+    shape = op.Cast(op.Sub(end, start), to=FLOAT)
+    cell = op.Max(op.Div(op.ReduceMax(shape, [0]), LARGEST_MAP), 1.0)
+    multiple = float(modules.Membrane.MULTIPLE)
+    sides = op.Mul(op.Ceil(op.Div(op.Ceil(op.Div(shape, cell)), multiple)), multiple)
+    at = op.Div(op.Add(op.Cast(pixels, to=FLOAT), 0.5), cell)
+    rows, columns = op.Split(op.Cast(sides, to=INT64), num_outputs=2, axis=0, _outputs=2)
+    of_rows, of_columns = op.Split(op.Cast(at, to=INT64), num_outputs=2, axis=1, _outputs=2)
+    numbers = op.Add(op.Mul(of_rows, columns), of_columns)
+    known, photo = op.Sub(1.0, unknown), op.Div(op.Cast(before, to=FLOAT), 255.0)
+    joined = op.Mul(known, inside)
+    values = op.Concat(op.Mul(op.Sub(photo, colours), joined), joined, op.Mul(photo, known), known, axis=1)
+    empty = op.Expand(0.0, op.Concat(op.Mul(rows, columns), [8], axis=0))
+    cells = op.Transpose(op.ScatterND(empty, numbers, values, reduction="add"), perm=[1, 0])
+    filled = spread(op.Reshape(cells, op.Concat([2, 4], rows, columns, axis=0)))  # (2, 3, rows, columns)
+    filled = op.Reshape(filled, op.Concat([1, 6], rows, columns, axis=0))
+    grid = op.Gather(op.Sub(op.Mul(op.Div(at, sides), 2.0), 1.0), [1, 0], axis=1)
+    correction, beyond = op.Split(
+        _sampled(op, filled, op.Unsqueeze(grid, [0, 1]), "bilinear"), num_outputs=2, axis=1, _outputs=2
+    )
+
+    face = op.Add(colours, op.Mul(correction, closeness))
+    value = op.Add(op.Mul(face, drawn), op.Mul(beyond, op.Sub(1.0, drawn)))
+    value = op.Cast(op.Round(op.Clip(op.Mul(value, 255.0), 0.0, 255.0)), to=UINT8)
+    value = op.Where(op.Greater(unknown, 0.5), value, before)
+    numbers = op.Add(pixels, start)
+    of_rows, of_columns = op.Split(numbers, num_outputs=2, axis=1, _outputs=2)
+    numbers = op.Add(op.Mul(of_rows, op.Slice(size, [1], [2])), of_columns)
+    return op.Reshape(op.ScatterND(op.Reshape(image, [-1, 3]), numbers, value), op.Shape(image))
+
+
+# ---- parts ----
+
+
+def _turned(op: Op, vector: Value) -> Value:
+    """(x, y), float32 (1, 2), by a quarter, so that right becomes down in a picture whose y grows downwards."""
+    x, y = op.Split(vector, num_outputs=2, axis=1, _outputs=2)
+    return op.Concat(op.Neg(y), x, axis=1)
+
+
+def _length(op: Op, vector: Value) -> Value:
+    """Of a vector (1, 2): (1, 1)."""
+    return op.Sqrt(op.ReduceSum(op.Mul(vector, vector), [1]))
+
+
+def _within(op: Op, places: Value, size: Any) -> Value:
+    """Which coordinates lie from 0 to the size: bool, as places."""
+    return op.And(op.GreaterOrEqual(places, 0.0), op.LessOrEqual(places, size))
+
+
+def _flipped(op: Op, vector: Value) -> Value:
+    """(x, y) of floats -> (y, x) of int64."""
+    return op.Cast(op.Gather(vector, [1, 0]), to=INT64)
+
+
+def _both(op: Op, values: Value) -> tuple[Value, Value]:
+    """Values of columns and of rows, (h, w, 2, K) -> (h, w, 1, K) and (h, w, K, 1)."""
+    of_columns, of_rows = op.Split(values, num_outputs=2, axis=2, _outputs=2)
+    return of_columns, op.Transpose(of_rows, perm=[0, 1, 3, 2])
+
+
+def _cubic(op: Op, far: Value) -> Value:
+    """What a pixel so far away gives to one, by cubic interpolation."""
+    a = -0.75  # OpenCV's, and that of ONNX
+    near = op.Add(op.Mul(op.Mul(far, far), op.Sub(op.Mul(far, a + 2), a + 3)), 1.0)
+    wide = op.Mul(op.Sub(op.Mul(op.Add(op.Mul(op.Sub(far, 5.0), far), 8.0), far), 4.0), a)
+    return op.Where(op.LessOrEqual(far, 1.0), near, op.Where(op.Less(far, 2.0), wide, 0.0))
+
+
+def _mirrored(op: Op, numbers: Value, last: Value) -> Value:
+    """Numbers of pixels, of which 0 and ``last`` are the outermost: beyond these it goes back."""
+    period = op.Max(op.Mul(last, 2), 1)
+    numbers = op.Mod(op.Abs(numbers), period)
+    return op.Min(op.Min(numbers, op.Sub(period, numbers)), last)
+
+
+def _sampled(op: Op, planes: Value, grid: Value, mode: str) -> Value:
+    """Planes (1, C, h, w) at N places: (N, C)."""
+    values = op.GridSample(planes, grid, mode=mode, padding_mode="border", align_corners=0)
+    return op.Transpose(op.Squeeze(values, [0, 2]), perm=[1, 0])
+
+
+def _shrunk(op: Op, planes: Value, side: Value) -> Value:
+    """Planes (1, C, S, S) averaged down to that side where it is less than S, else as they are."""
+
+    def smaller(op: Op) -> Value:
+        count = op.Max(op.Round(op.Reshape(side, [1])), 1.0)
+        step = op.Div(float(SIDE), count)
+        starts = op.Unsqueeze(op.Mul(op.Range(0.0, op.Squeeze(count, [0]), 1.0), step), [1])
+        first, last = fixed(op, np.arange(SIDE)), fixed(op, np.arange(1, SIDE + 1))
+        common = op.Sub(op.Min(op.Add(starts, step), last), op.Max(starts, first))
+        shares = op.Div(op.Max(common, 0.0), step)  # (count, S): how much of each pixel lies in each smaller one
+        return op.MatMul(op.MatMul(shares, planes), op.Transpose(shares, perm=[1, 0]))
+
+    return either(op, op.Less(op.Squeeze(side, [0, 1]), float(SIDE)), smaller, lambda op: op.Identity(planes))
+
