@@ -28,7 +28,7 @@ from . import onnx as onnx_export
 from .cases import Inputs
 from .divergence import distance
 from .graphs import Built
-from .shell import batches, say
+from .shell import batches, natural, say
 from .shell import main as run_command
 
 RUNTIMES = ("torch", "onnxruntime", "openvino", "tensorrt")
@@ -84,7 +84,7 @@ def bench(
     """
     if unknown := set(runtimes) - set(RUNTIMES):
         raise FaceinpError(f"There is no runtime {', '.join(unknown)}. Choose among: {', '.join(RUNTIMES)}.")
-    if threads:
+    if sessions.checked_threads(threads):
         torch.set_num_threads(threads)
     callers = dict(_callers(runtimes, size, out, batch, threads))
     times = _timed({key: call for key, (_, call, _) in callers.items()}, rounds)
@@ -277,7 +277,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--runtimes", type=lambda text: tuple(text.split(",")), default=RUNTIMES, metavar="A,B")
     parser.add_argument("--size", type=int, default=0, help="side of the pictures (default: 256)")
     parser.add_argument("--batch", type=batches, default=(1,), metavar="N,N", help="pictures at once (default: 1)")
-    parser.add_argument("--rounds", type=int, default=21, help="calls of each, in turns (default: 21)")
+    parser.add_argument("--rounds", type=natural, default=21, help="calls of each, in turns (default: 21)")
     parser.add_argument("--threads", type=int, default=0, help="of the processor (default: all)")
     parser.add_argument("--json", action="store_true", help="print JSON in place of a table")
     parser.add_argument("-o", "--out", type=Path, default=onnx_export.OUT, metavar="DIR", help="exported files")

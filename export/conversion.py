@@ -11,15 +11,18 @@ from torch import Tensor
 
 from faceinp import __version__
 from faceinp.errors import FaceinpError
+from faceinp.limits import Axis, Input, Limits
 from faceinp.nets.completion import ThinParts
 
-from .graphs import Built, Port
+from .graphs import Built, Graph, Port
 from .modules import ExactNorm
 
 if TYPE_CHECKING:
     import onnx
 
 OPSET = 20
+# The opsets that can be had, and the first onnxruntime that reads each: its operators, and the IR version it comes in.
+RUNTIMES = {18: "1.14", 19: "1.15", 20: "1.17", 21: "1.18", 22: "1.21", 23: "1.23"}
 LARGEST = 4096  # a dynamic height or width, in pixels
 SCOPES = "pkg.torch.onnx.name_scopes"  # the exporter notes here which module a node came from
 # Sums over many values and exponentials overflow or lose too much in fp16; the rest of these make values, typed.
@@ -46,11 +49,8 @@ def traced(
 
     optimised: constants are folded, and batch norms into convolutions; else each parameter is an initialiser.
     """
-    axes = {"batch": torch.export.Dim("batch", min=batch[0], max=batch[1])} if batch[0] != batch[1] else {}
-    steps = built.graph.steps
-    for name in ("height", "width"):
-        axis = torch.export.Dim(name, min=max(2, 16 // steps), max=LARGEST // steps)
-        axes[name] = axis if steps == 1 else steps * axis
+    check_opset(opset)
+    axes = {name: _dimension(name, axis) for name, axis in dynamic_axes(built.graph, batch).items()}
     shapes = [
         {at: axes[name] for at, name in enumerate(port.shape) if isinstance(name, str) and name in axes}
         for port in built.graph.inputs
@@ -81,13 +81,48 @@ def traced(
         raise FaceinpError("torch.onnx.export gave nothing. Try another version of torch.")
     if (made := program.model.opset_imports[""]) != opset:  # it only warns where it cannot convert
         raise FaceinpError(
-            f"{built.graph.name} cannot be written in opset {opset}, only in {made}. Give another --opset."
+            f"The torch and onnxscript that are installed write {built.graph.name} in opset {made}, not in {opset}. "
+            f"Give --opset {made}, or install newer ones."
         )
     return program
 
 
+def check_opset(opset: int) -> None:
+    """Raise FaceinpError for an opset that cannot be had."""
+    if opset not in RUNTIMES:
+        raise FaceinpError(
+            f"Files are written in opset {min(RUNTIMES)} to {max(RUNTIMES)}, not in {opset}. Choose one of these."
+        )
+
+
+def dynamic_axes(graph: Graph, batch: tuple[int, int]) -> dict[str, Axis]:
+    """The axes that may have several lengths in a file of ``graph``."""
+    axes = {"batch": Axis(*batch)} if batch[0] != batch[1] else {}
+    steps = graph.steps
+    sides = Axis(max(2, 16 // steps) * steps, LARGEST // steps * steps, steps)
+    return axes | {"height": sides, "width": sides}
+
+
+def limits(built: Built, batch: tuple[int, int]) -> Limits:
+    """What a file of ``built`` takes that ``traced`` made for such batches."""
+    known = {"batch": Axis(*batch), **dynamic_axes(built.graph, batch)}
+    inputs = {port.name: Input(port.dtype, _sized(port, built.size).shape) for port in built.graph.inputs}
+    used = {side for one in inputs.values() for side in one.shape}
+    return Limits(inputs, {name: axis for name, axis in known.items() if name in used})
+
+
+def lowest_runtime(model: "onnx.ModelProto") -> str:
+    """The first onnxruntime that runs ``model``."""
+    (opset,) = (entry.version for entry in model.opset_import if not entry.domain)
+    return RUNTIMES[opset]
+
+
 def finished(program: "torch.onnx.ONNXProgram", built: Built) -> "onnx.ModelProto":
-    """The program's model with its description in it, and without the places of this machine's source files."""
+    """The program's model with its description in it, in the lowest IR version that its opset allows, and without the
+    places of this machine's source files.
+    """
+    from onnx import helper
+
     model: onnx.ModelProto = program.model_proto
     for node in model.graph.node:
         kept = [entry for entry in node.metadata_props if entry.key == SCOPES]
@@ -101,6 +136,8 @@ def finished(program: "torch.onnx.ONNXProgram", built: Built) -> "onnx.ModelProt
     model.graph.name = built.graph.name
     model.producer_name, model.producer_version = "faceinp", __version__
     model.doc_string = f"{built.graph.about}."
+    # The exporter writes its newest, and a runtime refuses a file for that number alone.
+    model.ir_version = helper.find_min_ir_version_for(model.opset_import)
     return model
 
 
@@ -187,6 +224,12 @@ def layer(node: "onnx.NodeProto") -> str:
 
 def _sized(port: Port, size: int) -> Port:
     return Port(port.name, port.dtype, tuple(size if name == "side" else name for name in port.shape), port.about)
+
+
+def _dimension(name: str, axis: Axis) -> Any:
+    steps = axis.multiple
+    dimension = torch.export.Dim(name, min=axis.least // steps, max=axis.most // steps)
+    return dimension if steps == 1 else steps * dimension
 
 
 def _example(port: Port, sides: dict[str, int]) -> Tensor:

@@ -13,7 +13,6 @@ import json
 import shutil
 import struct
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,7 +21,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from faceinp import __version__, sessions, weights
+from faceinp import __version__, sessions, staging, weights
 from faceinp.errors import FaceinpError, WeightsError
 from faceinp.nets import embedding
 
@@ -126,8 +125,8 @@ def export(name: str, file: Path | None = None) -> Path:
         about["guided"] = not isinstance(network, modules.Unguided)
     conversion.describe(model, about)
     graph_file = file.with_suffix(".onnx")
-    with tempfile.TemporaryDirectory(dir=file.parent) as scratch:
-        part = Path(scratch) / graph_file.name
+    with staging.folder(file.parent) as scratch:
+        part = scratch / graph_file.name
         shutil.copyfile(file, part.with_name(file.name))  # a graph reads nothing outside of its own folder
         onnx.save(model, part)
         onnx.checker.check_model(str(part))

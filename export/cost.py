@@ -25,6 +25,7 @@ from .cases import Inputs
 from .graphs import Built
 from .parity import ParityError, Runner
 from .shell import main as run_command
+from .shell import natural
 
 LIMITS = {"fp32": 0.1, "fp16": 0.1, "int8": 0.3}  # dB
 MASKS = ("1", "9", "centre", "lower-face")
@@ -115,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="faceinp export cost", description="What an exported file costs in decibels.")
     parser.add_argument("file", type=Path, metavar="FILE", help="completion or restorer of `faceinp export onnx`")
     parser.add_argument("--data", nargs="+", required=True, help="shards: paths or globs of WebDataset tars")
-    parser.add_argument("--pictures", type=int, default=100, help="how many (default: 100)")
+    parser.add_argument("--pictures", type=natural, default=100, help="how many (default: 100)")
     return run_command(parser, _run, argv)
 
 

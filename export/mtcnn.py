@@ -9,7 +9,6 @@ scaling to [-1, 1] into the first layer, the order of the columns into the dense
 import argparse
 import importlib.util
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceinp import weights
+from faceinp import staging, weights
 from faceinp.errors import MissingPackageError
 from faceinp.sessions import OnnxFile
 
@@ -80,10 +79,9 @@ def export(name: str, out: Path) -> Path:
 
     model = graph(name, read(name))
     onnx.checker.check_model(model, full_check=True)
-    out.mkdir(parents=True, exist_ok=True)
     file = out / f"mtcnn-{name}.onnx"
-    with tempfile.TemporaryDirectory(dir=out) as scratch:
-        part = Path(scratch) / file.name
+    with staging.folder(out) as scratch:
+        part = scratch / file.name
         part.write_bytes(model.SerializeToString(deterministic=True))
         if (error := difference(name, part)) > TOLERANCE:
             raise ParityError(

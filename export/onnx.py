@@ -6,20 +6,29 @@ Each is checked, described and run against torch before it gets its name: what i
 import argparse
 import dataclasses
 import sys
-import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from faceinp import __version__, sessions, sidecar
+from faceinp import __version__, sessions, sidecar, staging
 from faceinp.errors import FaceinpError, WeightsError
+from faceinp.limits import Limits
 
 from . import conversion, graphs, parity
-from .graphs import GRAPHS
+from .graphs import GRAPHS, Built
+from .parity import Error
 from .shell import batches, say
 from .shell import main as run_command
+
+if TYPE_CHECKING:
+    import onnx
+
+    from .cost import Cost
 
 PRECISIONS = ("fp32", "fp16", "int8")
 OUT = Path("runs/export")
@@ -43,15 +52,59 @@ def export(
     least and the most pictures at once. calibrate: shards of training pictures, for int8.
     Raises ParityError when the file does not do what torch does, FaceinpError for what cannot be made, WeightsError.
     """
-    import onnx
-
     started = time.perf_counter()
-    built = graphs.build(name, size)
     if precision == "int8" and not calibrate:
         raise FaceinpError(
             "int8 is calibrated on training pictures. Give `faceinp export onnx` --precision int8 --calibrate SHARDS."
         )
-    program = conversion.traced(built, opset=opset, batch=(batch[0], batch[-1]))
+    conversion.check_opset(opset)
+    built = graphs.build(name, size)
+    with staging.folder(out) as scratch:  # before the work, which takes minutes: it may be that nothing can be written
+        made = make(built, precision, opset=opset, batch=(batch[0], batch[-1]), calibrate=calibrate)
+        about = describe(built, made, precision)
+        conversion.describe(made.model, about)
+        part = scratch / file_name(name, precision)
+        errors = judge(built, made, part, precision, batch)
+        sidecar.write(
+            part,
+            {
+                **about,
+                "size": built.size,
+                "batch": [batch[0], batch[-1]],
+                "opset": opset,
+                "ir_version": made.model.ir_version,
+                "kept_in_fp32": made.kept_in_fp32,
+                "cost": dataclasses.asdict(made.cost) if made.cost else None,  # in dB, of int8
+                **({"judge": AS_A_JUDGE | {"size": [built.size, built.size]}} if name == "embedding" else {}),
+                "versions": sidecar.versions("torch", "onnx", "onnxscript", "onnxruntime", "numpy"),
+                "tolerance": dataclasses.asdict(parity.TOLERANCES[precision]),
+                "errors": [dataclasses.asdict(error) for error in errors],
+                "seconds": round(time.perf_counter() - started, 1),
+            },
+        )
+        file = out / part.name
+        sidecar.move(part, file)
+    return file
+
+
+@dataclass(frozen=True)
+class Made:
+    """A model, not yet described or judged.
+
+    limits: what it takes. first_layer: called where it is not the network, and answers with a sentence that names the
+    layer. kept_in_fp32: layers that were left out of int8; cost: what that costs.
+    """
+
+    model: "onnx.ModelProto"
+    limits: Limits
+    first_layer: Callable[[], str] = lambda: ""
+    kept_in_fp32: Sequence[str] = ()
+    cost: "Cost | None" = None
+
+
+def make(built: Built, precision: str, *, opset: int, batch: tuple[int, int], calibrate: Sequence[str] = ()) -> Made:
+    """The model of ``built``. Arguments as of ``export``, and errors but for ParityError of fp32 and fp16."""
+    program = conversion.traced(built, opset=opset, batch=batch)
     model, kept, paid = conversion.finished(program, built), list[str](), None
     if precision == "fp16":
         model = conversion.halved(model, built)
@@ -59,8 +112,14 @@ def export(
         from . import quantisation
 
         model, kept, paid = quantisation.quantised(model, built, calibrate)
-    about = {
-        "name": name,
+    layer = partial(parity.first_layer, built, model, program, precision)
+    return Made(model, conversion.limits(built, batch), layer, kept, paid)
+
+
+def describe(built: Built, made: Made, precision: str) -> dict[str, Any]:
+    """What a file says of itself, in its metadata as in its sidecar."""
+    return {
+        "name": built.graph.name,
         "about": built.graph.about,
         "version": __version__,
         "licence": built.graph.licence,
@@ -71,40 +130,28 @@ def export(
         "outputs": {
             port.name: f"{port.dtype} {_shape(port, built.size)}: {port.about}" for port in built.graph.outputs
         },
+        "limits": made.limits.as_json(),
+        "runtime": {"onnxruntime": conversion.lowest_runtime(made.model)},
         "weights": built.hashes,
     }
-    conversion.describe(model, about)
-    out.mkdir(parents=True, exist_ok=True)
-    file = out / file_name(name, precision)
-    with tempfile.TemporaryDirectory(dir=out) as scratch:
-        part = Path(scratch) / file.name
-        onnx.save(model, part)
-        onnx.checker.check_model(str(part), full_check=True)
-        run = sessions.OnnxFile(part, threads=torch.get_num_threads()).run
-        errors = list(parity.measure(built, run, parity.batches(batch)))
-        parity.refuse(file.name, errors, precision, lambda: parity.first_layer(built, model, program, precision))
-        part.replace(file)
-    sidecar.write(
-        file,
-        {
-            **about,
-            "size": built.size,
-            "batch": [batch[0], batch[-1]],
-            "opset": opset,
-            "kept_in_fp32": kept,
-            "cost": dataclasses.asdict(paid) if paid else None,  # in dB, of int8
-            **({"judge": AS_A_JUDGE | {"size": [built.size, built.size]}} if name == "embedding" else {}),
-            "versions": sidecar.versions("torch", "onnx", "onnxscript", "onnxruntime", "numpy"),
-            "tolerance": dataclasses.asdict(parity.TOLERANCES[precision]),
-            "errors": [dataclasses.asdict(error) for error in errors],
-            "seconds": round(time.perf_counter() - started, 1),
-        },
-    )
-    return file
+
+
+def judge(built: Built, made: Made, part: Path, precision: str, batch: Sequence[int]) -> list[Error]:
+    """Write the model to ``part``, check it, run it and compare it with torch. Raises ParityError."""
+    import onnx
+
+    onnx.save(made.model, part)
+    onnx.checker.check_model(str(part), full_check=True)
+    run = sessions.OnnxFile(part, threads=torch.get_num_threads()).run
+    errors = list(parity.measure(built, run, parity.batches(batch)))
+    parity.refuse(part.name, errors, precision, made.first_layer)
+    return errors
 
 
 def at_hand(name: str, out: Path = OUT, *, precision: str = "fp32", size: int = 0, batch: Sequence[int] = (1,)) -> Path:
-    """As ``export``, unless ``out`` holds a file that fits: of these weights and this size, for such batches."""
+    """As ``export``, unless ``out`` holds a file that fits: of these weights and this size, for such batches, and with
+    its limits, which earlier ones lack.
+    """
     built, file = graphs.build(name, size), out / file_name(name, precision)
     wanted = {"weights": built.hashes, "size": built.size, "precision": precision}
     if file.is_file():
@@ -116,11 +163,12 @@ def at_hand(name: str, out: Path = OUT, *, precision: str = "fp32", size: int = 
             least, most = about.get("batch", (1, 0))
             if (
                 all(about.get(key) == value for key, value in wanted.items())
+                and "limits" in about
                 and least <= batch[0]
                 and batch[-1] <= most
             ):
                 return file
-            say(f"{file.name} is exported again: its weights, size or batch are others")
+            say(f"{file.name} is exported again: its weights, size or batch are others, or it says no limits")
     return export(name, out, precision=precision, size=size, batch=(1, max(16, batch[-1])))
 
 
@@ -164,7 +212,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="faceinp export onnx", description="Write networks as ONNX files.")
     parser.add_argument("name", metavar="NAME", help=f"{', '.join(GRAPHS)}, or all")
     parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="default: fp32")
-    parser.add_argument("--opset", type=int, default=conversion.OPSET, help=f"default: {conversion.OPSET}")
+    opsets = f"{min(conversion.RUNTIMES)} to {max(conversion.RUNTIMES)} (default: {conversion.OPSET})"
+    parser.add_argument("--opset", type=int, default=conversion.OPSET, help=opsets)
     parser.add_argument("--size", type=int, default=0, help="side of the pictures (default: 256)")
     parser.add_argument("--batch", type=batches, default=(1, 16), help="least and most pictures at once (1-16)")
     parser.add_argument("--calibrate", nargs="+", default=(), metavar="SHARDS", help="training pictures, for int8")

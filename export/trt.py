@@ -16,13 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faceinp import sessions, sidecar, weights
-from faceinp.errors import EngineError, FaceinpError, MissingPackageError, WeightsError
+from faceinp import limits, runtimes, sessions, sidecar, staging, weights
+from faceinp.errors import EngineError, MissingPackageError, WeightsError
+from faceinp.limits import Axis, Input, Limits
 
+from . import graphs, parity
 from . import onnx as onnx_export
-from . import parity
 from .graphs import GRAPHS
-from .shell import batches, say
+from .parity import Error
+from .shell import batches, progress, say
 from .shell import main as run_command
 
 BACKENDS = {extra: package for package, extra in sessions.TENSORRT.items()}
@@ -60,41 +62,44 @@ def build(
     """
     package = _package(backend)
     trt = importlib.import_module(package)
-    capability = _capability(package, tuple(capability))
-    source = onnx_export.at_hand(name, out, precision=precision, size=size, batch=batch)
-    file = source.with_suffix(f".{sessions.TENSORRT[package]}.engine")
-    started, profiles = time.perf_counter(), _profiles(batch)
-    wanted = {
-        "backend": sessions.TENSORRT[package],
-        "version": trt.__version__,
-        "capability": list(capability),
-        "onnx_sha256": weights.sha256(source),
-        "profiles": [list(profile) for profile in profiles],
-    }
-    if reason := _outdated(file, wanted):
+    for_numbers = _capability(trt, capability)
+    graphs.build(name, size)  # what cannot be is told before the work, which takes minutes
+    with staging.folder(out) as scratch:
+        source = onnx_export.at_hand(name, out, precision=precision, size=size, batch=batch)
+        started, profiles = time.perf_counter(), _profiles(batch)
+        wanted = {
+            "backend": sessions.TENSORRT[package],
+            "version": trt.__version__,
+            "capability": list(for_numbers),
+            "onnx_sha256": weights.sha256(source),
+            "profiles": [list(profile) for profile in profiles],
+        }
+        file = out / runtimes.engine_name(source.stem, sessions.TENSORRT[package], for_numbers)
+        if not (reason := _outdated(file, wanted)):
+            return file
         if file.exists():
             say(f"{file.name} is built again: {reason}")
-    else:
-        return file
-    plan, layers = _compile(trt, source, capability, profiles, out)
-    file.write_bytes(plan)
-    about = sidecar.read(source)
-    sidecar.write(
-        file,
-        {
+        part = scratch / file.name
+        with progress(f"building {file.name} of {source.name}, {len(profiles)} profiles"):
+            plan, layers = _compile(trt, source, for_numbers, profiles, out / TIMING_CACHE)
+        part.write_bytes(plan)
+        about = sidecar.read(source)
+        kept = ("about", "licence", "trained", "taught_by", "precision", "size", "weights", "inputs", "outputs")
+        about = {
             "name": name,
-            **{key: about[key] for key in ("about", "licence", "trained", "taught_by", "precision", "size", "weights")},
+            **{key: about[key] for key in kept},
             **wanted,
+            "limits": _limits(about, profiles).as_json(),
             "versions": {wanted["backend"]: trt.__version__, **sidecar.versions()},
-            "inputs": about["inputs"],
-            "outputs": about["outputs"],
             "layers": [dataclasses.astuple(layer) for layer in layers],
             "tolerance": about["tolerance"],
-            "errors": None,  # measured below where a GPU is
+            "errors": None,
             "seconds": round(time.perf_counter() - started, 1),
-        },
-    )
-    _compare(file)
+        }
+        sidecar.write(part, about)
+        if errors := _compare(part):
+            sidecar.write(part, about | {"errors": [dataclasses.asdict(error) for error in errors]})
+        sidecar.move(part, file)
     return file
 
 
@@ -105,18 +110,34 @@ def _package(backend: str) -> str:
     return package
 
 
-def _capability(package: str, wanted: tuple[str, ...]) -> tuple[str, ...]:
-    """Capabilities by number; the machine is asked for that of the current GPU."""
-    if wanted != (CURRENT,):
-        if package != BACKENDS["tensorrt-rtx"]:
-            raise EngineError("tensorrt builds for the GPU that is here. Leave --capability out, or use tensorrt-rtx.")
-        return wanted
-    if not sessions.nvidia_gpus():
-        raise EngineError(
-            "There is no GPU here to build for. Name its compute capability, such as --capability 8.9, "
-            "with --backend tensorrt-rtx."
-        )
-    return (sessions.compute_capability(),)
+def _capability(trt: Any, wanted: Sequence[str]) -> tuple[str, ...]:
+    """Capabilities by number, each once, in ascending order; the machine is asked for that of the current GPU."""
+    named = {one.strip() for one in wanted} - {""}
+    if not named:
+        raise EngineError("No compute capability is named. Give --capability 8.9, say, or leave it out.")
+    if named != {CURRENT} and trt.__name__ != BACKENDS["tensorrt-rtx"]:
+        raise EngineError("tensorrt builds for the GPU that is here. Leave --capability out, or use tensorrt-rtx.")
+    if CURRENT in named:
+        if not sessions.nvidia_gpus():
+            raise EngineError(
+                "There is no GPU here to build for. Name its compute capability, such as --capability 8.9, "
+                "with --backend tensorrt-rtx."
+            )
+        named = named - {CURRENT} | {sessions.compute_capability()}
+    if trt.__name__ == BACKENDS["tensorrt-rtx"]:
+        for one in sorted(named):
+            _known(trt, one)
+    return tuple(sorted(named, key=lambda one: [int(number) for number in one.split(".")]))
+
+
+def _limits(about: dict[str, Any], profiles: list[tuple[int, int]]) -> Limits:
+    """What the engine of an ONNX file takes: pictures of one size. about: that file's sidecar."""
+    known = limits.from_json(about["limits"])
+    inputs = {
+        name: Input(one.type, tuple(about["size"] if side in ("height", "width") else side for side in one.shape))
+        for name, one in known.inputs.items()
+    }
+    return Limits(inputs, {"batch": Axis(profiles[0][0], profiles[-1][1])})
 
 
 def _profiles(batch: tuple[int, ...]) -> list[tuple[int, int]]:
@@ -136,9 +157,9 @@ def _outdated(file: Path, wanted: dict[str, Any]) -> str:
 
 
 def _compile(
-    trt: Any, source: Path, capability: tuple[str, ...], profiles: list[tuple[int, int]], out: Path
+    trt: Any, source: Path, capability: tuple[str, ...], profiles: list[tuple[int, int]], timing: Path
 ) -> tuple[bytes, list[Layer]]:
-    """The engine's bytes and the layers of its network."""
+    """The engine's bytes and the layers of its network. timing: the timing cache, which grows by this build's."""
     logger = _logger(trt)
     builder = trt.Builder(logger)
     typed = getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)  # the only way in later versions
@@ -163,7 +184,7 @@ def _compile(
                 f"{source.name} cannot take {least} to {most} pictures ({problems}). Try another --batch."
             )
     for_rtx = trt.__name__ == BACKENDS["tensorrt-rtx"]
-    cache = None if for_rtx else _timing_cache(config, out / TIMING_CACHE)  # tensorrt-rtx times nothing when it builds
+    cache = None if for_rtx else _timing_cache(config, timing)  # tensorrt-rtx times nothing when it builds
     if for_rtx:
         config.num_compute_capabilities = len(capability)
         for number, name in enumerate(capability):
@@ -176,7 +197,7 @@ def _compile(
             f"TensorRT {trt.__version__} cannot build {source.name}: {problems}. Try another --precision."
         )
     if cache is not None:
-        (out / TIMING_CACHE).write_bytes(bytes(config.get_timing_cache().serialize()))
+        staging.write(timing, bytes(config.get_timing_cache().serialize()))
     return bytes(plan), layers
 
 
@@ -196,12 +217,14 @@ def _timing_cache(config: Any, file: Path) -> Any:
 
 
 def _known(trt: Any, capability: str) -> Any:
-    member = f"SM{capability.replace('.', '')}"
-    known = {name for name in trt.ComputeCapability.__members__ if name.startswith("SM")}
-    if member not in known:
-        offered = ", ".join(f"{name[2:-1]}.{name[-1]}" for name in sorted(known, key=lambda name: int(name[2:])))
-        raise EngineError(f"tensorrt-rtx {trt.__version__} does not build for {capability}. It knows: {offered}.")
-    return trt.ComputeCapability.__members__[member]
+    members = trt.ComputeCapability.__members__
+    known = {f"{name[2:-1]}.{name[-1]}": name for name in members if name.startswith("SM")}
+    if capability not in known:
+        offered = ", ".join(sorted(known, key=lambda one: int(known[one][2:])))
+        raise EngineError(
+            f"tensorrt-rtx {trt.__version__} does not build for {capability!r}. Give --capability some of {offered}."
+        )
+    return members[known[capability]]
 
 
 def _layer(layer: Any) -> Layer:
@@ -224,19 +247,14 @@ def _logger(trt: Any) -> Any:
     return Logger()
 
 
-def _compare(file: Path) -> None:
-    """Run the engine against torch where its GPU is here; the sidecar gets the errors, or stays without."""
-    about = sidecar.read(file)
+def _compare(part: Path) -> list[Error]:
+    """Errors of the engine against torch; empty where its GPU is not here to run it. Raises ParityError."""
+    about = sidecar.read(part)
     if not sessions.nvidia_gpus() or sessions.mismatch(about, BACKENDS[about["backend"]]):
-        say(f"note: {file.name} was built, but not run: its GPU is not here")
-        return
-    try:
-        errors = parity.check(file)
-    except FaceinpError:
-        file.unlink()
-        sidecar.path(file).unlink()
-        raise
-    sidecar.write(file, about | {"errors": [dataclasses.asdict(error) for error in errors]})
+        say(f"note: {part.name} was built, but not run: its GPU is not here")
+        return []
+    with progress(f"comparing {part.name} with torch"):
+        return parity.check(part)
 
 
 # ---- the command ----

@@ -9,6 +9,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +26,7 @@ from faceinp.sessions import (
     Session,
     TensorrtFile,
     checked_threads,
+    compute_capability,
     imported,
     mismatch,
     nvidia_gpus,
@@ -220,10 +222,10 @@ def _built(name: str, precision: str) -> Path:
     package = tensorrt_package()
     stem = name if precision == "fp32" else f"{name}.{precision}"
     folder = _engines_of(name)
-    file = folder / f"{stem}.{TENSORRT[package]}.engine"
+    file = folder / engine_name(stem, TENSORRT[package], [compute_capability()])
     try:
         about = sidecar.read(file)
-        source = weights.sha256(file.with_name(f"{stem}.onnx"))
+        source = weights.sha256(folder / f"{stem}.onnx")
         wanted = {"name": name, "precision": precision, "onnx_sha256": source}
         current = about | wanted == about and not mismatch(about, package)
     except (OSError, WeightsError):
@@ -232,6 +234,12 @@ def _built(name: str, precision: str) -> Path:
         options = ("--precision", precision, "--batch", f"1,{BATCH}", "-o", str(folder))
         _call_exporter("trt", name, "--backend", TENSORRT[package], *options)
     return file
+
+
+def engine_name(stem: str, backend: str, capability: Sequence[str]) -> str:
+    """The file of the engine made of ``stem``.onnx. backend: a value of TENSORRT. capability: such as "8.9"."""
+    built_for = "-".join("sm" + one.replace(".", "") for one in capability)
+    return f"{stem}.{built_for}.{backend}.engine"
 
 
 def _engines_of(name: str) -> Path:
@@ -244,8 +252,14 @@ def _call_exporter(exporter: str, *arguments: str) -> None:
     command = [sys.executable, "-P", "-m", "faceinp", "export", exporter, *arguments]
     paths = (str(Path(faceinp.__file__).parent.parent), os.environ.get("PYTHONPATH", ""))
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}  # this very package, not another
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise EngineError(f"{lines[-1]} (`{' '.join(command[3:])}` was run to make what the engine needs.)")
-    sys.stderr.write(done.stderr)  # such as why an engine was built again
+    said = ""  # the latest line: the exporter's error, where it fails
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
+    ) as running:
+        for line in running.stderr or ():  # as it comes, for it takes minutes
+            sys.stderr.write(said)
+            said = line
+    if running.returncode:
+        problem = said.strip() or f"exit code {running.returncode}"
+        raise EngineError(f"{problem} (`{' '.join(command[3:])}` was run to make what the engine needs.)")
+    sys.stderr.write(said)

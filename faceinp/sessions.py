@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import json_values, machine, sidecar
+from faceinp import json_values, limits, machine, sidecar
 from faceinp.errors import EngineError, MissingPackageError, WeightsError
 
 PROVIDERS = {
@@ -52,7 +52,7 @@ def run_in_batches(session: Session, inputs: Inputs, most: int = 0) -> NDArray[A
     0: all. Raises EngineError as ``Session.run`` does.
     """
     count = len(next(iter(inputs.values())))
-    step = session.batch or most or count
+    step = session.batch or limits.at_once(session.about, most or count)
     parts = ({name: value[at : at + step] for name, value in inputs.items()} for at in range(0, count, step))
     return np.concatenate([session.run(part)[0] for part in parts])
 
@@ -100,6 +100,7 @@ class OnnxFile:
         self.runtime = f"onnxruntime {onnxruntime.__version__} {runs}"
 
     def run(self, inputs: Inputs) -> list[NDArray[Any]]:
+        limits.check(self.about, inputs)
         given = {name: np.ascontiguousarray(value) for name, value in inputs.items()}
         try:
             answered: list[NDArray[Any]] = self.session.run(None, given)
@@ -148,6 +149,7 @@ class OpenvinoFile:
         self.runtime = f"openvino {openvino.__version__.partition('-')[0]} cpu {used}"
 
     def run(self, inputs: Inputs) -> list[NDArray[Any]]:
+        limits.check(self.about, inputs)
         shapes = tuple(value.shape for value in inputs.values())
         with self.lock:
             if shapes not in self.requests:  # compiled for one shape it is faster than for any
@@ -181,6 +183,7 @@ class TensorrtFile:
         self.runtime = f"{TENSORRT[name]} {trt.__version__} cuda {self.about['precision']}"
 
     def run(self, inputs: Inputs) -> list[NDArray[Any]]:
+        limits.check(self.about, inputs)
         stream = self.torch.cuda.current_stream()
         given = {
             name: self.torch.from_numpy(np.ascontiguousarray(value)).to("cuda", self.kinds[name])
@@ -214,8 +217,8 @@ class TensorrtFile:
 
 
 def _ours(metadata: dict[str, str], file: Path | bytes) -> dict[str, Any]:
-    """What our exporter wrote into the metadata of an ONNX file: ``taught_by`` and ``guided`` as values, all else as
-    text. Raises WeightsError for what no exporter writes, and where a file that the graph reads is missing.
+    """What our exporter wrote into the metadata of an ONNX file: ``taught_by``, ``guided``, ``limits`` as values, all
+    else as text. Raises WeightsError for what no exporter writes, and where a file that the graph reads is missing.
     """
     about: dict[str, Any] = {
         key.removeprefix("faceinp."): value for key, value in metadata.items() if key.startswith("faceinp.")
@@ -228,6 +231,9 @@ def _ours(metadata: dict[str, str], file: Path | bytes) -> dict[str, Any]:
             about["taught_by"] = list(json_values.texts(_parsed(about, "taught_by"), "taught_by"))
         if "guided" in about:
             about["guided"] = json_values.flag(_parsed(about, "guided"), "guided")
+        if "limits" in about:
+            about |= _parsed(about, "limits")
+            limits.from_json(json_values.section(about, "limits"))
         needed = [file.with_name(name) for name in reads(about)] if isinstance(file, Path) else []
     except ValueError as error:
         raise WeightsError(f"{called} says what no exporter writes: {error}. Export or fetch it again.") from error

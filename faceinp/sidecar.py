@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from faceinp import __version__, json_values, weights
+from faceinp import __version__, json_values, limits, weights
 from faceinp.errors import WeightsError
 
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -70,6 +70,8 @@ def _checked(about: dict[str, Any]) -> dict[str, Any]:
     json_values.whole(about, "size", 0, LARGEST)
     for key in ("inputs", "outputs", "tolerance"):
         json_values.section(about, key)
+    if "limits" in about:
+        limits.from_json(json_values.section(about, "limits"))
     hashes = json_values.section(about, "weights")
     for name in hashes:
         json_values.text(hashes, name)
@@ -102,6 +104,19 @@ def write(file: Path, about: dict[str, Any]) -> None:
     """Put ``about`` beside ``file``, with the file's own checksum."""
     about = {"file": file.name, "sha256": weights.sha256(file), **about}
     path(file).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+
+
+def move(part: Path, file: Path) -> None:
+    """Give ``part``, a file that was judged, and the sidecar beside it their places: ``file``, and beside that.
+
+    Both are on one disk (``staging.folder``). No system moves two files in one step, so the earlier sidecar goes first
+    and the new one comes last: whenever the process dies, a file lies there with its own sidecar or with none, which
+    ``read`` refuses and exporters make again; never with that of another file. Two processes at once may still end up
+    with the file of one and the sidecar of the other; its checksum tells.
+    """
+    path(file).unlink(missing_ok=True)
+    part.replace(file)
+    path(part).replace(path(file))
 
 
 def versions(*packages: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faceinp import json_values
+from faceinp import json_values, staging
 from faceinp.errors import EngineError, WeightsError
 
 if TYPE_CHECKING:
@@ -313,7 +313,7 @@ def record(file: Path) -> None:
     listed = file.parent / CHECKSUMS
     sums = _recorded(listed)
     sums[file.name] = sha256(file)
-    listed.write_text(json.dumps(sums, indent=2, sort_keys=True) + "\n")
+    staging.write(listed, (json.dumps(sums, indent=2, sort_keys=True) + "\n").encode())
 
 
 def verify(name: str) -> None:

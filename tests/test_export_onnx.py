@@ -110,21 +110,56 @@ def test_a_file_that_is_another_network_is_refused_and_the_layer_named(
     assert not list(tmp_path.iterdir())
 
 
-def test_batches_and_opset_are_those_asked_for(tmp_path: Path) -> None:
-    assert main(["dcgan", "--batch", "2", "--opset", "18", "-o", str(tmp_path)]) == 0
+def test_batches_are_those_asked_for(tmp_path: Path) -> None:
+    assert main(["dcgan", "--batch", "2", "-o", str(tmp_path)]) == 0
     model = onnx.load(tmp_path / "dcgan.onnx")
     assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_value == 2
-    assert {entry.version for entry in model.opset_import if not entry.domain} == {18}
     assert {error["batch"] for error in sidecar.read(tmp_path / "dcgan.onnx")["errors"]} == {2}
 
 
-def test_an_opset_that_cannot_be_made_is_not_made_as_another(
+@pytest.mark.parametrize("opset", ["16", "30"])
+def test_an_opset_that_cannot_be_had_is_refused_before_the_work(
+    opset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(conversion, "traced", lambda *args, **options: pytest.fail("the work was begun"))
+    assert main(["dcgan", "--opset", opset, "-o", str(tmp_path / "new")]) == 1
+    assert f"written in opset 18 to 23, not in {opset}." in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(conversion, "traced", lambda *args, **options: pytest.fail("the work was begun"))
+    (tmp_path / "file").touch()
+    assert main(["dcgan", "-o", str(tmp_path / "file")]) == 1
+    assert "Nothing can be written to" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_what_was_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["dcgan", "--opset", "99", "-o", str(tmp_path)]) == 1
-    said = capsys.readouterr().err
-    assert "cannot be written in opset 99, only in " in said and "--opset" in said
-    assert not list(tmp_path.iterdir())
+    resource = pytest.importorskip("resource", reason="this system sets no largest file")
+    (tmp_path / "dcgan.onnx").write_bytes(b"earlier")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        assert main(["dcgan", "-o", str(tmp_path)]) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "has no room left" in capsys.readouterr().err
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"earlier"]
+
+
+@pytest.mark.parametrize("opset", sorted(conversion.RUNTIMES))
+def test_a_file_has_the_lowest_ir_version_and_says_which_onnxruntime_runs_it(opset: int, tmp_path: Path) -> None:
+    assert main(["dcgan", "--batch", "2", "--opset", str(opset), "-o", str(tmp_path)]) == 0
+    file = tmp_path / "dcgan.onnx"
+    model, about = onnx.load(file), sidecar.read(file)
+    assert model.ir_version == {18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11}[opset] == about["ir_version"]
+    assert {entry.version for entry in model.opset_import if not entry.domain} == {opset}
+    said = {entry.key: entry.value for entry in model.metadata_props}
+    assert json.loads(said["faceinp.runtime"]) == about["runtime"] == {"onnxruntime": conversion.RUNTIMES[opset]}
 
 
 @pytest.mark.slow

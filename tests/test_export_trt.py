@@ -37,7 +37,9 @@ def engine(exported: Callable[..., Path], small_folder: Path) -> Path:
 
 def test_an_engine_is_built_without_a_gpu_and_says_what_it_is(engine: Path) -> None:
     about = sidecar.read(engine)
-    assert engine.stat().st_size > 100_000
+    assert engine.name == "completion.fp16.sm86-sm89.tensorrt-rtx.engine" and engine.stat().st_size > 100_000
+    assert about["limits"]["axes"] == {"batch": {"least": 1, "most": 4, "multiple": 1}}
+    assert about["limits"]["inputs"]["mask"] == {"type": "float32", "shape": ["batch", 1, SIDE, SIDE]}
     assert about["backend"] == "tensorrt-rtx" and about["capability"] == ["8.6", "8.9"]
     assert about["profiles"] == [[1, 1], [2, 4]]
     assert about["licence"] == "research use only" and about["trained"] is True
@@ -67,8 +69,11 @@ def test_an_engine_is_kept_while_it_fits_and_built_again_when_not(
     made = file.stat().st_mtime_ns
     assert trt.build("dcgan", tmp_path, capability=("8.9",), **options).stat().st_mtime_ns == made
     capsys.readouterr()
-    assert trt.build("dcgan", tmp_path, capability=("8.6",), **options).stat().st_mtime_ns > made
-    assert "built again: capability was ['8.9'], is ['8.6']" in capsys.readouterr().err
+    other = trt.build("dcgan", tmp_path, capability=("8.6",), **options)
+    assert other.name == "dcgan.sm86.tensorrt-rtx.engine" and file.name == "dcgan.sm89.tensorrt-rtx.engine"
+    assert "building dcgan.sm86.tensorrt-rtx.engine of dcgan.onnx, 2 profiles: done, " in capsys.readouterr().err
+    assert file.stat().st_mtime_ns == made  # an engine for one GPU leaves that for another alone
+    file, made = other, other.stat().st_mtime_ns
     export("dcgan", tmp_path, opset=21)
     assert trt.build("dcgan", tmp_path, capability=("8.6",), **options).stat().st_mtime_ns > made
     assert "built again: onnx_sha256 was " in capsys.readouterr().err
@@ -93,15 +98,64 @@ def test_what_tensorrt_does_not_take_is_said(tmp_path: Path) -> None:
         onnx.helper.make_model(onnx.helper.make_graph([node], "odd", port[:1], port[1:]), opset_imports=opsets), file
     )
     with pytest.raises(EngineError, match=r"does not take odd.onnx.*Nonesuch"):
-        trt._compile(rtx, file, ("8.9",), [(1, 1)], tmp_path)
+        trt._compile(rtx, file, ("8.9",), [(1, 1)], tmp_path / trt.TIMING_CACHE)
 
 
-def test_a_capability_that_is_not_known_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("capability", "said"),
+    [
+        ("5.2", "does not build for '5.2'. Give --capability some of 7.5, "),
+        ("8.9,x", "does not build for 'x'. Give --capability some of 7.5, "),
+        (" , ", "No compute capability is named. Give --capability 8.9, say"),
+    ],
+)
+def test_a_capability_that_is_not_known_is_refused_before_the_work(
+    capability: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     pytest.importorskip("tensorrt_rtx", reason="the extra 'tensorrt-rtx' is not installed")
-    command = ["dcgan", "--precision", "fp32", "--backend", "tensorrt-rtx", "-o", str(tmp_path)]
-    assert trt.main([*command, "--capability", "5.2"]) == EngineError.exit_code
-    assert "does not build for 5.2. It knows: 7.5, " in capsys.readouterr().err
-    assert not list(tmp_path.glob("*.engine*"))
+    monkeypatch.setattr(trt.onnx_export, "at_hand", lambda *args, **options: pytest.fail("the work was begun"))
+    command = ["dcgan", "--precision", "fp32", "--backend", "tensorrt-rtx", "-o", str(tmp_path / "new")]
+    assert trt.main([*command, "--capability", capability]) == EngineError.exit_code
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").touch()
+    assert trt.main([*command[:-1], str(tmp_path / "file"), "--capability", "8.9"]) == 1
+    assert "Nothing can be written to" in capsys.readouterr().err
+
+
+def test_capabilities_are_stripped_sorted_and_taken_once() -> None:
+    rtx = pytest.importorskip("tensorrt_rtx", reason="the extra 'tensorrt-rtx' is not installed")
+    assert trt._capability(rtx, ["12.0", " 8.9", "8.9", ""]) == ("8.9", "12.0")
+    assert trt._capability(rtx, ("12.1", " 8.6", "8.6 ")) == ("8.6", "12.1")
+
+
+def test_an_engine_that_is_another_network_or_finds_no_room_is_not_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("tensorrt_rtx", reason="the extra 'tensorrt-rtx' is not installed")
+    resource = pytest.importorskip("resource", reason="this system sets no largest file")
+    kept = export("dcgan", tmp_path)
+    command = ["dcgan", "--precision", "fp32", "--backend", "tensorrt-rtx", "--batch", "1", "--capability", "8.9"]
+
+    def refused(part: Path) -> None:
+        assert part.parent != tmp_path and sidecar.read(part)["capability"] == ["8.9"]
+        raise trt.parity.ParityError("another network")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trt, "_compare", refused)
+        assert trt.main([*command, "-o", str(tmp_path)]) == 1
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        assert trt.main([*command, "-o", str(tmp_path)]) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "has no room left" in capsys.readouterr().err
+    assert sorted(tmp_path.iterdir()) == sorted([kept, sidecar.path(kept)])
 
 
 @no_gpu
