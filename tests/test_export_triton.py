@@ -1,8 +1,11 @@
 """The Triton model repository holds what was exported, and its configurations are what the published schema wants."""
 
+import dataclasses
+import errno
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from export_files import SIDE
@@ -13,7 +16,7 @@ import faceinp.export.onnx as onnx_export
 from faceinp.export import graphs, triton
 
 from faceinp import sidecar
-from faceinp.errors import FaceinpError
+from faceinp.errors import EngineError, FaceinpError
 
 pytestmark = pytest.mark.usefixtures("small_weights")
 
@@ -29,7 +32,7 @@ def schema() -> type:
 def test_a_configuration_says_what_the_graph_takes(name: str, schema: type) -> None:
     from google.protobuf import text_format
 
-    text = triton.configuration(name, 256, 16, 2, "KIND_GPU")
+    text = triton.configuration(name, {"size": 256, "batch": [1, 16]}, 2, "KIND_GPU")
     triton.check(text)
     read = text_format.Parse(text, schema())
     assert read.name == name and read.backend == "onnxruntime" and read.max_batch_size == 16
@@ -43,6 +46,32 @@ def test_a_configuration_says_what_the_graph_takes(name: str, schema: type) -> N
     assert warm.keys() == {port.name for port in graph.inputs} and all(-1 not in dims for dims in warm.values())
     if name == "restorer":
         assert list(read.input[0].dims) == [-1, -1, 3] and warm["image"] == [256, 256, 3]
+
+
+def test_a_configuration_of_an_engine_says_what_that_takes(schema: type) -> None:
+    from google.protobuf import text_format
+
+    engine = {"backend": "tensorrt", "version": "10.9.0.34", "capability": ["8.9"], "size": 256}
+    text = triton.configuration("restorer", engine | {"profiles": [[1, 1], [2, 4]]}, 1, "KIND_AUTO")
+    triton.check(text)
+    read = text_format.Parse(text, schema())
+    assert read.backend == "tensorrt" and read.max_batch_size == 4
+    assert list(read.instance_group[0].profile) == ["0", "1"]  # a server takes the first alone where none is named
+    assert list(read.input[0].dims) == [256, 256, 3] and list(read.output[0].dims) == [256, 256, 3]
+    assert "# For TensorRT 10.9.0.34 and GPUs of compute capability 8.9, and no others." in text
+
+
+def test_a_graph_without_batches_is_served_without_them(schema: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    from google.protobuf import text_format
+
+    boxes = graphs.Port("boxes", "float32", ("faces", 4), "x, y, width, height")
+    image = graphs.Port("image", "uint8", (1, "height", "width", 3), "RGB")
+    graph = dataclasses.replace(graphs.GRAPHS["restorer"], inputs=(image,), outputs=(boxes,))
+    monkeypatch.setitem(graphs.GRAPHS, "detector", graph)
+    read = text_format.Parse(triton.configuration("detector", {"size": 256, "batch": [1, 1]}, 1, "KIND_CPU"), schema())
+    assert read.max_batch_size == 0 and not read.HasField("dynamic_batching")
+    assert list(read.input[0].dims) == [1, -1, -1, 3] and list(read.output[0].dims) == [-1, 4]
+    assert read.model_warmup[0].batch_size == 0 and list(read.model_warmup[0].inputs["image"].dims) == [1, 256, 256, 3]
 
 
 def test_the_schema_refuses_what_it_does_not_know(schema: type) -> None:
@@ -61,9 +90,79 @@ def test_a_repository_holds_the_exported_file(
     assert 'name: "dcgan"' in text and "kind: KIND_CPU count: 2" in text and "max_batch_size: 16" in text
     said = capsys.readouterr()
     assert "as the schema wants it" in said.out or "pip install 'faceinp[triton]'" in said.err
-    assert triton.main([str(tmp_path), "--instances", "0"]) == 1
+    with pytest.raises(SystemExit):
+        triton.main([str(tmp_path), "--instances", "0"])
+    with pytest.raises(FaceinpError, match="one instance at least"):
+        triton.write(tmp_path, instances=0)
     assert triton.main([str(tmp_path), "--graphs", "upscaler"]) == 1
     assert "no graph 'upscaler'" in capsys.readouterr().err
+
+
+def repository(exported: Callable[..., Path], folder: Path, **options: Any) -> list[Path]:
+    return triton.write(folder, ("dcgan",), source=exported("dcgan", size=0).parent, **options)
+
+
+def test_a_model_is_exchanged_whole_and_a_failure_leaves_the_earlier_one(
+    exported: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = tmp_path / "models"
+    seen: list[set[str]] = []
+    moved = Path.replace
+
+    def watched(path: Path, target: Path) -> Path:
+        if models.is_dir():  # what a server that polls would see
+            seen.append({file.relative_to(models).as_posix() for file in models.rglob("*")})
+        return moved(path, target)
+
+    monkeypatch.setattr(Path, "replace", watched)
+    (placed,) = repository(exported, models, instances=1)
+    repository(exported, models, instances=2)
+    whole = {"dcgan", "dcgan/config.pbtxt", "dcgan/1", "dcgan/1/model.onnx"}
+    assert all(files in (set(), whole) for files in seen) and "count: 2" in placed.read_text()
+
+    def full(path: Path, target: Path) -> None:
+        Path(target).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(triton.shutil, "copyfile", full)
+    with pytest.raises(FaceinpError, match="has no room left"):
+        repository(exported, models, instances=3)
+    assert "count: 2" in placed.read_text() and list(tmp_path.iterdir()) == [models]
+
+
+def test_what_somebody_else_put_into_a_model_is_not_lost(exported: Callable[..., Path], tmp_path: Path) -> None:
+    (tmp_path / "dcgan" / "2").mkdir(parents=True)
+    with pytest.raises(FaceinpError, match=r"dcgan also holds 2\. Move it away"):
+        repository(exported, tmp_path)
+
+
+def test_engines_are_served_where_there_are_any(exported: Callable[..., Path], tmp_path: Path) -> None:
+    source = exported("dcgan", size=0)
+    assert triton.main([str(tmp_path), "--engines", "--kind", "cpu"]) == EngineError.exit_code
+    files, models = tmp_path / "files", tmp_path / "models"
+    files.mkdir()
+    options: dict[str, Any] = {"source": files, "engines": True}
+    with pytest.raises(EngineError, match=r"no TensorRT engine of dcgan in fp32\. Build it with `faceinp"):
+        triton.write(models, ("dcgan",), **options)
+    (files / "dcgan.sm89.tensorrt-rtx.engine").touch()
+    with pytest.raises(EngineError, match="those of tensorrt-rtx are none that Triton runs"):
+        triton.write(models, ("dcgan",), **options)
+    engine = files / "dcgan.sm89.tensorrt.engine"
+    engine.write_bytes(b"an engine")
+    about = {key: value for key, value in sidecar.read(source).items() if key not in ("file", "sha256", "batch")}
+    about |= {"backend": "tensorrt", "version": "10.9.0.34", "capability": ["8.9"], "onnx_sha256": "", "layers": []}
+    sidecar.write(engine, about | {"profiles": [[2, 4]]})
+    with pytest.raises(EngineError, match="takes no single picture"):
+        triton.write(models, ("dcgan",), **options)
+    sidecar.write(engine, about | {"profiles": [[1, 4]]})
+    triton.write(models, ("dcgan",), **options)
+    assert (models / "dcgan" / "1" / "model.plan").read_bytes() == b"an engine"
+    assert 'backend: "tensorrt"' in (models / "dcgan" / "config.pbtxt").read_text()
+    (files / "dcgan.sm90.tensorrt.engine").touch()
+    with pytest.raises(EngineError, match=r"several engines of dcgan: .*sm89.* and .*sm90"):
+        triton.write(models, ("dcgan",), **options)
+    repository(exported, models)
+    assert {file.name for file in (models / "dcgan" / "1").iterdir()} == {"model.onnx"}
 
 
 def test_an_exported_file_that_fits_is_taken_and_another_is_not(
