@@ -23,7 +23,7 @@ BOOL, FLOAT, INT32, INT64, UINT8 = (getattr(ir.DataType, name) for name in ("BOO
 def assemble(
     name: str, inputs: Sequence["Port"], outputs: Sequence["Port"], opset: int, write: Callable[..., Sequence[Value]]
 ) -> ir.Model:
-    """The model whose operators ``write(op, *inputs)`` appends; it answers the values of the outputs, in their order."""
+    """The model whose operators ``write(op, *inputs)`` appends, which answers the outputs in their order."""
     graph = ir.Graph([], [], nodes=[], opset_imports={"": opset}, name=name)
     builder = GraphBuilder(graph)
     given = [builder.input(port.name, _type(port), list(port.shape)) for port in inputs]

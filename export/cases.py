@@ -37,6 +37,17 @@ def inputs(built: Built, case: int, height: int, width: int) -> Inputs:
     points = (presets.average_points(1) + rng.normal(0, 0.03, (68, 2))).astype(np.float32)[None]
     floats = picture.transpose(2, 0, 1).astype(np.float32)[None]
     match built.graph.name:
+        case "photo":
+            five = presets.average_points(1)[[[36, 39], [42, 45], [30, 30], [48, 48], [54, 54]]].mean(axis=1)
+            # Larger than the photo, smaller, and turned.
+            side, angle = min(height, width) * (1.3, 0.9, 0.5)[case % 3], 0.2 * (case - 2)
+            turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+            where = (five - 0.5) @ turn * side + (width / 2, height / 2)
+            whole = np.round(255 * picture).astype(np.uint8)[None]
+            return {"image": whole, "mask": 255 * hole.astype(np.uint8)[None], "points": where.astype(np.float32)[None]}
+        case "detector":
+            whole = np.round(255 * picture).astype(np.uint8)[None]
+            return {"image": whole, "mask": 255 * hole.astype(np.uint8)[None]}
         case "restorer":
             own = points if case % 2 else np.full_like(points, modules.PREDICTED)
             whole = np.round(255 * picture).astype(np.uint8)[None]

@@ -3,11 +3,12 @@
 import json
 import logging
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from faceinp import __version__
 from faceinp.errors import FaceinpError
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 OPSET = 20
 # The opsets that can be had, and the first onnxruntime that reads each: its operators, and the IR version it comes in.
 RUNTIMES = {18: "1.14", 19: "1.15", 20: "1.17", 21: "1.18", 22: "1.21", 23: "1.23"}
-LARGEST = 4096  # a dynamic height or width, in pixels
 SCOPES = "pkg.torch.onnx.name_scopes"  # the exporter notes here which module a node came from
 # Sums over many values and exponentials overflow or lose too much in fp16; the rest of these make values, typed.
 KEPT_IN_FP32 = (
@@ -62,29 +62,46 @@ def traced(
         _example(port, {"batch": max(2, batch[0]) if axes.get("batch") else batch[0], "height": height, "width": width})
         for port in (_sized(port, built.size) for port in built.graph.inputs)
     )
+    names = [port.name for port in built.graph.inputs], [port.name for port in built.graph.outputs]
+    return program(built.module, example, opset, tuple(shapes), names, optimised=optimised)
+
+
+def program(
+    module: nn.Module,
+    example: tuple[Tensor, ...],
+    opset: int,
+    shapes: tuple[dict[int, Any], ...] | None = None,
+    names: tuple[Sequence[str], Sequence[str]] | None = None,
+    *,
+    optimised: bool = True,
+) -> "torch.onnx.ONNXProgram":
+    """A module as an ONNX program. shapes: of each input, which axes may have which lengths. names: of inputs and
+    outputs. optimised: as for ``traced``.
+    """
+    inputs, outputs = names or (None, None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own, about axes with one name, which is what we mean
         for exporter in ("torch.onnx", "onnxscript"):
             logging.getLogger(exporter).setLevel(logging.ERROR)
-        program = torch.onnx.export(
-            built.module,
+        made = torch.onnx.export(
+            module,
             example,
-            dynamic_shapes=tuple(shapes),
-            input_names=[port.name for port in built.graph.inputs],
-            output_names=[port.name for port in built.graph.outputs],
+            dynamic_shapes=shapes,
+            input_names=inputs,
+            output_names=outputs,
             opset_version=opset,
             dynamo=True,
             verbose=False,
             optimize=optimised,
         )
-    if program is None:  # its type says it may; with dynamo=True it does not
+    if made is None:  # its type says it may; with dynamo=True it does not
         raise FaceinpError("torch.onnx.export gave nothing. Try another version of torch.")
-    if (made := program.model.opset_imports[""]) != opset:  # it only warns where it cannot convert
+    if (written := made.model.opset_imports[""]) != opset:  # it only warns where it cannot convert
         raise FaceinpError(
-            f"The torch and onnxscript that are installed write {built.graph.name} in opset {made}, not in {opset}. "
-            f"Give --opset {made}, or install newer ones."
+            f"The torch and onnxscript that are installed write opset {written} here, not {opset}. "
+            f"Give --opset {written}, or install newer ones."
         )
-    return program
+    return made
 
 
 def check_opset(opset: int) -> None:
@@ -99,7 +116,7 @@ def dynamic_axes(graph: Graph, batch: tuple[int, int]) -> dict[str, Axis]:
     """The axes that may have several lengths in a file of ``graph``."""
     axes = {"batch": Axis(*batch)} if batch[0] != batch[1] else {}
     steps = graph.steps
-    sides = Axis(max(2, 16 // steps) * steps, LARGEST // steps * steps, steps)
+    sides = Axis(max(2, 16 // steps) * steps, graph.longest // steps * steps, steps)
     return axes | {"height": sides, "width": sides}
 
 
@@ -117,13 +134,12 @@ def lowest_runtime(model: "onnx.ModelProto") -> str:
     return RUNTIMES[opset]
 
 
-def finished(program: "torch.onnx.ONNXProgram", built: Built) -> "onnx.ModelProto":
-    """The program's model with its description in it, in the lowest IR version that its opset allows, and without the
+def finished(model: "onnx.ModelProto", built: Built) -> "onnx.ModelProto":
+    """The model with its description in it, in the lowest IR version that its opset allows, and without the
     places of this machine's source files.
     """
     from onnx import helper
 
-    model: onnx.ModelProto = program.model_proto
     for node in model.graph.node:
         kept = [entry for entry in node.metadata_props if entry.key == SCOPES]
         del node.metadata_props[:]

@@ -108,7 +108,7 @@ def export(name: str, file: Path | None = None) -> Path:
     built = Built(graph, module, graph.side, True, {file.name: digest}, tuple(sorted(teachers)))
     batch = (1, 1) if name == "completion" else (1, 16)
     program = conversion.traced(built, batch=batch, optimised=name == "completion")
-    model = conversion.finished(program, built)
+    model = conversion.finished(program.model_proto, built)
     for node in model.graph.node:
         del node.metadata_props[:]  # of interest to those who convert it further, and half of the file
     fold_norms(model)
@@ -131,7 +131,8 @@ def export(name: str, file: Path | None = None) -> Path:
         onnx.save(model, part)
         onnx.checker.check_model(str(part))
         run = sessions.OnnxFile(part, threads=torch.get_num_threads()).run
-        parity.refuse(graph_file.name, list(parity.measure(built, run, parity.batches(batch))), "fp32")
+        allowed = parity.TOLERANCES["fp32"]
+        parity.refuse(graph_file.name, list(parity.measure(built, run, parity.batches(batch))), allowed)
         part.replace(graph_file)
     graph_file.chmod(0o644)
     weights.record(graph_file)

@@ -6,7 +6,6 @@ averaged down and its hole closed smoothly, so that damage does not move a face.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from onnxscript import ir
@@ -14,11 +13,9 @@ from onnxscript import ir
 from faceinp import cascade, weights
 
 from . import modules
-from .assembly import BOOL, FLOAT, INT32, INT64, Op, Value, either, fixed, inlined, multiples, ones, repeated
+from .assembly import FLOAT, INT32, INT64, Op, Value, columns, either, fixed, inlined, multiples, ones, repeated
+from .modules import LONGEST, SMALLEST, THRESHOLDS
 
-LONGEST = 1000  # pixels: the long side of what is searched, at most
-SMALLEST = 20.0  # pixels there: the width of a face, at least
-THRESHOLDS = (0.6, 0.7, 0.7)  # probabilities from which on the three networks let a face pass
 MOST = 1 << 30  # faces that a suppression may keep
 
 
@@ -36,26 +33,26 @@ def find(op: Op, image: Value, mask: Value, membrane: ir.Model) -> Sequence[Valu
     boxes = _square(op, _moved(op, op.Gather(boxes, kept), op.Gather(offsets, kept), 1.0))
 
     boxes, probabilities, offsets, points = _judged(op, sums, size, boxes, 48, THRESHOLDS[2])
-    corners, ends = op.Split(boxes, num_outputs=2, axis=1, _outputs=2)
+    corners, ends = columns(op, boxes, 2)
     sides = op.Unsqueeze(op.Add(op.Sub(ends, corners), 1.0), [1])
     points = op.Sub(op.Add(op.Mul(points, sides), op.Unsqueeze(corners, [1])), 1.0)
     boxes = _moved(op, boxes, offsets, 1.0)
     kept = _outermost(op, boxes, probabilities)
     boxes, probabilities, points = (op.Gather(values, kept) for values in (boxes, probabilities, points))
-    corners, ends = op.Split(op.Mul(boxes, block), num_outputs=2, axis=1, _outputs=2)
+    corners, ends = columns(op, op.Mul(boxes, block), 2)
     return op.Concat(corners, op.Sub(ends, corners), axis=1), probabilities, op.Mul(points, block)
 
 
 def _copy(op: Op, image: Value, mask: Value, membrane: ir.Model) -> tuple[Value, Value]:
-    """The photo averaged down by whole blocks, its hole closed: float32 (h, w, 3) from 0 to 255, and a block's side ()."""
+    """The photo averaged down by whole blocks, its hole closed: float32 (h, w, 3), 0 to 255, and a block's side ()."""
     size = op.Slice(op.Shape(mask), [1], [3])
     block = op.Div(op.Add(op.ReduceMax(size, [0]), LONGEST - 1), LONGEST)  # int64 (1,)
     block = op.Max(op.Min(block, op.ReduceMin(size, [0])), 1)
     sides = op.Div(size, block)
-    rows, columns = op.Split(sides, num_outputs=2, axis=0, _outputs=2)
+    height, width = op.Split(sides, num_outputs=2, axis=0, _outputs=2)
     used = op.Mul(sides, block)
     image, mask = (op.Slice(values, [0, 0], used, [1, 2]) for values in (image, mask))
-    shape = op.Concat(rows, block, columns, block, [-1], axis=0)
+    shape = op.Concat(height, block, width, block, [-1], axis=0)
     known = op.Sub(1.0, ones(op, op.Reshape(mask, shape)))
     counts = op.ReduceSum(known, [1, 3], keepdims=0)
     colours = op.ReduceSum(op.Mul(op.Cast(op.Reshape(image, shape), to=FLOAT), known), [1, 3], keepdims=0)
@@ -115,7 +112,7 @@ def _candidates(op: Op, sums: Value, size: Value) -> Value:
 def _judged(op: Op, sums: Value, size: Value, boxes: Value, side: int, threshold: float) -> Sequence[Value]:
     """What the network for squares of that side lets pass: boxes (N, 4), and what it says of them."""
     whole = op.Cast(boxes, to=INT64)
-    starts, ends = op.Split(whole, num_outputs=2, axis=1, _outputs=2)
+    starts, ends = columns(op, whole, 2)
     starts = op.Max(op.Sub(starts, 1), 0)
     ends = op.Min(ends, op.Gather(size, [1, 0]))
     there = op.ReduceMin(op.Cast(op.Less(starts, ends), to=INT32), [1], keepdims=0)
@@ -127,7 +124,7 @@ def _judged(op: Op, sums: Value, size: Value, boxes: Value, side: int, threshold
         op.Add(op.Unsqueeze(starts, [2]), edge)
         for edge in _bins(op, fixed(op, np.arange(side), np.int64), lengths, fixed(op, side, np.int64))
     )  # (N, 2, side)
-    (left, top), (right, bottom) = (op.Split(edge, num_outputs=2, axis=1, _outputs=2) for edge in (first, behind))
+    (left, top), (right, bottom) = (columns(op, edge, 2) for edge in (first, behind))
     top, bottom = (op.Transpose(edge, perm=[0, 2, 1]) for edge in (top, bottom))
     areas = op.Cast(op.Mul(op.Sub(right, left), op.Sub(bottom, top)), to=FLOAT)
     stride, flat = op.Add(op.Slice(size, [1], [2]), 1), op.Reshape(sums, [-1, 3])
@@ -153,14 +150,14 @@ def _bins(op: Op, number: Value, length: Value, parts: Value) -> tuple[Value, Va
 
 
 def _moved(op: Op, boxes: Value, offsets: Value, further: float) -> Value:
-    corners, ends = op.Split(boxes, num_outputs=2, axis=1, _outputs=2)
+    corners, ends = columns(op, boxes, 2)
     sides = op.Add(op.Sub(ends, corners), further)
     return op.Add(boxes, op.Mul(offsets, op.Concat(sides, sides, axis=1)))
 
 
 def _square(op: Op, boxes: Value) -> Value:
     """Squares with the middles of the boxes, and their longer sides."""
-    corners, ends = op.Split(boxes, num_outputs=2, axis=1, _outputs=2)
+    corners, ends = columns(op, boxes, 2)
     sides = op.Sub(ends, corners)
     longest = op.ReduceMax(sides, [1])
     corners = op.Sub(op.Add(corners, op.Mul(sides, 0.5)), op.Mul(longest, 0.5))
@@ -181,7 +178,7 @@ def _outermost(op: Op, boxes: Value, probabilities: Value) -> Value:
     count = op.Shape(probabilities)
     _, order = op.TopK(probabilities, count, _outputs=2)
     boxes = op.Gather(boxes, order)
-    corners, ends = op.Split(boxes, num_outputs=2, axis=1, _outputs=2)
+    corners, ends = columns(op, boxes, 2)
 
     def product(sides: Value) -> Value:
         across, down = op.Split(sides, num_outputs=2, axis=-1, _outputs=2)

@@ -11,9 +11,10 @@ from faceinp import networks, weights
 from faceinp.errors import FaceinpError
 from faceinp.nets import dcgan, landmarks, segmentation
 
-from . import modules
+from . import modules, references
 
 SIZE = networks.SIDE
+LONGEST = 32_768  # pixels: the longer side of a whole photo
 
 Dimension = int | str  # a str names a dynamic one: "batch", "height", "width"
 
@@ -34,7 +35,10 @@ class Graph:
 
     weights: names in ``weights.CATALOGUE``. wrapper: those networks, in that order, and the side -> the module.
     side: the one it is made for when nobody says another; 0 where there is no choice. multiple: of which that side is
-    one. fixed: it takes pictures of that side alone; else of every height and width that are multiples of ``steps``.
+    one. fixed: it takes pictures of that side alone; else of every height and width that are multiples of ``steps``,
+    up to ``longest``. assembled: it is put together by ``assembled.py`` of more than a network, for one photo at a
+    time. slack: how many times further than a network it may be from what it is compared with: a photo that is sampled
+    in another way is rounded to other numbers here and there.
     """
 
     name: str
@@ -47,6 +51,9 @@ class Graph:
     multiple: int = 32
     fixed: bool = True
     steps: int = 1
+    longest: int = 4096
+    slack: float = 1.0
+    assembled: bool = False
 
     @property
     def licence(self) -> str:
@@ -77,6 +84,12 @@ class Built:
 
 _PICTURE = "RGB in [0, 1], a face aligned like FFHQ's"
 _HOLE = "1 in the hole, 0 elsewhere"
+_FACE = "0 to 1: how much the predicted points look like a face in the middle; below .5, do not trust the fill"
+_PHOTO = (
+    Port("image", "uint8", (1, "height", "width", 3), "RGB, a whole photo, upright"),
+    Port("mask", "uint8", (1, "height", "width"), "other than 0 in the hole"),
+)
+_FIVE = "x and y in pixels: left eye, right eye, nose, left and right corner of the mouth, left before right"
 _POINTS = "68 points (x, y) in dlib's order, in shares of width and height"
 
 
@@ -99,9 +112,42 @@ GRAPHS = {
     graph.name: graph
     for graph in (
         Graph(
+            name="photo",
+            about="A whole photo, a mask and five points of a face become the filled photo: everything in one file",
+            weights=("completion", "landmarks", "face-likeness"),
+            inputs=(*_PHOTO, Port("points", "float32", (1, 5, 2), f"{_FIVE}, on the upright face")),
+            outputs=(
+                Port("result", "uint8", (1, "height", "width", 3), "RGB; known pixels are the image's, exactly"),
+                Port("landmarks", "float32", (1, 68, 2), "68 points (x, y) in dlib's order, in pixels"),
+                Port("face", "float32", (1,), _FACE),
+            ),
+            wrapper=references.Photo,
+            multiple=landmarks.SEEN,
+            fixed=False,
+            longest=LONGEST,
+            slack=100.0,
+            assembled=True,
+        ),
+        Graph(
+            name="detector",
+            about="A whole photo becomes its upright faces; a hole is closed before they are looked for",
+            weights=("mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet"),
+            inputs=_PHOTO,
+            outputs=(
+                Port("boxes", "float32", ("faces", 4), "left, top, width, height in pixels, the largest face first"),
+                Port("probabilities", "float32", ("faces",), "of being a face"),
+                Port("points", "float32", ("faces", 5, 2), _FIVE),
+            ),
+            wrapper=references.Detector,
+            fixed=False,
+            longest=LONGEST,
+            slack=100.0,
+            assembled=True,
+        ),
+        Graph(
             name="restorer",
             about="A photo of an aligned face and a mask become a filled photo: everything in one file",
-            weights=("completion", "landmarks"),
+            weights=("completion", "landmarks", "face-likeness"),
             inputs=(
                 Port("image", "uint8", ("batch", "height", "width", 3), "RGB, a face aligned like FFHQ's"),
                 Port("mask", "uint8", ("batch", "height", "width"), "other than 0 in the hole"),
@@ -110,6 +156,7 @@ GRAPHS = {
             outputs=(
                 Port("result", "uint8", ("batch", "height", "width", 3), "RGB; known pixels are the image's, exactly"),
                 Port("points", "float32", ("batch", 68, 2), f"{_POINTS}, that led the filling"),
+                Port("face", "float32", ("batch",), _FACE),
             ),
             wrapper=modules.Restorer,
             multiple=landmarks.SEEN,
@@ -189,6 +236,9 @@ def build(name: str, size: int = 0) -> Built:
         raise FaceinpError(f"{name} is made for multiples of {graph.multiple}, not for {size}. Give another --size.")
     parts, hashes, taught_by = [], {}, set[str]()
     for wanted in graph.weights:
+        if wanted not in networks.PREFIXES:  # a file of others, which goes into the graph as it is
+            hashes[weights.CATALOGUE[wanted].file] = weights.sha256(weights.path(wanted))
+            continue
         made, hashes[weights.CATALOGUE[wanted].file], teachers = network(wanted, size)
         parts.append(made)
         taught_by |= teachers

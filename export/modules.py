@@ -4,11 +4,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceinp import networks, surroundings
+from faceinp import surroundings
 from faceinp.nets import completion, embedding
 
-SIDE = networks.SIDE  # of the crop that the graph ``photo`` shows its networks
-REACH = 12  # pixels of such a crop over which a join fades into the drawing
+REACH = 12 / 256  # of a crop's side: how far a join fades into what the graph ``photo`` draws
+RIM = 2  # pixels: how far from the hole the known pixels lie that the drawing is joined to
+LARGEST_MAP = 1024  # cells: the longer side of the map on which the rim is spread; a larger hole has larger cells
+# Of the graph ``detector``: the long side of what it searches and the width of a face there, in pixels; probabilities
+# from which on the three networks let a face pass.
+LONGEST, SMALLEST, THRESHOLDS = 1000, 20.0, (0.6, 0.7, 0.7)
 PREDICTED = -1.0  # a coordinate of this or less, in the restorer's input, is predicted
 
 
@@ -73,13 +77,14 @@ class Restorer(nn.Module):
     which run on every runtime and are the identity for a picture of that size. Known pixels are selected, not computed.
     """
 
-    def __init__(self, generator: nn.Module, predictor: nn.Module, size: int) -> None:
+    def __init__(self, generator: nn.Module, predictor: nn.Module, likeness: nn.Module, size: int) -> None:
         super().__init__()
         self.generator = generator
         self.predictor = predictor
+        self.likeness = likeness
         self.size = size
 
-    def forward(self, image: Tensor, mask: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, image: Tensor, mask: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         height, width = image.shape[1], image.shape[2]
         known = image.float().permute(0, 3, 1, 2)
         hole = (mask.float() > 0).float()[:, None]
@@ -87,34 +92,37 @@ class Restorer(nn.Module):
         rows, columns = spread(height, self.size), spread(width, self.size)
         picture = rows @ blanked @ columns.T
         seen = ((rows @ hole @ columns.T) > 0).float()  # a cell that holds any of the hole is hole
-        points = torch.where(landmarks <= PREDICTED, self.predictor(picture, seen), landmarks)
+        predicted = self.predictor(picture, seen)
+        points = torch.where(landmarks <= PREDICTED, predicted, landmarks)
         generated = self.generator(picture, seen, completion.landmark_map(points, self.size))
         generated = spread(self.size, height) @ generated @ spread(self.size, width).T
         # Whole numbers up to 255 pass through floats unchanged, so selecting here keeps known pixels to the bit.
         result = torch.where(hole > 0, (255 * generated).clamp(0, 255).round(), known)
-        return result.permute(0, 2, 3, 1).to(torch.uint8), points  # last: TensorRT computes nothing in uint8
+        filled = result.permute(0, 2, 3, 1).to(torch.uint8)  # last: TensorRT computes nothing in uint8
+        return filled, points, self.likeness(predicted)
 
 
 class Drawing(nn.Module):
-    """What the graph ``photo`` does between sampling a crop and pasting: picture (1, 3, S, S) in [0, 1], hole and inside
-    (1, 1, S, S), 1 in the hole and where the photo is -> (drawing (1, 5, S, S), points (1, 68, 2)).
+    """What the graph ``photo`` does between sampling a crop and pasting: picture (1, 3, S, S) in [0, 1], hole and
+    inside (1, 1, S, S), 1 in the hole and where the photo is -> (drawing (1, 5, S, S), points (1, 68, 2), face (1,)).
 
-    The drawing's first three channels are the face. The fourth is 1 at the hole's edge and falls to 0 over REACH pixels:
-    how much of a difference at the edge is spread there. The fifth is 1, but falls to 0 towards where the hole goes on
-    beyond the crop: there, what is beyond takes over.
+    The drawing's first three channels are the face. The fourth is 1 at the hole's edge and falls to 0 over REACH of the
+    side: how much of a difference at the edge is spread there. The fifth is 1, but falls to 0 towards where the hole
+    goes on beyond the crop: there, what is beyond takes over.
     """
 
-    def __init__(self, generator: nn.Module, predictor: nn.Module, size: int) -> None:
+    def __init__(self, generator: nn.Module, predictor: nn.Module, likeness: nn.Module, size: int) -> None:
         super().__init__()
         self.generator = generator
         self.predictor = predictor
+        self.likeness = likeness
         self.size = size
 
-    def forward(self, picture: Tensor, hole: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, picture: Tensor, hole: Tensor, inside: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         picture = torch.where(hole > 0, 0.5, picture)
         points = self.predictor(picture, hole)
         face = self.generator(picture, hole, completion.landmark_map(points, self.size))
-        reach = self.size * REACH // SIDE
+        reach = round(self.size * REACH)
         near = functional.avg_pool2d(1 - hole, (1, 2 * reach + 1), 1, (0, reach), count_include_pad=False)
         near = functional.avg_pool2d(near, (2 * reach + 1, 1), 1, (reach, 0), count_include_pad=False)
         # Half of what is around an edge is known: a little less counts as the edge, a little more than nothing as far.
@@ -127,7 +135,7 @@ class Drawing(nn.Module):
             far = far + leaving / steps
             leaving = functional.max_pool2d(leaving, 3, 1, 1)
         drawn = 1 - functional.interpolate(far, scale_factor=8.0, mode="bilinear")
-        return torch.cat([face, near, drawn], dim=1), points
+        return torch.cat([face, near, drawn], dim=1), points, self.likeness(points)
 
 
 class Membrane(nn.Module):

@@ -59,6 +59,8 @@ def export(
         )
     conversion.check_opset(opset)
     built = graphs.build(name, size)
+    if built.graph.assembled:
+        batch = (1, 1)
     with staging.folder(out) as scratch:  # before the work, which takes minutes: it may be that nothing can be written
         made = make(built, precision, opset=opset, batch=(batch[0], batch[-1]), calibrate=calibrate)
         about = describe(built, made, precision)
@@ -77,7 +79,7 @@ def export(
                 "cost": dataclasses.asdict(made.cost) if made.cost else None,  # in dB, of int8
                 **({"judge": AS_A_JUDGE | {"size": [built.size, built.size]}} if name == "embedding" else {}),
                 "versions": sidecar.versions("torch", "onnx", "onnxscript", "onnxruntime", "numpy"),
-                "tolerance": dataclasses.asdict(parity.TOLERANCES[precision]),
+                "tolerance": dataclasses.asdict(parity.tolerance(built.graph, precision)),
                 "errors": [dataclasses.asdict(error) for error in errors],
                 "seconds": round(time.perf_counter() - started, 1),
             },
@@ -104,8 +106,13 @@ class Made:
 
 def make(built: Built, precision: str, *, opset: int, batch: tuple[int, int], calibrate: Sequence[str] = ()) -> Made:
     """The model of ``built``. Arguments as of ``export``, and errors but for ParityError of fp32 and fp16."""
+    if built.graph.assembled:
+        from . import assembled
+
+        model = conversion.finished(assembled.model(built, precision, opset), built)
+        return Made(model, conversion.limits(built, batch))
     program = conversion.traced(built, opset=opset, batch=batch)
-    model, kept, paid = conversion.finished(program, built), list[str](), None
+    model, kept, paid = conversion.finished(program.model_proto, built), list[str](), None
     if precision == "fp16":
         model = conversion.halved(model, built)
     elif precision == "int8":
@@ -144,7 +151,7 @@ def judge(built: Built, made: Made, part: Path, precision: str, batch: Sequence[
     onnx.checker.check_model(str(part), full_check=True)
     run = sessions.OnnxFile(part, threads=torch.get_num_threads()).run
     errors = list(parity.measure(built, run, parity.batches(batch)))
-    parity.refuse(part.name, errors, precision, made.first_layer)
+    parity.refuse(part.name, errors, parity.tolerance(built.graph, precision), made.first_layer)
     return errors
 
 

@@ -47,6 +47,7 @@ class Tolerance:
         return error.changed == 0 and error.mean <= self.mean and (self.largest is None or error.max <= self.largest)
 
 
+# By precision; of a graph ``Graph.slack`` times as much.
 TOLERANCES = {"fp32": Tolerance(1e-4, 1e-4), "fp16": Tolerance(2e-3, 2e-2), "int8": Tolerance(1e-2, None)}
 
 
@@ -92,9 +93,13 @@ def reference(built: Built, given: Inputs) -> list[NDArray[Any]]:
     return [value.numpy() for value in (answered if isinstance(answered, tuple) else (answered,))]
 
 
-def refuse(name: str, errors: Sequence[Error], precision: str, where: Callable[[], str] = lambda: "") -> None:
-    """Raise ParityError when any of ``errors`` is past the tolerance; ``where()`` is asked only then."""
+def tolerance(graph: graphs.Graph, precision: str) -> Tolerance:
     allowed = TOLERANCES[precision]
+    return Tolerance(graph.slack * allowed.mean, None if allowed.largest is None else graph.slack * allowed.largest)
+
+
+def refuse(name: str, errors: Sequence[Error], allowed: Tolerance, where: Callable[[], str] = lambda: "") -> None:
+    """Raise ParityError when any of ``errors`` is past the tolerance; ``where()`` is asked only then."""
     too_far = [error for error in errors if not allowed.allows(error)]
     if not too_far:
         return
@@ -108,7 +113,7 @@ def refuse(name: str, errors: Sequence[Error], precision: str, where: Callable[[
 
 def first_layer(built: Built, model: "onnx.ModelProto", program: "torch.onnx.ONNXProgram", precision: str) -> str:
     """A sentence that names the first layer of ``model`` that differs from torch."""
-    allowed = TOLERANCES[precision]
+    allowed = tolerance(built.graph, precision)
     layer, error = divergence.first_difference(built, model, program, allowed.largest or allowed.mean)
     return f"The first layer that differs is {layer}, by {error:.2g} of its largest value. "
 
@@ -129,16 +134,18 @@ def check(file: Path) -> list[Error]:
         one_size = replace(built, graph=replace(built.graph, fixed=True))  # that of the engine's profiles
         most = about["profiles"][-1][-1]
         errors = list(measure(one_size, sessions.TensorrtFile(file).run, batches((about["profiles"][0][0], most))))
-        refuse(file.name, errors, about["precision"])
+        refuse(file.name, errors, tolerance(built.graph, about["precision"]))
         return errors
     errors = list(measure(built, sessions.OnnxFile(file, threads=torch.get_num_threads()).run, batches(about["batch"])))
 
     def where() -> str:
         import onnx
 
+        if built.graph.assembled:
+            return ""
         return first_layer(built, onnx.load(file), conversion.traced(built), about["precision"])
 
-    refuse(file.name, errors, about["precision"], where)
+    refuse(file.name, errors, tolerance(built.graph, about["precision"]), where)
     return errors
 
 

@@ -9,25 +9,39 @@ fits into a graph:
 2. The networks predict the landmarks and draw the face.
 3. For each pixel of the hole the drawing is sampled where that pixel lies in the crop (bicubic, as ``faces.paste``).
 4. What the photo has more than the drawing, along the hole's rim, is spread into the hole as a membrane (push-pull) and
-   added, less and less, over ``modules.REACH`` pixels of the crop: no step at the join, and the drawing as it is further
+   added, less and less, over ``modules.REACH`` of the crop: no step at the join, and the drawing as it is further
    inside. Where the hole goes on beyond the crop, the photo's own rim is spread in the same way and takes over.
 5. The hole's pixels are written into a copy of the photo. No other one is touched.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from onnxscript import ir
 
 from faceinp import faces
 
 from . import modules
-from .assembly import FLOAT, INT64, UINT8, Op, Value, either, fixed, ones
-from .modules import SIDE
+from .assembly import FLOAT, INT64, UINT8, Op, Value, columns, either, fixed, inlined, multiples, ones
+from .modules import LARGEST_MAP, RIM
 
 FINEST = 4.0  # a shrinking by more goes most of the way by whole blocks
-RIM = 2  # pixels: how far from the hole the known pixels lie that the drawing is joined to
-LARGEST_MAP = 1024.0  # cells: the longer side of the map on which the rim is spread; a larger hole has larger cells
+
+
+def fill(
+    op: Op, image: Value, mask: Value, points: Value, drawing: ir.Model, membrane: ir.Model, size: int
+) -> Sequence[Value]:
+    """The outputs of the graph. drawing, membrane: ``modules.Drawing`` and ``modules.Membrane``, exported. size: the
+    side S of the crop.
+    """
+    corner, across = quad(op, points)
+    seen = crop(op, image, mask, corner, across, size)
+    drawn, marks, face = inlined(op, drawing, "drawing", *seen)
+    result = paste(op, image, mask, corner, across, drawn, size, membrane)
+    along, down = columns(op, op.Squeeze(marks, [0]), 2)
+    marks = op.Add(op.Add(op.Mul(along, across), op.Mul(down, _turned(op, across))), corner)
+    return result, op.Unsqueeze(marks, [0]), face
 
 
 def quad(op: Op, points: Value) -> tuple[Value, Value]:
@@ -47,22 +61,22 @@ def quad(op: Op, points: Value) -> tuple[Value, Value]:
     return corner, op.Mul(x, 2.0)
 
 
-def crop(op: Op, image: Value, mask: Value, corner: Value, across: Value) -> tuple[Value, Value, Value]:
+def crop(op: Op, image: Value, mask: Value, corner: Value, across: Value, size: int) -> tuple[Value, Value, Value]:
     """What the networks see: (picture, hole, inside) of a photo's image (1, H, W, 3) and mask (1, H, W), both uint8.
 
     picture: float32 (1, 3, S, S) in [0, 1]; beyond the photo it is mirrored. hole: float32 (1, 1, S, S), 1 where any
     hole pixel has a part in it. inside: float32 (1, 1, S, S), 1 where the photo is.
     """
-    down, scale = _turned(op, across), op.Div(_length(op, across), float(SIDE))
-    size = op.Cast(op.Gather(op.Shape(mask), [2, 1]), to=FLOAT)  # width, height
+    down, scale = _turned(op, across), op.Div(_length(op, across), float(size))
+    limits = op.Cast(op.Gather(op.Shape(mask), [2, 1]), to=FLOAT)  # width, height
     corners = op.Concat(
         corner, op.Add(corner, across), op.Add(corner, down), op.Add(op.Add(corner, across), down), axis=0
     )
     low, high = op.ReduceMin(corners, [0], keepdims=0), op.ReduceMax(corners, [0], keepdims=0)
     # What is mirrored must be in the part that is looked at; 4 pixels are the reach of the interpolation.
-    margin = op.Add(op.Max(op.ReduceMax(op.Concat(op.Neg(low), op.Sub(high, size), axis=0), [0]), 0.0), 4.0)
-    start = op.Max(op.Min(op.Floor(op.Sub(low, margin)), op.Sub(size, 1.0)), 0.0)
-    end = op.Min(op.Max(op.Ceil(op.Add(high, margin)), op.Add(start, 1.0)), size)
+    margin = op.Add(op.Max(op.ReduceMax(op.Concat(op.Neg(low), op.Sub(high, limits), axis=0), [0]), 0.0), 4.0)
+    start = op.Max(op.Min(op.Floor(op.Sub(low, margin)), op.Sub(limits, 1.0)), 0.0)
+    end = op.Min(op.Max(op.Ceil(op.Add(high, margin)), op.Add(start, 1.0)), limits)
 
     # As ``faces.align``: most of the way by the means of whole blocks, then several samples a pixel and their mean.
     wide = op.Greater(scale, FINEST)
@@ -71,9 +85,9 @@ def crop(op: Op, image: Value, mask: Value, corner: Value, across: Value) -> tup
     cells = op.Floor(op.Div(op.Sub(end, start), block))  # columns, rows
     window = [_flipped(op, edge) for edge in (start, op.Add(start, op.Mul(cells, block)))]
     part, covered = (op.Slice(values, *window, [1, 2]) for values in (image, mask))
-    columns, rows = op.Split(op.Cast(cells, to=INT64), num_outputs=2, axis=0, _outputs=2)
+    width, height = op.Split(op.Cast(cells, to=INT64), num_outputs=2, axis=0, _outputs=2)
     step = op.Cast(block, to=INT64)
-    shape = op.Concat(rows, step, columns, step, axis=0)
+    shape = op.Concat(height, step, width, step, axis=0)
     part = op.Reshape(op.Cast(part, to=FLOAT), op.Concat(shape, [3], axis=0))
     part = op.Reshape(op.ReduceMean(part, [1, 3], keepdims=0), [-1, 3])
     covered = op.Reshape(op.ReduceMax(op.Reshape(ones(op, covered), shape), [1, 3], keepdims=0), [-1])
@@ -92,39 +106,39 @@ def crop(op: Op, image: Value, mask: Value, corner: Value, across: Value) -> tup
         taps = op.Add(op.Unsqueeze(op.Floor(at), [3]), fixed(op, np.arange(1 - reach, 1 + reach)))
         far = op.Abs(op.Sub(taps, op.Unsqueeze(at, [3])))  # (side, side, 2, 2 * reach)
         of_columns, of_rows = _both(op, _mirrored(op, op.Cast(taps, to=INT64), last))
-        numbers = op.Reshape(op.Add(op.Mul(of_rows, columns), of_columns), [-1, 4 * reach * reach])
+        numbers = op.Reshape(op.Add(op.Mul(of_rows, width), of_columns), [-1, 4 * reach * reach])
         weights = op.Reshape(op.Mul(*_both(op, kernel(op, far))), [-1, 4 * reach * reach, 1])
         near = op.Reshape(op.Mul(*_both(op, ones(op, op.Less(far, float(reach))))), [-1, 4 * reach * reach])
         colours = op.ReduceSum(op.Mul(op.Gather(part, numbers), weights), [1], keepdims=0)
         return op.Concat(colours, op.ReduceMax(op.Mul(op.Gather(covered, numbers), near), [1]), axis=1)
 
     def enlarged(op: Op) -> Value:
-        return sampled(op, fixed(op, [SIDE]), 2, _cubic)
+        return sampled(op, fixed(op, [size]), 2, _cubic)
 
     def averaged(op: Op) -> Value:
-        values = sampled(op, op.Mul(count, float(SIDE)), 1, lambda op, far: op.Max(op.Sub(1.0, far), 0.0))
+        values = sampled(op, op.Mul(count, float(size)), 1, lambda op, far: op.Max(op.Sub(1.0, far), 0.0))
         each = op.Cast(count, to=INT64)
-        values = op.Reshape(values, op.Concat([SIDE], each, [SIDE], each, [4], axis=0))
-        return op.Reshape(op.ReduceMean(values, [1, 3], keepdims=0), [SIDE * SIDE, 4])
+        values = op.Reshape(values, op.Concat([size], each, [size], each, [4], axis=0))
+        return op.Reshape(op.ReduceMean(values, [1, 3], keepdims=0), [size * size, 4])
 
     values = either(op, op.Less(op.Squeeze(count, [0]), 1.5), enlarged, averaged)
-    values = op.Reshape(op.Transpose(values, perm=[1, 0]), [1, 4, SIDE, SIDE])
+    values = op.Reshape(op.Transpose(values, perm=[1, 0]), [1, 4, size, size])
     colours, hole = op.Split(values, [3, 1], axis=1, _outputs=2)
     picture = op.Div(op.Clip(op.Round(colours), 0.0, 255.0), 255.0)
-    inside = op.ReduceMin(ones(op, _within(op, places(op, fixed(op, [SIDE])), size)), [2], keepdims=0)
-    return picture, ones(op, op.Greater(hole, 0.0)), op.Reshape(inside, [1, 1, SIDE, SIDE])
+    inside = op.ReduceMin(ones(op, _within(op, places(op, fixed(op, [size])), limits)), [2], keepdims=0)
+    return picture, ones(op, op.Greater(hole, 0.0)), op.Reshape(inside, [1, 1, size, size])
 
 
 def paste(
-    op: Op, image: Value, mask: Value, corner: Value, across: Value, drawing: Value, spread: Any
+    op: Op, image: Value, mask: Value, corner: Value, across: Value, drawing: Value, size: int, membrane: ir.Model
 ) -> Value:
     """The photo with its hole filled from a drawing of the crop, (1, 5, S, S) as ``modules.Drawing`` makes it.
 
-    spread: ``modules.Membrane`` as a function of its input. Returns uint8 (1, H, W, 3).
+    membrane: ``modules.Membrane``, exported. Returns uint8 (1, H, W, 3).
     """
     side = _length(op, across)
     # The window around the hole, (y, x); the whole photo where there is no hole.
-    size = op.Slice(op.Shape(mask), [1], [3])
+    limits = op.Slice(op.Shape(mask), [1], [3])
     flags = op.Min(mask, fixed(op, 1, np.uint8))
     edges = []
     for axis in (2, 1):
@@ -132,7 +146,7 @@ def paste(
         backwards = op.Slice(line, [-1], [-(1 << 31)], [0], [-1])
         edges.append((op.ArgMax(line, axis=0), op.Sub(op.Shape(line), op.ArgMax(backwards, axis=0))))
     start = op.Max(op.Sub(op.Concat(edges[0][0], edges[1][0], axis=0), RIM), 0)
-    end = op.Min(op.Add(op.Concat(edges[0][1], edges[1][1], axis=0), RIM), size)
+    end = op.Min(op.Add(op.Concat(edges[0][1], edges[1][1], axis=0), RIM), limits)
     part, flags = (op.Slice(values, start, end, [1, 2]) for values in (image, flags))
 
     # Pixels of the hole and of its rim, (N, 2): where each lies in the photo, and in the crop in shares of its side.
@@ -148,39 +162,36 @@ def paste(
 
     grid = op.Unsqueeze(op.Sub(op.Mul(at, 2.0), 1.0), [0, 1])  # (1, 1, N, 2)
     colours, guides = op.Split(drawing, [3, 2], axis=1, _outputs=2)
-    colours = _sampled(op, _shrunk(op, colours, side), grid, "bicubic")
-    closeness, drawn = op.Split(_sampled(op, guides, grid, "bilinear"), num_outputs=2, axis=1, _outputs=2)
+    colours = _sampled(op, _shrunk(op, colours, side, size), grid, "bicubic")
+    closeness, drawn = columns(op, _sampled(op, guides, grid, "bilinear"), 2)
     drawn = op.Mul(drawn, inside)
     colours = op.Clip(colours, 0.0, 1.0)
 
     # What the rim has, put on a map of cells, and spread from there into the hole.
     shape = op.Cast(op.Sub(end, start), to=FLOAT)
-    cell = op.Max(op.Div(op.ReduceMax(shape, [0]), LARGEST_MAP), 1.0)
-    multiple = float(modules.Membrane.MULTIPLE)
-    sides = op.Mul(op.Ceil(op.Div(op.Ceil(op.Div(shape, cell)), multiple)), multiple)
+    cell = op.Max(op.Div(op.ReduceMax(shape, [0]), float(LARGEST_MAP)), 1.0)
+    sides = multiples(op, op.Cast(op.Ceil(op.Div(shape, cell)), to=INT64), modules.Membrane.MULTIPLE)
     at = op.Div(op.Add(op.Cast(pixels, to=FLOAT), 0.5), cell)
-    rows, columns = op.Split(op.Cast(sides, to=INT64), num_outputs=2, axis=0, _outputs=2)
-    of_rows, of_columns = op.Split(op.Cast(at, to=INT64), num_outputs=2, axis=1, _outputs=2)
-    numbers = op.Add(op.Mul(of_rows, columns), of_columns)
+    height, width = op.Split(sides, num_outputs=2, axis=0, _outputs=2)
+    of_rows, of_columns = columns(op, op.Cast(at, to=INT64), 2)
+    numbers = op.Add(op.Mul(of_rows, width), of_columns)
     known, photo = op.Sub(1.0, unknown), op.Div(op.Cast(before, to=FLOAT), 255.0)
     joined = op.Mul(known, inside)
     values = op.Concat(op.Mul(op.Sub(photo, colours), joined), joined, op.Mul(photo, known), known, axis=1)
-    empty = op.Expand(0.0, op.Concat(op.Mul(rows, columns), [8], axis=0))
+    empty = op.Expand(0.0, op.Concat(op.Mul(height, width), [8], axis=0))
     cells = op.Transpose(op.ScatterND(empty, numbers, values, reduction="add"), perm=[1, 0])
-    filled = spread(op.Reshape(cells, op.Concat([2, 4], rows, columns, axis=0)))  # (2, 3, rows, columns)
-    filled = op.Reshape(filled, op.Concat([1, 6], rows, columns, axis=0))
-    grid = op.Gather(op.Sub(op.Mul(op.Div(at, sides), 2.0), 1.0), [1, 0], axis=1)
-    correction, beyond = op.Split(
-        _sampled(op, filled, op.Unsqueeze(grid, [0, 1]), "bilinear"), num_outputs=2, axis=1, _outputs=2
-    )
+    (filled,) = inlined(op, membrane, "membrane", op.Reshape(cells, op.Concat([2, 4], height, width, axis=0)))
+    filled = op.Reshape(filled, op.Concat([1, 6], height, width, axis=0))
+    grid = op.Gather(op.Sub(op.Mul(op.Div(at, op.Cast(sides, to=FLOAT)), 2.0), 1.0), [1, 0], axis=1)
+    correction, beyond = columns(op, _sampled(op, filled, op.Unsqueeze(grid, [0, 1]), "bilinear"), 2)
 
     face = op.Add(colours, op.Mul(correction, closeness))
     value = op.Add(op.Mul(face, drawn), op.Mul(beyond, op.Sub(1.0, drawn)))
     value = op.Cast(op.Round(op.Clip(op.Mul(value, 255.0), 0.0, 255.0)), to=UINT8)
     value = op.Where(op.Greater(unknown, 0.5), value, before)
     numbers = op.Add(pixels, start)
-    of_rows, of_columns = op.Split(numbers, num_outputs=2, axis=1, _outputs=2)
-    numbers = op.Add(op.Mul(of_rows, op.Slice(size, [1], [2])), of_columns)
+    of_rows, of_columns = columns(op, numbers, 2)
+    numbers = op.Add(op.Mul(of_rows, op.Slice(limits, [1], [2])), of_columns)
     return op.Reshape(op.ScatterND(op.Reshape(image, [-1, 3]), numbers, value), op.Shape(image))
 
 
@@ -189,7 +200,7 @@ def paste(
 
 def _turned(op: Op, vector: Value) -> Value:
     """(x, y), float32 (1, 2), by a quarter, so that right becomes down in a picture whose y grows downwards."""
-    x, y = op.Split(vector, num_outputs=2, axis=1, _outputs=2)
+    x, y = columns(op, vector, 2)
     return op.Concat(op.Neg(y), x, axis=1)
 
 
@@ -231,21 +242,22 @@ def _mirrored(op: Op, numbers: Value, last: Value) -> Value:
 
 def _sampled(op: Op, planes: Value, grid: Value, mode: str) -> Value:
     """Planes (1, C, h, w) at N places: (N, C)."""
+    if op.builder.graph.opset_imports[""] >= 20:
+        mode = {"bilinear": "linear", "bicubic": "cubic"}[mode]
     values = op.GridSample(planes, grid, mode=mode, padding_mode="border", align_corners=0)
     return op.Transpose(op.Squeeze(values, [0, 2]), perm=[1, 0])
 
 
-def _shrunk(op: Op, planes: Value, side: Value) -> Value:
+def _shrunk(op: Op, planes: Value, side: Value, size: int) -> Value:
     """Planes (1, C, S, S) averaged down to that side where it is less than S, else as they are."""
 
     def smaller(op: Op) -> Value:
         count = op.Max(op.Round(op.Reshape(side, [1])), 1.0)
-        step = op.Div(float(SIDE), count)
+        step = op.Div(float(size), count)
         starts = op.Unsqueeze(op.Mul(op.Range(0.0, op.Squeeze(count, [0]), 1.0), step), [1])
-        first, last = fixed(op, np.arange(SIDE)), fixed(op, np.arange(1, SIDE + 1))
+        first, last = fixed(op, np.arange(size)), fixed(op, np.arange(1, size + 1))
         common = op.Sub(op.Min(op.Add(starts, step), last), op.Max(starts, first))
         shares = op.Div(op.Max(common, 0.0), step)  # (count, S): how much of each pixel lies in each smaller one
         return op.MatMul(op.MatMul(shares, planes), op.Transpose(shares, perm=[1, 0]))
 
-    return either(op, op.Less(op.Squeeze(side, [0, 1]), float(SIDE)), smaller, lambda op: op.Identity(planes))
-
+    return either(op, op.Less(op.Squeeze(side, [0, 1]), float(size)), smaller, lambda op: op.Identity(planes))

@@ -18,6 +18,12 @@ TRAININGS = {
     "dcgan-limits": ("faceinp.train.limits", "LimitsRun", "measure", "measure the limits of the losses on that DCGAN"),
     "embedding": ("faceinp.train.embedding", "EmbeddingRun", "train", "train the bundled judge of identity"),
     "landmarks": ("faceinp.train.landmarks", "LandmarksRun", "train", "train the predictor of 68 landmarks"),
+    "face-likeness": (
+        "faceinp.train.face_likeness",
+        "FaceLikenessRun",
+        "measure",
+        "measure what landmarks look like where there is a face",
+    ),
     "completion": ("faceinp.train.completion", "CompletionRun", "train", "train the landmark-guided completion"),
     "damage": ("faceinp.train.find_damage", "FindDamageRun", "train", "train the network that finds damage"),
     "occluders": ("faceinp.train.find_occluders", "FindOccludersRun", "train", "train the one that finds occluders"),

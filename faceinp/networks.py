@@ -20,6 +20,7 @@ PREFIXES = {  # of a network's tensors in its file
     "embedding": "embedding/",
     "damage": "segmentation/",
     "occluders": "segmentation/",
+    "face-likeness": "likeness/",
 }
 # What each network takes, by the names of an exported graph's inputs.
 INPUTS = {
@@ -33,7 +34,7 @@ INPUTS = {
 
 def untrained(name: str, config: dict[str, Any], side: int = SIDE) -> "nn.Module":
     """The network called ``name``, a key of PREFIXES, with the settings that its weights' file holds."""
-    from faceinp.nets import completion, dcgan, embedding, landmarks, segmentation
+    from faceinp.nets import completion, dcgan, embedding, face_likeness, landmarks, segmentation
 
     match name:
         case "completion":
@@ -45,6 +46,8 @@ def untrained(name: str, config: dict[str, Any], side: int = SIDE) -> "nn.Module
             return dcgan.Generator(**config)
         case "damage" | "occluders":
             return segmentation.Segmentation()
+        case "face-likeness":
+            return face_likeness.FaceLikeness()
     return embedding.Embedding(**config)
 
 

@@ -103,6 +103,12 @@ CATALOGUE = {
         Weights("mtcnn-pnet", "mtcnn-pnet.onnx", "Face detector MTCNN: proposes boxes", "MIT", fixed=True),
         Weights("mtcnn-rnet", "mtcnn-rnet.onnx", "Face detector MTCNN: refines boxes", "MIT", fixed=True),
         Weights("mtcnn-onet", "mtcnn-onet.onnx", "Face detector MTCNN: boxes and five points", "MIT", fixed=True),
+        Weights(
+            "face-likeness",
+            "face-likeness.safetensors",
+            "How predicted landmarks look where there is a face, and where not",
+            "research use only",
+        ),
         Weights("embedding-calibration", "embedding.json", "What that judge's distances mean", "Apache-2.0"),
         Weights(
             "reference-check",

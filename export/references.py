@@ -1,0 +1,87 @@
+"""What the graphs ``photo`` and ``detector`` are compared with: the same by the package's own functions."""
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from faceinp import cascade, faces
+
+from . import modules
+
+Pixels = NDArray[np.uint8]
+
+
+class Photo(nn.Module):
+    """The graph ``photo``: image uint8 (1, H, W, 3), mask uint8 (1, H, W), points (1, 5, 2) -> (result, landmarks in
+    pixels of the photo, face).
+    """
+
+    def __init__(self, generator: nn.Module, predictor: nn.Module, likeness: nn.Module, size: int) -> None:
+        super().__init__()
+        self.drawing = modules.Drawing(generator, predictor, likeness, size)
+        self.membrane = modules.Membrane()
+        self.size = size
+
+    def forward(self, image: Tensor, mask: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        pixels, hole = image[0].numpy(), mask[0].numpy() > 0
+        quad = faces.quad(faces.Face((0, 0, 1, 1), points[0].numpy(), 1.0, 0.0))
+        crop = faces.align(pixels, hole, quad, self.size)
+        share = (np.arange(self.size) + 0.5) / self.size
+        place = faces.to_photo(np.stack(np.meshgrid(share, share), axis=-1).reshape(-1, 2), quad)
+        inside = ((place >= 0) & (place <= hole.shape[::-1])).all(axis=1).reshape(1, 1, self.size, self.size)
+        picture = torch.from_numpy(crop.pixels).permute(2, 0, 1)[None].float() / 255
+        seen = torch.from_numpy(crop.hole)[None, None].float()
+        drawing, marks, face = self.drawing(picture, seen, torch.from_numpy(inside).float())
+        result = self._pasted(pixels, hole, quad, drawing[0].permute(1, 2, 0).numpy())
+        marks = torch.from_numpy(faces.to_photo(marks[0].numpy(), quad))
+        return torch.from_numpy(result)[None], marks[None], face
+
+    def _pasted(
+        self, pixels: Pixels, hole: NDArray[np.bool_], quad: NDArray[np.float64], drawing: NDArray[np.float32]
+    ) -> Pixels:
+        """The drawing (S, S, 5) in the photo, as ``photo.paste`` joins it, on all pixels of the photo."""
+        shape = hole.shape
+        face, guides = np.zeros((2, *shape, 3), np.float32)
+        inside = np.zeros(shape, np.bool_)
+        face_here, inside_here, region = faces.paste(drawing[..., :3], quad, shape)
+        face[region], inside[region] = face_here, inside_here
+        guides[region] = faces.paste(np.ascontiguousarray(drawing[..., [3, 4, 4]]), quad, shape)[0]
+        near, drawn = guides[..., :1], guides[..., 1:2] * inside[..., None]
+
+        rim = cv2.dilate(hole.astype(np.uint8), np.ones((2 * modules.RIM + 1,) * 2)) > 0
+        known, photo_here = rim & ~hole, pixels.astype(np.float32) / 255
+        fields = [(photo_here - face, known & inside), (photo_here, known)]
+        sums = [np.dstack([values * there[..., None], there]) for values, there in fields]
+        more = [-side % modules.Membrane.MULTIPLE for side in shape]
+        padded = np.pad(np.stack(sums), ((0, 0), (0, more[0]), (0, more[1]), (0, 0))).astype(np.float32)
+        spread = self.membrane(torch.from_numpy(padded).permute(0, 3, 1, 2))[:, :, : shape[0], : shape[1]]
+        correction, beyond = spread.permute(0, 2, 3, 1).numpy()
+        value = (face + near * correction) * drawn + beyond * (1 - drawn)
+        return np.where(hole[..., None], np.rint(255 * value.clip(0, 1)), pixels).astype(np.uint8)
+
+
+class Detector(nn.Module):
+    """The graph ``detector``: image uint8 (1, H, W, 3), mask uint8 (1, H, W) -> (boxes, probabilities, points)."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.membrane = modules.Membrane()
+
+    def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        block = max(1, min(-(-max(mask.shape) // modules.LONGEST), *mask.shape[1:]))
+        height, width = (side // block for side in mask.shape[1:])
+        blocks = height, block, width, block
+        used = np.s_[: height * block, : width * block]
+        known = (mask[0][used] == 0).float()[..., None]
+        values = torch.cat([image[0][used].float() * known, known], dim=2)
+        sums = values.reshape(*blocks, 4).sum(dim=(1, 3)).permute(2, 0, 1)[None]
+        more = [-side % modules.Membrane.MULTIPLE for side in (width, height)]
+        closed = self.membrane(functional.pad(sums, (0, more[0], 0, more[1])))[0, :, :height, :width]
+        copy = closed.permute(1, 2, 0).round().to(torch.uint8).numpy()
+        found = cascade.find(copy, modules.SMALLEST, modules.THRESHOLDS)
+        boxes, points = found.boxes * block, found.points * block
+        boxes[:, 2:] -= boxes[:, :2]
+        return torch.from_numpy(boxes), torch.from_numpy(found.probabilities), torch.from_numpy(points)
