@@ -21,12 +21,17 @@ Dimension = int | str  # a str names a dynamic one: "batch", "height", "width"
 
 @dataclass(frozen=True)
 class Port:
-    """One input or output. shape: names are dynamic dimensions; "side" is the one that the graph was made for."""
+    """One input or output. shape: names are dynamic dimensions; "side" is the one that the graph was made for.
+
+    slack: how many times further than a network's output it may be from what it is compared with: a photo that is
+    sampled in another way is rounded to other numbers here and there, and places in it are in pixels.
+    """
 
     name: str
     dtype: str
     shape: tuple[Dimension, ...]
     about: str
+    slack: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,7 @@ class Graph:
     side: the one it is made for when nobody says another; 0 where there is no choice. multiple: of which that side is
     one. fixed: it takes pictures of that side alone; else of every height and width that are multiples of ``steps``,
     up to ``longest``. assembled: it is put together by ``assembled.py`` of more than a network, for one photo at a
-    time. slack: how many times further than a network it may be from what it is compared with: a photo that is sampled
-    in another way is rounded to other numbers here and there.
+    time.
     """
 
     name: str
@@ -52,7 +56,6 @@ class Graph:
     fixed: bool = True
     steps: int = 1
     longest: int = 4096
-    slack: float = 1.0
     assembled: bool = False
 
     @property
@@ -117,15 +120,14 @@ GRAPHS = {
             weights=("completion", "landmarks", "face-likeness"),
             inputs=(*_PHOTO, Port("points", "float32", (1, 5, 2), f"{_FIVE}, on the upright face")),
             outputs=(
-                Port("result", "uint8", (1, "height", "width", 3), "RGB; known pixels are the image's, exactly"),
-                Port("landmarks", "float32", (1, 68, 2), "68 points (x, y) in dlib's order, in pixels"),
-                Port("face", "float32", (1,), _FACE),
+                Port("result", "uint8", (1, "height", "width", 3), "RGB; known pixels are the image's, exactly", 250.0),
+                Port("landmarks", "float32", (1, 68, 2), "68 points (x, y) in dlib's order, in pixels", 5000.0),
+                Port("face", "float32", (1,), _FACE, 500.0),
             ),
             wrapper=references.Photo,
             multiple=landmarks.SEEN,
             fixed=False,
             longest=LONGEST,
-            slack=100.0,
             assembled=True,
         ),
         Graph(
@@ -134,14 +136,19 @@ GRAPHS = {
             weights=("mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet"),
             inputs=_PHOTO,
             outputs=(
-                Port("boxes", "float32", ("faces", 4), "left, top, width, height in pixels, the largest face first"),
+                Port(
+                    "boxes",
+                    "float32",
+                    ("faces", 4),
+                    "left, top, width, height in pixels, the largest face first",
+                    100.0,
+                ),
                 Port("probabilities", "float32", ("faces",), "of being a face"),
-                Port("points", "float32", ("faces", 5, 2), _FIVE),
+                Port("points", "float32", ("faces", 5, 2), _FIVE, 100.0),
             ),
             wrapper=references.Detector,
             fixed=False,
             longest=LONGEST,
-            slack=100.0,
             assembled=True,
         ),
         Graph(

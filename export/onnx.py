@@ -59,6 +59,7 @@ def export(
         )
     conversion.check_opset(opset)
     built = graphs.build(name, size)
+    tolerances = parity.tolerances(built.graph.outputs, precision)
     if built.graph.assembled:
         batch = (1, 1)
     with staging.folder(out) as scratch:  # before the work, which takes minutes: it may be that nothing can be written
@@ -79,7 +80,7 @@ def export(
                 "cost": dataclasses.asdict(made.cost) if made.cost else None,  # in dB, of int8
                 **({"judge": AS_A_JUDGE | {"size": [built.size, built.size]}} if name == "embedding" else {}),
                 "versions": sidecar.versions("torch", "onnx", "onnxscript", "onnxruntime", "numpy"),
-                "tolerance": dataclasses.asdict(parity.tolerance(built.graph, precision)),
+                "tolerance": {name: dataclasses.asdict(allowed) for name, allowed in tolerances.items()},
                 "errors": [dataclasses.asdict(error) for error in errors],
                 "seconds": round(time.perf_counter() - started, 1),
             },
@@ -151,7 +152,7 @@ def judge(built: Built, made: Made, part: Path, precision: str, batch: Sequence[
     onnx.checker.check_model(str(part), full_check=True)
     run = sessions.OnnxFile(part, threads=torch.get_num_threads()).run
     errors = list(parity.measure(built, run, parity.batches(batch)))
-    parity.refuse(part.name, errors, parity.tolerance(built.graph, precision), made.first_layer)
+    parity.refuse(part.name, errors, parity.tolerances(built.graph.outputs, precision), made.first_layer)
     return errors
 
 

@@ -6,7 +6,7 @@ sizes where the graph takes several. A file that is further away than its precis
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,7 +47,7 @@ class Tolerance:
         return error.changed == 0 and error.mean <= self.mean and (self.largest is None or error.max <= self.largest)
 
 
-# By precision; of a graph ``Graph.slack`` times as much.
+# By precision; of an output ``Port.slack`` times as much.
 TOLERANCES = {"fp32": Tolerance(1e-4, 1e-4), "fp16": Tolerance(2e-3, 2e-2), "int8": Tolerance(1e-2, None)}
 
 
@@ -93,17 +93,26 @@ def reference(built: Built, given: Inputs) -> list[NDArray[Any]]:
     return [value.numpy() for value in (answered if isinstance(answered, tuple) else (answered,))]
 
 
-def tolerance(graph: graphs.Graph, precision: str) -> Tolerance:
-    allowed = TOLERANCES[precision]
-    return Tolerance(graph.slack * allowed.mean, None if allowed.largest is None else graph.slack * allowed.largest)
+def tolerances(outputs: Sequence[graphs.Port], precision: str) -> dict[str, Tolerance]:
+    """By the name of the output."""
+    mean, largest = TOLERANCES[precision].mean, TOLERANCES[precision].largest
+    return {
+        port.name: Tolerance(port.slack * mean, None if largest is None else port.slack * largest) for port in outputs
+    }
 
 
-def refuse(name: str, errors: Sequence[Error], allowed: Tolerance, where: Callable[[], str] = lambda: "") -> None:
+def refuse(
+    name: str,
+    errors: Sequence[Error],
+    tolerances: Mapping[str, Tolerance],
+    where: Callable[[], str] = lambda: "",
+) -> None:
     """Raise ParityError when any of ``errors`` is past the tolerance; ``where()`` is asked only then."""
-    too_far = [error for error in errors if not allowed.allows(error)]
+    too_far = [error for error in errors if not tolerances[error.output].allows(error)]
     if not too_far:
         return
     worst = max(too_far, key=lambda error: (error.changed, error.max))
+    allowed = tolerances[worst.output]
     raise ParityError(
         f"{name} is not the same network as in torch: {worst.output} differs by {worst.max:.2g} at most and "
         f"{worst.mean:.2g} on average (allowed: {allowed.largest or 'any'}, {allowed.mean}), known pixels changed: "
@@ -113,7 +122,7 @@ def refuse(name: str, errors: Sequence[Error], allowed: Tolerance, where: Callab
 
 def first_layer(built: Built, model: "onnx.ModelProto", program: "torch.onnx.ONNXProgram", precision: str) -> str:
     """A sentence that names the first layer of ``model`` that differs from torch."""
-    allowed = tolerance(built.graph, precision)
+    allowed = TOLERANCES[precision]
     layer, error = divergence.first_difference(built, model, program, allowed.largest or allowed.mean)
     return f"The first layer that differs is {layer}, by {error:.2g} of its largest value. "
 
@@ -134,7 +143,7 @@ def check(file: Path) -> list[Error]:
         one_size = replace(built, graph=replace(built.graph, fixed=True))  # that of the engine's profiles
         most = about["profiles"][-1][-1]
         errors = list(measure(one_size, sessions.TensorrtFile(file).run, batches((about["profiles"][0][0], most))))
-        refuse(file.name, errors, tolerance(built.graph, about["precision"]))
+        refuse(file.name, errors, tolerances(built.graph.outputs, about["precision"]))
         return errors
     errors = list(measure(built, sessions.OnnxFile(file, threads=torch.get_num_threads()).run, batches(about["batch"])))
 
@@ -145,7 +154,7 @@ def check(file: Path) -> list[Error]:
             return ""
         return first_layer(built, onnx.load(file), conversion.traced(built), about["precision"])
 
-    refuse(file.name, errors, tolerance(built.graph, about["precision"]), where)
+    refuse(file.name, errors, tolerances(built.graph.outputs, about["precision"]), where)
     return errors
 
 
