@@ -14,7 +14,7 @@ fits into a graph:
 5. The hole's pixels are written into a copy of the photo. No other one is touched.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from onnxscript import ir
 from faceinp import faces
 
 from . import modules
-from .assembly import FLOAT, INT64, UINT8, Op, Value, columns, either, fixed, inlined, multiples, ones
+from .assembly import BOOL, FLOAT, INT64, UINT8, Op, Value, columns, either, fixed, inlined, multiples, ones
 from .modules import LARGEST_MAP, RIM
 
 FINEST = 4.0  # a shrinking by more goes most of the way by whole blocks
@@ -89,9 +89,10 @@ def crop(op: Op, image: Value, mask: Value, corner: Value, across: Value, size: 
     step = op.Cast(block, to=INT64)
     shape = op.Concat(height, step, width, step, axis=0)
     part = op.Reshape(op.Cast(part, to=FLOAT), op.Concat(shape, [3], axis=0))
-    part = op.Reshape(op.ReduceMean(part, [1, 3], keepdims=0), [-1, 3])
-    covered = op.Reshape(op.ReduceMax(op.Reshape(ones(op, covered), shape), [1, 3], keepdims=0), [-1])
-    last = op.Reshape(op.Cast(op.Sub(cells, 1.0), to=INT64), [2, 1])
+    part = op.Transpose(op.ReduceMean(part, [1, 3], keepdims=0), perm=[2, 0, 1])
+    covered = op.Unsqueeze(op.ReduceMax(op.Reshape(ones(op, covered), shape), [1, 3], keepdims=0), [0])
+    part, covered = (op.Unsqueeze(values, [0]) for values in (part, covered))  # (1, 3 or 1, height, width)
+    last = op.Max(op.Sub(cells, 1.0), 1.0)
     count = op.Max(op.Ceil(op.Sub(op.Div(op.Reshape(scale, [1]), block), 1e-6)), 1.0)
 
     def places(op: Op, side: Value) -> Value:
@@ -100,29 +101,25 @@ def crop(op: Op, image: Value, mask: Value, corner: Value, across: Value, size: 
         along = op.Mul(op.Reshape(across, [1, 1, 2]), op.Reshape(share, [1, -1, 1]))
         return op.Add(op.Add(along, op.Mul(op.Reshape(down, [1, 1, 2]), op.Reshape(share, [-1, 1, 1]))), corner)
 
-    def sampled(op: Op, side: Value, reach: int, kernel: Callable[[Op, Value], Value]) -> Value:
-        """Of so many columns and rows of the crop: colours, and 1 where any hole has a part, (side * side, 4)."""
+    def sampled(op: Op, side: Value, mode: str, covered: Value) -> Value:
+        """Colours and what is covered at so many columns and rows of the crop: (1, 4, side, side)."""
         at = op.Sub(op.Div(op.Sub(places(op, side), start), block), 0.5)
-        taps = op.Add(op.Unsqueeze(op.Floor(at), [3]), fixed(op, np.arange(1 - reach, 1 + reach)))
-        far = op.Abs(op.Sub(taps, op.Unsqueeze(at, [3])))  # (side, side, 2, 2 * reach)
-        of_columns, of_rows = _both(op, _mirrored(op, op.Cast(taps, to=INT64), last))
-        numbers = op.Reshape(op.Add(op.Mul(of_rows, width), of_columns), [-1, 4 * reach * reach])
-        weights = op.Reshape(op.Mul(*_both(op, kernel(op, far))), [-1, 4 * reach * reach, 1])
-        near = op.Reshape(op.Mul(*_both(op, ones(op, op.Less(far, float(reach))))), [-1, 4 * reach * reach])
-        colours = op.ReduceSum(op.Mul(op.Gather(part, numbers), weights), [1], keepdims=0)
-        return op.Concat(colours, op.ReduceMax(op.Mul(op.Gather(covered, numbers), near), [1]), axis=1)
+        grid = op.Unsqueeze(op.Sub(op.Div(op.Mul(at, 2.0), last), 1.0), [0])
+        options = {"padding_mode": "reflection", "align_corners": 1}
+        colours = op.GridSample(part, grid, mode=_mode(op, mode), **options)
+        return op.Concat(colours, op.GridSample(covered, grid, mode=_mode(op, "bilinear"), **options), axis=1)
 
     def enlarged(op: Op) -> Value:
-        return sampled(op, fixed(op, [size]), 2, _cubic)
+        # Cubic interpolation of the colours reaches one pixel further than the linear one of what is covered.
+        return sampled(op, fixed(op, [size]), "bicubic", op.MaxPool(covered, kernel_shape=[3, 3], pads=[1] * 4))
 
     def averaged(op: Op) -> Value:
-        values = sampled(op, op.Mul(count, float(size)), 1, lambda op, far: op.Max(op.Sub(1.0, far), 0.0))
+        values = sampled(op, op.Mul(count, float(size)), "bilinear", covered)
         each = op.Cast(count, to=INT64)
-        values = op.Reshape(values, op.Concat([size], each, [size], each, [4], axis=0))
-        return op.Reshape(op.ReduceMean(values, [1, 3], keepdims=0), [size * size, 4])
+        values = op.Reshape(values, op.Concat([1, 4, size], each, [size], each, axis=0))
+        return op.ReduceMean(values, [3, 5], keepdims=0)
 
     values = either(op, op.Less(op.Squeeze(count, [0]), 1.5), enlarged, averaged)
-    values = op.Reshape(op.Transpose(values, perm=[1, 0]), [1, 4, size, size])
     colours, hole = op.Split(values, [3, 1], axis=1, _outputs=2)
     picture = op.Div(op.Clip(op.Round(colours), 0.0, 255.0), 255.0)
     inside = op.ReduceMin(ones(op, _within(op, places(op, fixed(op, [size])), limits)), [2], keepdims=0)
@@ -149,48 +146,54 @@ def paste(
     end = op.Min(op.Add(op.Concat(edges[0][1], edges[1][1], axis=0), RIM), limits)
     part, flags = (op.Slice(values, start, end, [1, 2]) for values in (image, flags))
 
-    # Pixels of the hole and of its rim, (N, 2): where each lies in the photo, and in the crop in shares of its side.
+    # The hole's pixels and those of its rim, int64 (N, 2) each.
     near = op.MaxPool(op.Unsqueeze(flags, [1]), kernel_shape=[2 * RIM + 1] * 2, pads=[RIM] * 4)
-    pixels = op.Transpose(op.NonZero(op.Squeeze(near, [0, 1])), perm=[1, 0])
-    unknown = op.Cast(op.Unsqueeze(op.GatherND(op.Squeeze(flags, [0]), pixels), [1]), to=FLOAT)
-    before = op.GatherND(op.Squeeze(part, [0]), pixels)  # uint8 (N, 3)
-    place = op.Add(op.Cast(op.Add(pixels, start), to=FLOAT), 0.5)
-    from_corner = op.Sub(op.Gather(place, [1, 0], axis=1), corner)
+    hidden = op.Cast(op.Squeeze(flags, [0]), to=BOOL)
+    around = op.And(op.Cast(op.Squeeze(near, [0, 1]), to=BOOL), op.Not(hidden))
+    hole, rim = (op.Transpose(op.NonZero(where), perm=[1, 0]) for where in (hidden, around))
+
     axes = op.Div(op.Concat(across, _turned(op, across), axis=0), op.Mul(side, side))
-    at = op.MatMul(from_corner, op.Transpose(axes, perm=[1, 0]))
-    inside = op.ReduceMin(ones(op, _within(op, at, 1.0)), [1])
-
-    grid = op.Unsqueeze(op.Sub(op.Mul(at, 2.0), 1.0), [0, 1])  # (1, 1, N, 2)
     colours, guides = op.Split(drawing, [3, 2], axis=1, _outputs=2)
-    colours = _sampled(op, _shrunk(op, colours, side, size), grid, "bicubic")
-    closeness, drawn = columns(op, _sampled(op, guides, grid, "bilinear"), 2)
-    drawn = op.Mul(drawn, inside)
-    colours = op.Clip(colours, 0.0, 1.0)
+    colours = _shrunk(op, colours, side, size)
 
-    # What the rim has, put on a map of cells, and spread from there into the hole.
+    def drawn_at(pixels: Value) -> tuple[Value, Value, Value]:
+        """The drawing's colours there, (N, 3); whether that lies in the crop, (N, 1); where, from -1 to 1."""
+        place = op.Add(op.Cast(op.Add(pixels, start), to=FLOAT), 0.5)
+        from_corner = op.Sub(op.Gather(place, [1, 0], axis=1), corner)
+        at = op.MatMul(from_corner, op.Transpose(axes, perm=[1, 0]))  # in shares of the crop's side
+        grid = op.Unsqueeze(op.Sub(op.Mul(at, 2.0), 1.0), [0, 1])
+        here = op.Clip(_sampled(op, colours, grid, "bicubic"), 0.0, 1.0)
+        return here, op.ReduceMin(ones(op, _within(op, at, 1.0)), [1]), grid
+
+    # What the rim has more than the drawing, and what it has, put on a map of cells, and spread from there.
     shape = op.Cast(op.Sub(end, start), to=FLOAT)
     cell = op.Max(op.Div(op.ReduceMax(shape, [0]), float(LARGEST_MAP)), 1.0)
     sides = multiples(op, op.Cast(op.Ceil(op.Div(shape, cell)), to=INT64), modules.Membrane.MULTIPLE)
-    at = op.Div(op.Add(op.Cast(pixels, to=FLOAT), 0.5), cell)
     height, width = op.Split(sides, num_outputs=2, axis=0, _outputs=2)
-    of_rows, of_columns = columns(op, op.Cast(at, to=INT64), 2)
+
+    def on_map(pixels: Value) -> Value:
+        return op.Div(op.Add(op.Cast(pixels, to=FLOAT), 0.5), cell)
+
+    photo = op.Div(op.Cast(op.GatherND(op.Squeeze(part, [0]), rim), to=FLOAT), 255.0)
+    drawn, inside, _ = drawn_at(rim)
+    of_rows, of_columns = columns(op, op.Cast(on_map(rim), to=INT64), 2)
     numbers = op.Add(op.Mul(of_rows, width), of_columns)
-    known, photo = op.Sub(1.0, unknown), op.Div(op.Cast(before, to=FLOAT), 255.0)
-    joined = op.Mul(known, inside)
-    values = op.Concat(op.Mul(op.Sub(photo, colours), joined), joined, op.Mul(photo, known), known, axis=1)
+    values = op.Concat(op.Mul(op.Sub(photo, drawn), inside), inside, photo, op.Add(op.Mul(inside, 0.0), 1.0), axis=1)
     empty = op.Expand(0.0, op.Concat(op.Mul(height, width), [8], axis=0))
     cells = op.Transpose(op.ScatterND(empty, numbers, values, reduction="add"), perm=[1, 0])
     (filled,) = inlined(op, membrane, "membrane", op.Reshape(cells, op.Concat([2, 4], height, width, axis=0)))
     filled = op.Reshape(filled, op.Concat([1, 6], height, width, axis=0))
-    grid = op.Gather(op.Sub(op.Mul(op.Div(at, op.Cast(sides, to=FLOAT)), 2.0), 1.0), [1, 0], axis=1)
-    correction, beyond = columns(op, _sampled(op, filled, op.Unsqueeze(grid, [0, 1]), "bilinear"), 2)
 
-    face = op.Add(colours, op.Mul(correction, closeness))
-    value = op.Add(op.Mul(face, drawn), op.Mul(beyond, op.Sub(1.0, drawn)))
+    drawn, inside, grid = drawn_at(hole)
+    closeness, share = columns(op, _sampled(op, guides, grid, "bilinear"), 2)
+    share = op.Mul(share, inside)
+    grid = op.Sub(op.Mul(op.Div(on_map(hole), op.Cast(sides, to=FLOAT)), 2.0), 1.0)
+    grid = op.Unsqueeze(op.Gather(grid, [1, 0], axis=1), [0, 1])
+    correction, beyond = columns(op, _sampled(op, filled, grid, "bilinear"), 2)
+    face = op.Add(drawn, op.Mul(correction, closeness))
+    value = op.Add(op.Mul(face, share), op.Mul(beyond, op.Sub(1.0, share)))
     value = op.Cast(op.Round(op.Clip(op.Mul(value, 255.0), 0.0, 255.0)), to=UINT8)
-    value = op.Where(op.Greater(unknown, 0.5), value, before)
-    numbers = op.Add(pixels, start)
-    of_rows, of_columns = columns(op, numbers, 2)
+    of_rows, of_columns = columns(op, op.Add(hole, start), 2)
     numbers = op.Add(op.Mul(of_rows, op.Slice(limits, [1], [2])), of_columns)
     return op.Reshape(op.ScatterND(op.Reshape(image, [-1, 3]), numbers, value), op.Shape(image))
 
@@ -219,33 +222,15 @@ def _flipped(op: Op, vector: Value) -> Value:
     return op.Cast(op.Gather(vector, [1, 0]), to=INT64)
 
 
-def _both(op: Op, values: Value) -> tuple[Value, Value]:
-    """Values of columns and of rows, (h, w, 2, K) -> (h, w, 1, K) and (h, w, K, 1)."""
-    of_columns, of_rows = op.Split(values, num_outputs=2, axis=2, _outputs=2)
-    return of_columns, op.Transpose(of_rows, perm=[0, 1, 3, 2])
-
-
-def _cubic(op: Op, far: Value) -> Value:
-    """What a pixel so far away gives to one, by cubic interpolation."""
-    a = -0.75  # OpenCV's, and that of ONNX
-    near = op.Add(op.Mul(op.Mul(far, far), op.Sub(op.Mul(far, a + 2), a + 3)), 1.0)
-    wide = op.Mul(op.Sub(op.Mul(op.Add(op.Mul(op.Sub(far, 5.0), far), 8.0), far), 4.0), a)
-    return op.Where(op.LessOrEqual(far, 1.0), near, op.Where(op.Less(far, 2.0), wide, 0.0))
-
-
-def _mirrored(op: Op, numbers: Value, last: Value) -> Value:
-    """Numbers of pixels, of which 0 and ``last`` are the outermost: beyond these it goes back."""
-    period = op.Max(op.Mul(last, 2), 1)
-    numbers = op.Mod(op.Abs(numbers), period)
-    return op.Min(op.Min(numbers, op.Sub(period, numbers)), last)
-
-
 def _sampled(op: Op, planes: Value, grid: Value, mode: str) -> Value:
     """Planes (1, C, h, w) at N places: (N, C)."""
-    if op.builder.graph.opset_imports[""] >= 20:
-        mode = {"bilinear": "linear", "bicubic": "cubic"}[mode]
-    values = op.GridSample(planes, grid, mode=mode, padding_mode="border", align_corners=0)
+    values = op.GridSample(planes, grid, mode=_mode(op, mode), padding_mode="border", align_corners=0)
     return op.Transpose(op.Squeeze(values, [0, 2]), perm=[1, 0])
+
+
+def _mode(op: Op, name: str) -> str:
+    """What opset 16 calls "bilinear" and "bicubic" is "linear" and "cubic" from 20 on."""
+    return name.removeprefix("bi") if op.builder.graph.opset_imports[""] >= 20 else name
 
 
 def _shrunk(op: Op, planes: Value, side: Value, size: int) -> Value:
