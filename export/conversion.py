@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 OPSET = 20
 # The opsets that can be had, and the first onnxruntime that reads each: its operators, and the IR version it comes in.
-RUNTIMES = {18: "1.14", 19: "1.15", 20: "1.17", 21: "1.18", 22: "1.21", 23: "1.23"}
+RUNTIMES = {18: "1.14", 19: "1.16", 20: "1.17", 21: "1.18", 22: "1.21", 23: "1.23"}
 LARGEST = 4096  # a dynamic height or width, in pixels
 SCOPES = "pkg.torch.onnx.name_scopes"  # the exporter notes here which module a node came from
 # Sums over many values and exponentials overflow or lose too much in fp16; the rest of these make values, typed.

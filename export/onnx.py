@@ -149,9 +149,7 @@ def judge(built: Built, made: Made, part: Path, precision: str, batch: Sequence[
 
 
 def at_hand(name: str, out: Path = OUT, *, precision: str = "fp32", size: int = 0, batch: Sequence[int] = (1,)) -> Path:
-    """As ``export``, unless ``out`` holds a file that fits: of these weights and this size, for such batches, and with
-    its limits, which earlier ones lack.
-    """
+    """As ``export``, unless ``out`` holds a file that fits: of these weights and this size, for such batches."""
     built, file = graphs.build(name, size), out / file_name(name, precision)
     wanted = {"weights": built.hashes, "size": built.size, "precision": precision}
     if file.is_file():
@@ -163,12 +161,11 @@ def at_hand(name: str, out: Path = OUT, *, precision: str = "fp32", size: int = 
             least, most = about.get("batch", (1, 0))
             if (
                 all(about.get(key) == value for key, value in wanted.items())
-                and "limits" in about
                 and least <= batch[0]
                 and batch[-1] <= most
             ):
                 return file
-            say(f"{file.name} is exported again: its weights, size or batch are others, or it says no limits")
+            say(f"{file.name} is exported again: its weights, size or batch are others")
     return export(name, out, precision=precision, size=size, batch=(1, max(16, batch[-1])))
 
 
