@@ -121,8 +121,6 @@ def finished(program: "torch.onnx.ONNXProgram", built: Built) -> "onnx.ModelProt
     """The program's model with its description in it, in the lowest IR version that its opset allows, and without the
     places of this machine's source files.
     """
-    from onnx import helper
-
     model: onnx.ModelProto = program.model_proto
     for node in model.graph.node:
         kept = [entry for entry in node.metadata_props if entry.key == SCOPES]
@@ -136,9 +134,19 @@ def finished(program: "torch.onnx.ONNXProgram", built: Built) -> "onnx.ModelProt
     model.graph.name = built.graph.name
     model.producer_name, model.producer_version = "faceinp", __version__
     model.doc_string = f"{built.graph.about}."
-    # The exporter writes its newest, and a runtime refuses a file for that number alone.
-    model.ir_version = helper.find_min_ir_version_for(model.opset_import)
+    model.ir_version = lowest_ir(model)
     return model
+
+
+def lowest_ir(model: "onnx.ModelProto") -> int:
+    """The lowest IR version that the model's opset allows; functions of its own want 8.
+
+    Exporters write their newest, and a runtime refuses a file for that number alone.
+    """
+    from onnx import helper
+
+    lowest: int = helper.find_min_ir_version_for(model.opset_import, ignore_unknown=True)
+    return max(lowest, 8) if model.functions else lowest
 
 
 def describe(model: "onnx.ModelProto", about: dict[str, Any]) -> None:
