@@ -17,7 +17,7 @@ import torch
 
 from faceinp import __version__, sessions, sidecar, staging
 from faceinp.errors import FaceinpError, WeightsError
-from faceinp.limits import Limits
+from faceinp.limits import Axis, Limits
 
 from . import conversion, graphs, parity
 from .graphs import GRAPHS, Built
@@ -64,13 +64,14 @@ def export(
         about = describe(built, made, precision)
         conversion.describe(made.model, about)
         part = scratch / file_name(name, precision)
-        errors = judge(built, made, part, precision, batch)
+        pictures = made.limits.axes.get("batch", Axis(1, 1))
+        errors = judge(built, made, part, precision, (pictures.least, pictures.most))
         sidecar.write(
             part,
             {
                 **about,
                 "size": built.size,
-                "batch": [batch[0], batch[-1]],
+                "batch": [pictures.least, pictures.most],
                 "opset": opset,
                 "ir_version": made.model.ir_version,
                 "kept_in_fp32": made.kept_in_fp32,
