@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 OPSET = 20
 # The opsets that can be had, and the first onnxruntime that reads each: its operators, and the IR version it comes in.
-RUNTIMES = {18: "1.14", 19: "1.15", 20: "1.17", 21: "1.18", 22: "1.21", 23: "1.23"}
+RUNTIMES = {18: "1.14", 19: "1.16", 20: "1.17", 21: "1.18", 22: "1.21", 23: "1.23"}
 SCOPES = "pkg.torch.onnx.name_scopes"  # the exporter notes here which module a node came from
 # Sums over many values and exponentials overflow or lose too much in fp16; the rest of these make values, typed.
 KEPT_IN_FP32 = (
@@ -138,8 +138,6 @@ def finished(model: "onnx.ModelProto", built: Built) -> "onnx.ModelProto":
     """The model with its description in it, in the lowest IR version that its opset allows, and without the
     places of this machine's source files.
     """
-    from onnx import helper
-
     for node in model.graph.node:
         kept = [entry for entry in node.metadata_props if entry.key == SCOPES]
         del node.metadata_props[:]
@@ -152,9 +150,19 @@ def finished(model: "onnx.ModelProto", built: Built) -> "onnx.ModelProto":
     model.graph.name = built.graph.name
     model.producer_name, model.producer_version = "faceinp", __version__
     model.doc_string = f"{built.graph.about}."
-    # The exporter writes its newest, and a runtime refuses a file for that number alone.
-    model.ir_version = helper.find_min_ir_version_for(model.opset_import)
+    model.ir_version = lowest_ir(model)
     return model
+
+
+def lowest_ir(model: "onnx.ModelProto") -> int:
+    """The lowest IR version that the model's opset allows; functions of its own want 8.
+
+    Exporters write their newest, and a runtime refuses a file for that number alone.
+    """
+    from onnx import helper
+
+    lowest: int = helper.find_min_ir_version_for(model.opset_import, ignore_unknown=True)
+    return max(lowest, 8) if model.functions else lowest
 
 
 def describe(model: "onnx.ModelProto", about: dict[str, Any]) -> None:

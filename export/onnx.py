@@ -17,7 +17,7 @@ import torch
 
 from faceinp import __version__, sessions, sidecar, staging
 from faceinp.errors import FaceinpError, WeightsError
-from faceinp.limits import Limits
+from faceinp.limits import Axis, Limits
 
 from . import conversion, graphs, parity
 from .graphs import GRAPHS, Built
@@ -67,13 +67,14 @@ def export(
         about = describe(built, made, precision)
         conversion.describe(made.model, about)
         part = scratch / file_name(name, precision)
-        errors = judge(built, made, part, precision, batch)
+        pictures = made.limits.axes.get("batch", Axis(1, 1))
+        errors = judge(built, made, part, precision, (pictures.least, pictures.most))
         sidecar.write(
             part,
             {
                 **about,
                 "size": built.size,
-                "batch": [batch[0], batch[-1]],
+                "batch": [pictures.least, pictures.most],
                 "opset": opset,
                 "ir_version": made.model.ir_version,
                 "kept_in_fp32": made.kept_in_fp32,
@@ -157,9 +158,7 @@ def judge(built: Built, made: Made, part: Path, precision: str, batch: Sequence[
 
 
 def at_hand(name: str, out: Path = OUT, *, precision: str = "fp32", size: int = 0, batch: Sequence[int] = (1,)) -> Path:
-    """As ``export``, unless ``out`` holds a file that fits: of these weights and this size, for such batches, and with
-    its limits, which earlier ones lack.
-    """
+    """As ``export``, unless ``out`` holds a file that fits: of these weights and this size, for such batches."""
     built, file = graphs.build(name, size), out / file_name(name, precision)
     wanted = {"weights": built.hashes, "size": built.size, "precision": precision}
     if file.is_file():
@@ -171,12 +170,11 @@ def at_hand(name: str, out: Path = OUT, *, precision: str = "fp32", size: int = 
             least, most = about.get("batch", (1, 0))
             if (
                 all(about.get(key) == value for key, value in wanted.items())
-                and "limits" in about
                 and least <= batch[0]
                 and batch[-1] <= most
             ):
                 return file
-            say(f"{file.name} is exported again: its weights, size or batch are others, or it says no limits")
+            say(f"{file.name} is exported again: its weights, size or batch are others")
     return export(name, out, precision=precision, size=size, batch=(1, max(16, batch[-1])))
 
 

@@ -56,7 +56,9 @@ def write(
     folder = folder.resolve()
     if folder.is_dir() and folder.stat().st_dev != folder.parent.stat().st_dev:
         raise FaceinpError(f"{folder} is a disk of its own, on which nothing lies beside it. Give a folder in it.")
+    names = tuple(dict.fromkeys(names))
     for name in names:
+        graphs.build(name)  # an unknown one is told before the work
         _check_place(folder / name)
     # Beside the repository: a server that watches it takes every folder in it for a model.
     with staging.folder(folder.parent) as scratch:
@@ -91,12 +93,12 @@ def _exchange(made: Path, place: Path) -> None:
     the earlier one still lies in the temporary folder beside the repository.
     """
     earlier = made.with_name(f"{made.name}.earlier")
-    if place.exists():
-        place.replace(earlier)
     try:
+        if place.exists():
+            place.replace(earlier)
         made.replace(place)
-    except OSError:
-        if earlier.exists():
+    except BaseException:
+        if earlier.exists() and not place.exists():
             earlier.replace(place)
         raise
 

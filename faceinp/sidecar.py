@@ -70,8 +70,7 @@ def _checked(about: dict[str, Any]) -> dict[str, Any]:
     json_values.whole(about, "size", 0, LARGEST)
     for key in ("inputs", "outputs", "tolerance"):
         json_values.section(about, key)
-    if "limits" in about:
-        limits.from_json(json_values.section(about, "limits"))
+    limits.from_json(json_values.section(about, "limits"))
     hashes = json_values.section(about, "weights")
     for name in hashes:
         json_values.text(hashes, name)

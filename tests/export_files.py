@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from faceinp import presets
-from faceinp.nets import completion, dcgan, embedding, landmarks, segmentation
+from faceinp.nets import completion, dcgan, embedding, face_likeness, landmarks, segmentation
 
 SIDE = 128  # of the pictures; the least that the landmark predictor takes
 
@@ -28,6 +28,7 @@ def put_all(folder: Path) -> None:
     predictor = landmarks.Landmarks()
     predictor.start_from(torch.from_numpy(presets.average_points(1)).float())
     put(folder, "landmarks", "landmarks", predictor, {})
+    put(folder, "face-likeness", "likeness", face_likeness.FaceLikeness(), {})
     put(folder, "dcgan", "generator", dcgan.Generator(100, 8), {"latent": 100, "width": 8})
     small = {"widths": (8, 8, 8), "depths": (1, 1, 1), "features": 16}
     put(folder, "embedding", "embedding", embedding.Embedding(**small), small)

@@ -70,6 +70,7 @@ def test_int8_is_quantised_measured_and_told(shards: Path, tmp_path: Path) -> No
     command = ["completion", "--precision", "int8", "--size", str(SIDE), "-o", str(tmp_path)]
     assert main([*command, "--calibrate", str(shards)]) == 0
     model, about = onnx.load(tmp_path / "completion.int8.onnx"), sidecar.read(tmp_path / "completion.int8.onnx")
+    assert model.ir_version == 9 and about["runtime"] == {"onnxruntime": "1.17"}
     producers = {name: node.op_type for node in model.graph.node for name in node.output}
     convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
     eight = [node for node in convolutions if producers.get(node.input[0]) == "DequantizeLinear"]

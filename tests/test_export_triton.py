@@ -99,7 +99,7 @@ def test_a_repository_holds_the_exported_file(
 
 
 def repository(exported: Callable[..., Path], folder: Path, **options: Any) -> list[Path]:
-    return triton.write(folder, ("dcgan",), source=exported("dcgan", size=0).parent, **options)
+    return triton.write(folder, ("dcgan", "dcgan"), source=exported("dcgan", size=0).parent, **options)
 
 
 def test_a_model_is_exchanged_whole_and_a_failure_leaves_the_earlier_one(
@@ -115,10 +115,21 @@ def test_a_model_is_exchanged_whole_and_a_failure_leaves_the_earlier_one(
         return moved(path, target)
 
     monkeypatch.setattr(Path, "replace", watched)
-    (placed,) = repository(exported, models, instances=1)
+    (placed,) = repository(exported, models, instances=1)  # though it is named twice
     repository(exported, models, instances=2)
     whole = {"dcgan", "dcgan/config.pbtxt", "dcgan/1", "dcgan/1/model.onnx"}
     assert all(files in (set(), whole) for files in seen) and "count: 2" in placed.read_text()
+
+    def stopped(path: Path, target: Path) -> Path:
+        if path.name == "dcgan" and path.parent != models:
+            raise KeyboardInterrupt
+        return moved(path, target)
+
+    monkeypatch.setattr(Path, "replace", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        repository(exported, models, instances=3)
+    assert "count: 2" in placed.read_text() and list(tmp_path.iterdir()) == [models]
+    monkeypatch.setattr(Path, "replace", moved)
 
     def full(path: Path, target: Path) -> None:
         Path(target).write_bytes(b"half")

@@ -264,6 +264,21 @@ def test_tensorrt_gives_what_torch_gives() -> None:
     assert np.abs(engine.fill(*crops()) - truth.fill(*crops())).max() < 2e-2
 
 
+def test_what_the_exporter_says_comes_through_and_its_error_is_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    python = tmp_path / "python"
+    monkeypatch.setattr(runtimes.sys, "executable", str(python))
+    python.write_text("#!/bin/sh\necho building >&2\necho done >&2\n")
+    python.chmod(0o755)
+    runtimes._call_exporter("trt", "landmarks")
+    assert capsys.readouterr().err == "building\ndone\n"
+    python.write_text("#!/bin/sh\necho building >&2\necho no room >&2\nexit 1\n")
+    with pytest.raises(EngineError, match=r"^no room \(`faceinp export trt landmarks` was run"):
+        runtimes._call_exporter("trt", "landmarks")
+    assert capsys.readouterr().err == "building\n"
+
+
 @pytest.mark.skipif(sessions.nvidia_gpus() > 0, reason="there is a GPU")
 def test_without_a_gpu_tensorrt_says_so() -> None:
     pytest.importorskip(sessions.tensorrt_package(), reason="the extra 'tensorrt' is not installed")

@@ -26,6 +26,7 @@ ONNX: dict[str, Any] = {
     "outputs": {"landmarks": "float32"},
     "weights": {"landmarks.safetensors": "0123"},
     "tolerance": {"mean": 1e-4, "largest": 1e-4},
+    "limits": {"inputs": {}, "axes": {"batch": {"least": 1, "most": 16, "multiple": 1}}},
     "batch": [1, 16],
 }
 ENGINE: dict[str, Any] = {
@@ -50,6 +51,7 @@ ODD = {  # of what every exporter writes
     "inputs": [[], None],
     "outputs": ["a"],
     "tolerance": [None],
+    "limits": [None, [], "16"],
 }
 ODD_ONNX = ODD | {"batch": [None, 16, [1], [16, 1], [0, 4], [1, INFINITY], [1, 2.5], ["1", "2"], {"1": 16}]}
 ODD_ENGINE = ODD | {
@@ -149,7 +151,8 @@ def test_what_is_odd_is_exported_again(
 def tensorrt(monkeypatch: pytest.MonkeyPatch) -> None:
     """TensorRT 10.0 and a GPU of 9.0, as far as sidecars are concerned."""
     monkeypatch.setattr(sessions.importlib, "import_module", lambda name: SimpleNamespace(__version__="10.0"))
-    monkeypatch.setattr(sessions, "compute_capability", lambda: "9.0")
+    for module in (sessions, runtimes):
+        monkeypatch.setattr(module, "compute_capability", lambda: "9.0")
     monkeypatch.setattr(runtimes, "tensorrt_package", lambda: "tensorrt")
 
 
@@ -171,7 +174,7 @@ def test_an_engine_that_does_not_fit_is_built_again(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(runtimes, "_call_exporter", lambda *arguments: built.append(arguments[0]))
     folder = runtimes._engines_of("landmarks")
     folder.mkdir()
-    source, engine = folder / "landmarks.fp16.onnx", folder / "landmarks.fp16.tensorrt.engine"
+    source, engine = folder / "landmarks.fp16.onnx", folder / "landmarks.fp16.sm90.tensorrt.engine"
     source.write_bytes(b"a graph")
     fits = ENGINE | {"onnx_sha256": weights.sha256(source)}
     put(engine, fits)
