@@ -35,13 +35,16 @@ def test_a_configuration_says_what_the_graph_takes(name: str, schema: type) -> N
     text = triton.configuration(name, {"size": 256, "batch": [1, 16]}, 2, "KIND_GPU")
     triton.check(text)
     read = text_format.Parse(text, schema())
-    assert read.name == name and read.backend == "onnxruntime" and read.max_batch_size == 16
-    assert read.dynamic_batching.max_queue_delay_microseconds == triton.DELAY
+    alone = graphs.GRAPHS[name].assembled
+    assert read.name == name and read.backend == "onnxruntime" and read.max_batch_size == (0 if alone else 16)
+    assert alone or read.dynamic_batching.max_queue_delay_microseconds == triton.DELAY
     assert [(group.kind, group.count) for group in read.instance_group] == [(1, 2)]  # 1 is KIND_GPU
     graph = graphs.GRAPHS[name]
     for told, ports in ((read.input, graph.inputs), (read.output, graph.outputs)):
         assert [port.name for port in told] == [port.name for port in ports]
-        assert [len(port.dims) for port in told] == [len(port.shape) - 1 for port in ports]  # the batch is Triton's
+        assert [len(port.dims) for port in told] == [
+            len(port.shape) - (not alone) for port in ports
+        ]  # the batch is Triton's
     warm = {key: list(value.dims) for key, value in read.model_warmup[0].inputs.items()}
     assert warm.keys() == {port.name for port in graph.inputs} and all(-1 not in dims for dims in warm.values())
     if name == "restorer":
