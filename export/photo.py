@@ -153,17 +153,16 @@ def paste(
     hole, rim = (op.Transpose(op.NonZero(where), perm=[1, 0]) for where in (hidden, around))
 
     axes = op.Div(op.Concat(across, _turned(op, across), axis=0), op.Mul(side, side))
-    colours, guides = op.Split(drawing, [3, 2], axis=1, _outputs=2)
-    colours = _shrunk(op, colours, side, size)
+    drawing = _shrunk(op, drawing, side, size)
 
-    def drawn_at(pixels: Value) -> tuple[Value, Value, Value]:
-        """The drawing's colours there, (N, 3); whether that lies in the crop, (N, 1); where, from -1 to 1."""
+    def drawn_at(pixels: Value) -> tuple[Value, Value]:
+        """The drawing's channels there, (N, 5), and whether that lies in the crop, (N, 1)."""
         place = op.Add(op.Cast(op.Add(pixels, start), to=FLOAT), 0.5)
         from_corner = op.Sub(op.Gather(place, [1, 0], axis=1), corner)
         at = op.MatMul(from_corner, op.Transpose(axes, perm=[1, 0]))  # in shares of the crop's side
         grid = op.Unsqueeze(op.Sub(op.Mul(at, 2.0), 1.0), [0, 1])
-        here = op.Clip(_sampled(op, colours, grid, "bicubic"), 0.0, 1.0)
-        return here, op.ReduceMin(ones(op, _within(op, at, 1.0)), [1]), grid
+        here = op.Clip(_sampled(op, drawing, grid, "bicubic"), 0.0, 1.0)
+        return here, op.ReduceMin(ones(op, _within(op, at, 1.0)), [1])
 
     # What the rim has more than the drawing, and what it has, put on a map of cells, and spread from there.
     shape = op.Cast(op.Sub(end, start), to=FLOAT)
@@ -175,7 +174,8 @@ def paste(
         return op.Div(op.Add(op.Cast(pixels, to=FLOAT), 0.5), cell)
 
     photo = op.Div(op.Cast(op.GatherND(op.Squeeze(part, [0]), rim), to=FLOAT), 255.0)
-    drawn, inside, _ = drawn_at(rim)
+    drawn, inside = drawn_at(rim)
+    drawn = op.Slice(drawn, [0], [3], [1])
     of_rows, of_columns = columns(op, op.Cast(on_map(rim), to=INT64), 2)
     numbers = op.Add(op.Mul(of_rows, width), of_columns)
     values = op.Concat(op.Mul(op.Sub(photo, drawn), inside), inside, photo, op.Add(op.Mul(inside, 0.0), 1.0), axis=1)
@@ -184,8 +184,8 @@ def paste(
     (filled,) = inlined(op, membrane, "membrane", op.Reshape(cells, op.Concat([2, 4], height, width, axis=0)))
     filled = op.Reshape(filled, op.Concat([1, 6], height, width, axis=0))
 
-    drawn, inside, grid = drawn_at(hole)
-    closeness, share = columns(op, _sampled(op, guides, grid, "bilinear"), 2)
+    drawn, inside = drawn_at(hole)
+    drawn, closeness, share = op.Split(drawn, [3, 1, 1], axis=1, _outputs=3)
     share = op.Mul(share, inside)
     grid = op.Sub(op.Mul(op.Div(on_map(hole), op.Cast(sides, to=FLOAT)), 2.0), 1.0)
     grid = op.Unsqueeze(op.Gather(grid, [1, 0], axis=1), [0, 1])
