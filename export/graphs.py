@@ -120,7 +120,7 @@ GRAPHS = {
             weights=("completion", "landmarks", "face-likeness"),
             inputs=(*_PHOTO, Port("points", "float32", (1, 5, 2), f"{_FIVE}, on the upright face")),
             outputs=(
-                Port("result", "uint8", (1, "height", "width", 3), "RGB; known pixels are the image's, exactly", 250.0),
+                Port("result", "uint8", (1, "height", "width", 3), "RGB; known pixels are the image's, exactly", 100.0),
                 Port("landmarks", "float32", (1, 68, 2), "68 points (x, y) in dlib's order, in pixels", 5000.0),
                 Port("face", "float32", (1,), _FACE, 500.0),
             ),

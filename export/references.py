@@ -44,6 +44,8 @@ class Photo(nn.Module):
     ) -> Pixels:
         """The drawing (S, S, 5) in the photo, as ``photo.paste`` joins it, on all pixels of the photo."""
         shape = hole.shape
+        if not hole.any():
+            return pixels
         face, guides = np.zeros((2, *shape, 3), np.float32)
         inside = np.zeros(shape, np.bool_)
         face_here, inside_here, region = faces.paste(drawing[..., :3], quad, shape)
@@ -52,15 +54,22 @@ class Photo(nn.Module):
         near, drawn = guides[..., :1], guides[..., 1:2] * inside[..., None]
 
         rim = cv2.dilate(hole.astype(np.uint8), np.ones((2 * modules.RIM + 1,) * 2)) > 0
-        known, photo_here = rim & ~hole, pixels.astype(np.float32) / 255
-        fields = [(photo_here - face, known & inside), (photo_here, known)]
-        sums = [np.dstack([values * there[..., None], there]) for values, there in fields]
-        more = [-side % modules.Membrane.MULTIPLE for side in shape]
-        padded = np.pad(np.stack(sums), ((0, 0), (0, more[0]), (0, more[1]), (0, 0))).astype(np.float32)
-        spread = self.membrane(torch.from_numpy(padded).permute(0, 3, 1, 2))[:, :, : shape[0], : shape[1]]
-        correction, beyond = spread.permute(0, 2, 3, 1).numpy()
+        known, photo = rim & ~hole, pixels.astype(np.float32) / 255
+        fields = [(photo - face, known & inside), (photo, known)]
+        window = _around(rim)
+        sums = np.stack([np.dstack([values * there[..., None], there])[window] for values, there in fields])
+        more = [-side % modules.Membrane.MULTIPLE for side in sums.shape[1:3]]
+        padded = np.pad(sums, ((0, 0), (0, more[0]), (0, more[1]), (0, 0))).astype(np.float32)
+        spread = self.membrane(torch.from_numpy(padded).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).numpy()
+        correction, beyond = np.zeros((2, *shape, 3), np.float32)
+        correction[window], beyond[window] = spread[:, : sums.shape[1], : sums.shape[2]]
         value = (face + near * correction) * drawn + beyond * (1 - drawn)
         return np.where(hole[..., None], np.rint(255 * value.clip(0, 1)), pixels).astype(np.uint8)
+
+
+def _around(where: NDArray[np.bool_]) -> tuple[slice, slice]:
+    rows, columns = np.flatnonzero(where.any(axis=1)), np.flatnonzero(where.any(axis=0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 class Detector(nn.Module):
