@@ -1,28 +1,78 @@
-"""Fill the hole in an aligned face: python fill.py photo.png mask.png out.png [restorer.onnx]
+"""Fill the hole in a photo of a face: python fill.py photo.jpg mask.png out.png
 
-Needs onnxruntime and Pillow, nothing of faceinp. photo: a face aligned like FFHQ's. mask: of its size, white = hole.
+Needs onnxruntime, NumPy and Pillow, and photo.onnx and detector.onnx beside it. mask: white in the hole, of the size of the
+upright photo. out: upright, with the photo's colour profile and transparency; in a PNG every known pixel is as it was.
 """
 
+import math
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime tells its maker what it runs, if imported without it
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime reports to its maker if imported without it
 import onnxruntime
 
-photo, mask, out, model = (*sys.argv[1:], "restorer.onnx")[:4]
 
-session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-image = np.asarray(Image.open(photo).convert("RGB"))
-hole = np.asarray(Image.open(mask).convert("L")) > 127
-result, landmarks = session.run(
-    None,
-    {
-        "image": image[None],  # uint8 (N, H, W, 3)
-        "mask": hole[None].astype(np.uint8),  # uint8 (N, H, W), other than 0 in the hole
-        "landmarks": np.full((1, 68, 2), -1, np.float32),  # -1: let it predict them
-    },
-)
-Image.fromarray(result[0]).save(out)
+def run(model: str, **inputs: np.ndarray) -> list[np.ndarray]:
+    """Run a graph on a batch of one."""
+    session = onnxruntime.InferenceSession(Path(__file__).with_name(model), providers=["CPUExecutionProvider"])
+    return session.run(None, {name: array[None] for name, array in inputs.items()})
+
+
+def window(box: np.ndarray, margin: float = 0) -> tuple[slice, slice]:
+    """Return the rows and columns of a box that is wider by a share of its size on each side."""
+    x, y, width, height = box
+    left, top = max(0, int(x - margin * width)), max(0, int(y - margin * height))
+    return np.s_[top : math.ceil(y + (1 + margin) * height), left : math.ceil(x + (1 + margin) * width)]
+
+
+def find_face(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the points (5, 2) of the face that the mask covers most, and the mask less what it covers of other faces."""
+    nothing = np.zeros_like(mask)
+    for hidden, margin in ((mask, 0), (nothing, 0), (nothing, 0.5)):  # at last around the faces, too: hair, chin
+        boxes, _, points = run("detector.onnx", image=image, mask=hidden)
+        covered = [mask[window(box, margin)].sum() for box in boxes]
+        if any(covered):
+            break
+    else:
+        sys.exit("The mask is on no face. Faces are found in upright photos only.")
+    best = int(np.argmax(covered))
+    single = mask.copy()
+    for box in np.delete(boxes, best, 0):
+        single[window(box)] = 0
+    single[window(boxes[best])] = mask[window(boxes[best])]
+    if (single != mask).any():
+        print("The mask covers another face, too. It is left: run again on the result to fill it.", file=sys.stderr)
+    return points[best], single
+
+
+photo, mask = (ImageOps.exif_transpose(Image.open(file)) for file in sys.argv[1:3])
+if photo.mode[0] in "IF":
+    sys.exit(f"{sys.argv[1]} has more than 8 bits a channel: save it with 8.")
+if mask.size != photo.size:
+    turned = "Turn it like the photo: it lies as the file did before its EXIF turned it. " * (
+        mask.size == photo.size[::-1]
+    )
+    sys.exit(f"The mask has {mask.size} pixels, the upright photo {photo.size}. {turned}They have to be of one size.")
+hole = (np.asarray(mask.convert("L")) > 127).astype(np.uint8)
+if hole.min() == hole.max():
+    sys.exit(
+        "The mask is white everywhere: leave some of the face." if hole.max() else "The mask is black: nothing to fill."
+    )
+
+image = np.asarray(photo.convert("RGB"))
+points, hole = find_face(image, hole)
+result, _, face = run("photo.onnx", image=image, mask=hole, points=points)
+if face[0] < 0.5:
+    print(
+        "The filled part may not look like a face: is it seen from the front, and is enough of it left?",
+        file=sys.stderr,
+    )
+out = Image.fromarray(result[0])
+if photo.has_transparency_data:
+    alpha = np.asarray(photo.convert("RGBA"))[..., 3]
+    out.putalpha(Image.fromarray(np.where(hole, np.uint8(255), alpha)))
+out.save(sys.argv[3], icc_profile=photo.info.get("icc_profile") if photo.mode in ("RGB", "RGBA") else None)
