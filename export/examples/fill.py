@@ -1,7 +1,7 @@
 """Fill the hole in a photo of a face: python fill.py photo.jpg mask.png out.png
 
-Needs onnxruntime, NumPy and Pillow, and photo.onnx and detector.onnx beside it. mask: white in the hole, of the size of the
-upright photo. out: upright, with the photo's colour profile and transparency; in a PNG every known pixel is as it was.
+Needs onnxruntime, NumPy and Pillow, and photo.onnx and detector.onnx beside it. mask: white in the hole, of the size of
+the upright photo. out: upright, with the photo's colour profile and transparency; a PNG keeps known pixels.
 """
 
 import math
@@ -16,10 +16,10 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime reports to it
 import onnxruntime
 
 
-def run(model: str, **inputs: np.ndarray) -> list[np.ndarray]:
+def run(model: str, outputs: list[str], **inputs: np.ndarray) -> list[np.ndarray]:
     """Run a graph on a batch of one."""
     session = onnxruntime.InferenceSession(Path(__file__).with_name(model), providers=["CPUExecutionProvider"])
-    return session.run(None, {name: array[None] for name, array in inputs.items()})
+    return session.run(outputs, {name: array[None] for name, array in inputs.items()})
 
 
 def window(box: np.ndarray, margin: float = 0) -> tuple[slice, slice]:
@@ -30,10 +30,10 @@ def window(box: np.ndarray, margin: float = 0) -> tuple[slice, slice]:
 
 
 def find_face(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the points (5, 2) of the face that the mask covers most, and the mask less what it covers of other faces."""
+    """Return the points (5, 2) of the face that the mask covers most, and the mask without other faces."""
     nothing = np.zeros_like(mask)
     for hidden, margin in ((mask, 0), (nothing, 0), (nothing, 0.5)):  # at last around the faces, too: hair, chin
-        boxes, _, points = run("detector.onnx", image=image, mask=hidden)
+        boxes, points = run("detector.onnx", ["boxes", "points"], image=image, mask=hidden)
         covered = [mask[window(box, margin)].sum() for box in boxes]
         if any(covered):
             break
@@ -65,7 +65,7 @@ if hole.min() == hole.max():
 
 image = np.asarray(photo.convert("RGB"))
 points, hole = find_face(image, hole)
-result, _, face = run("photo.onnx", image=image, mask=hole, points=points)
+result, face = run("photo.onnx", ["result", "face"], image=image, mask=hole, points=points)
 if face[0] < 0.5:
     print(
         "The filled part may not look like a face: is it seen from the front, and is enough of it left?",
