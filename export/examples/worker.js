@@ -23,7 +23,7 @@ onmessage = async ({ data, ports: [port] }) => {
     else if (data.keep) port.postMessage({ kept: Boolean(photo.rgb = result) });
     else if (data.save) port.postMessage({ file: await writePng(result, photo.width, photo.height, photo.profile) });
   } catch (error) {
-    port.postMessage({ error: error instanceof Refusal ? error.message : `It did not work: ${error.message}.` });
+    port.postMessage({ error: error instanceof Refusal ? error.message : `It did not work: ${reason(error)}.` });
   }
 };
 
@@ -97,7 +97,7 @@ async function complete(feeds) {
   } catch (error) {
     if (!gpu) throw error;
     networks = undefined;
-    await load(`, since WebGPU failed: ${error.message}`);
+    await load(without(error));
     return complete(feeds);
   }
 }
@@ -118,16 +118,20 @@ async function create(failure) {
   const open = (file, provider) => ort.InferenceSession.create(file, { executionProviders: [provider] });
   const need = async (name) => await get(name) ?? Promise.reject(new Error(`${name} cannot be loaded: is it beside this page?`));
   const detector = await open(await need("detector.onnx"), "wasm");
-  if (half) {
-    try {
-      return { ort, detector, photo: await open(half, "webgpu"), gpu: true, runtime: "WebGPU in fp16" };
-    } catch (error) {
-      failure = `, since WebGPU failed: ${error.message}`;
-    }
+  if (!half) {
+    const runtime = `WASM with ${threads} thread${threads > 1 ? "s" : ""}${failure}`;
+    return { ort, detector, photo: await open(await need("photo.onnx"), "wasm"), runtime };
   }
-  const photo = await open(await need("photo.onnx"), "wasm");
-  return { ort, detector, photo, runtime: `WASM with ${threads} thread${threads > 1 ? "s" : ""}${failure}` };
+  try {
+    return { ort, detector, photo: await open(half, "webgpu"), gpu: true, runtime: "WebGPU in fp16" };
+  } catch (error) {
+    return create(without(error));
+  }
 }
+
+function without(error) { return `, since WebGPU failed: ${reason(error)}`; }
+
+function reason(error) { return error?.message ?? `onnxruntime's error ${error}`; } // it throws numbers, too
 
 async function get(name) {
   const response = await fetch(new URL(name, import.meta.url)).catch(() => undefined);
