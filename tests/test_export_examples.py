@@ -205,6 +205,31 @@ def test_what_looks_like_no_face_is_said(run: Run, folder: Path) -> None:
     assert done.returncode == 0 and "may not look like a face" in done.stderr and (folder / "out.png").exists()
 
 
+def test_the_exported_files_fit(run: Run, exported: Callable[..., Path], tmp_path: Path) -> None:
+    from faceinp.export import graphs
+
+    if not {"photo", "detector"} <= set(graphs.GRAPHS):
+        pytest.skip("this version exports no whole photos")
+    for name in ("photo", "detector"):
+        shutil.copy(exported(name), tmp_path / f"{name}.onnx")
+    before = skimage.data.astronaut()[:256, 96:352]
+    hole = np.zeros(before.shape[:2], np.uint8)
+    hole[95:125, 100:160] = 255
+    Image.fromarray(before).save(tmp_path / "photo.png")
+    Image.fromarray(hole).save(tmp_path / "mask.png")
+    done = run("photo.png")
+    assert done.returncode == 0, done.stderr
+    filled = np.asarray(Image.open(tmp_path / "out.png"))
+    assert np.array_equal(filled[hole == 0], before[hole == 0]) and (filled != before)[hole > 0].any(1).mean() > 0.9
+    runtime = pytest.importorskip("onnxruntime")
+    sessions = [runtime.InferenceSession(tmp_path / f"{name}.onnx") for name in ("detector", "photo")]
+    given = {"image": before[None], "mask": (hole > 0)[None].astype(np.uint8)}
+    boxes, points = sessions[0].run(["boxes", "points"], given)
+    assert len(boxes) == 1
+    (wanted,) = sessions[1].run(["result"], {**given, "points": points})
+    assert np.abs(filled.astype(int) - wanted[0]).max() <= 1
+
+
 def test_the_examples_are_short() -> None:
     for name, most in {"fill.py": 75, "fill.mjs": 75, "fill.cpp": 170}.items():
         assert len((EXAMPLES / name).read_text().splitlines()) <= most

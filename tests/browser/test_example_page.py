@@ -1,4 +1,4 @@
-"""The page of the examples, on its own server, in Chromium: by mouse, touch and keyboard, with and without a network."""
+"""The page of the examples, on its own server, in Chromium: by mouse, touch and keyboard, and without a network."""
 
 import http.server
 import re
