@@ -1,4 +1,4 @@
-"""Graphs with the inputs and outputs of photo.onnx and detector.onnx, and answers that a test sets."""
+"""What the tests of the examples share: graphs like photo.onnx and detector.onnx, with answers that a test sets."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 import onnx.parser
 from onnx import numpy_helper
+from PIL import ImageCms
 
 PHOTO = """<ir_version: 9, opset_import: ["": 17]>
 photo (uint8[1,H,W,3] image, uint8[1,H,W] mask, float[1,5,2] points)
@@ -39,13 +40,19 @@ detector (uint8[1,H,W,3] image, uint8[1,H,W] mask) => (float[F,4] boxes, float[F
 }"""
 
 
+def odd_profile() -> bytes:
+    """A colour profile whose red and green are sRGB's green and red: whoever converts changes every pixel."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return profile.replace(b"rXYZ", b"tXYZ").replace(b"gXYZ", b"rXYZ").replace(b"tXYZ", b"gXYZ")
+
+
 def put_photo(folder: Path, likeness: float = 0.9) -> None:
     """Write a photo.onnx that makes the hole grey, as bright as the mean of the points' coordinates."""
     _write(folder / "photo.onnx", PHOTO, likeness=np.array([likeness]))
 
 
 def put_detector(folder: Path, boxes: Sequence[Sequence[float]], *, hidden: bool = False) -> None:
-    """Write a detector.onnx that finds faces at ``boxes`` (x, y, width, height); where ``hidden``, only without a mask."""
+    """Write a detector.onnx that finds faces at ``boxes`` (x, y, width, height); ``hidden``: only without a mask."""
     given = np.array(boxes, float).reshape(-1, 4)
     corner, size = given[:, None, :2], given[:, None, 2:]
     points = corner + size * np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])
