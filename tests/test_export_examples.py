@@ -153,14 +153,14 @@ def test_masks_that_cannot_be_meant_are_refused(run: Run, folder: Path) -> None:
     Image.fromarray(rectangles()).save(folder / "empty.png")
     Image.fromarray(~rectangles()).save(folder / "full.png")
     for mask, sentence in (
-        ("lying.png", "Turn it like the photo"),
-        ("small.png", "They have to be of one size."),
+        ("lying.png", "turn it as the photo's EXIF"),
+        ("small.png", "they have to be of one size"),
         ("empty.png", "nothing to fill"),
         ("full.png", "leave some of the face"),
     ):
         done = run(mask=mask)
         assert done.returncode == 1 and sentence in done.stderr, mask
-        assert "Traceback" not in done.stderr and ("Turn it" in done.stderr) == (mask == "lying.png")
+        assert "Traceback" not in done.stderr and ("turn it" in done.stderr) == (mask == "lying.png")
     assert not (folder / "out.png").exists()
 
 
@@ -173,7 +173,7 @@ def test_photos_of_16_bits_are_refused(run: Run, folder: Path) -> None:
 def test_no_face_is_an_error(run: Run, folder: Path) -> None:
     put_detector(folder, [])
     done = run()
-    assert done.returncode == 1 and "The mask is on no face" in done.stderr and not (folder / "out.png").exists()
+    assert done.returncode == 1 and "No face was found" in done.stderr and not (folder / "out.png").exists()
     put_detector(folder, [(120, 90, 10, 10)])
     assert run().returncode == 1
 
@@ -194,7 +194,7 @@ def test_of_two_faces_one_is_filled_and_the_other_left(run: Run, folder: Path) -
     put_detector(folder, [other, FACE])
     put_mask(folder, (60, 30, 45, 16))  # 30 columns of FACE, 5 of none, 10 of the other
     done = run()
-    assert done.returncode == 0 and "covers another face, too" in done.stderr
+    assert done.returncode == 0 and "also covers another face" in done.stderr
     filled, before = np.asarray(Image.open(folder / "out.png")).astype(int), upright(folder / "photo.jpg")
     assert (filled[30:46, 60:95] == GREY).all()
     assert np.abs(filled - before)[30:46, 95:105].max() <= 3
@@ -232,5 +232,5 @@ def test_the_exported_files_fit(run: Run, exported: Callable[..., Path], tmp_pat
 
 
 def test_the_examples_are_short() -> None:
-    for name, most in {"fill.py": 75, "fill.mjs": 75, "fill.cpp": 170}.items():
+    for name, most in {"fill.py": 80, "fill.mjs": 60, "fill.cpp": 150}.items():
         assert len((EXAMPLES / name).read_text().splitlines()) <= most

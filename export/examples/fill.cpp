@@ -91,7 +91,7 @@ Face find_face(Network& detector, cv::Mat& image, cv::Mat& mask) {
   if (!meets(0)) {  // the hole hides too much, or what it hides is a face
     faces = detect(detector, image, nothing);
     if (!meets(0) && !meets(0.5f)) {  // around the faces, too: hair, chin
-      stop("The mask is on no face. Faces are found in upright photos only.");
+      stop("No face was found under the mask. Only upright faces are found.");
     }
   }
   const Face best = faces[std::max_element(covered.begin(), covered.end()) - covered.begin()];
@@ -99,7 +99,7 @@ Face find_face(Network& detector, cv::Mat& image, cv::Mat& mask) {
   for (const Face& face : faces) single(face.window(mask)).setTo(0);
   mask(best.window(mask)).copyTo(single(best.window(mask)));
   if (cv::countNonZero(single != mask) > 0) {
-    std::cerr << "The mask covers another face, too. It is left: run again on the result to fill it.\n";
+    std::cerr << "The mask also covers another face, which was left. To fill it, run again on the result.\n";
   }
   mask = single;
   return best;
@@ -124,13 +124,12 @@ int main(int count, char** words) try {
   cv::Mat mask = read(words[2], cv::IMREAD_GRAYSCALE) > 127;
   if (mask.size() != image.size()) {
     const bool lying = mask.cols == image.rows && mask.rows == image.cols;
-    stop("The mask has " + size(mask) + " pixels, the upright photo " + size(image) + ". " +
-         (lying ? "Turn it like the photo: it lies as the file did before its EXIF turned it. " : "") +
-         "They have to be of one size.");
+    stop("The mask has " + size(mask) + " pixels, the upright photo " + size(image) + ": " +
+         (lying ? "turn it as the photo's EXIF turns the photo." : "they have to be of one size."));
   }
   const int hole = cv::countNonZero(mask);
   if (hole == static_cast<int>(mask.total())) stop("The mask is white everywhere: leave some of the face.");
-  if (hole == 0) stop("The mask is black: nothing to fill.");
+  if (hole == 0) stop("The mask is black everywhere: there is nothing to fill.");
   cv::cvtColor(image, image, cv::COLOR_BGR2RGB);
 
   Ort::Env env(ORT_LOGGING_LEVEL_WARNING);
@@ -139,7 +138,7 @@ int main(int count, char** words) try {
   Face face = find_face(detector, image, mask);
   auto outputs = photo.run(image, mask, {"result", "face"}, face.points.data());
   if (*outputs[1].GetTensorData<float>() < 0.5f) {
-    std::cerr << "The filled part may not look like a face: is it seen from the front, and is enough of it left?\n";
+    std::cerr << "The fill may not look like a face: is it seen from the front, and is enough left of it?\n";
   }
   cv::Mat result(image.size(), CV_8UC3, outputs[0].GetTensorMutableData<uint8_t>());
   cv::cvtColor(result, result, cv::COLOR_RGB2BGR);

@@ -22,12 +22,12 @@ const { width, height } = image.info;
 const drawn = await sharp(maskFile).autoOrient().removeAlpha().toColourspace("b-w").raw().toBuffer({ resolveWithObject: true });
 if (drawn.info.width !== width || drawn.info.height !== height) {
   const lying = drawn.info.width === height && drawn.info.height === width;
-  stop(`The mask has ${drawn.info.width} x ${drawn.info.height} pixels, the upright photo ${width} x ${height}. ` +
-    (lying ? "Turn it like the photo: it lies as the file did before its EXIF turned it. " : "") + "They have to be of one size.");
+  stop(`The mask has ${drawn.info.width} x ${drawn.info.height} pixels, the upright photo ${width} x ${height}: ` +
+    (lying ? "turn it as the photo's EXIF turns the photo." : "they have to be of one size."));
 }
 const hole = Uint8Array.from(drawn.data, (value) => (value > 127 ? 1 : 0));
 if (!hole.includes(0)) stop("The mask is white everywhere: leave some of the face.");
-if (!hole.includes(1)) stop("The mask is black: nothing to fill.");
+if (!hole.includes(1)) stop("The mask is black everywhere: there is nothing to fill.");
 
 const inputs = (mask) => ({
   image: new ort.Tensor("uint8", image.data, [1, height, width, 3]),
@@ -35,13 +35,13 @@ const inputs = (mask) => ({
 });
 const detector = await load("detector.onnx");
 const found = await findFace((mask) => detector.run(inputs(mask)), hole, width, height);
-if (!found) stop("The mask is on no face. Faces are found in upright photos only.");
-if (found.others) console.error("The mask covers another face, too. It is left: run again on the result to fill it.");
+if (!found) stop("No face was found under the mask. Only upright faces are found.");
+if (found.others) console.error("The mask also covers another face, which was left. To fill it, run again on the result.");
 
 const points = new ort.Tensor("float32", found.points, [1, 5, 2]);
 const { result, face } = await (await load("photo.onnx")).run({ ...inputs(found.mask), points });
 if (face.data[0] < 0.5) {
-  console.error("The filled part may not look like a face: is it seen from the front, and is enough of it left?");
+  console.error("The fill may not look like a face: is it seen from the front, and is enough left of it?");
 }
 const filled = open().composite([{ input: result.data, raw: { width, height, channels: 3 } }]).removeAlpha();
 await (space === "cmyk" ? filled : filled.keepIccProfile()).toFile(out);

@@ -38,14 +38,16 @@ def find_face(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarr
         if any(covered):
             break
     else:
-        sys.exit("The mask is on no face. Faces are found in upright photos only.")
+        sys.exit("No face was found under the mask. Only upright faces are found.")
     best = int(np.argmax(covered))
     single = mask.copy()
     for box in np.delete(boxes, best, 0):
         single[window(box)] = 0
     single[window(boxes[best])] = mask[window(boxes[best])]
     if (single != mask).any():
-        print("The mask covers another face, too. It is left: run again on the result to fill it.", file=sys.stderr)
+        print(
+            "The mask also covers another face, which was left. To fill it, run again on the result.", file=sys.stderr
+        )
     return points[best], single
 
 
@@ -53,24 +55,20 @@ photo, mask = (ImageOps.exif_transpose(Image.open(file)) for file in sys.argv[1:
 if photo.mode[0] in "IF":
     sys.exit(f"{sys.argv[1]} has more than 8 bits a channel: save it with 8.")
 if mask.size != photo.size:
-    turned = "Turn it like the photo: it lies as the file did before its EXIF turned it. " * (
-        mask.size == photo.size[::-1]
-    )
-    sys.exit(f"The mask has {mask.size} pixels, the upright photo {photo.size}. {turned}They have to be of one size.")
+    lying = mask.size == photo.size[::-1]
+    help = "turn it as the photo's EXIF turns the photo" if lying else "they have to be of one size"
+    sys.exit("The mask has {} x {} pixels, the upright photo {} x {}: {}.".format(*mask.size, *photo.size, help))
 hole = (np.asarray(mask.convert("L")) > 127).astype(np.uint8)
-if hole.min() == hole.max():
-    sys.exit(
-        "The mask is white everywhere: leave some of the face." if hole.max() else "The mask is black: nothing to fill."
-    )
+if hole.all():
+    sys.exit("The mask is white everywhere: leave some of the face.")
+if not hole.any():
+    sys.exit("The mask is black everywhere: there is nothing to fill.")
 
 image = np.asarray(photo.convert("RGB"))
 points, hole = find_face(image, hole)
 result, face = run("photo.onnx", ["result", "face"], image=image, mask=hole, points=points)
 if face[0] < 0.5:
-    print(
-        "The filled part may not look like a face: is it seen from the front, and is enough of it left?",
-        file=sys.stderr,
-    )
+    print("The fill may not look like a face: is it seen from the front, and is enough left of it?", file=sys.stderr)
 out = Image.fromarray(result[0])
 if photo.has_transparency_data:
     alpha = np.asarray(photo.convert("RGBA"))[..., 3]

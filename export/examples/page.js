@@ -12,7 +12,7 @@ function say(text, working = false) {
 }
 
 function refresh() {
-  for (const id of ["zoom-in", "zoom-out", "zoom-fit", "clear"]) of(id).disabled = !opened;
+  for (const id of ["zoom-in", "zoom-out", "zoom-fit"]) of(id).disabled = !opened;
   of("undo").disabled = !sketch.canUndo;
   of("redo").disabled = !sketch.canRedo;
   of("fill").disabled = of("clear").disabled = busy || !opened;
@@ -45,13 +45,13 @@ const act = (work) => async () => {
 };
 
 of("file").onchange = act(async () => {
-  const file = of("file").files[0];
+  const [file] = of("file").files;
+  of("file").value = ""; // the same file can be chosen again
   say("Reading the photo ...", true);
   const answer = await ask({ open: file });
   opened = { ...answer.opened, name: file.name.replace(/\.[^.]*$/, "") };
   filled = false;
   sketch.open(await createImageBitmap(file));
-  of("file").value = ""; // the same file can be chosen again
   return `${opened.width} x ${opened.height} pixels. Paint over what should go.` +
     (opened.converted ? " The colours are converted to sRGB." : "");
 });
@@ -61,8 +61,8 @@ of("fill").onclick = act(async () => {
   filled = true;
   sketch.show({ picture: await createImageBitmap(answer.patch), left: answer.left, top: answer.top });
   return `Filled in ${answer.seconds.toFixed(1)} s, on ${answer.runtime}.` +
-    (answer.others ? " You painted over another face, too. It is left: go on from the result to fill it." : "") +
-    (answer.unlikely ? " It may not look like a face: is it seen from the front, and is enough of it left?" : "");
+    (answer.others ? " You also painted over another face, which was left. To fill it, go on from the result." : "") +
+    (answer.unlikely ? " It may not look like a face: is it seen from the front, and is enough left of it?" : "");
 });
 
 of("go-on").onclick = act(async () => {

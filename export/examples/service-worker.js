@@ -2,6 +2,7 @@
 
 const CACHE = "fill-a-face";
 const HEADERS = {
+  "Content-Security-Policy": "connect-src 'self'", // for WASM's threads, which do not have the page's own policy
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
   "Cross-Origin-Resource-Policy": "same-origin",

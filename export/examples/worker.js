@@ -61,7 +61,7 @@ async function fill(strokes) {
   });
   say("Looking for the face ...");
   const found = await findFace((mask) => detector.run(inputs(mask)), hole, width, height);
-  if (!found) throw new Refusal("What you painted over is on no face. Faces are found in upright photos only.");
+  if (!found) throw new Refusal("No face was found under what you painted. Only upright faces are found.");
   const points = new ort.Tensor("float32", found.points, [1, 5, 2]);
   const { result: filled, face } = await complete({ ...inputs(found.mask), points });
   const seconds = (performance.now() - started) / 1000;

@@ -359,7 +359,7 @@ def test_what_cannot_be_filled_is_said(use: Callable[..., Hands], site: Site, tm
     hands.open(photo)
     hands.stroke((80, 60), (160, 80))
     hands.page.click("#fill")
-    hands.status("on no face")
+    hands.status("No face was found")
     put_detector(site.folder, [FACE])
     hands.page.reload()
     hands.ready()
