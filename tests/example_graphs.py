@@ -19,7 +19,8 @@ photo (uint8[1,H,W,3] image, uint8[1,H,W] mask, float[1,5,2] points)
     inside = Greater(mask, none)
     hole = Unsqueeze(inside, last)
     colour = ReduceMean<axes = [1, 2], keepdims = 0>(points)
-    grey = CastLike(colour, image)
+    light = Add(colour, offset)
+    grey = CastLike(light, image)
     result = Where(hole, grey, image)
     middle = ReduceMean<axes = [1], keepdims = 1>(points)
     many = Constant<value_ints = [1, 68, 1]>()
@@ -46,9 +47,9 @@ def odd_profile() -> bytes:
     return profile.replace(b"rXYZ", b"tXYZ").replace(b"gXYZ", b"rXYZ").replace(b"tXYZ", b"gXYZ")
 
 
-def put_photo(folder: Path, likeness: float = 0.9) -> None:
-    """Write a photo.onnx that makes the hole grey, as bright as the mean of the points' coordinates."""
-    _write(folder / "photo.onnx", PHOTO, likeness=np.array([likeness]))
+def put_photo(folder: Path, likeness: float = 0.9, *, name: str = "photo.onnx", brighter: float = 0) -> None:
+    """Write a photo.onnx that makes the hole grey: the mean of the points' coordinates and ``brighter``."""
+    _write(folder / name, PHOTO, likeness=np.array([likeness]), offset=np.array([brighter]))
 
 
 def put_detector(folder: Path, boxes: Sequence[Sequence[float]], *, hidden: bool = False) -> None:
