@@ -42,7 +42,7 @@ class Graph:
     side: the one it is made for when nobody says another; 0 where there is no choice. multiple: of which that side is
     one. fixed: it takes pictures of that side alone; else of every height and width that are multiples of ``steps``,
     up to ``longest``. assembled: it is put together by ``assembled.py`` of more than a network, for one photo at a
-    time.
+    time. precisions: in which it stays within what is allowed.
     """
 
     name: str
@@ -56,6 +56,7 @@ class Graph:
     fixed: bool = True
     steps: int = 1
     longest: int = 4096
+    precisions: tuple[str, ...] = ("fp32", "fp16")
     assembled: bool = False
 
     @property
@@ -96,7 +97,7 @@ _FIVE = "x and y in pixels: left eye, right eye, nose, left and right corner of 
 _POINTS = "68 points (x, y) in dlib's order, in shares of width and height"
 
 
-def _finder(name: str, about: str, picture: str, classes: str) -> Graph:
+def _finder(name: str, about: str, picture: str, classes: str, precisions: tuple[str, ...]) -> Graph:
     """One of the segmentation networks. picture, classes: what goes in, and what its outputs stand for."""
     classes_of_pixels = ("batch", segmentation.CLASSES, "height", "width")
     return Graph(
@@ -106,6 +107,7 @@ def _finder(name: str, about: str, picture: str, classes: str) -> Graph:
         inputs=(Port("picture", "float32", ("batch", 3, "height", "width"), picture),),
         outputs=(Port("probabilities", "float32", classes_of_pixels, f"{classes}; they sum to 1"),),
         wrapper=modules.Finder,
+        precisions=precisions,
         fixed=False,
         steps=segmentation.STEPS,
     )
@@ -148,6 +150,7 @@ GRAPHS = {
             ),
             wrapper=references.Detector,
             fixed=False,
+            precisions=("fp32",),
             longest=LONGEST,
             assembled=True,
         ),
@@ -166,6 +169,7 @@ GRAPHS = {
                 Port("face", "float32", ("batch",), _FACE),
             ),
             wrapper=modules.Restorer,
+            precisions=("fp32", "fp16", "int8"),
             multiple=landmarks.SEEN,
             fixed=False,
         ),
@@ -180,6 +184,7 @@ GRAPHS = {
             ),
             outputs=(Port("result", "float32", ("batch", 3, "height", "width"), "RGB in [0, 1], not composited"),),
             wrapper=modules.Completion,
+            precisions=("fp32", "fp16", "int8"),
             fixed=False,
             steps=32,
         ),
@@ -217,12 +222,14 @@ GRAPHS = {
             "A photo becomes the probabilities of damage at each pixel",
             "RGB in [0, 1], a photo or a part",
             "none, scratch, spot, tear, stain, stamp",
+            ("fp32", "fp16"),
         ),
         _finder(
             "occluders",
             "A face becomes the probabilities of what hides it at each pixel",
             _PICTURE,
             "none, glasses, protective mask, hand, hair, other",
+            ("fp32",),
         ),
     )
 }

@@ -59,6 +59,11 @@ def export(
         )
     conversion.check_opset(opset)
     built = graphs.build(name, size)
+    if precision not in built.graph.precisions:
+        offered = [graph.name for graph in GRAPHS.values() if precision in graph.precisions]
+        raise FaceinpError(
+            f"{name} is not offered in {precision}, only {', '.join(offered)}. Use {built.graph.precisions[-1]}."
+        )
     tolerances = parity.tolerances(built.graph.outputs, precision)
     if built.graph.assembled:
         batch = (1, 1)
@@ -188,12 +193,10 @@ def _shape(port: graphs.Port, size: int) -> str:
 
 def _all(precision: str) -> Sequence[str]:
     """The graphs that are offered in this precision."""
-    if precision != "int8":
-        return tuple(GRAPHS)
-    from .cost import MEASURED
-
-    say(f"note: of the graphs, {' and '.join(MEASURED)} are offered in int8")
-    return MEASURED
+    offered = tuple(name for name, graph in GRAPHS.items() if precision in graph.precisions)
+    if len(offered) < len(GRAPHS):
+        say(f"note: of the graphs, {', '.join(offered)} are offered in {precision}")
+    return offered
 
 
 def _run(args: argparse.Namespace) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from faceinp import sessions
-from faceinp.errors import DataError, FaceinpError
+from faceinp.errors import DataError
 from faceinp.train.data import Faces
 
 from . import conversion, cost
@@ -38,11 +38,9 @@ def quantised(
 ) -> tuple["onnx.ModelProto", list[str], Cost]:
     """``model`` in int8, the layers left in fp32, and what it costs on held-back pictures of the shards ``calibrate``.
 
-    Raises ParityError when it costs too much even with half of the layers left out, FaceinpError for a graph that is
-    not offered in int8, DataError where the shards hold too few faces.
+    Raises ParityError when it costs too much even with half of the layers left out, DataError where the shards hold too
+    few faces.
     """
-    if built.graph.name not in cost.MEASURED:
-        raise FaceinpError(f"{built.graph.name} is not offered in int8, only {' and '.join(cost.MEASURED)}. Use fp16.")
     seen, held_back = cost.load(list(calibrate), built.size, LOADED).split()
     if len(seen) < CALIBRATION or not len(held_back):
         raise DataError(f"int8 needs {CALIBRATION} training pictures and held-back ones. Give more --calibrate shards.")

@@ -34,7 +34,7 @@ WRITTEN = {CONFIGURATION, "1", *(f"1/{model}" for model in MODELS.values())}  # 
 
 def write(
     folder: Path,
-    names: Sequence[str] = ("restorer",),
+    names: Sequence[str] = ("detector", "photo"),
     *,
     source: Path = onnx_export.OUT,
     precision: str = "fp32",
@@ -106,6 +106,9 @@ def _exchange(made: Path, place: Path) -> None:
 def _network(name: str, source: Path, precision: str, engines: bool) -> tuple[Path, dict[str, Any]]:
     """The file to serve, and its sidecar."""
     if not engines:
+        if precision not in (offered := GRAPHS[name].precisions):
+            say(f"note: {name} is not offered in {precision}, and taken in {offered[-1]}")
+            precision = offered[-1]
         file = onnx_export.at_hand(name, source, precision=precision)
         return file, sidecar.read(file)
     stem = onnx_export.file_name(name, precision).removesuffix(".onnx")
@@ -231,9 +234,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--graphs",
         type=lambda text: tuple(text.split(",")),
-        default=("restorer",),
+        default=("detector", "photo"),
         metavar="A,B",
-        help=f"of {', '.join(GRAPHS)}; or all (default: restorer)",
+        help=f"of {', '.join(GRAPHS)}; or all (default: detector,photo)",
     )
     parser.add_argument("--precision", choices=("fp32", "fp16"), default="fp32", help="default: fp32")
     parser.add_argument("--engines", action="store_true", help="serve the TensorRT engines among the exported files")

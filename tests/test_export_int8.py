@@ -102,4 +102,4 @@ def test_int8_says_what_it_needs(shards: Path, tmp_path: Path, capsys: pytest.Ca
     command = ["all", "--precision", "int8", "--size", str(SIDE), "-o", str(tmp_path)]
     assert main([*command, "--calibrate", str(few)]) == DataError.exit_code
     said = capsys.readouterr().err
-    assert "completion and restorer are offered in int8" in said and "Give more --calibrate shards" in said
+    assert "restorer, completion are offered in int8" in said and "Give more --calibrate shards" in said

@@ -188,7 +188,7 @@ def test_landmarks_tell_whether_there_is_a_face_in_the_middle() -> None:
     for wrong in (
         middle + 2.2 * (quad - middle),
         middle + (quad - middle) / 2,
-        quad + [0, 180],
+        quad + np.array([0, 180]),
         np.roll(quad, 2, axis=0),
     ):
         assert of(wrong) < 0.5

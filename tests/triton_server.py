@@ -1,4 +1,4 @@
-"""A stand-in for Triton: an ONNX file behind the inference protocol v2, by HTTP or gRPC, on a free port."""
+"""A stand-in for Triton: a folder's ONNX files behind the inference protocol v2, by HTTP or gRPC, on a free port."""
 
 import json
 import threading
@@ -15,26 +15,28 @@ TYPES = {"UINT8": np.uint8, "FP32": np.float32}
 NAMES = {np.dtype(kind): name for name, kind in TYPES.items()}
 
 
-class Model:
-    """The model called ``restorer``."""
+class Models:
+    """The ONNX files of a folder."""
 
-    def __init__(self, file: Path) -> None:
-        self.session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     def infer(self, model: str, inputs: dict[str, tuple[str, list[int], bytes]]) -> dict[str, np.ndarray]:
         """inputs: type, shape and bytes by name."""
-        if model != "restorer":
+        file = self.folder / f"{model}.onnx"
+        if not file.is_file():
             raise KeyError(f"Request for unknown model: '{model}' is not found")
         arrays = {
             name: np.frombuffer(content, TYPES[kind]).reshape(shape) for name, (kind, shape, content) in inputs.items()
         }
-        names = [port.name for port in self.session.get_outputs()]
-        return dict(zip(names, self.session.run(None, arrays), strict=True))
+        session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+        names = [port.name for port in session.get_outputs()]
+        return dict(zip(names, session.run(None, arrays), strict=True))
 
 
 @contextmanager
-def by_http(file: Path) -> Iterator[str]:
-    loaded = Model(file)
+def by_http(folder: Path) -> Iterator[str]:
+    loaded = Models(folder)
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -86,11 +88,11 @@ def by_http(file: Path) -> Iterator[str]:
 
 
 @contextmanager
-def by_grpc(file: Path) -> Iterator[str]:
+def by_grpc(folder: Path) -> Iterator[str]:
     import grpc
     from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-    loaded = Model(file)
+    loaded = Models(folder)
 
     class Servicer(service_pb2_grpc.GRPCInferenceServiceServicer):
         def ModelInfer(self, request, context):  # noqa: N802  (the protocol calls it so)

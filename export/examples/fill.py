@@ -1,28 +1,86 @@
-"""Fill the hole in an aligned face: python fill.py photo.png mask.png out.png [restorer.onnx]
+"""Fill the hole in a photo of a face: python fill.py photo.jpg mask.png out.png
 
-Needs onnxruntime and Pillow, nothing of faceinp. photo: a face aligned like FFHQ's. mask: of its size, white = hole.
+Needs onnxruntime, NumPy and Pillow, and photo.onnx and detector.onnx beside it. mask: white in the hole, of the size of
+the upright photo. out: upright, with the photo's colour profile and transparency; a PNG keeps known pixels.
 """
 
+import math
 import os
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime tells its maker what it runs, if imported without it
-import onnxruntime
+Run = Callable[..., list[np.ndarray]]  # run(model, outputs, **inputs), each input without its batch of one
 
-photo, mask, out, model = (*sys.argv[1:], "restorer.onnx")[:4]
 
-session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-image = np.asarray(Image.open(photo).convert("RGB"))
-hole = np.asarray(Image.open(mask).convert("L")) > 127
-result, landmarks = session.run(
-    None,
-    {
-        "image": image[None],  # uint8 (N, H, W, 3)
-        "mask": hole[None].astype(np.uint8),  # uint8 (N, H, W), other than 0 in the hole
-        "landmarks": np.full((1, 68, 2), -1, np.float32),  # -1: let it predict them
-    },
-)
-Image.fromarray(result[0]).save(out)
+def window(box: np.ndarray, margin: float = 0) -> tuple[slice, slice]:
+    """Return the rows and columns of a box that is wider by a share of its size on each side."""
+    x, y, width, height = box
+    left, top = max(0, int(x - margin * width)), max(0, int(y - margin * height))
+    return np.s_[top : math.ceil(y + (1 + margin) * height), left : math.ceil(x + (1 + margin) * width)]
+
+
+def find_face(run: Run, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the points (5, 2) of the face that the mask covers most, and the mask without other faces."""
+    nothing = np.zeros_like(mask)
+    for hidden, margin in ((mask, 0), (nothing, 0), (nothing, 0.5)):  # at last around the faces, too: hair, chin
+        boxes, points = run("detector", ["boxes", "points"], image=image, mask=hidden)
+        covered = [mask[window(box, margin)].sum() for box in boxes]
+        if any(covered):
+            break
+    else:
+        sys.exit("No face was found under the mask. Only upright faces are found.")
+    best = int(np.argmax(covered))
+    single = mask.copy()
+    for box in np.delete(boxes, best, 0):
+        single[window(box)] = 0
+    single[window(boxes[best])] = mask[window(boxes[best])]
+    if (single != mask).any():
+        print(
+            "The mask also covers another face, which was left. To fill it, run again on the result.", file=sys.stderr
+        )
+    return points[best], single
+
+
+def main(run: Run, photo_file: str, mask_file: str, out_file: str) -> None:
+    """Fill a photo, by whatever runs the graphs."""
+    photo, mask = (ImageOps.exif_transpose(Image.open(file)) for file in (photo_file, mask_file))
+    if photo.mode[0] in "IF":
+        sys.exit(f"{photo_file} has more than 8 bits a channel: save it with 8.")
+    if mask.size != photo.size:
+        lying = mask.size == photo.size[::-1]
+        help = "turn it as the photo's EXIF turns the photo" if lying else "they have to be of one size"
+        sys.exit("The mask has {} x {} pixels, the upright photo {} x {}: {}.".format(*mask.size, *photo.size, help))
+    hole = (np.asarray(mask.convert("L")) > 127).astype(np.uint8)
+    if hole.all():
+        sys.exit("The mask is white everywhere: leave some of the face.")
+    if not hole.any():
+        sys.exit("The mask is black everywhere: there is nothing to fill.")
+
+    image = np.asarray(photo.convert("RGB"))
+    points, hole = find_face(run, image, hole)
+    result, face = run("photo", ["result", "face"], image=image, mask=hole, points=points)
+    if face[0] < 0.5:
+        print("The fill may not look like a face: is it seen from the front, is enough left of it?", file=sys.stderr)
+    out = Image.fromarray(result[0])
+    if photo.has_transparency_data:
+        alpha = np.asarray(photo.convert("RGBA"))[..., 3]
+        out.putalpha(Image.fromarray(np.where(hole, np.uint8(255), alpha)))
+    out.save(out_file, icc_profile=photo.info.get("icc_profile") if photo.mode in ("RGB", "RGBA") else None)
+
+
+def with_onnxruntime(model: str, outputs: list[str], **inputs: np.ndarray) -> list[np.ndarray]:
+    """Run the graph beside this file."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime reports to its maker if imported without it
+    import onnxruntime
+
+    file = Path(__file__).with_name(f"{model}.onnx")
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    return session.run(outputs, {name: array[None] for name, array in inputs.items()})
+
+
+if __name__ == "__main__":
+    main(with_onnxruntime, *sys.argv[1:4])
