@@ -23,13 +23,15 @@ def model(built: Built, precision: str, opset: int) -> "onnx.ModelProto":
         drawing, membrane = _drawing(built, module, precision, opset), _membrane(2, opset)
 
         def write(op: Op, *given: Value) -> Sequence[Value]:
-            return photo.fill(op, *given, drawing, membrane, module.size)
+            image, mask, points = given
+            return photo.fill(op, image, mask, points, drawing, membrane, module.size)
 
     else:
         membrane = _membrane(1, opset)
 
         def write(op: Op, *given: Value) -> Sequence[Value]:
-            return detector.find(op, *given, membrane)
+            image, mask = given
+            return detector.find(op, image, mask, membrane)
 
     return settled(assemble(built.graph.name, inputs, outputs, opset, write))
 

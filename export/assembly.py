@@ -42,9 +42,9 @@ def inlined(op: Op, model: "ir.Model", name: str, *given: Value) -> Sequence[Val
     graph, part = op.builder.graph, model.graph
     for value, wanted in zip(given, part.inputs, strict=True):
         ir.convenience.replace_all_uses_with(wanted, value)
-    for constant in list(part.initializers.values()):
-        del part.initializers[constant.name]
-        constant.name = f"{name}.{constant.name}"
+    for old, constant in list(part.initializers.items()):
+        del part.initializers[old]
+        constant.name = f"{name}.{old}"
         op.builder.root.graph.register_initializer(constant)
     answers, nodes = list(part.outputs), list(part)
     part.outputs.clear()

@@ -65,8 +65,8 @@ def build(
     for_numbers = _capability(trt, capability)
     if graphs.build(name, size).graph.assembled:  # what cannot be is told before the work, which takes minutes
         raise EngineError(
-            f"{name} has sizes that depend on what is in the photo, which TensorRT cannot plan. Build one of the networks, "
-            "or run the ONNX file with onnxruntime on CUDA."
+            f"The sizes in {name} depend on what is in the photo, which TensorRT cannot plan. Build one of the "
+            "networks, or run the ONNX file with onnxruntime on CUDA."
         )
     with staging.folder(out) as scratch:
         source = onnx_export.at_hand(name, out, precision=precision, size=size, batch=batch)

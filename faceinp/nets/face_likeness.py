@@ -14,6 +14,9 @@ class FaceLikeness(nn.Module):
     what it answers to anything else, faces that lie elsewhere in the crop among it. Below .5, do not trust a fill.
     """
 
+    means: Tensor
+    whitenings: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("means", torch.zeros(2, SIZE))

@@ -52,11 +52,11 @@ def measure(config: FaceLikenessRun) -> FaceLikeness:
         for held_back, photos in zip((False, True), backgrounds.load((), config.photos, 0), strict=True):
             parts = [photos.draw(SIDE, rng) for _ in range(config.faces // (10 if held_back else 1))]
             answers[held_back][1].append(_predicted(parts, rng))
-    faces, others = (torch.cat(values) for values in answers[False])
-    if len(faces) < LEAST:
-        raise DataError(f"There are {len(faces)} faces to measure, {LEAST} are needed. Give more shards.")
+    aligned, others = (torch.cat(values) for values in answers[False])
+    if len(aligned) < LEAST:
+        raise DataError(f"There are {len(aligned)} faces to measure, {LEAST} are needed. Give more shards.")
     network = FaceLikeness()
-    network.fit(faces, others, NOISE)
+    network.fit(aligned, others, NOISE)
     if answers[True][0]:
         right, wrong = (network(torch.cat(values)) for values in answers[True])
         print(
@@ -73,7 +73,7 @@ def move(picture: NDArray[np.uint8], scale: float, angle: float, along: float, d
     """A square picture scaled and turned (degrees) about its middle, moved by shares of its side, mirrored beyond."""
     side = len(picture)
     matrix = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), angle, scale)
-    matrix[:, 2] += (along * side, down * side)
+    matrix[:, 2] += np.array([along, down]) * side
     averaged = cv2.GaussianBlur(picture, (0, 0), 0.4 / scale) if scale < 1 else picture
     moved = cv2.warpAffine(averaged, matrix, (side, side), borderMode=cv2.BORDER_REFLECT_101)
     return np.asarray(moved, np.uint8)
