@@ -32,7 +32,7 @@ from .shell import batches, natural, say
 from .shell import main as run_command
 
 RUNTIMES = ("torch", "onnxruntime", "openvino", "tensorrt")
-PARTS = ("landmarks", "completion")  # of the restorer
+WHOLE, PARTS = ("photo", "restorer"), ("landmarks", "completion")
 MATRIX = 2048  # side of the product that tells how fast the device multiplies at best
 COPY = 1 << 26  # floats that tell how fast it copies
 
@@ -77,7 +77,7 @@ def bench(
     rounds: int = 21,
     threads: int = 0,
 ) -> list[Row]:
-    """Rows of ``runtimes`` on ``completion``, and of onnxruntime on ``restorer`` and its parts.
+    """Rows of ``runtimes`` on ``completion``, and of onnxruntime on ``photo``, ``restorer`` and their parts.
 
     out: where exported files lie, or are made. size: side of the pictures; 0 is the networks' own. threads: of the
     processor, 0 for all. A runtime that is not installed is left out, and said. Raises FaceinpError for an unknown one.
@@ -123,7 +123,7 @@ def floor(size: int = 0, batch: int = 1) -> Floor:
 
 
 def table(rows: Sequence[Row], floors: Sequence[Floor]) -> str:
-    """Markdown: rows, the restorer against its parts, and the floor."""
+    """Markdown: rows, the graphs that hold several networks against these, and the floor."""
     lines = ["| graph | runtime | batch | ms | of torch eager | largest error | mean error |", "|---" * 7 + "|"]
     for row in rows:
         share = "" if row.share is None else f"{row.share:.2f}"
@@ -132,11 +132,11 @@ def table(rows: Sequence[Row], floors: Sequence[Floor]) -> str:
             f"| {row.mean:.1e} |"
         )
     lines.append("")
-    for whole in (row for row in rows if row.graph == "restorer"):
+    for whole in (row for row in rows if row.graph in WHOLE):
         alike = [row for row in rows if row.graph in PARTS and (row.runtime, row.batch) == (whole.runtime, whole.batch)]
         parts = sum(row.milliseconds for row in alike)
         lines.append(
-            f"Batch {whole.batch}: the restorer takes {whole.milliseconds / parts:.2f} of the time of its parts "
+            f"Batch {whole.batch}: {whole.graph} takes {whole.milliseconds / parts:.2f} of the time of its networks "
             f"({' and '.join(PARTS)}, {parts:.1f} ms)."
         )
     lines += [
@@ -158,7 +158,9 @@ def _callers(
 ) -> Iterator[tuple[tuple[str, str], tuple[Built, Callable[[], Any], Inputs]]]:
     """(graph, runtime) and what runs it, for each runtime that is here; each has run once when it comes."""
     for runtime in runtimes:
-        for name in ("completion", "restorer", "landmarks") if runtime == "onnxruntime" else ("completion",):
+        for name in ("completion", *WHOLE, "landmarks") if runtime == "onnxruntime" else ("completion",):
+            if batch > 1 and graphs.GRAPHS[name].assembled:
+                continue
             built, given = _case(name, size, batch)
             try:
                 for label, run in _open(runtime, built, out, batch, threads):

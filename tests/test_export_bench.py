@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("small_weights")
 @pytest.fixture
 def files(exported: Callable[..., Path]) -> Path:
     """A folder of exported files."""
-    for name in ("completion", "restorer"):
+    for name in ("completion", "photo", "restorer"):
         exported(name)
     return exported("landmarks").parent
 
@@ -49,6 +49,7 @@ def test_runtimes_are_timed_and_are_the_network(files: Path, capsys: pytest.Capt
     assert rows["completion", "torch", "fp32", 1]["share"] == 1
     if not sessions.nvidia_gpus():
         assert "completion on tensorrt is left out: There is no NVIDIA GPU" in said.err
+    assert rows["photo", "onnxruntime", "fp32", 1]["max"] < 0.5 and ("photo", "onnxruntime", "fp32", 2) not in rows
     one, two = told["floors"]
     assert two["operations"] == pytest.approx(2 * one["operations"]) and one["bytes"] < two["bytes"] < 2 * one["bytes"]
     assert told["trained"] and told["threads"] == 1 and "onnxruntime" in told["versions"]
@@ -62,7 +63,7 @@ def test_the_table_holds_the_restorer_against_its_parts() -> None:
     ]
     rows.append(bench.Row("completion", "onnxruntime 1 cpu int8", 1, 7, 0.2, 0.0, 0.0))  # no part of this restorer
     text = bench.table(rows, [bench.Floor(1, 2e9, 1e6, 5.0)])
-    assert "1.10 of the time of its parts" in text and "2.0 GFLOP and 1 MB" in text
+    assert "restorer takes 1.10 of the time of its networks" in text and "2.0 GFLOP and 1 MB" in text
     assert "| completion | onnxruntime 1 cpu fp32 | 1 | 20.0 | 0.50 |" in text
 
 
