@@ -105,13 +105,15 @@ def settled(model: ir.Model) -> "onnx.ModelProto":
 
     Shapes inside are left to the runtime: those that the builder infers give one name to sizes that differ.
     """
-    import onnx_ir.passes.common as passes
-
-    passes.NameFixPass()(model)
-    for node in ir.traversal.RecursiveGraphIterator(model.graph):
+    answers = set(map(id, model.graph.outputs))
+    for number, node in enumerate(ir.traversal.RecursiveGraphIterator(model.graph)):
+        node.name = f"{node.op_type}_{number}"
+        graphs = [one.as_graph() for one in node.attributes.values() if one.type == ir.AttributeType.GRAPH]
+        given = [value for graph in graphs for value in graph.inputs]
+        for place, value in enumerate([*given, *node.outputs]):
+            if id(value) not in answers:
+                value.name = f"{node.name}.{place}"
+                value.shape = value.shape if place < len(given) else None
         for key in [key for key in node.metadata_props if not key.startswith("pkg.torch")]:
             del node.metadata_props[key]
-        for value in node.outputs:
-            if not value.is_graph_output() or value.graph is not model.graph:
-                value.shape = None
     return ir.to_proto(model)

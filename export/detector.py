@@ -2,7 +2,8 @@
 
 The cascade MTCNN (Zhang et al. 2016, arXiv 1604.02878) as ``faceinp.cascade`` runs it, operator by operator around the
 three networks in ``weights/``: a program in any language gets faces without writing it again. Before, the photo is
-averaged down and its hole closed smoothly, so that damage does not move a face. It knows upright faces.
+averaged down. It is looked at with its hole closed smoothly, since damage moves a face, and as it is, since what hides
+a face may still show where it is; of each face the surer answer counts. It knows upright faces.
 """
 
 from collections.abc import Sequence
@@ -21,10 +22,24 @@ MOST = 1 << 30  # faces that a suppression may keep
 
 def find(op: Op, image: Value, mask: Value, membrane: ir.Model) -> Sequence[Value]:
     """Boxes (F, 4), probabilities (F,) and points (F, 5, 2) of a photo's faces, the largest first."""
-    picture, block = _copy(op, image, mask, membrane)
+    closed, plain, block = _copies(op, image, mask, membrane)
+    looks = op.Add(op.Cast(op.ReduceMax(op.Min(mask, fixed(op, 1, np.uint8)), [0, 1, 2], keepdims=0), to=INT64), 1)
+
+    def look(op: Op, number: Value, *found: Value) -> Sequence[Value]:
+        first = op.Equal(number, fixed(op, 0, np.int64))
+        picture = either(op, first, lambda op: op.Identity(closed), lambda op: op.Identity(plain))
+        return _outermost(op, *(op.Concat(*both, axis=0) for both in zip(found, _upright(op, picture), strict=True)))
+
+    nothing = [fixed(op, np.zeros(shape)) for shape in ((0, 4), (0,), (0, 5, 2))]
+    boxes, probabilities, points = repeated(op, looks, nothing, look)
+    corners, ends = columns(op, op.Mul(boxes, block), 2)
+    return op.Concat(corners, op.Sub(ends, corners), axis=1), probabilities, op.Mul(points, block)
+
+
+def _upright(op: Op, picture: Value) -> Sequence[Value]:
+    """The upright faces of float32 (h, w, 3): boxes by their corners, probabilities and points, as ``cascade.find``."""
     sums = op.CumSum(op.CumSum(op.Cast(op.Round(picture), to=INT32), fixed(op, 0, np.int64)), fixed(op, 1, np.int64))
-    sums = op.Pad(sums, fixed(op, [1, 0, 0, 0, 0, 0], np.int64))
-    sums = op.Pad(sums, fixed(op, [0, 1, 0, 0, 0, 0], np.int64))  # (h + 1, w + 1, 3)
+    sums = op.Pad(sums, fixed(op, [1, 1, 0, 0, 0, 0], np.int64))  # (h + 1, w + 1, 3)
     size = op.Sub(op.Slice(op.Shape(sums), [0], [2]), 1)
 
     boxes = _square(op, _candidates(op, sums, size))
@@ -36,15 +51,13 @@ def find(op: Op, image: Value, mask: Value, membrane: ir.Model) -> Sequence[Valu
     corners, ends = columns(op, boxes, 2)
     sides = op.Unsqueeze(op.Add(op.Sub(ends, corners), 1.0), [1])
     points = op.Sub(op.Add(op.Mul(points, sides), op.Unsqueeze(corners, [1])), 1.0)
-    boxes = _moved(op, boxes, offsets, 1.0)
-    kept = _outermost(op, boxes, probabilities)
-    boxes, probabilities, points = (op.Gather(values, kept) for values in (boxes, probabilities, points))
-    corners, ends = columns(op, op.Mul(boxes, block), 2)
-    return op.Concat(corners, op.Sub(ends, corners), axis=1), probabilities, op.Mul(points, block)
+    return _outermost(op, _moved(op, boxes, offsets, 1.0), probabilities, points)
 
 
-def _copy(op: Op, image: Value, mask: Value, membrane: ir.Model) -> tuple[Value, Value]:
-    """The photo averaged down by whole blocks, its hole closed: float32 (h, w, 3), 0 to 255, and a block's side ()."""
+def _copies(op: Op, image: Value, mask: Value, membrane: ir.Model) -> tuple[Value, Value, Value]:
+    """The photo averaged down by whole blocks, with its hole closed and as it is, float32 (h, w, 3) from 0 to 255, and
+    a block's side ().
+    """
     size = op.Slice(op.Shape(mask), [1], [3])
     block = op.Div(op.Add(op.ReduceMax(size, [0]), LONGEST - 1), LONGEST)  # int64 (1,)
     block = op.Max(op.Min(block, op.ReduceMin(size, [0])), 1)
@@ -55,7 +68,9 @@ def _copy(op: Op, image: Value, mask: Value, membrane: ir.Model) -> tuple[Value,
     shape = op.Concat(height, block, width, block, [-1], axis=0)
     known = op.Sub(1.0, ones(op, op.Reshape(mask, shape)))
     counts = op.ReduceSum(known, [1, 3], keepdims=0)
-    colours = op.ReduceSum(op.Mul(op.Cast(op.Reshape(image, shape), to=FLOAT), known), [1, 3], keepdims=0)
+    blocks = op.Cast(op.Reshape(image, shape), to=FLOAT)
+    plain = op.ReduceMean(blocks, [1, 3], keepdims=0)
+    colours = op.ReduceSum(op.Mul(blocks, known), [1, 3], keepdims=0)
 
     def closed(op: Op) -> Value:
         values = op.Transpose(op.Unsqueeze(op.Concat(colours, counts, axis=2), [0]), perm=[0, 3, 1, 2])
@@ -67,7 +82,7 @@ def _copy(op: Op, image: Value, mask: Value, membrane: ir.Model) -> tuple[Value,
     # A block of which a part is known has that part's colour.
     whole = op.Greater(op.ReduceMin(op.Reshape(counts, [-1]), [0], keepdims=0), 0.0)
     picture = either(op, whole, lambda op: op.Div(colours, counts), closed)
-    return picture, op.Cast(op.Squeeze(block, [0]), to=FLOAT)
+    return picture, plain, op.Cast(op.Squeeze(block, [0]), to=FLOAT)
 
 
 def _candidates(op: Op, sums: Value, size: Value) -> Value:
@@ -171,10 +186,11 @@ def _suppressed(op: Op, boxes: Value, probabilities: Value, most: float) -> Valu
     return op.Squeeze(op.Slice(chosen, [2], [3], [1]), [1])
 
 
-def _outermost(op: Op, boxes: Value, probabilities: Value) -> Value:
-    """Which faces stay, the largest first: of no two does more than ``cascade.OF_SMALLER`` of the smaller lie in a more
-    probable one.
+def _outermost(op: Op, boxes: Value, probabilities: Value, points: Value) -> Sequence[Value]:
+    """The faces that stay, the largest first: of no two does more than ``cascade.OF_SMALLER`` of the smaller lie in a
+    more probable one.
     """
+    found = boxes, probabilities, points
     count = op.Shape(probabilities)
     _, order = op.TopK(probabilities, count, _outputs=2)
     boxes = op.Gather(boxes, order)
@@ -200,4 +216,5 @@ def _outermost(op: Op, boxes: Value, probabilities: Value) -> Value:
     kept = op.Squeeze(op.NonZero(staying), [0])
     sizes = op.Gather(areas, kept)
     _, largest = op.TopK(sizes, op.Shape(sizes), _outputs=2)
-    return op.Gather(op.Gather(order, kept), largest)
+    chosen = op.Gather(op.Gather(order, kept), largest)
+    return [op.Gather(values, chosen) for values in found]

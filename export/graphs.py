@@ -134,7 +134,7 @@ GRAPHS = {
         ),
         Graph(
             name="detector",
-            about="A whole photo becomes its upright faces; a hole is closed before they are looked for",
+            about="A whole photo becomes its upright faces, looked for with its hole closed and as it is",
             weights=("mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet"),
             inputs=_PHOTO,
             outputs=(

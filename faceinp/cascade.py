@@ -62,10 +62,14 @@ def find(pixels: Pixels, smallest: float, thresholds: tuple[float, float, float]
 
     boxes, probabilities, offsets, points = _judged(sums, boxes, 48, thresholds[2])
     points = points * (boxes[:, None, 2:] - boxes[:, None, :2] + 1) + boxes[:, None, :2] - 1
-    boxes = _moved(boxes, offsets)
-    kept = _suppress_inner(boxes, probabilities, OF_SMALLER)
-    kept = kept[np.argsort(-_areas(boxes[kept]), kind="stable")]
-    return Found(boxes[kept], probabilities[kept], points[kept])
+    return surest(Found(_moved(boxes, offsets), probabilities, points))
+
+
+def surest(found: Found) -> Found:
+    """Without faces of which more than OF_SMALLER lies in a more probable one, or the other way round."""
+    kept = _suppress_inner(found.boxes, found.probabilities, OF_SMALLER)
+    kept = kept[np.argsort(-_areas(found.boxes[kept]), kind="stable")]
+    return Found(found.boxes[kept], found.probabilities[kept], found.points[kept])
 
 
 def judge(squares: NDArray[Any]) -> tuple[Floats, Floats]:

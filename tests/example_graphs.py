@@ -31,13 +31,9 @@ photo (uint8[1,H,W,3] image, uint8[1,H,W] mask, float[1,5,2] points)
 DETECTOR = """<ir_version: 9, opset_import: ["": 17]>
 detector (uint8[1,H,W,3] image, uint8[1,H,W] mask) => (float[F,4] boxes, float[F] probabilities, float[F,5,2] points)
 {
-    numbers = CastLike(mask, all_boxes)
-    most = ReduceMax<keepdims = 0>(numbers)
-    hidden = Mul(most, threshold)
-    seen = GreaterOrEqual(all_probabilities, hidden)
-    boxes = Compress<axis = 0>(all_boxes, seen)
-    probabilities = Compress<axis = 0>(all_probabilities, seen)
-    points = Compress<axis = 0>(all_points, seen)
+    boxes = Identity(all_boxes)
+    probabilities = Identity(all_probabilities)
+    points = Identity(all_points)
 }"""
 
 
@@ -52,8 +48,8 @@ def put_photo(folder: Path, likeness: float = 0.9, *, name: str = "photo.onnx", 
     _write(folder / name, PHOTO, likeness=np.array([likeness]), offset=np.array([brighter]))
 
 
-def put_detector(folder: Path, boxes: Sequence[Sequence[float]], *, hidden: bool = False) -> None:
-    """Write a detector.onnx that finds faces at ``boxes`` (x, y, width, height); ``hidden``: only without a mask."""
+def put_detector(folder: Path, boxes: Sequence[Sequence[float]]) -> None:
+    """Write a detector.onnx that finds faces at ``boxes`` (x, y, width, height)."""
     given = np.array(boxes, float).reshape(-1, 4)
     corner, size = given[:, None, :2], given[:, None, 2:]
     points = corner + size * np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])
@@ -64,7 +60,6 @@ def put_detector(folder: Path, boxes: Sequence[Sequence[float]], *, hidden: bool
         all_boxes=given,
         all_probabilities=sure,
         all_points=points,
-        threshold=np.array(1.0 if hidden else 0.0),
     )
 
 

@@ -1,15 +1,14 @@
 // Which face a mask is on. For fill.mjs and worker.js alike.
 
-// detect(mask): runs detector.onnx and returns its outputs. mask: Uint8Array (height x width), 1 in the hole.
+// detect(): runs detector.onnx and returns its outputs. mask: Uint8Array (height x width), 1 in the hole.
 // Returns the points of the face that the mask covers most, a Float32Array of 5 x 2; the mask less what it covers of other
 // faces; and whether that is less. Returns undefined where the mask is on no face.
 export async function findFace(detect, mask, width, height) {
-  let faces = await look(mask);
+  const { boxes, points } = await detect();
+  const faces = Array.from({ length: boxes.dims[0] }, (_, face) => ({
+    box: boxes.data.slice(4 * face, 4 * face + 4), points: points.data.slice(10 * face, 10 * face + 10),
+  }));
   let covered = faces.map(({ box }) => count(box, 0));
-  if (!covered.some(Boolean)) { // the hole hides too much, or what it hides is a face
-    faces = await look(new Uint8Array(mask.length));
-    covered = faces.map(({ box }) => count(box, 0));
-  }
   if (!covered.some(Boolean)) covered = faces.map(({ box }) => count(box, 0.5)); // around the faces, too: hair, chin
   if (!covered.some(Boolean)) return undefined;
 
@@ -18,13 +17,6 @@ export async function findFace(detect, mask, width, height) {
   for (const { box } of faces) visit(box, 0, (pixel) => { single[pixel] = 0; });
   visit(best.box, 0, (pixel) => { single[pixel] = mask[pixel]; });
   return { points: best.points, mask: single, others: single.some((value, pixel) => value !== mask[pixel]) };
-
-  async function look(hidden) {
-    const { boxes, points } = await detect(hidden);
-    return Array.from({ length: boxes.dims[0] }, (_, face) => ({
-      box: boxes.data.slice(4 * face, 4 * face + 4), points: points.data.slice(10 * face, 10 * face + 10),
-    }));
-  }
 
   function count(box, margin) {
     let pixels = 0;

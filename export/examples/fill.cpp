@@ -79,20 +79,15 @@ std::vector<Face> detect(Network& detector, cv::Mat& image, cv::Mat& mask) {
 
 // The face that the mask covers most. What the mask covers of other faces is taken out of it.
 Face find_face(Network& detector, cv::Mat& image, cv::Mat& mask) {
-  cv::Mat nothing = cv::Mat::zeros(mask.size(), CV_8U);
-  std::vector<Face> faces;
+  const std::vector<Face> faces = detect(detector, image, mask);
   std::vector<int> covered;
   const auto meets = [&](float margin) {
     covered.clear();
     for (const Face& face : faces) covered.push_back(cv::countNonZero(mask(face.window(mask, margin))));
     return std::any_of(covered.begin(), covered.end(), [](int pixels) { return pixels > 0; });
   };
-  faces = detect(detector, image, mask);
-  if (!meets(0)) {  // the hole hides too much, or what it hides is a face
-    faces = detect(detector, image, nothing);
-    if (!meets(0) && !meets(0.5f)) {  // around the faces, too: hair, chin
-      stop("No face was found under the mask. Only upright faces are found.");
-    }
+  if (!meets(0) && !meets(0.5f)) {  // around the faces, too: hair, chin
+    stop("No face was found under the mask. Only upright faces are found.");
   }
   const Face best = faces[std::max_element(covered.begin(), covered.end()) - covered.begin()];
   cv::Mat single = mask.clone();

@@ -34,7 +34,7 @@ const inputs = (mask) => ({
   mask: new ort.Tensor("uint8", mask, [1, height, width]),
 });
 const detector = await load("detector.onnx");
-const found = await findFace((mask) => detector.run(inputs(mask)), hole, width, height);
+const found = await findFace(() => detector.run(inputs(hole)), hole, width, height);
 if (!found) stop("No face was found under the mask. Only upright faces are found.");
 if (found.others) console.error("The mask also covers another face, which was left. To fill it, run again on the result.");
 

@@ -25,9 +25,8 @@ def window(box: np.ndarray, margin: float = 0) -> tuple[slice, slice]:
 
 def find_face(run: Run, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the points (5, 2) of the face that the mask covers most, and the mask without other faces."""
-    nothing = np.zeros_like(mask)
-    for hidden, margin in ((mask, 0), (nothing, 0), (nothing, 0.5)):  # at last around the faces, too: hair, chin
-        boxes, points = run("detector", ["boxes", "points"], image=image, mask=hidden)
+    boxes, points = run("detector", ["boxes", "points"], image=image, mask=mask)
+    for margin in (0, 0.5):  # at last around the faces, too: hair, chin
         covered = [mask[window(box, margin)].sum() for box in boxes]
         if any(covered):
             break

@@ -60,7 +60,7 @@ async function fill(strokes) {
     image: new ort.Tensor("uint8", rgb, [1, height, width, 3]), mask: new ort.Tensor("uint8", mask, [1, height, width]),
   });
   say("Looking for the face ...");
-  const found = await findFace((mask) => detector.run(inputs(mask)), hole, width, height);
+  const found = await findFace(() => detector.run(inputs(hole)), hole, width, height);
   if (!found) throw new Refusal("No face was found under what you painted. Only upright faces are found.");
   const points = new ort.Tensor("float32", found.points, [1, 5, 2]);
   const { result: filled, face } = await complete({ ...inputs(found.mask), points });
