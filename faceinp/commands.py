@@ -33,6 +33,7 @@ TRAININGS = {
 EXPORTERS = {
     "onnx": "write ONNX files",
     "core": "write the graphs that the package opens without torch",
+    "litert": "write LiteRT files, for phones",
     "trt": "build TensorRT engines",
     "parity": "compare an exported file with torch",
     "cost": "measure what an exported file costs in decibels",

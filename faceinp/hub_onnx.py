@@ -23,8 +23,8 @@ They need onnxruntime, and neither torch nor faceinp. To fetch one and compare i
     pip install 'faceinp[hub]'
     faceinp weights pull {repo} --onnx {first}
 
-`FILE.onnx.json` beside each has all of this for programs. Parity is the error against torch on seeded pictures and holes,
-in units of the output; of pictures in 8 bits in shares of 255, beyond the one grey level that rounding takes.
+`FILE.onnx.json` beside each has all of this for programs. Parity is the error against torch on seeded pictures and
+holes, in units of the output; of pictures in 8 bits in shares of 255, beyond the one grey level that rounding takes.
 """
 
 
