@@ -60,14 +60,15 @@ def pull(repo: str, folder: Path, names: Sequence[str] = ()) -> dict[Path, dict[
     it was. Files get their places when all have the checksums of their sidecars; else none is kept. Raises
     WeightsError, and MissingPackageError without huggingface-hub.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     scratch = folder / ".faceinp-hub"  # always the same, so that a download can go on
     fetched = scratch / FOLDER
     with talking_to_the_hub(repo):
         from huggingface_hub import HfApi, snapshot_download
 
         about = HfApi().model_info(repo)
-        chosen = _chosen(repo, [file.rfilename for file in about.siblings or ()], names)
+    chosen = _chosen(repo, [file.rfilename for file in about.siblings or ()], names)
+    folder.mkdir(parents=True, exist_ok=True)
+    with talking_to_the_hub(repo):
 
         def fetch(*wanted: str) -> None:
             paths = [f"{FOLDER}/{name}" for name in wanted]

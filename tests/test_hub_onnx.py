@@ -192,3 +192,4 @@ def test_a_repository_without_files_is_one_clear_message(hub: Hub, ours: Path, t
     hub.repositories["me/faces"] = {"completion.onnx": b"a graph of the weights"}
     done = pull(hub, ours, "-o", str(tmp_path / "new"))
     assert done.returncode == 6 and "There are no ONNX files in me/faces" in done.stderr
+    assert not (tmp_path / "new").exists()
