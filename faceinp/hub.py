@@ -35,8 +35,8 @@ def upload_folder(
     """Upload what lies in ``folder`` in one commit; the address it has then.
 
     repo: OWNER/NAME, made where there is none. kind: "model" or "space", which is one for Gradio. private: nobody else
-    sees a repository that is made. only: patterns of the paths to upload. replace: patterns of the paths in the
-    repository that go where ``folder`` has no such file.
+    sees a repository that is made. only: patterns of the paths to upload. replace: patterns of paths in the
+    repository: what ``folder`` does not have of these is removed.
     Raises WeightsError, and MissingPackageError without huggingface-hub.
     """
     with talking_to_the_hub(repo):

@@ -31,7 +31,7 @@ holes, in units of the output; of pictures in 8 bits in shares of 255, beyond th
 def push(repo: str, folder: Path, *, private: bool = False) -> str:
     """Upload every ONNX file of ``folder`` with sidecar, terms and a README.md; the address it has then.
 
-    ONNX files that the repository had and ``folder`` has not go. Arguments as of ``hub.upload_folder``.
+    ONNX files of the repository that ``folder`` does not have are removed. Arguments as of ``hub.upload_folder``.
     Raises WeightsError, before anything is uploaded, for a file that differs from its sidecar, is not of the weights
     that are here, or is untrained; MissingPackageError without huggingface-hub.
     """
