@@ -1,1 +1,1 @@
-"""Exporters come here: ONNX and TensorRT graphs of the networks, and what checks them."""
+"""Exporters come here: ONNX, LiteRT and TensorRT graphs of the networks, and what checks them."""

@@ -1,10 +1,13 @@
 """Seeded inputs on which exported graphs are compared with torch: a batch of one each, easy and awkward ones."""
 
+from importlib import resources
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from faceinp import presets
 from faceinp.nets.completion import landmark_map
@@ -46,8 +49,13 @@ def inputs(built: Built, case: int, height: int, width: int) -> Inputs:
             whole = np.round(255 * picture).astype(np.uint8)[None]
             return {"image": whole, "mask": 255 * hole.astype(np.uint8)[None], "points": where.astype(np.float32)[None]}
         case "detector":
-            whole = np.round(255 * picture).astype(np.uint8)[None]
-            return {"image": whole, "mask": 255 * hole.astype(np.uint8)[None]}
+            whole = np.round(255 * picture).astype(np.uint8)
+            if case % 2:  # something to find, each time of another size
+                face = np.asarray(Image.open(str(resources.files("faceinp.demo") / "generated.png")).convert("RGB"))
+                side = min(height, width) * (case + 2) // len(CASES)
+                whole[:side, :side] = cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA)
+                hole[: side // 2, : side // 2] = case == 3  # one of its eyes
+            return {"image": whole[None], "mask": 255 * hole.astype(np.uint8)[None]}
         case "restorer":
             own = points if case % 2 else np.full_like(points, modules.PREDICTED)
             whole = np.round(255 * picture).astype(np.uint8)[None]

@@ -133,6 +133,15 @@ def make(built: Built, precision: str, *, opset: int, batch: tuple[int, int], ca
 def describe(built: Built, made: Made, precision: str) -> dict[str, Any]:
     """What a file says of itself, in its metadata as in its sidecar."""
     return {
+        **facts(built, precision),
+        "limits": made.limits.as_json(),
+        "runtime": {"onnxruntime": conversion.lowest_runtime(made.model)},
+    }
+
+
+def facts(built: Built, precision: str) -> dict[str, Any]:
+    """What a file of any format says of itself."""
+    return {
         "name": built.graph.name,
         "about": built.graph.about,
         "version": __version__,
@@ -144,8 +153,6 @@ def describe(built: Built, made: Made, precision: str) -> dict[str, Any]:
         "outputs": {
             port.name: f"{port.dtype} {_shape(port, built.size)}: {port.about}" for port in built.graph.outputs
         },
-        "limits": made.limits.as_json(),
-        "runtime": {"onnxruntime": conversion.lowest_runtime(made.model)},
         "weights": built.hashes,
     }
 

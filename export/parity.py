@@ -128,7 +128,7 @@ def first_layer(built: Built, model: "onnx.ModelProto", program: "torch.onnx.ONN
 
 
 def check(file: Path) -> list[Error]:
-    """Errors of an ONNX file, or of a TensorRT engine for this GPU, against torch with the weights that lie here.
+    """Errors of an ONNX or LiteRT file, or of an engine for this GPU, against torch with the weights that lie here.
 
     Raises WeightsError when it was made from other weights, EngineError when it does not run here, ParityError when
     it is too far away.
@@ -140,9 +140,16 @@ def check(file: Path) -> list[Error]:
     if about["weights"] != built.hashes:
         raise WeightsError(f"{file} was made from other weights than those in {weights.folder()}. Export it again.")
     if "backend" in about:
-        one_size = replace(built, graph=replace(built.graph, fixed=True))  # that of the engine's profiles
         most = about["profiles"][-1][-1]
-        errors = list(measure(one_size, sessions.TensorrtFile(file).run, batches((about["profiles"][0][0], most))))
+        errors = list(
+            measure(at_one_size(built), sessions.TensorrtFile(file).run, batches((about["profiles"][0][0], most)))
+        )
+        refuse(file.name, errors, tolerances(built.graph.outputs, about["precision"]))
+        return errors
+    if file.suffix == ".tflite":
+        from . import litert
+
+        errors = list(measure(at_one_size(built), litert.runner(file, built), (1,)))
         refuse(file.name, errors, tolerances(built.graph.outputs, about["precision"]))
         return errors
     errors = list(measure(built, sessions.OnnxFile(file, threads=torch.get_num_threads()).run, batches(about["batch"])))
@@ -156,6 +163,11 @@ def check(file: Path) -> list[Error]:
 
     refuse(file.name, errors, tolerances(built.graph.outputs, about["precision"]), where)
     return errors
+
+
+def at_one_size(built: Built) -> Built:
+    """For files that take pictures of ``built.size`` alone, whatever the graph takes."""
+    return replace(built, graph=replace(built.graph, fixed=True))
 
 
 def batches(wanted: Sequence[int]) -> tuple[int, ...]:
@@ -189,9 +201,7 @@ def _run(args: argparse.Namespace) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="faceinp export parity", description="Compare an exported file with torch.")
-    parser.add_argument(
-        "file", type=Path, metavar="FILE", help="what `faceinp export onnx` or `faceinp export trt` wrote"
-    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="what `faceinp export onnx`, `trt` or `litert` wrote")
     parser.add_argument("--against", choices=("torch",), default="torch", help="what it is compared with")
     return run_command(parser, _run, argv)
 

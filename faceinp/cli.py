@@ -169,8 +169,20 @@ def _add_weights(commands: Any) -> None:
     _command(commands, "verify", run.verify, "compare every file of weights with its recorded checksum")
     push = _command(commands, "push", run.push, "upload the weights and their model cards to a model hub")
     push.add_argument("--private", action="store_true", help="a repository that is made is seen by nobody else")
+    push.add_argument(
+        "--onnx", type=Path, metavar="FOLDER", help="upload what `faceinp export onnx` wrote there, not the weights"
+    )
     pull = _command(commands, "pull", run.pull, "fetch weights that were pushed, and compare their checksums")
-    pull.add_argument("-o", "--out", type=Path, metavar="FOLDER", help="where to (default: the package's own folder)")
+    pull.add_argument(
+        "--onnx", nargs="*", metavar="NAME", help="fetch ONNX files, not the weights: all, or those named (photo.fp16)"
+    )
+    pull.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="where to (default: the package's own folder; onnx for ONNX files)",
+    )
     for parser in (push, pull):
         parser.add_argument("repository", metavar="OWNER/NAME", help="the repository on the hub")
 

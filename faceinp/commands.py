@@ -33,6 +33,7 @@ TRAININGS = {
 EXPORTERS = {
     "onnx": "write ONNX files",
     "core": "write the graphs that the package opens without torch",
+    "litert": "write LiteRT files, for phones",
     "trt": "build TensorRT engines",
     "parity": "compare an exported file with torch",
     "cost": "measure what an exported file costs in decibels",
@@ -117,16 +118,23 @@ def verify(args: argparse.Namespace) -> None:
 
 
 def push(args: argparse.Namespace) -> None:
-    from faceinp import hub
+    from faceinp import hub, hub_onnx
 
-    print(hub.push(args.repository, private=args.private))
+    if args.onnx is None:
+        print(hub.push(args.repository, private=args.private))
+    else:
+        print(hub_onnx.push(args.repository, args.onnx, private=args.private))
 
 
 def pull(args: argparse.Namespace) -> None:
-    from faceinp import hub
+    from faceinp import hub, hub_onnx
 
-    for file in hub.pull(args.repository, args.out):
-        print(f"{file}: as recorded")
+    if args.onnx is None:
+        for file in hub.pull(args.repository, args.out):
+            print(f"{file}: as recorded")
+        return
+    for file, about in hub_onnx.pull(args.repository, args.out or hub_onnx.FOLDER, args.onnx).items():
+        print(f"{file}: as recorded; licence: {about['licence']}{'' if about['trained'] else '; UNTRAINED'}")
 
 
 def build(args: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ EXTRAS = {
     "gradio": ("demo",),
     "huggingface_hub": ("hub",),
     **dict.fromkeys(("onnx", "onnxscript"), ("export",)),
+    **dict.fromkeys(("litert_torch", "ai_edge_litert"), ("litert",)),
     "openvino": ("openvino",),
     "webdataset": ("train", "eval", "batch"),
     "matplotlib": ("train", "eval"),

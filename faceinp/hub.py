@@ -24,21 +24,30 @@ def push(repo: str, *, private: bool = False) -> str:
 
 
 def upload_folder(
-    repo: str, folder: Path, *, kind: str = "model", private: bool = False, only: list[str] | None = None
+    repo: str,
+    folder: Path,
+    *,
+    kind: str = "model",
+    private: bool = False,
+    only: list[str] | None = None,
+    replace: list[str] | None = None,
 ) -> str:
     """Upload what lies in ``folder`` in one commit; the address it has then.
 
     repo: OWNER/NAME, made where there is none. kind: "model" or "space", which is one for Gradio. private: nobody else
-    sees a repository that is made. only: patterns of the paths to upload.
+    sees a repository that is made. only: patterns of the paths to upload. replace: patterns of paths in the
+    repository: what ``folder`` does not have of these is removed.
     Raises WeightsError, and MissingPackageError without huggingface-hub.
     """
-    with _talking_to_the_hub(repo):
+    with talking_to_the_hub(repo):
         from huggingface_hub import HfApi
 
         api = HfApi()
         sdk = "gradio" if kind == "space" else None
         address = api.create_repo(repo, repo_type=kind, space_sdk=sdk, private=private, exist_ok=True)
-        api.upload_folder(repo_id=repo, repo_type=kind, folder_path=folder, allow_patterns=only)
+        api.upload_folder(
+            repo_id=repo, repo_type=kind, folder_path=folder, allow_patterns=only, delete_patterns=replace
+        )
     return str(address)
 
 
@@ -49,7 +58,7 @@ def pull(repo: str, folder: Path | None = None) -> list[Path]:
     checksum is not the recorded one is deleted. Raises WeightsError, and MissingPackageError without huggingface-hub.
     """
     folder = folder or weights.folder()
-    with _talking_to_the_hub(repo):
+    with talking_to_the_hub(repo):
         from huggingface_hub import HfApi, snapshot_download
 
         commit = HfApi().model_info(repo).sha  # snapshot_download alone takes an old folder for an answer
@@ -72,7 +81,7 @@ def _wanted() -> list[str]:
 
 
 @contextmanager
-def _talking_to_the_hub(repo: str) -> Iterator[None]:
+def talking_to_the_hub(repo: str) -> Iterator[None]:
     """What huggingface-hub raises, in our words."""
     try:
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError

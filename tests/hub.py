@@ -3,20 +3,29 @@
 import base64
 import hashlib
 import json
+import os
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+
+from serving import ROOT
 
 COMMIT = "0" * 40
 
 
 @dataclass
 class Hub:
-    """What was uploaded: repository -> path -> bytes. breaks: paths whose next download breaks off near its end."""
+    """What was uploaded: repository -> path -> bytes. sent: paths that were downloaded.
+
+    breaks: paths whose next download breaks off near its end.
+    """
 
     url: str = ""
     repositories: dict[str, dict[str, bytes]] = field(default_factory=dict)
@@ -24,6 +33,7 @@ class Hub:
     objects: dict[str, bytes] = field(default_factory=dict)
     breaks: set[str] = field(default_factory=set)
     ranges: list[str] = field(default_factory=list)
+    sent: list[str] = field(default_factory=list)
 
 
 @contextmanager
@@ -37,6 +47,22 @@ def standing_in() -> Iterator[Hub]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def run(hub: Hub, folder: Path, *command: str, token: str = "stand-in") -> subprocess.CompletedProcess[str]:
+    """Run Python with ``command``, which meets ``hub``, and ``folder`` as the package's weights."""
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": hub.url,
+        "HF_TOKEN": token,
+        "HF_HOME": str(folder.parent / "home"),
+        "HF_HUB_DISABLE_XET": "1",  # the stand-in speaks the older protocol
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "FACEINP_WEIGHTS": str(folder),
+    }
+    return subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -61,7 +87,7 @@ class _Answers(BaseHTTPRequestHandler):
             return self._json({"errors": [], "warnings": []})
         if "/preupload/" in self.path:
             files = json.loads(body)["files"]
-            modes = ["lfs" if file["path"].endswith(".safetensors") else "regular" for file in files]
+            modes = ["lfs" if file["path"].endswith((".safetensors", ".onnx")) else "regular" for file in files]
             return self._json(
                 {
                     "files": [
@@ -84,6 +110,8 @@ class _Answers(BaseHTTPRequestHandler):
                     files[value["path"]] = base64.b64decode(value["content"])
                 elif line["key"] == "lfsFile":
                     files[value["path"]] = self.hub.objects[value["oid"]]
+                elif line["key"] == "deletedFile":
+                    del files[value["path"]]
             return self._json({"commitUrl": f"{self.hub.url}/{found[1]}/commit/{COMMIT}", "commitOid": COMMIT})
         return self._json({"error": self.path}, 404)
 
@@ -128,6 +156,7 @@ class _Answers(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "HEAD":
             return
+        self.hub.sent.append(name)
         if name in self.hub.breaks:
             self.hub.breaks.remove(name)
             self.wfile.write(data[:-1000])

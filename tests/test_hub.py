@@ -1,9 +1,7 @@
-"""Weights and the Space travel by huggingface-hub, to a hub that stands in on this machine."""
+"""Weights, exported files and the Space travel by huggingface-hub, to a hub that stands in on this machine."""
 
 import contextlib
-import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import metadata
@@ -11,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import skimage.data
-from hub import Hub, standing_in
+from hub import Hub, run, standing_in
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from PIL import Image
@@ -37,48 +35,33 @@ def ours(tmp_path: Path) -> Path:
     return folder
 
 
-def run(hub: Hub, folder: Path, *command: str, token: str = "stand-in") -> subprocess.CompletedProcess[str]:
-    environment = {
-        **os.environ,
-        "HF_ENDPOINT": hub.url,
-        "HF_TOKEN": token,
-        "HF_HOME": str(folder.parent / "home"),
-        "HF_HUB_DISABLE_XET": "1",  # the stand-in speaks the older protocol
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "FACEINP_WEIGHTS": str(folder),
-    }
-    return subprocess.run(
-        [sys.executable, "-m", *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
-
-
 def test_weights_go_to_the_hub_and_come_back_the_same(hub: Hub, ours: Path, tmp_path: Path) -> None:
-    done = run(hub, ours, "faceinp", "weights", "push", "me/faces")
+    done = run(hub, ours, "-m", "faceinp", "weights", "push", "me/faces")
     assert done.returncode == 0 and f"{hub.url}/me/faces" in done.stdout, done.stderr
     pushed = set(hub.repositories["me/faces"])
     assert {"completion.safetensors", "completion.onnx", "dcgan.md", "checksums.json"} <= pushed
     assert {"mtcnn-onet.onnx", "mtcnn.LICENSE", "LICENSE"} <= pushed
     (tmp_path / "new").mkdir()
     hub.breaks.add("dcgan.safetensors")
-    pulled = run(hub, ours, "faceinp", "weights", "pull", "me/faces", "-o", str(tmp_path / "new"))
+    pulled = run(hub, ours, "-m", "faceinp", "weights", "pull", "me/faces", "-o", str(tmp_path / "new"))
     assert pulled.returncode == 0, pulled.stderr
     assert hub.ranges == ["dcgan.safetensors"], "it goes on where it broke off"
     for kind in weights.CATALOGUE.values():
         assert (tmp_path / "new" / kind.file).read_bytes() == (ours / kind.file).read_bytes()
-    assert run(hub, tmp_path / "new", "faceinp", "weights", "verify").returncode == 0
+    assert run(hub, tmp_path / "new", "-m", "faceinp", "weights", "verify").returncode == 0
 
 
 def test_what_came_damaged_is_not_kept(hub: Hub, ours: Path, tmp_path: Path) -> None:
     files = {file.name: file.read_bytes() for file in ours.iterdir()}
     hub.repositories["me/faces"] = files | {"dcgan.safetensors": b"something else"}
-    pulled = run(hub, ours, "faceinp", "weights", "pull", "me/faces", "-o", str(tmp_path / "new"))
+    pulled = run(hub, ours, "-m", "faceinp", "weights", "pull", "me/faces", "-o", str(tmp_path / "new"))
     assert pulled.returncode == 6 and "damaged" in pulled.stderr
     assert not (tmp_path / "new" / "dcgan.safetensors").exists()
 
 
 def test_damaged_weights_are_not_uploaded(hub: Hub, ours: Path) -> None:
     (ours / "landmarks.safetensors").write_bytes(b"something else")
-    done = run(hub, ours, "faceinp", "weights", "push", "me/faces")
+    done = run(hub, ours, "-m", "faceinp", "weights", "push", "me/faces")
     assert done.returncode == 6 and "damaged" in done.stderr and not hub.made
 
 
@@ -87,17 +70,17 @@ def test_damaged_weights_are_not_uploaded(hub: Hub, ours: Path) -> None:
     [("me/nothing", "stand-in", "me/nothing"), ("no name at all", "stand-in", "OWNER/NAME")],
 )
 def test_a_wrong_name_is_one_clear_message(hub: Hub, ours: Path, name: str, token: str, says: str) -> None:
-    done = run(hub, ours, "faceinp", "weights", "pull", name, token=token)
+    done = run(hub, ours, "-m", "faceinp", "weights", "pull", name, token=token)
     assert done.returncode == 6 and says in done.stderr and "Traceback" not in done.stderr
 
 
 def test_who_is_not_logged_in_is_told_so(hub: Hub, ours: Path) -> None:
-    done = run(hub, ours, "faceinp", "weights", "push", "me/faces", token="wrong")
+    done = run(hub, ours, "-m", "faceinp", "weights", "push", "me/faces", token="wrong")
     assert done.returncode == 6 and "login" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_a_space_is_built_pushed_and_opens(hub: Hub, ours: Path, tmp_path: Path) -> None:
-    done = run(hub, ours, "faceinp.demo.space", "push", "me/page")
+    done = run(hub, ours, "-m", "faceinp.demo.space", "push", "me/page")
     assert done.returncode == 0 and f"{hub.url}/spaces/me/page" in done.stdout, done.stderr
     assert hub.made[0]["type"] == "space" and hub.made[0]["sdk"] == "gradio"
     for name, data in hub.repositories["me/page"].items():
@@ -140,5 +123,5 @@ def only(requirements: list[str], folder: Path) -> Path:
 
 
 def test_a_space_is_not_built_over_something_else(hub: Hub, ours: Path) -> None:
-    done = run(hub, ours, "faceinp.demo.space", "build", str(ours))
+    done = run(hub, ours, "-m", "faceinp.demo.space", "build", str(ours))
     assert done.returncode == 1 and "not empty" in done.stderr

@@ -93,6 +93,7 @@ def test_the_shell_does_its_work(command: str, says: str, photos: Path) -> None:
         ("train landmarks --data photo.png", "train"),
         ("export onnx restorer", "export"),
         ("weights pack nowhere -o out.safetensors", "torch"),
+        ("weights pull me/faces --onnx", "hub"),
     ],
 )
 def test_what_needs_more_says_what(command: str, extra: str, photos: Path) -> None:
