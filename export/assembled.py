@@ -47,7 +47,7 @@ def _drawing(built: Built, module: Photo, precision: str, opset: int) -> ir.Mode
 
 def _membrane(count: int, opset: int) -> ir.Model:
     multiple = modules.Membrane.MULTIPLE
-    most = max(modules.LONGEST, modules.LARGEST_MAP) // multiple + 1
+    most = max(2 * modules.SEARCHED, modules.LARGEST_MAP) // multiple + 1
     sides = {axis: multiple * torch.export.Dim(f"side_{axis}", min=1, max=most) for axis in (2, 3)}
     example = torch.rand(count, 4, 2 * multiple, 3 * multiple)
     return conversion.program(modules.Membrane(), (example,), opset, (sides,)).model

@@ -90,6 +90,14 @@ def ones(op: Op, flags: Value) -> Value:
     return op.Cast(op.Cast(flags, to=BOOL), to=FLOAT)
 
 
+def hidden(op: Op, image: Value, mask: Value) -> Value:
+    """Which pixels are hole, bool (1, H, W). It fails where the mask is not of the image's size, which a runtime would
+    not notice: it only knows how many axes each has.
+    """
+    size = op.Slice(op.Shape(image), [0], [3])
+    return op.And(op.Cast(mask, to=BOOL), op.Expand(fixed(op, True, np.bool_), size))
+
+
 def columns(op: Op, values: Value, count: int) -> Sequence[Value]:
     """(N, count) -> so many times (N, 1)."""
     return op.Split(values, num_outputs=count, axis=1, _outputs=count)

@@ -14,16 +14,32 @@ from onnxscript import ir
 from faceinp import cascade, weights
 
 from . import modules
-from .assembly import FLOAT, INT32, INT64, Op, Value, columns, either, fixed, inlined, multiples, ones, repeated
-from .modules import LONGEST, SMALLEST, THRESHOLDS
+from .assembly import (
+    FLOAT,
+    INT32,
+    INT64,
+    UINT8,
+    Op,
+    Value,
+    columns,
+    either,
+    fixed,
+    hidden,
+    inlined,
+    multiples,
+    ones,
+    repeated,
+)
+from .modules import SEARCHED, SMALLEST, THRESHOLDS
 
 MOST = 1 << 30  # faces that a suppression may keep
 
 
 def find(op: Op, image: Value, mask: Value, membrane: ir.Model) -> Sequence[Value]:
     """Boxes (F, 4), probabilities (F,) and points (F, 5, 2) of a photo's faces, the largest first."""
-    closed, plain, block = _copies(op, image, mask, membrane)
-    looks = op.Add(op.Cast(op.ReduceMax(op.Min(mask, fixed(op, 1, np.uint8)), [0, 1, 2], keepdims=0), to=INT64), 1)
+    hole = op.Cast(hidden(op, image, mask), to=UINT8)
+    closed, plain, block = _copies(op, image, hole, membrane)
+    looks = op.Add(op.Cast(op.ReduceMax(hole, [0, 1, 2], keepdims=0), to=INT64), 1)
 
     def look(op: Op, number: Value, *found: Value) -> Sequence[Value]:
         first = op.Equal(number, fixed(op, 0, np.int64))
@@ -59,7 +75,7 @@ def _copies(op: Op, image: Value, mask: Value, membrane: ir.Model) -> tuple[Valu
     a block's side ().
     """
     size = op.Slice(op.Shape(mask), [1], [3])
-    block = op.Div(op.Add(op.ReduceMax(size, [0]), LONGEST - 1), LONGEST)  # int64 (1,)
+    block = op.Div(op.ReduceMax(size, [0]), SEARCHED)  # int64 (1,)
     block = op.Max(op.Min(block, op.ReduceMin(size, [0])), 1)
     sides = op.Div(size, block)
     height, width = op.Split(sides, num_outputs=2, axis=0, _outputs=2)

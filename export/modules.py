@@ -9,10 +9,11 @@ from faceinp.nets import completion, embedding
 
 REACH = 12 / 256  # of a crop's side: how far a join fades into what the graph ``photo`` draws
 RIM = 2  # pixels: how far from the hole the known pixels lie that the drawing is joined to
+FADING = 0.85, 0.999  # the drawing's share between which it is part of the rim of what lies beyond the crop
 LARGEST_MAP = 1024  # cells: the longer side of the map on which the rim is spread; a larger hole has larger cells
-# Of the graph ``detector``: the long side of what it searches and the width of a face there, in pixels; probabilities
-# from which on the three networks let a face pass.
-LONGEST, SMALLEST, THRESHOLDS = 1000, 20.0, (0.6, 0.7, 0.7)
+# Of the graph ``detector``: the long side of what it searches, from so many pixels to twice as many, and the width of a
+# face there; probabilities from which on the three networks let a face pass.
+SEARCHED, SMALLEST, THRESHOLDS = 700, 20.0, (0.6, 0.7, 0.7)
 PREDICTED = -1.0  # a coordinate of this or less, in the restorer's input, is predicted
 
 

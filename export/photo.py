@@ -23,8 +23,8 @@ from onnxscript import ir
 from faceinp import faces
 
 from . import modules
-from .assembly import BOOL, FLOAT, INT64, UINT8, Op, Value, columns, either, fixed, inlined, multiples, ones
-from .modules import LARGEST_MAP, RIM
+from .assembly import BOOL, FLOAT, INT64, UINT8, Op, Value, columns, either, fixed, hidden, inlined, multiples, ones
+from .modules import FADING, LARGEST_MAP, RIM
 
 FINEST = 4.0  # a shrinking by more goes most of the way by whole blocks
 
@@ -35,6 +35,7 @@ def fill(
     """The outputs of the graph. drawing, membrane: ``modules.Drawing`` and ``modules.Membrane``, exported. size: the
     side S of the crop.
     """
+    mask = hidden(op, image, mask)
     corner, across = quad(op, points)
     seen = crop(op, image, mask, corner, across, size)
     drawn, marks, face = inlined(op, drawing, "drawing", *seen)
@@ -136,7 +137,7 @@ def paste(
     side = _length(op, across)
     # The window around the hole, (y, x); the whole photo where there is no hole.
     limits = op.Slice(op.Shape(mask), [1], [3])
-    flags = op.Min(mask, fixed(op, 1, np.uint8))
+    flags = op.Cast(mask, to=UINT8)
     edges = []
     for axis in (2, 1):
         line = op.Cast(op.Reshape(op.ReduceMax(flags, [0, axis]), [-1]), to=FLOAT)
@@ -148,9 +149,9 @@ def paste(
 
     # The hole's pixels and those of its rim, int64 (N, 2) each.
     near = op.MaxPool(op.Unsqueeze(flags, [1]), kernel_shape=[2 * RIM + 1] * 2, pads=[RIM] * 4)
-    hidden = op.Cast(op.Squeeze(flags, [0]), to=BOOL)
-    around = op.And(op.Cast(op.Squeeze(near, [0, 1]), to=BOOL), op.Not(hidden))
-    hole, rim = (op.Transpose(op.NonZero(where), perm=[1, 0]) for where in (hidden, around))
+    inner = op.Cast(op.Squeeze(flags, [0]), to=BOOL)
+    around = op.And(op.Cast(op.Squeeze(near, [0, 1]), to=BOOL), op.Not(inner))
+    hole, rim = (op.Transpose(op.NonZero(where), perm=[1, 0]) for where in (inner, around))
 
     axes = op.Div(op.Concat(across, _turned(op, across), axis=0), op.Mul(side, side))
     drawing = _shrunk(op, drawing, side, size)
@@ -173,20 +174,30 @@ def paste(
     def on_map(pixels: Value) -> Value:
         return op.Div(op.Add(op.Cast(pixels, to=FLOAT), 0.5), cell)
 
+    def numbers(pixels: Value) -> Value:
+        of_rows, of_columns = columns(op, op.Cast(on_map(pixels), to=INT64), 2)
+        return op.Add(op.Mul(of_rows, width), of_columns)
+
     photo = op.Div(op.Cast(op.GatherND(op.Squeeze(part, [0]), rim), to=FLOAT), 255.0)
     drawn, inside = drawn_at(rim)
     drawn = op.Slice(drawn, [0], [3], [1])
-    of_rows, of_columns = columns(op, op.Cast(on_map(rim), to=INT64), 2)
-    numbers = op.Add(op.Mul(of_rows, width), of_columns)
-    values = op.Concat(op.Mul(op.Sub(photo, drawn), inside), inside, photo, op.Add(op.Mul(inside, 0.0), 1.0), axis=1)
-    empty = op.Expand(0.0, op.Concat(op.Mul(height, width), [8], axis=0))
-    cells = op.Transpose(op.ScatterND(empty, numbers, values, reduction="add"), perm=[1, 0])
-    (filled,) = inlined(op, membrane, "membrane", op.Reshape(cells, op.Concat([2, 4], height, width, axis=0)))
-    filled = op.Reshape(filled, op.Concat([1, 6], height, width, axis=0))
-
+    at_rim = op.Concat(op.Mul(op.Sub(photo, drawn), inside), inside, photo, _like(op, inside, 1.0), axis=1)
     drawn, inside = drawn_at(hole)
     drawn, closeness, share = op.Split(drawn, [3, 1, 1], axis=1, _outputs=3)
     share = op.Mul(share, inside)
+    # Where the drawing begins to fade it is the rim of what lies beyond.
+    fades = op.And(op.Greater(share, FADING[0]), op.Less(share, FADING[1]))
+    band = op.Squeeze(op.NonZero(op.Squeeze(fades, [1])), [0])
+    at_band = op.Gather(drawn, band)
+    none = op.Mul(op.Gather(op.Concat(drawn, share, axis=1), band), 0.0)
+    at_band = op.Concat(none, at_band, _like(op, op.Gather(share, band), 1.0), axis=1)
+    empty = op.Expand(0.0, op.Concat(op.Mul(height, width), [8], axis=0))
+    cells = op.ScatterND(empty, numbers(rim), at_rim, reduction="add")
+    cells = op.ScatterND(cells, numbers(op.Gather(hole, band)), at_band, reduction="add")
+    cells = op.Transpose(cells, perm=[1, 0])
+    (filled,) = inlined(op, membrane, "membrane", op.Reshape(cells, op.Concat([2, 4], height, width, axis=0)))
+    filled = op.Reshape(filled, op.Concat([1, 6], height, width, axis=0))
+
     grid = op.Sub(op.Mul(op.Div(on_map(hole), op.Cast(sides, to=FLOAT)), 2.0), 1.0)
     grid = op.Unsqueeze(op.Gather(grid, [1, 0], axis=1), [0, 1])
     correction, beyond = columns(op, _sampled(op, filled, grid, "bilinear"), 2)
@@ -194,8 +205,8 @@ def paste(
     value = op.Add(op.Mul(face, share), op.Mul(beyond, op.Sub(1.0, share)))
     value = op.Cast(op.Round(op.Clip(op.Mul(value, 255.0), 0.0, 255.0)), to=UINT8)
     of_rows, of_columns = columns(op, op.Add(hole, start), 2)
-    numbers = op.Add(op.Mul(of_rows, op.Slice(limits, [1], [2])), of_columns)
-    return op.Reshape(op.ScatterND(op.Reshape(image, [-1, 3]), numbers, value), op.Shape(image))
+    places = op.Add(op.Mul(of_rows, op.Slice(limits, [1], [2])), of_columns)
+    return op.Reshape(op.ScatterND(op.Reshape(image, [-1, 3]), places, value), op.Shape(image))
 
 
 # ---- parts ----
@@ -210,6 +221,11 @@ def _turned(op: Op, vector: Value) -> Value:
 def _length(op: Op, vector: Value) -> Value:
     """Of a vector (1, 2): (1, 1)."""
     return op.Sqrt(op.ReduceSum(op.Mul(vector, vector), [1]))
+
+
+def _like(op: Op, values: Value, number: float) -> Value:
+    """That number in the shape of values."""
+    return op.Expand(number, op.Shape(values))
 
 
 def _within(op: Op, places: Value, size: Any) -> Value:

@@ -55,7 +55,8 @@ class Photo(nn.Module):
 
         rim = cv2.dilate(hole.astype(np.uint8), np.ones((2 * modules.RIM + 1,) * 2)) > 0
         known, photo = rim & ~hole, pixels.astype(np.float32) / 255
-        fields = [(photo - face, known & inside), (photo, known)]
+        band = hole & (drawn[..., 0] > modules.FADING[0]) & (drawn[..., 0] < modules.FADING[1])
+        fields = [(photo - face, known & inside), (np.where(band[..., None], face, photo), known | band)]
         window = _around(rim)
         sums = np.stack([np.dstack([values * there[..., None], there])[window] for values, there in fields])
         more = [-side % modules.Membrane.MULTIPLE for side in sums.shape[1:3]]
@@ -80,7 +81,7 @@ class Detector(nn.Module):
         self.membrane = modules.Membrane()
 
     def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        block = max(1, min(-(-max(mask.shape) // modules.LONGEST), *mask.shape[1:]))
+        block = max(1, min(max(mask.shape) // modules.SEARCHED, *mask.shape[1:]))
         height, width = (side // block for side in mask.shape[1:])
         blocks = height, block, width, block
         used = np.s_[: height * block, : width * block]

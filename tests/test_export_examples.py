@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import skimage.data
@@ -165,9 +166,18 @@ def test_masks_that_cannot_be_meant_are_refused(run: Run, folder: Path) -> None:
 
 
 def test_photos_of_16_bits_are_refused(run: Run, folder: Path) -> None:
-    Image.fromarray(upright(folder / "photo.jpg")[..., 0].astype(np.uint16) * 257).save(folder / "photo.png")
-    done = run("photo.png")
-    assert done.returncode == 1 and "more than 8 bits" in done.stderr
+    deep = upright(folder / "photo.jpg").astype(np.uint16) * 257
+    for photo in (deep[..., 0], deep):
+        cv2.imwrite(str(folder / "photo.png"), photo)
+        done = run("photo.png")
+        assert done.returncode == 1 and "more than 8 bits" in done.stderr
+
+
+def test_what_cannot_be_read_is_a_sentence(run: Run, folder: Path) -> None:
+    (folder / "text.jpg").write_text("no photo")
+    for photo in ("missing.jpg", "text.jpg"):
+        done = run(photo)
+        assert done.returncode == 1 and len(done.stderr.splitlines()) == 1 and "    at " not in done.stderr
 
 
 def test_no_face_is_an_error(run: Run, folder: Path) -> None:

@@ -94,7 +94,7 @@ Face find_face(Network& detector, cv::Mat& image, cv::Mat& mask) {
   for (const Face& face : faces) single(face.window(mask)).setTo(0);
   mask(best.window(mask)).copyTo(single(best.window(mask)));
   if (cv::countNonZero(single != mask) > 0) {
-    std::cerr << "The mask also covers another face, which was left. To fill it, run again on the result.\n";
+    std::cerr << "The mask also covers another face, which was left. Fill it in a second run, with a mask of it alone.\n";
   }
   mask = single;
   return best;

@@ -9,6 +9,8 @@ import { findFace } from "./faces.js";
 
 const [photo, maskFile, out] = process.argv.slice(2);
 const stop = (sentence) => { console.error(sentence); process.exit(1); };
+if (!out) stop("node fill.mjs photo.jpg mask.png out.png");
+process.on("uncaughtException", (error) => stop(`It did not work: ${error.message}.`)); // a file that cannot be read, say
 const load = async (model) => ort.InferenceSession.create(await readFile(new URL(model, import.meta.url)));
 
 const { space, depth } = await sharp(photo).metadata();
@@ -36,7 +38,9 @@ const inputs = (mask) => ({
 const detector = await load("detector.onnx");
 const found = await findFace(() => detector.run(inputs(hole)), hole, width, height);
 if (!found) stop("No face was found under the mask. Only upright faces are found.");
-if (found.others) console.error("The mask also covers another face, which was left. To fill it, run again on the result.");
+if (found.others) {
+  console.error("The mask also covers another face, which was left. Fill it in a second run, with a mask of it alone.");
+}
 
 const points = new ort.Tensor("float32", found.points, [1, 5, 2]);
 const { result, face } = await (await load("photo.onnx")).run({ ...inputs(found.mask), points });

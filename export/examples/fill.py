@@ -39,15 +39,21 @@ def find_face(run: Run, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray
     single[window(boxes[best])] = mask[window(boxes[best])]
     if (single != mask).any():
         print(
-            "The mask also covers another face, which was left. To fill it, run again on the result.", file=sys.stderr
+            "The mask also covers another face, which was left. Fill it in a second run, with a mask of it alone.",
+            file=sys.stderr,
         )
     return points[best], single
 
 
 def main(run: Run, photo_file: str, mask_file: str, out_file: str) -> None:
     """Fill a photo, by whatever runs the graphs."""
-    photo, mask = (ImageOps.exif_transpose(Image.open(file)) for file in (photo_file, mask_file))
-    if photo.mode[0] in "IF":
+    try:
+        opened = [Image.open(file) for file in (photo_file, mask_file)]
+        sixteen = ";16" in str(opened[0].tile)  # Pillow would read the higher half of each number
+        photo, mask = map(ImageOps.exif_transpose, opened)
+    except OSError as error:
+        sys.exit(f"A picture cannot be read: {error}.")
+    if photo.mode[0] in "IF" or sixteen:
         sys.exit(f"{photo_file} has more than 8 bits a channel: save it with 8.")
     if mask.size != photo.size:
         lying = mask.size == photo.size[::-1]
@@ -82,4 +88,6 @@ def with_onnxruntime(model: str, outputs: list[str], **inputs: np.ndarray) -> li
 
 
 if __name__ == "__main__":
-    main(with_onnxruntime, *sys.argv[1:4])
+    if len(sys.argv) != 4:
+        sys.exit("python fill.py photo.jpg mask.png out.png")
+    main(with_onnxruntime, *sys.argv[1:])
