@@ -4,6 +4,7 @@ import json
 import logging
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -247,7 +248,7 @@ def layer(node: "onnx.NodeProto") -> str:
 
 
 def _sized(port: Port, size: int) -> Port:
-    return Port(port.name, port.dtype, tuple(size if name == "side" else name for name in port.shape), port.about)
+    return replace(port, shape=tuple(size if name == "side" else name for name in port.shape))
 
 
 def _dimension(name: str, axis: Axis) -> Any:

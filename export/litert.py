@@ -5,7 +5,6 @@ against torch before it gets its name.
 """
 
 import argparse
-import dataclasses
 import os
 import sys
 import time
@@ -58,8 +57,7 @@ def export(name: str, out: Path = onnx.OUT, *, size: int = 0) -> Path:
                 "size": built.size,
                 "batch": [1, 1],
                 "versions": sidecar.versions("torch", "litert-torch", "litert-converter", "ai-edge-litert", "numpy"),
-                "tolerance": {name: dataclasses.asdict(allowed) for name, allowed in tolerances.items()},
-                "errors": [dataclasses.asdict(error) for error in errors],
+                **parity.noted(errors, tolerances),
                 "seconds": round(time.perf_counter() - started, 1),
             },
         )

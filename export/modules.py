@@ -71,12 +71,8 @@ class Judge(nn.Module):
         return vectors
 
 
-class Restorer(nn.Module):
-    """The whole pipeline of an aligned crop in one graph; the library does the rest: finding faces, aligning, blending.
-
-    Networks work at ``size``; a picture of another height or width is brought there and back by matrix products,
-    which run on every runtime and are the identity for a picture of that size. Known pixels are selected, not computed.
-    """
+class Filling(nn.Module):
+    """What fills a crop of ``size`` pixels a side: its networks."""
 
     def __init__(self, generator: nn.Module, predictor: nn.Module, likeness: nn.Module, size: int) -> None:
         super().__init__()
@@ -84,6 +80,14 @@ class Restorer(nn.Module):
         self.predictor = predictor
         self.likeness = likeness
         self.size = size
+
+
+class Restorer(Filling):
+    """The whole pipeline of an aligned crop in one graph; the library does the rest: finding faces, aligning, blending.
+
+    Networks work at ``size``; a picture of another height or width is brought there and back by matrix products,
+    which run on every runtime and are the identity for a picture of that size. Known pixels are selected, not computed.
+    """
 
     def forward(self, image: Tensor, mask: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         height, width = image.shape[1], image.shape[2]
@@ -103,7 +107,7 @@ class Restorer(nn.Module):
         return filled, points, self.likeness(predicted)
 
 
-class Drawing(nn.Module):
+class Drawing(Filling):
     """What the graph ``photo`` does between sampling a crop and pasting: picture (1, 3, S, S) in [0, 1], hole and
     inside (1, 1, S, S), 1 in the hole and where the photo is -> (drawing (1, 5, S, S), points (1, 68, 2), face (1,)).
 
@@ -111,13 +115,6 @@ class Drawing(nn.Module):
     side: how much of a difference at the edge is spread there. The fifth is 1, but falls to 0 towards where the hole
     goes on beyond the crop: there, what is beyond takes over.
     """
-
-    def __init__(self, generator: nn.Module, predictor: nn.Module, likeness: nn.Module, size: int) -> None:
-        super().__init__()
-        self.generator = generator
-        self.predictor = predictor
-        self.likeness = likeness
-        self.size = size
 
     def forward(self, picture: Tensor, hole: Tensor, inside: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         picture = torch.where(hole > 0, 0.5, picture)

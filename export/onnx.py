@@ -65,8 +65,6 @@ def export(
             f"{name} is not offered in {precision}, only {', '.join(offered)}. Use {built.graph.precisions[-1]}."
         )
     tolerances = parity.tolerances(built.graph.outputs, precision)
-    if built.graph.assembled:
-        batch = (1, 1)
     with staging.folder(out) as scratch:  # before the work, which takes minutes: it may be that nothing can be written
         made = make(built, precision, opset=opset, batch=(batch[0], batch[-1]), calibrate=calibrate)
         about = describe(built, made, precision)
@@ -86,8 +84,7 @@ def export(
                 "cost": dataclasses.asdict(made.cost) if made.cost else None,  # in dB, of int8
                 **({"judge": AS_A_JUDGE | {"size": [built.size, built.size]}} if name == "embedding" else {}),
                 "versions": sidecar.versions("torch", "onnx", "onnxscript", "onnxruntime", "numpy"),
-                "tolerance": {name: dataclasses.asdict(allowed) for name, allowed in tolerances.items()},
-                "errors": [dataclasses.asdict(error) for error in errors],
+                **parity.noted(errors, tolerances),
                 "seconds": round(time.perf_counter() - started, 1),
             },
         )

@@ -7,7 +7,7 @@ sizes where the graph takes several. A file that is further away than its precis
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +98,14 @@ def tolerances(outputs: Sequence[graphs.Port], precision: str) -> dict[str, Tole
     mean, largest = TOLERANCES[precision].mean, TOLERANCES[precision].largest
     return {
         port.name: Tolerance(port.slack * mean, None if largest is None else port.slack * largest) for port in outputs
+    }
+
+
+def noted(errors: Sequence[Error], tolerances: Mapping[str, Tolerance]) -> dict[str, Any]:
+    """What a sidecar says of the comparison."""
+    return {
+        "tolerance": {name: asdict(allowed) for name, allowed in tolerances.items()},
+        "errors": [asdict(error) for error in errors],
     }
 
 

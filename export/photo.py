@@ -63,7 +63,7 @@ def quad(op: Op, points: Value) -> tuple[Value, Value]:
 
 
 def crop(op: Op, image: Value, mask: Value, corner: Value, across: Value, size: int) -> tuple[Value, Value, Value]:
-    """What the networks see: (picture, hole, inside) of a photo's image (1, H, W, 3) and mask (1, H, W), both uint8.
+    """What the networks see: (picture, hole, inside) of a photo's image, uint8 (1, H, W, 3), and mask, bool.
 
     picture: float32 (1, 3, S, S) in [0, 1]; beyond the photo it is mirrored. hole: float32 (1, 1, S, S), 1 where any
     hole pixel has a part in it. inside: float32 (1, 1, S, S), 1 where the photo is.
@@ -188,9 +188,8 @@ def paste(
     # Where the drawing begins to fade it is the rim of what lies beyond.
     fades = op.And(op.Greater(share, FADING[0]), op.Less(share, FADING[1]))
     band = op.Squeeze(op.NonZero(op.Squeeze(fades, [1])), [0])
-    at_band = op.Gather(drawn, band)
-    none = op.Mul(op.Gather(op.Concat(drawn, share, axis=1), band), 0.0)
-    at_band = op.Concat(none, at_band, _like(op, op.Gather(share, band), 1.0), axis=1)
+    none = op.Expand(0.0, op.Concat(op.Shape(band), [4], axis=0))
+    at_band = op.Concat(none, op.Gather(drawn, band), _like(op, op.Gather(share, band), 1.0), axis=1)
     empty = op.Expand(0.0, op.Concat(op.Mul(height, width), [8], axis=0))
     cells = op.ScatterND(empty, numbers(rim), at_rim, reduction="add")
     cells = op.ScatterND(cells, numbers(op.Gather(hole, band)), at_band, reduction="add")

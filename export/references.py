@@ -22,7 +22,6 @@ class Photo(nn.Module):
     def __init__(self, generator: nn.Module, predictor: nn.Module, likeness: nn.Module, size: int) -> None:
         super().__init__()
         self.drawing = modules.Drawing(generator, predictor, likeness, size)
-        self.membrane = modules.Membrane()
         self.size = size
 
     def forward(self, image: Tensor, mask: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -57,20 +56,14 @@ class Photo(nn.Module):
         known, photo = rim & ~hole, pixels.astype(np.float32) / 255
         band = hole & (drawn[..., 0] > modules.FADING[0]) & (drawn[..., 0] < modules.FADING[1])
         fields = [(photo - face, known & inside), (np.where(band[..., None], face, photo), known | band)]
-        window = _around(rim)
+        left, top, width, height = cv2.boundingRect(rim.astype(np.uint8))
+        window = np.s_[top : top + height, left : left + width]
         sums = np.stack([np.dstack([values * there[..., None], there])[window] for values, there in fields])
-        more = [-side % modules.Membrane.MULTIPLE for side in sums.shape[1:3]]
-        padded = np.pad(sums, ((0, 0), (0, more[0]), (0, more[1]), (0, 0))).astype(np.float32)
-        spread = self.membrane(torch.from_numpy(padded).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).numpy()
+        spread = _spread(torch.from_numpy(sums.astype(np.float32)).permute(0, 3, 1, 2))
         correction, beyond = np.zeros((2, *shape, 3), np.float32)
-        correction[window], beyond[window] = spread[:, : sums.shape[1], : sums.shape[2]]
+        correction[window], beyond[window] = spread.permute(0, 2, 3, 1).numpy()
         value = (face + near * correction) * drawn + beyond * (1 - drawn)
         return np.where(hole[..., None], np.rint(255 * value.clip(0, 1)), pixels).astype(np.uint8)
-
-
-def _around(where: NDArray[np.bool_]) -> tuple[slice, slice]:
-    rows, columns = np.flatnonzero(where.any(axis=1)), np.flatnonzero(where.any(axis=0))
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 class Detector(nn.Module):
@@ -78,7 +71,6 @@ class Detector(nn.Module):
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        self.membrane = modules.Membrane()
 
     def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         block = max(1, min(max(mask.shape) // modules.SEARCHED, *mask.shape[1:]))
@@ -88,9 +80,7 @@ class Detector(nn.Module):
         known = (mask[0][used] == 0).float()[..., None]
         values = torch.cat([image[0][used].float() * known, known], dim=2)
         sums = values.reshape(*blocks, 4).sum(dim=(1, 3)).permute(2, 0, 1)[None]
-        more = [-side % modules.Membrane.MULTIPLE for side in (width, height)]
-        closed = self.membrane(functional.pad(sums, (0, more[0], 0, more[1])))[0, :, :height, :width]
-        copy = closed.permute(1, 2, 0).round().to(torch.uint8).numpy()
+        copy = _spread(sums)[0].permute(1, 2, 0).round().to(torch.uint8).numpy()
         plain = image[0][used].float().reshape(*blocks, 3).mean(dim=(1, 3)).round().to(torch.uint8).numpy()
         looks = [copy, plain] if mask.any() else [copy]
         each = [cascade.find(look, modules.SMALLEST, modules.THRESHOLDS) for look in looks]
@@ -98,3 +88,11 @@ class Detector(nn.Module):
         boxes, points = found.boxes * block, found.points * block
         boxes[:, 2:] -= boxes[:, :2]
         return torch.from_numpy(boxes), torch.from_numpy(found.probabilities), torch.from_numpy(points)
+
+
+def _spread(sums: Tensor) -> Tensor:
+    """``modules.Membrane`` for sums (N, 4, h, w) of any size: (N, 3, h, w)."""
+    height, width = sums.shape[2:]
+    below, after = (-side % modules.Membrane.MULTIPLE for side in (height, width))
+    spread: Tensor = modules.Membrane()(functional.pad(sums, (0, after, 0, below)))
+    return spread[:, :, :height, :width]
