@@ -20,8 +20,8 @@ gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 from faceinp.demo import api, api_terms, app  # noqa: E402
 
 PORTRAIT = np.ascontiguousarray(skimage.data.astronaut()[:220, 110:330])
-# What the shell and those who train, measure and fill many photos at once are told reaches no endpoint.
-ELSEWHERE = {"cli.py", "arguments.py", "commands.py", "terminal.py", "evaluate", "train", "batch"}
+# What the shell, the hub, and those who train, measure and fill many photos at once are told reaches no endpoint.
+ELSEWHERE = {"cli.py", "arguments.py", "commands.py", "terminal.py", "hub_onnx.py", "evaluate", "train", "batch"}
 FLAG = re.compile(r"(?<!install )--[a-z]")
 
 
