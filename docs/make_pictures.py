@@ -13,7 +13,7 @@ from PIL import Image
 import faceinp
 from faceinp import detection, faces, presets, worn
 from faceinp.engines import search
-from faceinp.evaluate import drawn_damage
+from faceinp.evaluate.finder_tables import drawn_damage
 from faceinp.proposals import overlay
 from faceinp.train import loop
 

@@ -235,16 +235,24 @@ def _add_evaluate(commands: Any) -> None:
             type=arguments.names,
             default=(),
             metavar="A,B",
-            help="which of `faceinp masks`, in place of the table's",
+            help="which of `faceinp masks`, and folders or lists (.flist, .txt) of masks, in place of the table's",
         )
         parser.add_argument(
-            "--judges", type=arguments.names, default=("bundled",), metavar="A,B", help="calibrated judges of identity"
+            "--judges",
+            type=arguments.names,
+            default=(),
+            metavar="A,B",
+            help="calibrated judges of identity, or none (default: bundled and dlib, where they run)",
         )
-        parser.add_argument("--features", type=Path, help="SqueezeNet 1.0 as safetensors, for Frechet distances")
+        parser.add_argument("--features", type=Path, help=argparse.SUPPRESS)  # earlier tables had Frechet distances
     report = _command(commands, "report", run.report, "tables of what was measured")
     report.add_argument("cells", type=Path, nargs="+", metavar="CELLS", help="cells.jsonl of paper, quick or masks")
     report.add_argument(
-        "--into", type=Path, metavar="PAGE", help="write the tables into the marked places of this page; print none"
+        "--into",
+        type=Path,
+        nargs="+",
+        metavar="PAGE",
+        help="write the tables into the marked places of these pages; print none",
     )
     frechet = _command(commands, "frechet", run.frechet, "Frechet distance between the generator's faces and real ones")
     frechet.add_argument(

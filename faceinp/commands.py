@@ -169,7 +169,7 @@ def identity(args: argparse.Namespace) -> None:
 
 
 def calibrate(args: argparse.Namespace) -> None:
-    from faceinp.evaluate import calibration
+    from faceinp.evaluate.judge_tables import calibration
 
     calibration.run(_judge(args), args.data, args.out, args.check, args.strangers, args.strangers_are)
 
@@ -186,13 +186,13 @@ def _judge(args: argparse.Namespace) -> Any:
 
 
 def evaluate_identity(args: argparse.Namespace) -> None:
-    from faceinp.evaluate import identity
+    from faceinp.evaluate.judge_tables import accuracy as identity
 
     identity.run(args.data, args.out, args.judges, args.onnx, args.sidecar, seed=args.seed)
 
 
 def evaluate_reference_check(args: argparse.Namespace) -> None:
-    from faceinp.evaluate import reference_check
+    from faceinp.evaluate.judge_tables import reference_check
 
     reference_check.run(
         args.data, args.out, calibrate=args.calibrate, confirm=args.confirm, repeats=args.repeats, seed=args.seed
@@ -200,48 +200,49 @@ def evaluate_reference_check(args: argparse.Namespace) -> None:
 
 
 def evaluate_damage(args: argparse.Namespace) -> None:
-    from faceinp.evaluate import damage
+    from faceinp.evaluate.finder_tables import damage
 
     damage.run(args.photos, args.out, scans=args.scans, outlines=args.outlines, pictures=args.pictures, seed=args.seed)
 
 
 def paper(args: argparse.Namespace) -> None:
-    from faceinp.evaluate import tables
+    from faceinp.evaluate.engine_tables import tables
 
     _measure(args, tables.named(tuple(args.table)))
 
 
 def quick(args: argparse.Namespace) -> None:
-    from faceinp.evaluate import tables
+    from faceinp.evaluate.engine_tables import tables
 
     _measure(args, (tables.QUICK,))
 
 
 def evaluate_masks(args: argparse.Namespace) -> None:
-    from faceinp.evaluate import tables
+    from faceinp.evaluate.engine_tables import tables
 
     _measure(args, (tables.MASKS,))
 
 
 def _measure(args: argparse.Namespace, wanted: Any) -> None:
-    from faceinp.evaluate.paper import run
-    from faceinp.evaluate.plan import Request
+    from faceinp.evaluate.engine_tables.plan import Request
+    from faceinp.evaluate.engine_tables.run import run
 
     given = {field.name: getattr(args, field.name) for field in dataclasses.fields(Request) if field.name in args}
-    given |= {name: str(given[name] or "") for name in ("out", "sidecar", "features") if name in given}
-    judges = (*given.get("judges", ()), *map(str, getattr(args, "onnx", ())))
-    given |= {"data": tuple(args.data), "judges": judges}
+    given |= {name: str(given[name] or "") for name in ("out", "sidecar") if name in given}
+    given |= {"data": tuple(args.data), "onnx": tuple(map(str, given.get("onnx", ())))}
+    if getattr(args, "features", None):
+        say("note: --features is not used any more: a Frechet distance of so few pictures says little.")
     run(wanted, Request(**given))
 
 
 def report(args: argparse.Namespace) -> None:
-    from faceinp.evaluate import cells, report
+    from faceinp.evaluate.engine_tables import cells, report
 
     found = cells.read(args.cells)
     if args.into is None:
         print(report.markdown(found))
     else:
-        print(f"{args.into}: remade {', '.join(report.into(args.into, found))}")
+        print(f"{', '.join(map(str, args.into))}: remade {', '.join(report.into(args.into, found))}")
 
 
 def frechet(args: argparse.Namespace) -> None:

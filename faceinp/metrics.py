@@ -103,25 +103,36 @@ def polynomial_kernel(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray
     return np.asarray((a @ b.T / a.shape[1] + 1) ** 3)
 
 
+def resample(groups: ArrayLike, count: int = RESAMPLES, seed: int = 0) -> NDArray[np.int64]:
+    """Bootstrap: how often each of N values counts when whole groups are drawn again, with replacement: (count, N).
+
+    groups: (N,) labels, the people on the pictures: pictures of one person are not independent, so people are drawn.
+    """
+    names, members = np.unique(np.asarray(groups), return_inverse=True)
+    drawn = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), count)
+    return np.asarray(drawn[:, members])
+
+
+def percentiles(draws: ArrayLike, level: float = 0.95) -> tuple[float, float]:
+    """The interval that holds the middle ``level`` of bootstrap ``draws`` (B,): low, high."""
+    low, high = np.quantile(np.asarray(draws, np.float64), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
 def interval(values: ArrayLike, groups: Any = None, level: float = 0.95, seed: int = 0) -> tuple[float, float]:
     """Bootstrap interval of the mean of ``values``: whole groups are drawn again, with replacement.
 
-    values: (N,). groups: N labels, the people on the pictures: pictures of one person are not independent, so people
-    are drawn, not pictures (default: each value on its own). Returns (low, high), the percentile interval of
-    2,000 draws; NaN, NaN where there are fewer than two groups or a value is not finite.
+    values: (N,). groups: N labels, as of ``resample`` (default: each value on its own). Returns (low, high), the
+    percentile interval of 2,000 draws; NaN, NaN where there are fewer than two groups or a value is not finite.
     """
     numbers = np.asarray(values, np.float64)
     labels = np.arange(len(numbers)) if groups is None else np.asarray(groups)
     if numbers.ndim != 1 or labels.shape != numbers.shape:
         raise DataError(f"Values and groups are (N,); these are {numbers.shape} and {labels.shape}.")
-    names, members = np.unique(labels, return_inverse=True)
-    if len(names) < 2 or not np.isfinite(numbers).all():
+    if len(np.unique(labels)) < 2 or not np.isfinite(numbers).all():
         return float("nan"), float("nan")
-    sums, counts = np.bincount(members, numbers), np.bincount(members)
-    drawn = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES)
-    means = (drawn @ sums) / (drawn @ counts)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    drawn = resample(labels, seed=seed)
+    return percentiles(drawn @ numbers / drawn.sum(axis=1), level)
 
 
 def _features(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

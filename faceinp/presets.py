@@ -80,9 +80,14 @@ def listed() -> dict[str, str]:
     return dict(ABOUT)
 
 
+def is_name(name: str) -> bool:
+    """Whether ``make`` takes it."""
+    return name in ABOUT or re.fullmatch(_RANDOM, name) is not None
+
+
 def check_name(name: str) -> None:
     """Raise MaskError unless ``name`` is a preset's, as ``make`` takes it."""
-    if name not in ABOUT and not re.fullmatch(_RANDOM, name):
+    if not is_name(name):
         raise MaskError(f"There is no preset {name!r}. Choose one of: {', '.join(NAMES)}.")
 
 

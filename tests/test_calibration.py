@@ -23,7 +23,7 @@ from faceinp.nets.embedding import Embedding
 
 pytest.importorskip("webdataset")
 
-from faceinp.evaluate import pairs
+from faceinp.evaluate.judge_tables import pairs
 from faceinp.train.data import is_held_back
 
 distances = st.floats(0, 2, allow_nan=False)

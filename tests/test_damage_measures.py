@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from faceinp.errors import DataError
-from faceinp.evaluate import damage
-from faceinp.evaluate.damage import Counts, compare
-from faceinp.evaluate.drawn_damage import ROWS, draw
+from faceinp.evaluate.finder_tables import damage
+from faceinp.evaluate.finder_tables.damage import Counts, compare
+from faceinp.evaluate.finder_tables.drawn_damage import ROWS, draw
 
 
 def line(row: int) -> np.ndarray:

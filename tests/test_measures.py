@@ -1,4 +1,4 @@
-"""Averages, paired intervals and Frechet distances of sets that are drawn again."""
+"""Averages, paired intervals, and likeness of a fill."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceinp import metrics
-from faceinp.evaluate import figures, frechet, measures
-from faceinp.evaluate.fills import Fill
+from faceinp.evaluate import measures
+from faceinp.evaluate.engine_tables import figures
+from faceinp.evaluate.engine_tables.fills import Fill
 
 COUNT, PEOPLE = 24, [f"person {n % 8}" for n in range(24)]
 floats = st.floats(-50, 50, allow_nan=False).map(lambda value: round(value, 3))
@@ -40,26 +41,6 @@ def test_what_is_not_there_is_left_out_and_perfection_has_no_mean() -> None:
     assert measures.mean([np.inf, 1.0], ["a", "b"]).mean is None
     assert measures.mean([np.nan, np.nan], ["a", "b"]) == measures.NOTHING
     assert measures.mean([1.0, 2.0], ["a", "a"]) == measures.Measure(1.5, None, None)  # one person: no interval
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.integers(0, 2**31), st.lists(st.integers(0, 3), min_size=12, max_size=12).filter(lambda w: sum(w) > 1))
-def test_weights_stand_for_repeated_pictures(seed: int, weights: list[int]) -> None:
-    rng = np.random.default_rng(seed)
-    seen, others = rng.normal(0, 1, (12, 7)), rng.normal(0.5, 2, (20, 7))
-    repeated = np.repeat(seen, weights, axis=0)
-    expected = metrics.frechet_distance(repeated, others)
-    assert frechet.Others(others).distances(seen, np.array([weights]))[0] == pytest.approx(expected, rel=1e-5, abs=1e-5)
-
-
-def test_the_interval_of_a_frechet_distance_lies_around_it() -> None:
-    rng = np.random.default_rng(0)
-    seen, others = rng.normal(0, 1, (COUNT, 9)), frechet.Others(rng.normal(0, 1, (40, 9)))
-    told = frechet.spread(seen, others, PEOPLE)
-    assert told.low < told.mean < told.high
-    worse = frechet.difference(seen + 3, seen, others, PEOPLE)
-    assert worse.low > 0 and worse.mean == pytest.approx(frechet.spread(seen + 3, others, PEOPLE).mean - told.mean)
-    assert frechet.difference(seen, seen, others, PEOPLE) == measures.Measure(0.0, 0.0, 0.0)
 
 
 @settings(max_examples=25, deadline=None)

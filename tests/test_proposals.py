@@ -19,7 +19,7 @@ from skimage import data
 import faceinp
 from faceinp import FaceLocation, weights
 from faceinp.errors import FaceinpError, MaskError, NoFaceError, NothingFoundError, PhotoError, WeightsError
-from faceinp.evaluate import damage, drawn_damage
+from faceinp.evaluate.finder_tables import damage, drawn_damage
 from faceinp.proposals import propose
 from faceinp.proposals.find import joined
 from faceinp.proposals.occluders import Occluders

@@ -26,8 +26,8 @@ from faceinp.exemplars.check import OUTCOMES, Limits
 
 pytest.importorskip("webdataset", reason="the extra 'eval' is not installed")
 
-from faceinp.evaluate import reference_check
-from faceinp.evaluate.reference_check import ALTERATIONS, AS_IT_IS, HOLES, SIDE, WHOLE_FACE
+from faceinp.evaluate.judge_tables import reference_check
+from faceinp.evaluate.judge_tables.reference_check import ALTERATIONS, AS_IT_IS, HOLES, SIDE, WHOLE_FACE
 from faceinp.train.data import is_held_back
 
 LIMITS = Limits("0" * 64, 1.3, 0.1, 1.2, 1.4, "drawn", 9, 99, 99, 9)

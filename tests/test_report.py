@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,13 @@ import pytest
 
 from faceinp.cli import main
 from faceinp.errors import DataError
-from faceinp.evaluate import cells, html, report, sheets
-from faceinp.evaluate.cells import Cell
+from faceinp.evaluate.engine_tables import cells, report, sheets, thumbnails
+from faceinp.evaluate.engine_tables import page as html_page
+from faceinp.evaluate.engine_tables.cells import Cell, Quantity
 from faceinp.evaluate.measures import Measure
+from faceinp.evaluate.record import Provenance
 
+PSNR, SSIM = Quantity("composite_psnr"), Quantity("composite_ssim")
 PAGE = """# Measurements
 
 Written by hand.
@@ -30,15 +34,15 @@ Not measured today.
 
 
 def cell(engine: str, mask: str, mean: float, **more: object) -> Cell:
-    measures = {"composite_psnr": Measure(mean, mean - 0.5, mean + 0.5), "composite_ssim": Measure(0.9, 0.89, 0.91)}
-    given = {"pictures": 200, "people": 52, "runtime": "cpu", "seconds_per_picture": 0.1, "date": "2026-01-01"} | more
+    measures = {PSNR: Measure(mean, mean - 0.5, mean + 0.5), SSIM: Measure(0.9, 0.89, 0.91)}
+    given = {"pictures": 200, "people": 52, "runtime": "cpu", "seconds_per_picture": 0.1, "made": Provenance(date="2026-01-01")} | more
     return Cell("L3", "celeba-val", "aligned", "", engine, mask, measures, **given)  # type: ignore[arg-type]
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     file = tmp_path / "cells.jsonl"
-    lead = {"composite_psnr": Measure(2.5, 2.0, 3.0), "composite_ssim": Measure(-0.001, -0.002, 0.001)}
+    lead = {PSNR: Measure(2.5, 2.0, 3.0), SSIM: Measure(-0.001, -0.002, 0.001)}
     for mask, mean in (("1", 12.5), ("7", 21.58)):
         cells.append(file, cell("telea", mask, mean))
         cells.append(file, cell("mirror", mask, mean + 2.5, differences=lead, reference="telea", pictures=32))
@@ -53,34 +57,38 @@ def test_a_page_is_remade_from_the_lines_and_the_rest_of_it_stays(
     assert main(["evaluate", "report", str(file), "--into", str(page)]) == 0
     assert capsys.readouterr().out == f"{page}: remade L3\n"
     once = page.read_text()
-    assert "| `telea` | 12.50 ± 0.50 | 21.58 ± 0.50 |" in once and "Old figures" not in once
-    assert "| `mirror` (32 pictures) | **+2.50 ± 0.50** | **+2.50 ± 0.50** |" in once  # sure of it
-    assert "| `mirror` (32 pictures) | -0.0010 ± 0.0015 |" in once  # not sure
-    assert "| *model 5, as printed* | 16.40 | 25.08 |" in once
+    assert "| `telea` | 200 (52) | 12.50 ± 0.50 | 21.58 ± 0.50 |" in once and "Old figures" not in once
+    assert "| `mirror` | 32 (52) | **+2.50 ± 0.50** | **+2.50 ± 0.50** |" in once  # sure of it
+    assert "| `mirror` | 32 (52) | -0.0010 ± 0.0015 |" in once  # not sure
+    assert "| *model 5, as printed* |  | 16.40 | 25.08 |" in once
     for kept in ("Written by hand.", "By hand, too.", "Not measured today."):
         assert kept in once
-    report.into(page, cells.read([file]))
+    report.into([page], cells.read([file]))
     assert page.read_text() == once
     assert main(["evaluate", "report", str(file)]) == 0
-    assert report.body(report.sections(cells.read([file]))[0]) in capsys.readouterr().out
+    assert report.sections(cells.read([file]))[0].text in capsys.readouterr().out
 
 
 def test_a_page_without_the_place_is_named_and_left_alone(file: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# Nothing marked\n")
     with pytest.raises(DataError, match=r"no place for the table L3\. Put these lines"):
-        report.into(page, cells.read([file]))
+        report.into([page], cells.read([file]))
     assert page.read_text() == "# Nothing marked\n"
     with pytest.raises(DataError, match="cannot be read"):
-        report.into(tmp_path / "none.md", cells.read([file]))
+        report.into([tmp_path / "none.md"], cells.read([file]))
 
 
-def test_the_page_of_measurements_is_what_its_lines_make(tmp_path: Path) -> None:
-    docs = Path(__file__).parent.parent / "docs"
-    page = tmp_path / "measurements.md"
-    page.write_text((docs / "measurements.md").read_text())
-    assert report.into(page, cells.read(sorted((docs / "measurements").glob("*.jsonl"))))
-    assert page.read_text() == (docs / "measurements.md").read_text()
+def test_the_pages_of_measurements_are_what_their_lines_make(tmp_path: Path) -> None:
+    docs = Path(__file__).parent.parent / "docs" / "measurements"
+    copies = [Path(shutil.copy(page, tmp_path)) for page in sorted(docs.glob("*.md"))]
+    lines = sorted(docs.glob("*.jsonl"))
+    assert set(report.into(copies, cells.read(lines))) == {cell.table for cell in cells.read(lines)}
+    for page in copies:
+        assert page.read_text() == (docs / page.name).read_text()
+    assert {file.name for file in (tmp_path / thumbnails.FOLDER).iterdir()} == {
+        file.name for file in (docs / thumbnails.FOLDER).iterdir()
+    }
 
 
 @pytest.mark.parametrize("content", [None, "", "no JSON\n", '{"other": 1}\n'])
@@ -92,21 +100,21 @@ def test_a_file_without_cells_is_named(content: str | None, tmp_path: Path) -> N
         cells.read([file])
 
 
-def test_the_html_needs_nothing_else_and_says_that_it_stays_here(file: Path) -> None:
+def test_the_html_needs_nothing_else_and_says_that_it_stays_here(file: Path, tmp_path: Path) -> None:
     picture = sheets.Picture("sheet", "A <title>", ("photo", "known", "telea, composite"), bytes(range(256)))
-    page = html.page(cells.read([file]), [picture])
+    page = html_page.page(cells.read([file]), tmp_path, [picture])
     assert not re.search(r"""(?:https?:)?//[a-z]|<link|<script|@import|url\(""", page.replace("<!doctype html>", ""))
     assert re.findall(r'src="([^;]*);', page) == ["data:image/webp"]
     assert "stays on this machine" in page and "A &lt;title&gt;" in page
-    assert "<td>12.50 ± 0.50</td>" in page and "<b>+2.50 ± 0.50</b>" in page and "<code>telea</code>" in page
+    assert ">12.50 ± 0.50</td>" in page and "<strong>+2.50 ± 0.50</strong>" in page and "<code>telea</code>" in page
 
 
 def test_shares_come_with_their_interval_for_they_are_lopsided() -> None:
-    made = Cell("L5", "s", "aligned", "", "telea", "1", {"other judge": Measure(0.124, 0.087, 0.163)}, people=9)
+    made = Cell("L5", "s", "aligned", "", "telea", "1", {Quantity("other", "judge"): Measure(0.124, 0.087, 0.163)}, people=9)
     text = report.markdown([made])
     few = report.markdown([dataclasses.replace(made, people=4)])
-    assert "| `telea` | 12.4 % |" in few  # of four people an interval means nothing
-    assert "| `telea` | 12.4 % (8.7 to 16.3) |" in text and "| *model 5, as printed* | 41.0 % |" in text
+    assert "| `telea` |  | 12.4 % |" in few  # of four people an interval means nothing
+    assert "| `telea` |  | 12.4 % (8.7 to 16.3) |" in text and "| *model 5, as printed* |  | 41.0 % |" in text
 
 
 def test_lines_are_short_and_lose_nothing_that_counts(tmp_path: Path) -> None:
@@ -114,5 +122,5 @@ def test_lines_are_short_and_lose_nothing_that_counts(tmp_path: Path) -> None:
     cells.append(tmp_path / "cells.jsonl", exact)
     (read,) = cells.read([tmp_path / "cells.jsonl"])
     assert read.place == exact.place
-    assert np.isclose(read.measures["composite_psnr"].mean, 20 + 1 / 3, rtol=1e-5)
+    assert np.isclose(read.measures[Quantity.parse("composite_psnr")].mean, 20 + 1 / 3, rtol=1e-5)
     assert len((tmp_path / "cells.jsonl").read_text()) < 800

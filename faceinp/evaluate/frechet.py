@@ -4,10 +4,8 @@ The floor is the distance between two halves of the photographs themselves, sets
 samples would measure about that. Distances of other feature networks or set sizes are not comparable.
 """
 
-import hashlib
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,20 +14,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-import faceinp
 from faceinp import networks, pretrained
 from faceinp import weights as shipped
 from faceinp.errors import DataError
-from faceinp.evaluate import measures
-from faceinp.evaluate.measures import Measure
-from faceinp.machine import machine, today
+from faceinp.evaluate import record
+from faceinp.evaluate.record import Provenance, Say
 from faceinp.metrics import frechet_distance
 from faceinp.nets.dcgan import SIZE, Generator, latents
 from faceinp.nets.squeezenet import SIDE, SqueezeNet
 from faceinp.train import data as shards
 
 BATCH = 8  # more at once takes longer: layers then leave the processor's caches
-DRAWS = 300  # of the bootstrap: each takes some milliseconds
 
 
 @dataclass(frozen=True)
@@ -44,10 +39,7 @@ class Distances:
     pictures: int
     features: str
     generator: str
-    seed: int
-    machine: str
-    date: str
-    version: str
+    made: Provenance
 
 
 def run(
@@ -60,7 +52,7 @@ def run(
     seed: int = 0,
     side: int = SIDE,
     device: str = "cpu",
-    say: Callable[[str], None] = print,
+    say: Say = print,
 ) -> Distances:
     """Compare ``samples`` faces of the generator with as many photographs, and these with as many others.
 
@@ -86,91 +78,15 @@ def run(
         pictures=count,
         features=f"SqueezeNet 1.0, last fire, averaged over positions, pictures resized to {side}",
         generator=source.name,
-        seed=seed,
-        machine=machine(),
-        date=today(),
-        version=faceinp.__version__,
+        made=Provenance.now(seed),
     )
-    folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "frechet.json").write_text(json.dumps(asdict(row)) + "\n")
-    (folder / "frechet.md").write_text(_markdown(row))
-    say(_markdown(row))
+    record.write(out, "frechet", [row], _markdown(row), say, suffix=".json")
     return row
-
-
-class Others:
-    """Features (M, D) that sets are compared with, and what every comparison needs of them."""
-
-    def __init__(self, features: NDArray[np.float64]) -> None:
-        self.mean = features.mean(axis=0)
-        covariance = np.atleast_2d(np.cov(features, rowvar=False))
-        self.covariance, self.trace = covariance, float(np.trace(covariance))
-        self._kept: dict[str, tuple[float, NDArray[np.float64]]] = {}
-
-    def drawn(self, seen: NDArray[np.float64], people: Sequence[str]) -> tuple[float, NDArray[np.float64]]:
-        """The distance of ``seen`` (N, D) and of the bootstrap's draws, kept: a reference meets many rows."""
-        key = hashlib.sha256(np.ascontiguousarray(seen).tobytes() + "\n".join(people).encode()).hexdigest()
-        if key not in self._kept:
-            value = self.distances(seen, np.ones((1, len(seen)), np.intp))[0]
-            self._kept[key] = float(value), self.distances(seen, _draws(people))
-        return self._kept[key]
-
-    def distances(self, seen: NDArray[np.float64], weights: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Frechet distances of the sets in which picture n of ``seen`` (N, D) is there weights[b, n] times: (B,).
-
-        With X the centred features times the square root of their weight, over the root of the count less one, C_a =
-        X^T X, and the trace of (C_a C_b)^(1/2) is the sum of the roots of the eigenvalues of X C_b X^T, which has N
-        rows instead of D.
-        """
-        products = seen @ self.covariance @ seen.T
-        found = []
-        for counts in weights:
-            there = counts > 0
-            w, x, k = counts[there].astype(np.float64), seen[there], products[np.ix_(there, there)]
-            total = w.sum()
-            middle = w @ x / total
-            across = w @ k / total
-            centred = k - across[None] - across[:, None] + across @ w / total
-            scale = np.sqrt(w / (total - 1))
-            eigenvalues = np.linalg.eigvalsh(centred * scale[:, None] * scale[None])
-            overlap = np.sqrt(np.maximum(eigenvalues, 0)).sum()
-            own = float((w * ((x - middle) ** 2).sum(axis=1)).sum() / (total - 1))
-            shift = middle - self.mean
-            found.append(max(0.0, float(shift @ shift) + own + self.trace - 2 * float(overlap)))
-        return np.array(found)
-
-
-def spread(seen: NDArray[np.float64], others: Others, people: Sequence[str]) -> Measure:
-    """The distance of ``seen`` (N, D; NaN where there is no picture), with its interval."""
-    there = np.flatnonzero(np.isfinite(seen).all(axis=1))
-    seen, people = seen[there], [people[int(n)] for n in there]
-    if len(seen) < 2:
-        return measures.NOTHING
-    return measures.of_draws(*others.drawn(seen, people))
-
-
-def difference(
-    seen: NDArray[np.float64], reference: NDArray[np.float64], others: Others, people: Sequence[str]
-) -> Measure:
-    """Of the distance of ``seen`` less that of ``reference``, both (N, D) of the same pictures, by the same draws."""
-    if len(seen) < 2:
-        return measures.NOTHING
-    (own, draws), (its, its_draws) = others.drawn(seen, people), others.drawn(reference, people)
-    return measures.of_draws(own - its, draws - its_draws)
-
-
-def _draws(people: Sequence[str]) -> NDArray[np.intp]:
-    """Those of two pictures or more, of two people or more; none where there is but one person."""
-    if len(set(people)) < 2:
-        return np.zeros((0, len(people)), np.intp)
-    drawn = measures.draws(people, DRAWS)
-    return drawn[drawn.sum(axis=1) > 1]
 
 
 @torch.no_grad()
 def features(
-    pictures: Tensor, network: SqueezeNet, side: int = SIDE, say: Callable[[str], None] = lambda line: None
+    pictures: Tensor, network: SqueezeNet, side: int = SIDE, say: Say = lambda line: None
 ) -> NDArray[np.float32]:
     """pictures: uint8 (N, 3, S, S), or float in [0, 1] -> float32 (N, 512), one vector a picture."""
     device = network.conv1.weight.device
@@ -201,9 +117,7 @@ def _samples(generator: Generator, count: int, seed: int) -> Tensor:
 
 
 def _markdown(row: Distances) -> str:
-    return (
-        f"| compared with {row.pictures:,} photographs | Frechet distance |\n|---|---|\n"
-        f"| {row.pictures:,} samples of {row.generator} | {row.samples:.2f} |\n"
-        f"| {row.pictures:,} other photographs (the floor) | {row.floor:.2f} |\n\n"
-        f"Features: {row.features}. Seed {row.seed}. faceinp {row.version}, {row.date}, {row.machine}.\n"
-    )
+    heads = (f"compared with {row.pictures:,} photographs", "Frechet distance")
+    sets = {f"samples of {row.generator}": row.samples, "other photographs (the floor)": row.floor}
+    table = record.grid(heads, ((f"{row.pictures:,} {name}", f"{distance:.2f}") for name, distance in sets.items()))
+    return f"{table}\nFeatures: {row.features}. Seed {row.made.seed}. {row.made}.\n"

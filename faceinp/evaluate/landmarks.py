@@ -4,10 +4,9 @@ Errors are the mean distance of the 68 points, in distances between the outer co
 between the middles of the eyes, which other papers take: figures about 1.4 times as large).
 """
 
-import json
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-import faceinp
 from faceinp import metrics, presets
 from faceinp import weights as shipped
 from faceinp.errors import DataError, WeightsError
+from faceinp.evaluate import record
 from faceinp.evaluate.measures import Measure
-from faceinp.machine import machine, today
+from faceinp.evaluate.record import Provenance, Say
 from faceinp.nets.landmarks import POINTS, SIZE, make
 from faceinp.train import data as shards
 from faceinp.train.landmarks import turn
@@ -55,9 +54,7 @@ class Row:
     pictures: int
     people: int
     milliseconds_per_picture: float
-    machine: str
-    date: str
-    version: str
+    made: Provenance
 
 
 def run(
@@ -66,7 +63,7 @@ def run(
     *,
     weights: str | Path | None = None,
     pictures: int | None = None,
-    say: Callable[[str], None] = print,
+    say: Say = print,
 ) -> list[Row]:
     """Measure ``weights`` (packed; default: the package's) on the first ``pictures`` faces of ``data`` (default: all).
 
@@ -102,16 +99,10 @@ def run(
                     pictures=len(chosen),
                     people=len(set(who)),
                     milliseconds_per_picture=1000 * seconds / len(faces),
-                    machine=machine(),
-                    date=today(),
-                    version=faceinp.__version__,
+                    made=Provenance.now(),
                 )
             )
-    folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "landmarks.jsonl").write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows))
-    (folder / "landmarks.md").write_text(_markdown(rows))
-    say(_markdown(rows))
+    record.write(out, "landmarks", rows, _markdown(rows), say)
     return rows
 
 
@@ -145,17 +136,14 @@ def _hole(name: str | None, points: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _markdown(rows: Sequence[Row]) -> str:
-    lines = [
+    about = (
         f"Mean error of {POINTS} landmarks in distances between the outer eye corners, with its 95 % bootstrap "
-        f"interval over people; {rows[0].pictures} faces of {rows[0].people} people. faceinp {rows[0].version}, "
-        f"{rows[0].date}, {rows[0].machine}.\n",
-        f"| hidden | error | by eyes' middles | faces past {FAILED:.0%} | ms a face |",
-        "|---|---|---|---|---|",
-    ]
+        f"interval over people; {rows[0].pictures} faces of {rows[0].people} people. {rows[0].made}."
+    )
+    heads = ("hidden", "error", "by eyes' middles", f"faces past {FAILED:.0%}", "ms a face")
+    lines = []
     for row in rows:
         mean, low, high = (f"{100 * (value or 0):.2f}" for value in (row.error.mean, row.error.low, row.error.high))
-        lines.append(
-            f"| {row.hidden} | {mean} % ({low} to {high}) | {100 * row.by_eyes:.2f} % | {row.failed:.1%} "
-            f"| {row.milliseconds_per_picture:.1f} |"
-        )
-    return "\n".join(lines) + "\n"
+        figures = (f"{mean} % ({low} to {high})", f"{100 * row.by_eyes:.2f} %", f"{row.failed:.1%}")
+        lines.append((row.hidden, *figures, f"{row.milliseconds_per_picture:.1f}"))
+    return f"{about}\n\n{record.grid(heads, lines)}"

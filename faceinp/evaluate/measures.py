@@ -6,16 +6,13 @@ and two engines whose plain intervals overlap may still differ for certain.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from faceinp import metrics
-
-Floats = NDArray[np.float64]
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -50,13 +47,6 @@ def difference(values: ArrayLike, reference: ArrayLike, people: Sequence[str]) -
     return mean(np.where(finite, first - np.where(finite, second, 0), np.nan), people)
 
 
-def draws(people: Sequence[str], count: int, seed: int = 0) -> NDArray[np.intp]:
-    """How often each picture is there when people are drawn again: (count, N), reproducible by ``seed``."""
-    names, members = np.unique(np.asarray(people), return_inverse=True)
-    drawn = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), count)
-    return np.asarray(drawn[:, members], np.intp)
-
-
 def of_draws(value: float, drawn: ArrayLike, level: float = 0.95) -> Measure:
     """``value`` with the interval of its bootstrap draws, moved so that their mean is at ``value``.
 
@@ -65,8 +55,8 @@ def of_draws(value: float, drawn: ArrayLike, level: float = 0.95) -> Measure:
     numbers = np.asarray(drawn, np.float64)
     if len(numbers) < 2 or not np.isfinite(numbers).all():
         return _measure(value, math.nan, math.nan)
-    low, high = np.quantile(numbers, [(1 - level) / 2, (1 + level) / 2]) - numbers.mean() + value
-    return _measure(value, float(low), float(high))
+    low, high = metrics.percentiles(numbers, level)
+    return _measure(value, low - numbers.mean() + value, high - numbers.mean() + value)
 
 
 def _measure(*numbers: float) -> Measure:

@@ -91,6 +91,6 @@ def _drawn(real: Floats, made: Floats, people: Sequence[str], places: NDArray[np
     pairs = counted * (metrics.polynomial_kernel(x, x) + metrics.polynomial_kernel(y, y) - across - across.T)
     if not counted.any():
         return float("nan"), np.zeros(0)
-    weights = measures.draws(names.tolist(), DRAWS).astype(np.float64)
+    weights = metrics.resample(names, DRAWS).astype(np.float64)
     total, count = ((weights @ each * weights).sum(axis=1) for each in (pairs, counted))
     return float(pairs.sum() / counted.sum()), total[count > 0] / count[count > 0]

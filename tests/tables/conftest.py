@@ -6,15 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from drawn import PICTURES, shard
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 
 from faceinp import weights
 from faceinp.engines import base
 from faceinp.engines.base import Batch, Engine
-from faceinp.evaluate import variants
+from faceinp.evaluate.engine_tables import variants
 from faceinp.identity import calibration
 
 
@@ -46,16 +44,6 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
     near, far = np.linspace(0, 0.2, 100), np.linspace(0.3, 1.5, 1000)
     sure = calibration.fit("colours", weights.sha256(file), near, far, data="drawn", people=3, pictures=6)
     sure.write(file.with_suffix(".calibration.json"))
-    return file
-
-
-@pytest.fixture(scope="module")
-def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from faceinp.nets.squeezenet import SqueezeNet
-
-    torch.manual_seed(0)
-    file = tmp_path_factory.mktemp("features") / "squeezenet.safetensors"
-    save_file(SqueezeNet().state_dict(), file)
     return file
 
 

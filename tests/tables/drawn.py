@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from faceinp import presets
-from faceinp.evaluate import tables
-from faceinp.evaluate.cells import Cell
-from faceinp.evaluate.plan import Request
+from faceinp.evaluate.engine_tables import tables
+from faceinp.evaluate.engine_tables.cells import Cell
+from faceinp.evaluate.engine_tables.plan import Request
 
 PICTURES, PEOPLE, SIDE = 6, 3, 256
 

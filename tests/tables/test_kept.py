@@ -19,8 +19,8 @@ from faceinp import weights
 from faceinp.cli import main
 from faceinp.engines import base
 from faceinp.engines.base import Batch, Engine
-from faceinp.evaluate import cells, fills, paper, tables, variants
-from faceinp.evaluate.cells import Cell
+from faceinp.evaluate.engine_tables import cells, fills, run as paper, tables, variants
+from faceinp.evaluate.engine_tables.cells import Cell, Quantity
 
 pytest.importorskip("webdataset")
 pytest.importorskip("onnx")
@@ -29,7 +29,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def test_a_second_run_makes_nothing_anew(folder: Path, judge: Path, tmp_path: Path, counted: list[int]) -> None:
-    request = asked(folder, tmp_path, engines=("grey",), judges=(str(judge),))
+    request = asked(folder, tmp_path, engines=("grey",), judges=("none",), onnx=(str(judge),))
     first = paper.run(tables.named(("L3", "L4")), request, silent)
     assert counted == [4, 4]  # two holes, for both tables once
     again = paper.run(tables.named(("L3", "L4")), request, silent)
@@ -44,18 +44,18 @@ def test_a_second_run_makes_nothing_anew(folder: Path, judge: Path, tmp_path: Pa
 
 def test_other_weights_make_other_fills(small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACEINP_WEIGHTS", str(small_folder))
-    before = variants.describe("landmark").identity
-    assert variants.describe("landmark").identity == before
+    before = variants.describe("landmark").fingerprint
+    assert variants.describe("landmark").fingerprint == before
     copy = tmp_path / "same.safetensors"
     copy.write_bytes((small_folder / "completion.safetensors").read_bytes())
-    named = variants.describe(f"landmark+file={copy}").identity
+    named = variants.describe(f"landmark+file={copy}").fingerprint
     state = weights.read_tensors(copy)
     save_file({name: value * 2 for name, value in state[1].items()}, tmp_path / "other.safetensors", state[0])
-    other = variants.describe(f"landmark+file={tmp_path / 'other.safetensors'}").identity
-    assert len({before, named, other, variants.describe("telea").identity}) == 4
+    other = variants.describe(f"landmark+file={tmp_path / 'other.safetensors'}").fingerprint
+    assert len({before, named, other, variants.describe("telea").fingerprint}) == 4
     (tmp_path / "moved").mkdir()
     moved = copy.rename(tmp_path / "moved" / "same.safetensors")
-    assert variants.describe(f"landmark+file={moved}").identity == named  # what counts is what is in it
+    assert variants.describe(f"landmark+file={moved}").fingerprint == named  # what counts is what is in it
 
 
 def test_a_stopped_run_goes_on(
@@ -82,7 +82,7 @@ def test_a_stopped_run_goes_on(
 
 
 def test_a_killed_run_leaves_nothing_half_written(folder: Path, tmp_path: Path) -> None:
-    arguments = ["--data", str(folder), "--engines", "telea,mirror", "--pictures", "6", "--judges", ""]
+    arguments = ["--data", str(folder), "--engines", "telea,mirror", "--pictures", "6", "--judges", "none"]
     command = [sys.executable, "-m", "faceinp", "evaluate", "paper", "--table", "L3", *arguments, "-o", str(tmp_path)]
     running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
     file, until = tmp_path / "cells.jsonl", time.monotonic() + 300
@@ -138,13 +138,13 @@ def test_a_torn_line_is_neither_read_nor_written_on(tmp_path: Path) -> None:
 
 
 def test_several_processes_make_the_same_figures(
-    folder: Path, judge: Path, features: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, judge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = tables.named(("L3", "L5"))
-    request = asked(folder, tmp_path / "one", judges=(str(judge),), features=str(features))
+    request = asked(folder, tmp_path / "one", judges=("none",), onnx=(str(judge),))
     alone = paper.run(wanted, request, silent)
     monkeypatch.setattr(fills, "_make", lambda *given: pytest.fail("this process fills, too"))
     together = paper.run(wanted, dataclasses.replace(request, out=str(tmp_path / "two"), workers=2), silent)
     assert [timeless(cell) for cell in together] == [timeless(cell) for cell in alone]
-    assert at(alone, table="L3", engine="telea", mask="7").measures["frechet"].mean > 0
-    assert at(alone, table="L3", engine="untouched").measures["frechet"].mean > 0
+    assert at(alone, table="L3", engine="telea", mask="7").measures[Quantity("composite_psnr")].mean > 0
+    assert at(alone, table="L5", engine="untouched").measures[Quantity("strangers", "colours")].mean == 0

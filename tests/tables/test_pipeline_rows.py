@@ -10,10 +10,11 @@ import torch
 from drawn import SIDE, asked, at, only, silent, write
 
 from faceinp import pipeline, presets
-from faceinp.evaluate import fills, paper, subjects, tables, variants
-from faceinp.evaluate.fills import Order
-from faceinp.evaluate.subjects import Subjects
-from faceinp.evaluate.tables import ALIGNED, FOUND
+from faceinp.evaluate.engine_tables import fills, run as paper, subjects, tables, variants
+from faceinp.evaluate.engine_tables.cells import EVERYTHING, Quantity
+from faceinp.evaluate.engine_tables.fills import Order
+from faceinp.evaluate.engine_tables.subjects import Subjects
+from faceinp.evaluate.engine_tables.tables import ALIGNED, FOUND
 from faceinp.train.data import Faces
 
 pytest.importorskip("webdataset")
@@ -96,44 +97,45 @@ def test_faces_found_again_are_filled_without_exemplars(
     made = paper.run(only("across", arrangements=(FOUND,)), request, silent)
     (asked_for,) = filled
     assert asked_for["symmetry"] is False and not any(job.face or job.references for job in asked_for["jobs"])
-    assert "a seam would count" in at(made, group="").refused["naturalness"]
+    assert "a seam would count" in at(made, group="").refused[Quantity.parse("naturalness")]
 
 
 def test_pictures_that_may_be_given_judge_nobody(people: Path, judge: Path, tmp_path: Path) -> None:
     """The picture of the wrong colour is turned farthest from four of five: what is left to judge them by."""
-    request = asked(people, tmp_path, engines=("telea",), masks=("mouth",), pictures=10, judges=(str(judge),))
+    request = asked(people, tmp_path, engines=("telea",), masks=("mouth",), pictures=10, judges=("none",), onnx=(str(judge),))
     (table,) = only("references", reference="telea")
     aside = at(paper.run((table,), request, silent), engine="telea")
-    others = {"other colours": 0.0, "same colours": 1.0}
+    others = {Quantity("other", "colours"): 0.0, Quantity("same", "colours"): 1.0}
     assert {name: aside.measures[name].mean for name in others} == others
     none = dataclasses.replace(table, references=0)
     judged = at(paper.run((none,), dataclasses.replace(request, out=str(tmp_path / "none")), silent), engine="telea")
-    assert judged.measures["other colours"].mean == pytest.approx(0.8 * 3 / 4)
+    assert judged.measures[Quantity.parse("other colours")].mean == pytest.approx(0.8 * 3 / 4)
     assert aside.content != judged.content
 
 
-def test_what_a_fill_is_kept_by_holds_references_and_the_code_that_uses_them(people: Path) -> None:
+def test_what_a_fill_is_kept_by_holds_references_and_the_revision_of_what_uses_them(
+    people: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     faces = subjects.load("celeba-val", [str(people / "celeba-val-00.tar")], SIDE, 4, 0)
     variant = variants.described("telea+references")
-    order = Order("celeba-val", SIDE, variant.name, "mouth", ALIGNED, (0, 1), False, 0, 3)
+    order = Order("celeba-val", SIDE, "telea+references", "mouth", ALIGNED, 2, 0, 3)
     before = fills.keys(order, faces, variant)
     assert fills.keys(dataclasses.replace(order, references=2), faces, variant) != before
     changed = faces.faces.pictures.clone()
     changed[int(faces.references(0, 3)[0]), 0, 0, 0] += 1
     other = Subjects(faces.name, dataclasses.replace(faces.faces, pictures=changed), faces.chosen, 0)
     assert fills.keys(order, other, variant)[0] != before[0]
+    monkeypatch.setitem(variants.REVISIONS, "pipeline", 2)
+    assert fills.keys(order, faces, variants.describe("telea+references"))[0] != before[0]
     words = ("", "+pipeline", "+symmetry", "+references", "+symmetry+references")
-    assert len({variants.described(f"telea{word}").identity for word in words}) == 5
-    assert {"faceinp.exemplars", "faceinp.exemplars.sources", "faceinp.blend"} <= set(
-        variants.sources("faceinp.pipeline")
-    )
+    assert len({variants.described(f"telea{word}").fingerprint for word in words}) == 5
 
 
 def test_sets_and_tables_without_references_say_so(folder: Path, people: Path, tmp_path: Path) -> None:
     request = asked(folder, tmp_path, engines=("telea+references",), masks=("centre",), pictures=2)
     nobody = dataclasses.replace(request, data=(str(folder / "asian-val-*.tar"),))
     made = paper.run(only("references", reference="telea"), nobody, silent)
-    assert {cell.refused[""] for cell in made if cell.mask} == {"asian-val shows nobody twice."}
+    assert {cell.refused[EVERYTHING] for cell in made if cell.mask} == {"asian-val shows nobody twice."}
     said: list[str] = []
     made = paper.run(tables.named(("L3",)), dataclasses.replace(request, data=(str(people),)), said.append)
     assert {cell.engine for cell in made if cell.table == "L3"} == {"telea"}

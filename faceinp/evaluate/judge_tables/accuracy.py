@@ -1,9 +1,8 @@
 """How well judges tell people apart, how strongly they react to damage, and how fast they are."""
 
-import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -11,12 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import faceinp
 from faceinp import identity, metrics
 from faceinp.errors import DataError, FaceinpError
-from faceinp.evaluate import pairs as people_pairs
+from faceinp.evaluate import record
+from faceinp.evaluate.judge_tables import pairs as people_pairs
 from faceinp.evaluate.measures import Measure
-from faceinp.machine import machine, today
+from faceinp.evaluate.record import Provenance, Say
 from faceinp.train import data as shards
 
 SIDE = 256
@@ -42,10 +41,7 @@ class Row:
     genuine: int
     impostor: int
     threads: int
-    seed: int
-    machine: str
-    date: str
-    version: str
+    made: Provenance
 
 
 def run(
@@ -54,7 +50,7 @@ def run(
     judges: Sequence[str] | None = None,
     onnx: Sequence[str | Path] = (),
     sidecar: str | Path | None = None,
-    say: Callable[[str], None] = print,
+    say: Say = print,
     *,
     seed: int = 0,
 ) -> list[Row]:
@@ -79,19 +75,11 @@ def run(
         part: np.stack([damaged(picture, place, part) for picture, place in zip(pictures, faces.points, strict=True)])
         for part in DAMAGES
     }
-    folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
     rows = []
-    with (folder / "identity.jsonl").open("w") as lines:
-        for judge in ready:
-            rows.append(measure(judge, pictures, people, spoilt, seed))
-            line = json.dumps(asdict(rows[-1]))
-            lines.write(line + "\n")
-            lines.flush()
-            say(line)
-    table = markdown(rows)
-    (folder / "identity.md").write_text(table)
-    say(table)
+    for judge in ready:
+        rows.append(measure(judge, pictures, people, spoilt, seed))
+        say(record.as_line(rows[-1]))
+    record.write(out, "identity", rows, markdown(rows), say)
     return rows
 
 
@@ -120,10 +108,7 @@ def measure(
         genuine=int(found.genuine.sum()),
         impostor=int((~found.genuine).sum()),
         threads=torch.get_num_threads(),
-        seed=seed,
-        machine=machine(),
-        date=today(),
-        version=faceinp.__version__,
+        made=Provenance.now(seed),
     )
 
 
@@ -153,22 +138,22 @@ def markdown(rows: Sequence[Row]) -> str:
         row = rows[0]
         parts.append(
             f"{row.people} people, {row.genuine:,} pairs of one person, {row.impostor:,} of strangers; in brackets 95 "
-            f"% intervals, bootstrap over people, seed {row.seed}. Damage: mean cosine to the untouched face, Telea's "
-            f"fill. faceinp {row.version}, {row.date}, {row.machine}, {row.threads} threads.\n"
+            f"% intervals, bootstrap over people, seed {row.made.seed}. Damage: mean cosine to the untouched face, "
+            f"Telea's fill. {row.made}, {row.threads} threads.\n"
         )
     heads = ("judge", "AUC", "true matches at 1 % false", "at .1 %", *DAMAGES, "ms a face")
-    parts.append(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
-    for row in rows:
-        cells = [
+    lines = (
+        (
             row.judge,
             _cell(row.auc, "{:.4f}"),
-            _cell(row.at_1, "{:.1%}"),
-            _cell(row.at_01, "{:.1%}"),
+            *(_cell(rate, "{:.1%}") for rate in (row.at_1, row.at_01)),
             *(_cell(row.damage[part], "{:.3f}") for part in DAMAGES),
             f"{row.milliseconds:.1f}",
-        ]
-        parts.append(f"| {' | '.join(cells)} |")
-    parts.append(f"\nWhat a judge says is {identity.CAVEAT}.\n")
+        )
+        for row in rows
+    )
+    parts.append(record.grid(heads, lines))
+    parts.append(f"What a judge says is {identity.CAVEAT}.\n")
     return "\n".join(parts)
 
 

@@ -7,24 +7,24 @@ to its place, so that whenever the process is killed a file is whole or not ther
 import hashlib
 import io
 import json
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from faceinp import blend, pipeline
+from faceinp import blend, pipeline, staging
 from faceinp.engines.base import Engine
 from faceinp.errors import DataError, FaceinpError
-from faceinp.evaluate import variants
-from faceinp.evaluate.subjects import Subjects, digest
-from faceinp.evaluate.tables import FOUND
-from faceinp.evaluate.variants import WORN, Variant
+from faceinp.evaluate.engine_tables import variants
+from faceinp.evaluate.engine_tables.subjects import Subjects, digest
+from faceinp.evaluate.engine_tables.tables import FOUND
+from faceinp.evaluate.engine_tables.variants import POINTS, WORN, Name, Variant
 from faceinp.face_location import FaceLocation
 
 Pixels = NDArray[np.uint8]
@@ -34,8 +34,8 @@ Pixels = NDArray[np.uint8]
 class Order:
     """One engine's fills of one kind of hole on some pictures.
 
-    set, size: whose faces. places: of those that are measured. whole: keep known pixels as the engine made them, too.
-    references: how many other pictures of the person the engine is given.
+    set, size: whose faces. count: how many of those that are measured, from the first one on. references: how many
+    other pictures of the person the engine is given.
     """
 
     set: str
@@ -43,8 +43,7 @@ class Order:
     variant: str
     mask: str
     arrangement: str
-    places: tuple[int, ...]
-    whole: bool
+    count: int
     seed: int
     references: int = 0
 
@@ -75,14 +74,6 @@ class Fill:
         return np.asarray(cv2.resize(self.pixels, (size, size), interpolation=way), np.uint8)
 
 
-def write(path: Path, content: bytes) -> None:
-    """Whole or not at all, whenever the process is killed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_bytes(content)
-    part.replace(path)
-
-
 class Store:
     """A folder of files by content."""
 
@@ -96,7 +87,7 @@ class Store:
             return None
 
     def write(self, key: str, content: bytes) -> None:
-        write(self._path(key), content)
+        staging.write(self._path(key), content)
 
     def __contains__(self, key: str) -> bool:
         return self._path(key).is_file()
@@ -107,24 +98,27 @@ class Store:
 
 def keys(order: Order, subjects: Subjects, variant: Variant) -> list[str]:
     """The name of each fill's file: a hash of all that it depends on."""
-    common = [variant.identity, order.arrangement, order.seed, _whole(order, variant)]
-    common += [variants.code_of("faceinp.pipeline")] if order.arrangement == FOUND else []
+    common: list[Any] = [variant.fingerprint, order.arrangement, order.seed]
+    common += [variants.revision("pipeline")] if order.arrangement == FOUND else []
     told = json.dumps(common)
-    given = (
-        (*subjects.digests(order.mask, place, order.arrangement), *map(digest, _references(order, place, subjects)))
-        for place in order.places
-    )
-    return [hashlib.sha256(" ".join([told, *digests]).encode()).hexdigest() for digests in given]
+    names = []
+    for place in range(order.count):
+        given = list(subjects.digests(order.mask, place, order.arrangement))
+        given += map(digest, _references(order, place, subjects))
+        given += [digest(subjects.points(place))] if POINTS in variant.name.words else []
+        names.append(hashlib.sha256(" ".join([told, *given]).encode()).hexdigest())
+    return names
 
 
-def fills(order: Order, subjects: Subjects, variant: Variant, store: Store, engines: "Engines") -> list[Fill]:
-    """Those of ``order``: what ``store`` holds, and the rest made now, together, and kept."""
-    wanted = dict(zip(order.places, keys(order, subjects, variant), strict=True))
-    found = {place: _read(store.read(key)) for place, key in wanted.items()}
+def fills(order: Order, places: Sequence[int], subjects: Subjects, store: Store, engines: "Engines") -> list[Fill]:
+    """Those of ``order`` at ``places``: what ``store`` holds, and the rest made now, together, and kept."""
+    variant = variants.described(order.variant)
+    names = keys(order, subjects, variant)
+    found = {place: _read(store.read(names[place])) for place in places}
     if missing := [place for place, fill in found.items() if fill is None]:
         for place, fill in zip(missing, _make(order, missing, subjects, variant, engines), strict=True):
-            found[place] = kept = _known_blanked(fill, order, place, subjects, variant)
-            store.write(wanted[place], _encoded(kept, variant))
+            found[place] = fill
+            store.write(names[place], _encoded(fill, variant))
     return [fill for fill in found.values() if fill is not None]
 
 
@@ -132,26 +126,28 @@ class Engines:
     """Engines of this process, each loaded when it is first needed."""
 
     def __init__(self) -> None:
-        self.loaded: dict[str, Engine] = {}
+        self.loaded: dict[tuple[str, tuple[tuple[str, bool | int | str], ...]], Engine] = {}
 
     def __getitem__(self, variant: str) -> Engine:
-        name = variants.engine_of(variant)
-        if name not in self.loaded:
-            self.loaded[name] = variants.load(name)
-        return self.loaded[name]
+        name = Name.parse(variant)
+        key = name.engine, name.options
+        if key not in self.loaded:
+            self.loaded[key] = name.load()
+        return self.loaded[key]
 
 
 def _make(order: Order, places: Sequence[int], subjects: Subjects, variant: Variant, engines: Engines) -> list[Fill]:
     photos = [subjects.picture(place, order.arrangement) for place in places]
-    if variant.name == WORN:
+    if order.variant == WORN:
         return [Fill(subjects.wearing(order.mask, place), 0.0) for place in places]
     holes = [subjects.hole(order.mask, place, order.arrangement) for place in places]
-    engine = engines[variant.name]
+    engine = engines[order.variant]
     try:
-        if order.arrangement == FOUND or variant.words:
+        if order.arrangement == FOUND or variant.by_pipeline:
             references = [_references(order, place, subjects) for place in places]
             return _by_pipeline(engine, photos, holes, references, order, variant)
-        return _together(engine, photos, holes, variant.side(order.size), order.seed)
+        told = [subjects.points(place) for place in places] if POINTS in variant.name.words else None
+        return _together(engine, photos, holes, variant.side(order.size), order.seed, told)
     except FaceinpError as error:
         if len(places) == 1:
             return [Fill(None, 0.0, str(error))]
@@ -159,9 +155,14 @@ def _make(order: Order, places: Sequence[int], subjects: Subjects, variant: Vari
 
 
 def _together(
-    engine: Engine, photos: Sequence[Pixels], holes: Sequence[NDArray[np.bool_]], side: int, seed: int
+    engine: Engine,
+    photos: Sequence[Pixels],
+    holes: Sequence[NDArray[np.bool_]],
+    side: int,
+    seed: int,
+    points: Sequence[NDArray[np.float32]] | None,
 ) -> list[Fill]:
-    """By the engine's contract, at ``side`` pixels."""
+    """By the engine's contract, at ``side`` pixels; points: (68, 2) of each face, for an engine that is told them."""
     crops, masks = np.stack(photos), np.stack(holes)
     if side != crops.shape[1]:
         way = cv2.INTER_AREA if side < crops.shape[1] else cv2.INTER_CUBIC
@@ -170,7 +171,8 @@ def _together(
         masks = np.stack(parts) > 0
     given = crops.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
     started = time.perf_counter()
-    made = engine.fill(given, masks[:, None], seed=seed)
+    landmarks = None if points is None else np.stack(points)
+    made = engine.fill(given, masks[:, None], seed=seed, landmarks=landmarks)
     seconds = (time.perf_counter() - started) / len(photos)
     return [Fill(pixels, seconds) for pixels in np.rint(255 * made.transpose(0, 2, 3, 1)).astype(np.uint8)]
 
@@ -187,7 +189,8 @@ def _by_pipeline(
 
     References are taken as they are: the check by a judge would leave out pictures that are the person's for certain.
     """
-    if variants.REFERENCES in variant.words and not all(references):
+    words = variant.name.words
+    if variants.REFERENCES in words and not all(references):
         raise DataError(f"{order.set} shows this person once: there is no other picture to give.")
     location = None if order.arrangement == FOUND else FaceLocation.aligned()
     jobs = [
@@ -200,8 +203,8 @@ def _by_pipeline(
         seed=order.seed,
         require_face=True,
         mask_hole="white",
-        blending="poisson" if variant.words else "composite",
-        symmetry=variants.SYMMETRY in variant.words,
+        blending="poisson" if words else "composite",
+        symmetry=variants.SYMMETRY in words,
         reference_check=False,
     )
     return [
@@ -216,23 +219,9 @@ def _references(order: Order, place: int, subjects: Subjects) -> list[Pixels]:
     return subjects.reference_pictures(place, order.references) if order.references else []
 
 
-def _whole(order: Order, variant: Variant) -> bool:
-    """Whether known pixels are kept: where they are asked for, or enlarging will mix them into the hole's."""
-    return order.whole or (order.arrangement != FOUND and variant.side(order.size) != order.size)
-
-
-def _known_blanked(fill: Fill, order: Order, place: int, subjects: Subjects, variant: Variant) -> Fill:
-    """Without what nobody will look at, a third of the bytes: blending looks at the pixels next to the hole, too."""
-    if fill.pixels is None or _whole(order, variant):
-        return fill
-    hole = subjects.hole(order.mask, place, order.arrangement).astype(np.uint8)
-    looked_at = cv2.dilate(hole, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))) > 0
-    return Fill(np.where(looked_at[..., None], fill.pixels, np.uint8(0)), fill.seconds)
-
-
 def _encoded(fill: Fill, variant: Variant) -> bytes:
     text = PngImagePlugin.PngInfo()
-    told = {"engine": variant.name, "runtime": variant.runtime, "seconds": fill.seconds, "problem": fill.problem}
+    told = {"engine": variant.label, "runtime": variant.runtime, "seconds": fill.seconds, "problem": fill.problem}
     text.add_text("faceinp", json.dumps(told))
     content = io.BytesIO()
     pixels = np.zeros((1, 1, 3), np.uint8) if fill.pixels is None else fill.pixels

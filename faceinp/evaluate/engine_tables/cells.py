@@ -3,12 +3,31 @@
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from faceinp.errors import DataError
 from faceinp.evaluate.measures import Measure
+from faceinp.evaluate.record import Provenance, as_line
+
+ADVICE = "Give a cells.jsonl of `faceinp evaluate`."
+
+
+class Quantity(NamedTuple):
+    """What was measured: a key of ``tables.ABOUT``, and the judge that says so, where one does."""
+
+    name: str
+    judge: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.judge}".strip()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """As ``str`` writes it."""
+        name, _, judge = text.partition(" ")
+        return cls(name, judge)
 
 
 @dataclass(frozen=True)
@@ -16,9 +35,10 @@ class Cell:
     """One engine on one kind of hole in one table.
 
     set, arrangement, group: whose faces, how they are turned, and which of them (empty: all). mask: empty for rows
-    that no hole belongs to. measures: by name ("composite_psnr", "same JUDGE", ...). differences: less the
-    ``reference`` engine's, on the pictures that both have. refused: why a measure is not given. failed: pictures
-    without a fill. content: a hash of all that it was made of, so that it is not made twice.
+    that no hole belongs to. differences: less the ``reference`` engine's, on the pictures that both have. refused: why
+    a measure is not given; why none is, under EVERYTHING. thresholds: the distance up to which each judge takes faces
+    for one person's. failed: pictures without a fill. content: a hash of all that it was made of, so that it is not
+    made twice.
     """
 
     table: str
@@ -27,20 +47,18 @@ class Cell:
     group: str
     engine: str
     mask: str
-    measures: dict[str, Measure]
-    differences: dict[str, Measure] = field(default_factory=dict)
+    measures: dict[Quantity, Measure] = field(default_factory=dict)
+    differences: dict[Quantity, Measure] = field(default_factory=dict)
     reference: str = ""
-    refused: dict[str, str] = field(default_factory=dict)
+    refused: dict[Quantity, str] = field(default_factory=dict)
+    thresholds: dict[str, float] = field(default_factory=dict)
     hidden: float = 0.0
     pictures: int = 0
     people: int = 0
     failed: int = 0
     seconds_per_picture: float | None = None
     runtime: str = ""
-    seed: int = 0
-    machine: str = ""
-    date: str = ""
-    version: str = ""
+    made: Provenance = field(default_factory=Provenance)
     content: str = ""
 
     @property
@@ -49,8 +67,8 @@ class Cell:
         return self.table, self.set, self.arrangement, self.group, self.engine, self.mask
 
 
-def line(cell: Cell) -> str:
-    return json.dumps(_rounded(asdict(cell)), ensure_ascii=False)
+EVERYTHING = Quantity("")
+_BY_QUANTITY = ("measures", "differences", "refused")
 
 
 def append(file: Path, cell: Cell) -> None:
@@ -59,7 +77,7 @@ def append(file: Path, cell: Cell) -> None:
     try:
         size = os.fstat(handle).st_size
         torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-        os.write(handle, ("\n" * torn + line(cell) + "\n").encode())
+        os.write(handle, ("\n" * torn + as_line(cell) + "\n").encode())
     finally:
         os.close(handle)
 
@@ -74,12 +92,11 @@ def read(files: Iterable[str | Path]) -> list[Cell]:
         try:
             lines = Path(file).read_text().split("\n")
         except OSError as error:
-            raise DataError(f"{file} cannot be read ({error}). Give a cells.jsonl of `faceinp evaluate`.") from error
+            raise DataError(f"{file} cannot be read ({error}). {ADVICE}") from error
         cells = [cell for cell in map(_cell, lines) if cell]
         if not cells:
-            raise DataError(f"{file} holds no cells of tables. Give a cells.jsonl of `faceinp evaluate`.")
-        for cell in cells:
-            found[cell.place] = cell
+            raise DataError(f"{file} holds no cells of tables. {ADVICE}")
+        found |= {cell.place: cell for cell in cells}
     return list(found.values())
 
 
@@ -90,15 +107,11 @@ def of_table(cells: Sequence[Cell], table: str) -> list[Cell]:
 def _cell(text: str) -> Cell | None:
     try:
         told: dict[str, Any] = json.loads(text)
+        made = {part.name: told.pop(part.name) for part in fields(Provenance) if part.name in told}
+        for name in _BY_QUANTITY:
+            told[name] = {Quantity.parse(key): value for key, value in told[name].items()}
         for name in ("measures", "differences"):
             told[name] = {key: Measure(**value) for key, value in told[name].items()}
-        return Cell(**told)
+        return Cell(**told, made=Provenance(**made))
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
-
-
-def _rounded(value: Any) -> Any:
-    """Six digits that count: more are noise, and would fill the repository."""
-    if isinstance(value, dict):
-        return {key: _rounded(inner) for key, inner in value.items()}
-    return float(f"{value:.6g}") if isinstance(value, float) else value

@@ -5,9 +5,8 @@ moved, turned and scaled a little; the reference is another photo of the person,
 amateurs' photos are. Where shards name no people, a picture's altered copy stands for the other photo.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -17,8 +16,10 @@ from scipy.optimize import minimize
 
 from faceinp import identity, presets, weights
 from faceinp.errors import DataError
-from faceinp.evaluate.calibration import shard_names
-from faceinp.evaluate.pairs import embed, portraits
+from faceinp.evaluate import record
+from faceinp.evaluate.judge_tables.calibration import shard_names
+from faceinp.evaluate.judge_tables.pairs import embed, portraits
+from faceinp.evaluate.record import Provenance, Say
 from faceinp.exemplars import check
 from faceinp.exemplars.check import OUTCOMES, Limits
 from faceinp.identity.calibration import threshold
@@ -135,6 +136,7 @@ class Row:
     doubtful: float
     unknown: float
     refused: float
+    made: Provenance
 
 
 def run(
@@ -145,7 +147,7 @@ def run(
     confirm: str = "",
     repeats: int = 4,
     seed: int = 0,
-    say: Callable[[str], None] = print,
+    say: Say = print,
 ) -> list[Row]:
     """Measure the check on the faces of ``data``, by hole and by alteration.
 
@@ -167,12 +169,7 @@ def run(
         limits.write(calibrate)
         weights.record(Path(calibrate))
     rows = measure(results, people, limits)
-    folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "reference-check.jsonl").write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows))
-    table = markdown(rows, people, limits)
-    (folder / "reference-check.md").write_text(table)
-    say(table)
+    record.write(out, "reference-check", rows, markdown(rows, people, limits), say)
     return rows
 
 
@@ -264,18 +261,18 @@ def markdown(rows: Sequence[Row], people: People, limits: Limits) -> str:
     """Holes and alterations down; outcomes of true pairs and of strangers across."""
     of_strangers = {row.subject: row for row in rows if row.strangers}
     heads = [f"{who} {outcome}" for who in ("true:", "strangers:") for outcome in OUTCOMES]
-    lines = [
+    about = (
         f"{people.people} people, {len(people.pictures)} pictures; {people.true.sum():,} true pairs"
         f"{' (altered copies)' if people.copies else ''} and {people.strangers.sum():,} of strangers with each hole. "
         f"Refused above {limits.base:.3f} + {limits.slope:.3f} x the hole's cost, in doubt above "
-        f"{limits.doubt_above:.3f}, unknown where refusal would begin above {limits.blind_above:.3f}.\n",
-        f"| | {' | '.join(heads)} |\n{'|---' * (len(heads) + 1)}|",
-    ]
+        f"{limits.doubt_above:.3f}, unknown where refusal would begin above {limits.blind_above:.3f}."
+    )
+    lines = []
     for row in rows:
         if not row.strangers and row.subject in of_strangers:
             shares = [getattr(one, outcome) for one in (row, of_strangers[row.subject]) for outcome in OUTCOMES]
-            lines.append(f"| {row.subject} | {' | '.join(f'{share:.1%}' for share in shares)} |")
-    return "\n".join(lines) + "\n"
+            lines.append((row.subject, *(f"{share:.1%}" for share in shares)))
+    return f"{about}\n\n{record.grid(('', *heads), lines)}"
 
 
 def _people(data: str | Sequence[str], confirm: identity.Judge | None, *, held_back: bool) -> People:
@@ -320,4 +317,4 @@ def _embed(judge: identity.Judge, pictures: Sequence[Pixels], hole: Bools | None
 def _row(subject: str, strangers: bool, outcomes: NDArray[np.int8]) -> Row:
     """outcomes: numbers in OUTCOMES, one a pair."""
     counts = np.bincount(outcomes, minlength=len(OUTCOMES)) / max(1, outcomes.size)
-    return Row(subject, strangers, outcomes.size, *counts.tolist())
+    return Row(subject, strangers, outcomes.size, *map(float, counts), Provenance.now())  # type: ignore[arg-type, call-arg]

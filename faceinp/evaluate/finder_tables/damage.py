@@ -5,9 +5,8 @@ share of marked pixels within TOLERANCE pixels of damage, recall the share of da
 both over all pixels of all photos of a row, and F1 their harmonic mean (van Rijsbergen 1979).
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import cv2
@@ -16,7 +15,9 @@ from numpy.typing import NDArray
 
 from faceinp import photo as files
 from faceinp.errors import DataError
-from faceinp.evaluate.drawn_damage import ROWS, draw
+from faceinp.evaluate import record
+from faceinp.evaluate.finder_tables.drawn_damage import ROWS, draw
+from faceinp.evaluate.record import Provenance, Say
 from faceinp.proposals.baseline import classical
 
 Bools = NDArray[np.bool_]
@@ -38,7 +39,7 @@ class Counts:
     found: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
-        sums = (one + another for one, another in zip(asdict(self).values(), asdict(other).values(), strict=True))
+        sums = (one + another for one, another in zip(astuple(self), astuple(other), strict=True))
         return Counts(*sums)
 
     @property
@@ -68,6 +69,7 @@ class Row:
     precision: float
     recall: float
     photos: int
+    made: Provenance
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class CleanRow:
     highest: float
     worst: str
     photos: int
+    made: Provenance
 
 
 def run(
@@ -91,7 +94,7 @@ def run(
     pictures: int = 12,
     side: int = 768,
     seed: int = 0,
-    say: Callable[[str], None] = print,
+    say: Say = print,
 ) -> tuple[list[Row], list[CleanRow]]:
     """Measure finders on the photos of the folders ``photos``, which must be held back and free of damage.
 
@@ -110,12 +113,7 @@ def run(
         rows += _scan_rows(Path(scans), Path(outlines), finders)
     clean = [_clean_row(files_of, name, find) for name, find in finders.items()]
     out = Path(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    table = _markdown(rows, clean)
-    out.write_text(table)
-    records = [*map(asdict, rows), *map(asdict, clean)]
-    out.with_suffix(".jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
-    say(table)
+    record.write(out.parent, out.stem, [*rows, *clean], _markdown(rows, clean), say)
     return rows, clean
 
 
@@ -180,13 +178,13 @@ def _scan_rows(scans: Path, outlines: Path, finders: Mapping[str, Finder]) -> li
 
 
 def _row(subject: str, finder: str, counts: Counts, photos: int) -> Row:
-    return Row(subject, finder, counts.f1, counts.precision, counts.recall, photos)
+    return Row(subject, finder, counts.f1, counts.precision, counts.recall, photos, Provenance.now())
 
 
 def _clean_row(paths: Sequence[Path], name: str, find: Finder) -> CleanRow:
     shares = [float(find(_read(path)).mean()) for path in paths]
     highest = int(np.argmax(shares))
-    return CleanRow(name, float(np.median(shares)), shares[highest], paths[highest].name, len(paths))
+    return CleanRow(name, float(np.median(shares)), shares[highest], paths[highest].name, len(paths), Provenance.now())
 
 
 def _pictures(folders: Iterable[str | Path]) -> Iterable[Path]:
@@ -207,15 +205,15 @@ def _resized(pixels: Pixels, side: int) -> Pixels:
 def _markdown(rows: Sequence[Row], clean: Sequence[CleanRow]) -> str:
     names = list(dict.fromkeys(row.finder for row in rows))
     heads = [f"{name}, {figure}" for name in names for figure in ("F1", "precision", "recall")]
-    lines = [f"Damage found within {TOLERANCE} pixels", "", "| damage | photos | " + " | ".join(heads) + " |"]
-    lines.append("|---" * (2 + len(heads)) + "|")
+    lines = []
     for subject in dict.fromkeys(row.subject for row in rows):
         parts = {row.finder: row for row in rows if row.subject == subject}
-        figures = [
+        figures = (
             f"{value:.2f}" for name in names for value in (parts[name].f1, parts[name].precision, parts[name].recall)
-        ]
-        lines.append(f"| {subject} | {parts[names[0]].photos} | " + " | ".join(figures) + " |")
-    lines += ["", "| " + CLEAN + " marked by | photos | median | highest | of |", "|---|---|---|---|---|"]
-    for row in clean:
-        lines.append(f"| {row.finder} | {row.photos} | {row.median:.3%} | {row.highest:.2%} | {row.worst} |")
-    return "\n".join(lines) + "\n"
+        )
+        lines.append((subject, str(parts[names[0]].photos), *figures))
+    unmarked = ((row.finder, str(row.photos), f"{row.median:.3%}", f"{row.highest:.2%}", row.worst) for row in clean)
+    return (
+        f"Damage found within {TOLERANCE} pixels\n\n{record.grid(('damage', 'photos', *heads), lines)}\n"
+        + record.grid((f"{CLEAN} marked by", "photos", "median", "highest", "of"), unmarked)
+    )

@@ -1,13 +1,14 @@
 """From shards to what a judge's distances mean: ``faceinp identity calibrate``."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from faceinp import identity, weights
-from faceinp.evaluate.pairs import Pairs, embed, pairs, portraits
+from faceinp.evaluate.judge_tables.pairs import Pairs, embed, pairs, portraits
+from faceinp.evaluate.record import Say, grid
 from faceinp.identity import calibration
 from faceinp.identity.calibration import Calibration, Check
 from faceinp.train.data import is_held_back
@@ -22,7 +23,7 @@ def run(
     check: Data | None = None,
     strangers: Data | None = None,
     strangers_are: str = "",
-    say: Callable[[str], None] = print,
+    say: Say = print,
 ) -> Calibration:
     """Calibrate ``judge`` on the people of ``data`` whom every training holds back.
 
@@ -64,21 +65,21 @@ def markdown(fitted: Calibration) -> str:
     """A line for each threshold: what it lets through, here and on the data it was checked on."""
     heads = ["distance up to", f"{fitted.data}: strangers / one person"]
     heads += [f"{check.data}: strangers / one person" for check in fitted.checks]
-    lines = [
+    about = (
         f"{fitted.judge}: {fitted.people} held-back people, {fitted.pictures} pictures, {fitted.genuine:,} pairs of "
         f"one person, {fitted.impostor:,} of strangers. Probability of one person, even odds before: "
-        f"1 / (1 + exp({fitted.slope:.2f} (distance - {fitted.middle:.3f}))).\n",
-        f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|",
-    ]
+        f"1 / (1 + exp({fitted.slope:.2f} (distance - {fitted.middle:.3f})))."
+    )
+    lines = []
     for number in range(len(fitted.points) + 1):
         row = [_point(fitted, number), *(_point(check, number) for check in fitted.checks)]
         cells = [f"{row[0].threshold:.3f}"]
         for point in row:
             matched = "-" if point.true_match_rate is None else f"{point.true_match_rate:.1%}"
             cells.append(f"{point.false_match_rate:.2%} / {matched}")
-        lines.append(f"| {' | '.join(cells)} |")
-    lines.append(f"\nThe last line is the second paper's threshold. What a judge says is {identity.CAVEAT}.\n")
-    return "\n".join(lines)
+        lines.append(cells)
+    caveat = f"The last line is the second paper's threshold. What a judge says is {identity.CAVEAT}."
+    return f"{about}\n\n{grid(heads, lines)}\n{caveat}\n"
 
 
 def plot(found: Pairs, fitted: Calibration, file: Path) -> None:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import Voronoi
 
-from faceinp.evaluate import damage_shapes as shapes
-from faceinp.evaluate.damage_shapes import Floats, Random, Size
+from faceinp.evaluate.finder_tables import damage_shapes as shapes
+from faceinp.evaluate.finder_tables.damage_shapes import Floats, Random, Size
 
 VISIBLE_ALPHA, VISIBLE_STEP = 0.3, 10.0  # opacity and grey levels from which damage can be seen
 TOUCHED_ALPHA = 0.04

@@ -7,8 +7,9 @@ from faceinp import presets, sketches
 from faceinp.errors import DataError
 
 PICTURE = ("composite_psnr", "composite_ssim")
-FRECHET, NATURALNESS, SAME, OTHER = "frechet", "naturalness", "same", "other"
+NATURALNESS, SAME, OTHER, STRANGERS = "naturalness", "same", "other", "strangers"
 ALIGNED, TURNED, FOUND = "aligned", "turned", "found"
+COMPARED = ("raw", "hole", "composite", "blended")  # which picture is compared with the photo, pixel by pixel
 ABOUT = {
     "raw_psnr": "Raw PSNR, dB: the whole generated picture",
     "raw_ssim": "Raw SSIM",
@@ -18,10 +19,10 @@ ABOUT = {
     "composite_ssim": "Composite SSIM",
     "blended_psnr": "Blended PSNR, dB: the photo, its hole filled by Poisson blending",
     "blended_ssim": "Blended SSIM",
-    FRECHET: "Frechet distance to other photographs (SqueezeNet features)",
     NATURALNESS: "Naturalness: kernel distance of the filled place to the same place of other people, best 0",
     SAME: "Taken for the same person against the same picture",
     OTHER: "Taken for the same person against other pictures of the person",
+    STRANGERS: "Pairs of strangers taken for one person",
 }
 
 Printed = Mapping[str, Mapping[str, Mapping[str, float]]]  # measure -> row's name -> mask -> figure
@@ -55,15 +56,13 @@ class Table:
     printed: Printed = field(default_factory=dict)
 
     @property
-    def whole(self) -> bool:
-        """Whether known pixels are measured as the engine made them."""
-        return "raw" in by_kind(self.measures)
+    def compared(self) -> tuple[str, ...]:
+        """Those of COMPARED that ``measures`` need."""
+        return tuple(kind for kind in COMPARED if {f"{kind}_psnr", f"{kind}_ssim"} & set(self.measures))
 
-
-def by_kind(measures: tuple[str, ...]) -> tuple[str, ...]:
-    """The comparisons of pixels among ``measures``: "raw", "hole", "composite", "blended"."""
-    kinds = (measure.partition("_")[0] for measure in measures if "_" in measure)
-    return tuple(dict.fromkeys(kinds))
+    @property
+    def judged(self) -> bool:
+        return bool({SAME, OTHER} & set(self.measures))
 
 
 def _printed(row: str, masks: tuple[str, ...], figures: tuple[float, ...]) -> dict[str, dict[str, float]]:
@@ -74,9 +73,7 @@ _RANDOM = tuple(f"random-{share}" for share in (20, 40, 60, 80))
 _TWELVE = tuple(map(str, range(1, 13)))
 _DECIDING = ("centre", "eyes", "lower-face")  # where a modern judge's verdict is decided; halves and quarters are not
 _IRREGULAR = tuple(f"irregular-{low}-{low + 10}" for low in presets.AREAS)
-_BY_PIXELS = tuple(
-    f"{kind}_{measured}" for kind in ("raw", "hole", "composite", "blended") for measured in ("psnr", "ssim")
-)
+_BY_PIXELS = tuple(f"{kind}_{measured}" for kind in COMPARED for measured in ("psnr", "ssim"))
 _AT_64 = (*_BY_PIXELS, NATURALNESS)
 
 # Table 1 of Qiang et al. 2019: PSNR, SSIM of the inpainted picture, which measures like "raw" (``docs/papers.md``).
@@ -118,7 +115,7 @@ TABLES = {
         ),
         Table(
             "L3", "The second paper's Table 3: how near the picture, 256 x 256", 256, (*_TWELVE, *_DECIDING),
-            (*PICTURE, NATURALNESS, FRECHET), "telea", printed={"composite_psnr": _models(_L3)},
+            (*PICTURE, NATURALNESS), "telea", printed={"composite_psnr": _models(_L3)},
         ),
         Table(
             "L4", "The second paper's Table 4: the same person, against the same picture", 256, (*_TWELVE, *_DECIDING),
@@ -131,11 +128,11 @@ TABLES = {
         Table(
             "irregular", "Scratches, and strokes by the share of the picture that they hide, 256 x 256", 256,
             ("scratches", *_IRREGULAR),
-            (*PICTURE, NATURALNESS, FRECHET), "telea", printed={"composite_psnr": _EDGECONNECT},
+            (*PICTURE, NATURALNESS), "telea", printed={"composite_psnr": _EDGECONNECT},
         ),
         Table(
             "worn", "Protective masks and glasses taken off, 256 x 256", 256, ("protective-mask", "glasses"),
-            (*PICTURE, NATURALNESS, FRECHET, SAME, OTHER), "telea", worn=True,
+            (*PICTURE, NATURALNESS, SAME, OTHER), "telea", worn=True,
         ),
         Table(
             "across", "Other faces, turned pictures, turned heads and blur, 256 x 256", 256, ("7", "centre"),
@@ -160,7 +157,7 @@ QUICK = Table(
 )  # fmt: skip
 MASKS = Table(
     "masks", "Engines on holes, 256 x 256: picture and person", 256, (*_TWELVE, *_DECIDING),
-    (*PICTURE, NATURALNESS, FRECHET, SAME, OTHER), "telea", ("landmark", "mirror", "telea", "navier-stokes"),
+    (*PICTURE, NATURALNESS, SAME, OTHER), "telea", ("landmark", "mirror", "telea", "navier-stokes"),
     printed={"composite_psnr": _models(_L3) | _EDGECONNECT, SAME: _models(_L4, 0.01), OTHER: _models(_L5, 0.01)},
 )  # fmt: skip
 

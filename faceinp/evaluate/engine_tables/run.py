@@ -2,33 +2,30 @@
 
 Everything goes through the engines' contract at the engine's own size, or, for pictures that are not aligned, through
 ``faceinp.fill``. A cell is one engine on one kind of hole; it is written when it is done, and never made twice. Holes
-are made from the shards' own landmarks; engines see none of those.
+are made from the shards' own landmarks; engines see none of those, unless their name says so (``variants``).
 """
 
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-import faceinp
 from faceinp.errors import EngineError
-from faceinp.evaluate import cells, html, measures, report, sheets
-from faceinp.evaluate.cells import Cell
-from faceinp.evaluate.figures import FEATURES, Measurer, Setting
-from faceinp.evaluate.measures import Measure, Say
-from faceinp.evaluate.plan import Plan, Request, Row
-from faceinp.evaluate.scores import Scores
-from faceinp.evaluate.subjects import sets
-from faceinp.evaluate.tables import ALIGNED, FRECHET, Table
-from faceinp.evaluate.variants import Variant
-from faceinp.evaluate.work import Workers, one_thread
-from faceinp.machine import machine, today
+from faceinp.evaluate.engine_tables import cells, page, report, sheets, thumbnails
+from faceinp.evaluate.engine_tables.cells import EVERYTHING, Cell, Quantity
+from faceinp.evaluate.engine_tables.figures import Measurer, Setting, Times
+from faceinp.evaluate.engine_tables.plan import Plan, Request, Row
+from faceinp.evaluate.engine_tables.scores import Scores, Told
+from faceinp.evaluate.engine_tables.subjects import sets
+from faceinp.evaluate.engine_tables.tables import ALIGNED, Table
+from faceinp.evaluate.engine_tables.variants import Name, Variant
+from faceinp.evaluate.engine_tables.work import one_thread, working
+from faceinp.evaluate.record import Provenance, Say
 
-UNTOUCHED = Variant("untouched", 1, 1, "", (), "")  # no engine: the faces themselves
+UNTOUCHED = Variant(Name.parse("untouched"), 1, 1, "", (), "")  # no engine: the faces themselves
 
 
 def run(wanted: Sequence[Table], request: Request, say: Say = print) -> list[Cell]:
@@ -49,7 +46,7 @@ def run(wanted: Sequence[Table], request: Request, say: Say = print) -> list[Cel
         folder=str(folder / "kept"),
         judges=request.judged(wanted),
         sidecar=request.sidecar,
-        features=request.features,
+        masks=request.mask_files,
     )
     file = folder / "cells.jsonl"
     with one_thread():
@@ -61,23 +58,20 @@ def run(wanted: Sequence[Table], request: Request, say: Say = print) -> list[Cel
             raise EngineError(f"None of these engines can be measured. {' '.join(plan.skipped)}")
         writer = _Writer(plan, Scores(measurer), file, say)
         todo = [row for row in plan.rows if not writer.is_done(row)]
-        workers = Workers(setting, measurer, request.workers)
-        try:
-            workers.begin(plan.tasks(todo))
+        with working(setting, measurer, plan.tasks(todo), request.workers) as wait:
             for table in wanted:
                 writer.untouched(table)
             for row in todo:
-                for one in filter(None, (plan.reference(row), row)):
-                    for order in one.orders:
-                        workers.wait(order)
+                for one in (plan.reference(row), row):
+                    if one and one.order:
+                        wait(one.order)
                 writer.row(row)
-        finally:
-            workers.end()
         for sheet in sheets.make(wanted, plan.rows, measurer, request.seed):
             sheet.write(folder / "pictures")
+        thumbnails.write(folder / thumbnails.FOLDER, (row.mask for row in plan.rows), measurer.masks)
     told = cells.read([file])
-    (folder / "report.md").write_text(report.markdown(told))
-    (folder / "report.html").write_text(html.page(told, sheets.read(folder / "pictures")))
+    (folder / "report.md").write_text(report.markdown(told, folder))
+    (folder / "report.html").write_text(page.page(told, folder, sheets.read(folder / "pictures")))
     say(f"{len(told)} cells: {file}, {folder / 'report.md'}, {folder / 'report.html'}")
     names = {table.name for table in wanted}
     return [cell for cell in told if cell.table in names]
@@ -97,21 +91,19 @@ class _Writer:
 
     def row(self, row: Row) -> None:
         """The cells of one row: of bins first, so that the row is done when the cell of all its pictures is there."""
-        content, refused = self.plan.content(row), self.scores.refused(row)
-        everybody = np.ones(len(self.measurer.subjects(row.set, row.table.size).chosen), np.bool_)
+        content, subjects = self.plan.content(row), self.measurer.subjects(row.set, row.table.size)
+        everybody = np.ones(len(subjects.chosen), np.bool_)
         if row.problem:
-            self._append(self._cell(row, "", everybody, {}, {}, {"": row.problem}, content))
+            self._append(self._cell(row, "", everybody, ({}, {}), {EVERYTHING: row.problem}, content))
             return
-        mate = self.plan.reference(row)
-        groups = {"": everybody}
-        if row.table.binned and row.arrangement == ALIGNED:
-            groups = self.measurer.subjects(row.set, row.table.size).bins() | groups
-        for group, members in groups.items():
-            told, apart = self.scores.averages(row, mate, members, refused)
-            self._append(self._cell(row, group, members, told, apart, refused, content))
+        refused, mate = self.scores.refused(row), self.plan.reference(row)
+        binned = row.table.binned and row.arrangement == ALIGNED
+        for group, members in ((subjects.bins() if binned else {}) | {"": everybody}).items():
+            told = self.scores.averages(row, mate, members, refused)
+            self._append(self._cell(row, group, members, told, refused, content))
 
     def untouched(self, table: Table) -> None:
-        """The row that no engine can pass: the faces themselves, as judges and the feature network see them."""
+        """The row that no engine can pass: the faces themselves, as judges see them."""
         kinds = tuple(self.plan.seen(table))
         sets = dict.fromkeys(row.set for row in self.plan.rows if row.table is table)
         for name in sets if kinds else ():
@@ -122,36 +114,28 @@ class _Writer:
             if self.done.get(row.place) == content:
                 continue
             refused = self.scores.refused(row)
-            told: dict[str, Measure] = {}
-            for kind in kinds:
-                seen = self.measurer.everybody(name, table.size, kind)[subjects.chosen]
-                if kind != FEATURES:
-                    values = self.scores.accepted(row, kind.partition(" ")[2], seen)
-                    told |= {key: measures.mean(own, subjects.people) for key, own in values.items()}
-                elif FRECHET not in refused:
-                    told[FRECHET] = self.scores.frechet(row, seen)
-            told = {key: measure for key, measure in told.items() if key not in refused}
+            told = {quantity: own for quantity, own in self.scores.untouched(row).items() if quantity not in refused}
             members = np.ones(len(subjects.chosen), np.bool_)
-            cell = self._cell(row, "", members, told, {}, refused, content)
-            self._append(replace(cell, pictures=len(members), people=len(set(subjects.people))))
+            self._append(self._cell(row, "", members, (told, {}), refused, content))
 
     def _cell(
         self,
         row: Row,
         group: str,
         members: NDArray[np.bool_],
-        told: dict[str, Measure],
-        apart: dict[str, Measure],
-        refused: dict[str, str],
+        told: tuple[Told, Told],
+        refused: dict[Quantity, str],
         content: str,
     ) -> Cell:
+        """told: measures, and their differences."""
         subjects, mate = self.measurer.subjects(row.set, row.table.size), self.plan.reference(row)
-        places = [place for order in row.orders for place in order.places if members[place]]
-        seconds = self.scores.values(row)["seconds"][places] if places else np.zeros(0)
+        places = np.flatnonzero(members[: row.order.count if row.order else None]).tolist()
+        seconds = self.measurer.of(row.order, Times())["seconds"][places] if row.order else np.zeros(0)
         failed = int(np.isnan(seconds).sum())
-        if places and failed == len(places):
-            refused = refused | {"": self.measurer.fills(row.orders[0])[0].problem or "No fill could be made."}
-        hidden = [subjects.hole(row.mask, place, row.arrangement).mean() for place in places]
+        if row.order and places and failed == len(places):
+            problem = self.measurer.fills(row.order, places[:1])[0].problem
+            refused = refused | {EVERYTHING: problem or "No fill could be made."}
+        hidden = [subjects.hole(row.mask, place, row.arrangement).mean() for place in places if row.order]
         return Cell(
             table=row.table.name,
             set=row.set,
@@ -159,20 +143,18 @@ class _Writer:
             group=group,
             engine=row.variant.label,
             mask=row.mask,
-            measures=told,
-            differences=apart,
+            measures=told[0],
+            differences=told[1],
             reference=mate.variant.label if mate else "",
             refused=refused,
+            thresholds=self.measurer.limits if row.table.judged else {},
             hidden=float(np.mean(hidden)) if hidden else 0.0,
-            pictures=len(places),
-            people=len({subjects.people[place] for place in places}),
+            pictures=0 if row.problem else len(places),
+            people=0 if row.problem else len({subjects.people[place] for place in places}),
             failed=failed,
             seconds_per_picture=float(np.nanmean(seconds)) if failed < len(seconds) else None,
             runtime=row.variant.runtime,
-            seed=self.plan.request.seed,
-            machine=machine(),
-            date=today(),
-            version=faceinp.__version__,
+            made=Provenance.now(self.plan.request.seed, self.plan.command),
             content=content,
         )
 

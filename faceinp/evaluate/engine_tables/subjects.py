@@ -1,7 +1,7 @@
 """Who is measured: faces of shards, which of them, what is hidden of each, and how the picture is turned."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp import presets, worn
-from faceinp.evaluate.tables import ALIGNED
+from faceinp.evaluate.engine_tables.tables import ALIGNED
+from faceinp.mask_files import MaskFiles
 from faceinp.train import data as shards
 
 Bools = NDArray[np.bool_]
@@ -26,12 +27,14 @@ class Subjects:
     """Faces of one set at one size.
 
     name: the shards' stem. chosen: numbers of the faces that are measured, (n,), in the order drawn by ``seed``.
+    masks: those that come from files, by name; all others are presets.
     """
 
     name: str
     faces: shards.Faces
     chosen: NDArray[np.intp]
     seed: int
+    masks: Mapping[str, MaskFiles] = field(default_factory=dict)
     _holes: dict[tuple[str, int, str], Bools] = field(default_factory=dict)
     _digests: dict[tuple[str, int, str], str] = field(default_factory=dict)
 
@@ -46,6 +49,12 @@ class Subjects:
         return tuple(person if person is not None else f"picture {key}" for person, key in pairs)
 
     @cached_property
+    def same_person(self) -> Bools:
+        """(N, N): which of the set's faces show one person."""
+        names = np.array(self.everybody)
+        return names[:, None] == names[None]
+
+    @cached_property
     def people(self) -> tuple[str, ...]:
         """Who is on each face that is measured."""
         return tuple(self.everybody[n] for n in self.chosen)
@@ -54,6 +63,10 @@ class Subjects:
     def pointed(self) -> bool:
         """Whether the measured faces have their 68 points."""
         return bool(self.faces.points[self.chosen].isfinite().all())
+
+    def points(self, place: int) -> NDArray[np.float32]:
+        """The shards' 68 points of the face at ``place``, (68, 2), shares of the side."""
+        return np.asarray(self.faces.points[self.chosen[place]].numpy())
 
     def picture(self, place: int, arrangement: str = ALIGNED) -> Pixels:
         """uint8 (S, S, 3): the face at ``place`` of those that are measured."""
@@ -64,12 +77,15 @@ class Subjects:
         return np.asarray(cv2.warpAffine(picture, self._turn(place), picture.shape[:2], borderMode=border), np.uint8)
 
     def hole(self, mask: str, place: int, arrangement: str = ALIGNED) -> Bools:
-        """bool (S, S): what the preset ``mask`` hides of it. Raises MaskError."""
+        """bool (S, S): what ``mask`` hides of it. Raises MaskError."""
         key = mask, place, arrangement
         if key not in self._holes:
             number = int(self.chosen[place])
-            points = self.faces.points[number].numpy() * self.size if mask in presets.OF_FACES else None
-            hole = presets.make(mask, (self.size, self.size), points=points, seed=number)
+            if mask in self.masks:
+                hole = self.masks[mask].draw(number, self.size)
+            else:
+                points = self.points(place) * self.size if mask in presets.OF_FACES else None
+                hole = presets.make(mask, (self.size, self.size), points=points, seed=number)
             if arrangement != ALIGNED:
                 turned = cv2.warpAffine(hole.astype(np.uint8), self._turn(place), hole.shape, flags=cv2.INTER_NEAREST)
                 hole = np.asarray(turned) > 0
@@ -91,7 +107,7 @@ class Subjects:
     def wearing(self, mask: str, place: int) -> Pixels:
         """The face at ``place`` with a protective mask or glasses drawn on, as ``hole`` hides them."""
         number = int(self.chosen[place])
-        points = self.faces.points[number].numpy() * self.size
+        points = self.points(place) * self.size
         if mask == "glasses":
             return worn.wear_glasses(self.picture(place), points, seed=number)[0]
         return worn.wear_protective_mask(self.picture(place), points, seed=number)[0]
@@ -159,12 +175,14 @@ def sets(data: str | Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
-def load(name: str, urls: Sequence[str], size: int, count: int, seed: int) -> Subjects:
+def load(
+    name: str, urls: Sequence[str], size: int, count: int, seed: int, masks: Mapping[str, MaskFiles] | None = None
+) -> Subjects:
     """``count`` faces of the shards ``urls``, drawn by ``seed``; where only some have points, of those."""
     faces = shards.load(list(urls), size)
     if bool(faces.points.isfinite().all(dim=2).all(dim=1).any()):
         faces = faces.with_points()
-    return Subjects(name, faces, np.random.default_rng(seed).permutation(len(faces))[:count], seed)
+    return Subjects(name, faces, np.random.default_rng(seed).permutation(len(faces))[:count], seed, masks or {})
 
 
 def digest(array: NDArray[np.generic]) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from faceinp import metrics
 from faceinp.errors import DataError
 from faceinp.identity import Judge
 from faceinp.identity.calibration import threshold
@@ -118,22 +119,18 @@ def true_match_rate(found: Pairs, rate: float, weights: NDArray[np.floating] | N
     return float((genuine * passed).sum() / genuine.sum())
 
 
-def interval(
-    found: Pairs, measure: Callable[[NDArray[np.floating]], float], seed: int = 0, level: float = 0.95
-) -> tuple[float, float]:
-    """Bootstrap interval of ``measure``: people are drawn again, with replacement, not pairs.
+def interval(found: Pairs, measure: Callable[[NDArray[np.floating]], float], seed: int = 0) -> tuple[float, float]:
+    """95 % bootstrap interval of ``measure``: people are drawn again, with replacement, not pairs.
 
     measure: takes the weight of each pair. A person drawn n times gives n times their own pairs, and with one drawn m
-    times n m pairs of strangers. Percentiles of 1,000 draws.
+    times n m pairs of strangers.
     """
-    rng = np.random.default_rng(seed)
     values = []
-    for drawn in rng.multinomial(found.people, np.full(found.people, 1 / found.people), RESAMPLES):
+    for drawn in metrics.resample(np.arange(found.people), RESAMPLES, seed):
         weights = np.where(found.genuine, drawn[found.first], drawn[found.first] * drawn[found.second])
         if weights[found.genuine].any() and weights[~found.genuine].any():
             values.append(measure(weights))
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    return metrics.percentiles(values)
 
 
 def _by_kind(found: Pairs, weights: NDArray[np.floating] | None) -> tuple[NDArray[np.floating], NDArray[np.floating]]:

@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from faceinp import presets
-from faceinp.evaluate import fills, tables, variants
-from faceinp.evaluate.figures import Measurer
-from faceinp.evaluate.fills import Fill, Order
-from faceinp.evaluate.tables import ALIGNED, FOUND, NATURALNESS, Sheet, Table
+from faceinp import presets, staging
+from faceinp.evaluate.engine_tables import tables, variants
+from faceinp.evaluate.engine_tables.figures import Measurer
+from faceinp.evaluate.engine_tables.fills import Fill, Order
+from faceinp.evaluate.engine_tables.tables import ALIGNED, FOUND, NATURALNESS, Sheet, Table
 
 if TYPE_CHECKING:
-    from faceinp.evaluate.plan import Row
+    from faceinp.evaluate.engine_tables.plan import Row
 
 Pixels = NDArray[np.uint8]
 
@@ -43,7 +43,7 @@ class Picture:
 
     def write(self, folder: Path) -> None:
         """As NAME.webp, which says in its metadata what it shows."""
-        fills.write(folder / f"{self.name}.webp", self.webp)
+        staging.write(folder / f"{self.name}.webp", self.webp)
 
 
 def read(folder: Path) -> list[Picture]:
@@ -61,23 +61,23 @@ def make(wanted: Sequence[Table], rows: Sequence["Row"], measurer: Measurer, see
     """Of the first paper's figures where its table is ``wanted``, and of each table's first faces."""
     made: list[Picture] = []
     for table in wanted:
-        mine = [row for row in rows if row.table is table and row.orders and row.arrangement != FOUND]
+        mine = [row for row in rows if row.table is table and row.order and row.arrangement != FOUND]
         if not mine:
             continue
         if table.name == "Q1":
             made += [_drawn(sheet, mine[0].set, measurer, seed) for sheet in tables.SHEETS]
         masks = tuple(dict.fromkeys(row.mask for row in mine))
-        engines = tuple(dict.fromkeys(row.variant.name for row in mine))
+        engines = tuple(dict.fromkeys(row.variant.name.text for row in mine))
         shown = masks[:: max(1, len(masks) // SAMPLED)]
         kind = "blended" if NATURALNESS in table.measures else "composite"
         columns = tuple((engine, kind) for engine in engines)
-        rows_shown = min(2 * len(shown), *(len(row.orders[0].places) for row in mine))
+        rows_shown = min(2 * len(shown), *(row.order.count for row in mine if row.order))
         sheet = Sheet(table.name, f"{table.title}: samples, {kind}", shown, columns, table.size, rows_shown)
-        made.append(_drawn(sheet, mine[0].set, measurer, seed, whole=table.whole))
+        made.append(_drawn(sheet, mine[0].set, measurer, seed))
     return made
 
 
-def _drawn(sheet: Sheet, name: str, measurer: Measurer, seed: int, *, whole: bool = True) -> Picture:
+def _drawn(sheet: Sheet, name: str, measurer: Measurer, seed: int) -> Picture:
     """Faces down, one hole a face; the photo, what is known of it, and the columns."""
     subjects = measurer.subjects(name, sheet.size)
     count = min(sheet.rows, len(subjects.chosen))
@@ -87,19 +87,19 @@ def _drawn(sheet: Sheet, name: str, measurer: Measurer, seed: int, *, whole: boo
         photo, hole = subjects.picture(place), subjects.hole(masks[place % len(masks)], place)
         lines.append([photo, np.where(hole[..., None], np.uint8(128), photo)])
     engines = [engine for engine, _ in sheet.columns if engine != variants.WORN]
-    ready = [variants.WORN, *(variant.name for variant in variants.choose(engines, sheet.size)[0])]
+    ready = [variants.WORN, *(variant.name.text for variant in variants.choose(engines, sheet.size)[0])]
     columns = [(engine, kind) for engine, kind in sheet.columns if engine in ready]
     for engine, kind in columns:
         for mask in dict.fromkeys(masks):
             places = tuple(place for place in range(count) if masks[place % len(masks)] == mask)
             if not places:
                 continue
-            order = Order(name, sheet.size, engine, mask, ALIGNED, places, whole, seed)
-            for place, fill in zip(places, measurer.fills(order), strict=True):
+            order = Order(name, sheet.size, engine, mask, ALIGNED, count, seed)
+            for place, fill in zip(places, measurer.fills(order, places), strict=True):
                 lines[place].append(_shown(fill, kind, subjects.picture(place), subjects.hole(mask, place)))
     content = io.BytesIO()
     grid = np.concatenate([np.concatenate([_sized(part) for part in line], axis=1) for line in lines])
-    heads = ("photo", "known", *(f"{variants.label(engine)}, {kind}" for engine, kind in columns))
+    heads = ("photo", "known", *(f"{variants.Name.parse(engine).label}, {kind}" for engine, kind in columns))
     exif = Image.Exif()
     exif[DESCRIPTION] = json.dumps({"title": sheet.title, "heads": heads})
     Image.fromarray(grid).save(content, "WEBP", quality=88, exif=exif)

@@ -1,0 +1,1 @@
+"""Tables of finders of damage, on damage that no training draws."""
