@@ -35,7 +35,13 @@ Not measured today.
 
 def cell(engine: str, mask: str, mean: float, **more: object) -> Cell:
     measures = {PSNR: Measure(mean, mean - 0.5, mean + 0.5), SSIM: Measure(0.9, 0.89, 0.91)}
-    given = {"pictures": 200, "people": 52, "runtime": "cpu", "seconds_per_picture": 0.1, "made": Provenance(date="2026-01-01")} | more
+    given = {
+        "pictures": 200,
+        "people": 52,
+        "runtime": "cpu",
+        "seconds_per_picture": 0.1,
+        "made": Provenance(date="2026-01-01"),
+    } | more
     return Cell("L3", "celeba-val", "aligned", "", engine, mask, measures, **given)  # type: ignore[arg-type]
 
 
@@ -110,7 +116,9 @@ def test_the_html_needs_nothing_else_and_says_that_it_stays_here(file: Path, tmp
 
 
 def test_shares_come_with_their_interval_for_they_are_lopsided() -> None:
-    made = Cell("L5", "s", "aligned", "", "telea", "1", {Quantity("other", "judge"): Measure(0.124, 0.087, 0.163)}, people=9)
+    made = Cell(
+        "L5", "s", "aligned", "", "telea", "1", {Quantity("other", "judge"): Measure(0.124, 0.087, 0.163)}, people=9
+    )
     text = report.markdown([made])
     few = report.markdown([dataclasses.replace(made, people=4)])
     assert "| `telea` |  | 12.4 % |" in few  # of four people an interval means nothing

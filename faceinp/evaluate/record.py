@@ -37,9 +37,7 @@ def as_line(row: Any) -> str:
     return json.dumps(_rounded(told | made), ensure_ascii=False)
 
 
-def write(
-    folder: str | Path, name: str, rows: Iterable[Any], table: str, say: Say, suffix: str = ".jsonl"
-) -> None:
+def write(folder: str | Path, name: str, rows: Iterable[Any], table: str, say: Say, suffix: str = ".jsonl") -> None:
     """Rows into NAME.jsonl (or another suffix), the table into NAME.md, and the table said."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,8 @@ from faceinp import weights
 from faceinp.cli import main
 from faceinp.engines import base
 from faceinp.engines.base import Batch, Engine
-from faceinp.evaluate.engine_tables import cells, fills, run as paper, tables, variants
+from faceinp.evaluate.engine_tables import cells, fills, tables, variants
+from faceinp.evaluate.engine_tables import run as paper
 from faceinp.evaluate.engine_tables.cells import Cell, Quantity
 
 pytest.importorskip("webdataset")

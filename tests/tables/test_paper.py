@@ -15,7 +15,8 @@ from faceinp.engines import base, classical
 from faceinp.engines.loading import load_engine
 from faceinp.errors import DataError, EngineError, FaceinpError, MissingPackageError
 from faceinp.evaluate import naturalness
-from faceinp.evaluate.engine_tables import run as paper, sheets, subjects, tables, variants
+from faceinp.evaluate.engine_tables import run as paper
+from faceinp.evaluate.engine_tables import sheets, subjects, tables, variants
 from faceinp.evaluate.engine_tables.cells import EVERYTHING, Quantity
 
 pytest.importorskip("webdataset")
@@ -38,14 +39,22 @@ def test_the_figures_are_those_of_the_engine_and_of_the_metrics(folder: Path, ju
     cell = at(made, table="L3", engine="mirror", mask="centre")
     assert cell.measures[Quantity.parse("composite_psnr")].mean == pytest.approx(np.mean(expected["mirror"]), rel=1e-5)
     apart = np.mean(expected["mirror"]) - np.mean(expected["telea"])
-    assert cell.reference == "telea" and cell.differences[Quantity.parse("composite_psnr")].mean == pytest.approx(apart, abs=1e-4)
+    assert cell.reference == "telea" and cell.differences[Quantity.parse("composite_psnr")].mean == pytest.approx(
+        apart, abs=1e-4
+    )
     assert (cell.pictures, cell.people, cell.failed) == (4, 3, 0) and cell.hidden == pytest.approx(0.25)
     assert cell.seconds_per_picture > 0 and cell.runtime.startswith("opencv") and cell.made.machine and cell.made.date
     same, other = at(made, table="L4", engine="telea", mask="7"), at(made, table="L5", engine="telea", mask="7")
-    assert same.measures == {Quantity("same", "colours"): same.measures[Quantity.parse("same colours")]} and same.measures[Quantity.parse("same colours")].mean == 1
+    assert (
+        same.measures == {Quantity("same", "colours"): same.measures[Quantity.parse("same colours")]}
+        and same.measures[Quantity.parse("same colours")].mean == 1
+    )
     assert other.measures[Quantity.parse("other colours")].mean == 1.0  # colours are easy
     untouched = at(made, table="L5", engine="untouched")
-    assert untouched.measures[Quantity.parse("other colours")].mean == 1.0 and (untouched.pictures, untouched.people) == (4, 3)
+    assert untouched.measures[Quantity.parse("other colours")].mean == 1.0 and (
+        untouched.pictures,
+        untouched.people,
+    ) == (4, 3)
     table = (tmp_path / "report.md").read_text()
     assert "| *model 5, as printed* |  | 25.08 | - |" in table and "| untouched | 4 (3) | 100.0 %" in table
 
@@ -100,15 +109,23 @@ def test_a_judge_that_is_kin_of_a_loss_is_refused_in_that_row_alone(
     made = paper.run(tables.named(("L4",)), request, silent)
     variants.described.cache_clear()
     refused = at(made, engine="mirror", mask="7")
-    assert not refused.measures and not refused.differences and "kin of colours" in refused.refused[Quantity.parse("same colours")]
+    assert (
+        not refused.measures
+        and not refused.differences
+        and "kin of colours" in refused.refused[Quantity.parse("same colours")]
+    )
     assert at(made, engine="telea", mask="7").measures[Quantity.parse("same colours")].mean == 1.0
     table = (tmp_path / "report.md").read_text()
-    assert "| `mirror` | 4 (3) | refused | refused |" in table and "Refused, `mirror`: The judge colours is kin" in table
+    assert (
+        "| `mirror` | 4 (3) | refused | refused |" in table and "Refused, `mirror`: The judge colours is kin" in table
+    )
 
 
 def test_faces_without_people_or_points_are_said_not_crashed_on(folder: Path, judge: Path, tmp_path: Path) -> None:
     request = dataclasses.replace(
-        asked(folder, tmp_path, judges=("none",), onnx=(str(judge),)), data=(str(folder / "asian-val-*.tar"),), pictures=3
+        asked(folder, tmp_path, judges=("none",), onnx=(str(judge),)),
+        data=(str(folder / "asian-val-*.tar"),),
+        pictures=3,
     )
     made = paper.run(tables.named(("L3", "L4", "L5")), request, silent)
     assert "68 points" in at(made, table="L3", engine="telea", mask="7").refused[EVERYTHING]
@@ -127,7 +144,10 @@ def test_across_sets_turned_and_found_again_and_by_bins(folder: Path, tmp_path: 
     found = at(made, set="celeba-val", arrangement="found", group="")
     assert found.failed == 3 and "No face" in found.refused[EVERYTHING]  # drawn colours are none
     turned = at(made, set="celeba-val", arrangement="turned", group="")
-    assert turned.hidden == pytest.approx(0.25 * subjects.ZOOM**2, rel=0.03) and turned.measures[Quantity.parse("hole_psnr")].mean
+    assert (
+        turned.hidden == pytest.approx(0.25 * subjects.ZOOM**2, rel=0.03)
+        and turned.measures[Quantity.parse("hole_psnr")].mean
+    )
     bins = [cell for cell in made if cell.set == "celeba-val" and cell.group]
     assert {"sharpest third", "middle third", "most blurred third", "yaw under 10°"} == {cell.group for cell in bins}
     assert not [cell for cell in made if cell.set == "asian-val" and "yaw" in cell.group]  # it has no points
@@ -151,10 +171,15 @@ def test_raw_hole_composite_and_blended_at_64_pixels(folder: Path, tmp_path: Pat
     plain, searched = (at(made, engine=name, mask="1").measures for name in ("telea", "structural+iterations=2"))
     # Telea returns known pixels as they came: half of the pixels carry all of the error.
     assert plain[Quantity("raw_psnr")] == plain[Quantity("composite_psnr")]
-    assert plain[Quantity("raw_psnr")].mean - plain[Quantity("hole_psnr")].mean == pytest.approx(10 * np.log10(2), abs=1e-4)
-    assert searched[Quantity("raw_psnr")].mean < searched[Quantity("composite_psnr")].mean  # a search guesses known pixels, too
+    assert plain[Quantity("raw_psnr")].mean - plain[Quantity("hole_psnr")].mean == pytest.approx(
+        10 * np.log10(2), abs=1e-4
+    )
     assert (
-        "| *Qiang et al., as printed* |  | 20.06 | 19.98 | 19.88 | 19.74 | - | - |" in (tmp_path / "report.md").read_text()
+        searched[Quantity("raw_psnr")].mean < searched[Quantity("composite_psnr")].mean
+    )  # a search guesses known pixels, too
+    assert (
+        "| *Qiang et al., as printed* |  | 20.06 | 19.98 | 19.88 | 19.74 | - | - |"
+        in (tmp_path / "report.md").read_text()
     )
 
 

@@ -10,7 +10,8 @@ import torch
 from drawn import SIDE, asked, at, only, silent, write
 
 from faceinp import pipeline, presets
-from faceinp.evaluate.engine_tables import fills, run as paper, subjects, tables, variants
+from faceinp.evaluate.engine_tables import fills, subjects, tables, variants
+from faceinp.evaluate.engine_tables import run as paper
 from faceinp.evaluate.engine_tables.cells import EVERYTHING, Quantity
 from faceinp.evaluate.engine_tables.fills import Order
 from faceinp.evaluate.engine_tables.subjects import Subjects
@@ -102,7 +103,9 @@ def test_faces_found_again_are_filled_without_exemplars(
 
 def test_pictures_that_may_be_given_judge_nobody(people: Path, judge: Path, tmp_path: Path) -> None:
     """The picture of the wrong colour is turned farthest from four of five: what is left to judge them by."""
-    request = asked(people, tmp_path, engines=("telea",), masks=("mouth",), pictures=10, judges=("none",), onnx=(str(judge),))
+    request = asked(
+        people, tmp_path, engines=("telea",), masks=("mouth",), pictures=10, judges=("none",), onnx=(str(judge),)
+    )
     (table,) = only("references", reference="telea")
     aside = at(paper.run((table,), request, silent), engine="telea")
     others = {Quantity("other", "colours"): 0.0, Quantity("same", "colours"): 1.0}

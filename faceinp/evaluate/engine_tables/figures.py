@@ -32,7 +32,6 @@ Floats = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
 
 RATE = 0.01  # false matches of a judge
-REACH = metrics.SSIM_WINDOW // 2
 TOGETHER = 32  # pictures that are filled, and looked at, at once
 
 
@@ -90,6 +89,7 @@ class Measurer:
         self.subjects = cache(self._subjects)
         self.everybody = cache(self._everybody)
         self.fingerprint = cache(self._fingerprint)
+        self.keys = cache(self._keys)
 
     def _subjects(self, name: str, size: int) -> Subjects:
         """The faces of one set, loaded when they are first needed."""
@@ -135,13 +135,14 @@ class Measurer:
 
     # ---- what is kept ----
 
-    def keys(self, order: Order) -> list[str]:
+    def _keys(self, order: Order) -> list[str]:
         """What the fills of ``order`` are kept by."""
         return fills.keys(order, self.subjects(order.set, order.size), variants.described(order.variant))
 
     def fills(self, order: Order, places: Sequence[int]) -> list[Fill]:
         """Made now, or as kept."""
-        return fills.fills(order, places, self.subjects(order.set, order.size), self.store, self.engines)
+        names = {place: self.keys(order)[place] for place in places}
+        return fills.fills(order, names, self.subjects(order.set, order.size), self.store, self.engines)
 
     def measure(self, order: Order, kinds: Sequence[Kind]) -> None:
         """Make the fills of ``order`` and take those kinds of figures of them that are not kept yet."""
@@ -238,46 +239,19 @@ class Measurer:
 
 
 def compare(photo: Pixels, fill: Fill, hole: Bools, kinds: Sequence[str]) -> dict[str, float]:
-    """KIND_psnr (dB) and KIND_ssim of one fill, KIND of raw, hole, composite, blended; NaN where there is no fill."""
+    """KIND_psnr (dB) and KIND_ssim of one fill, KIND of ``tables.COMPARED``; NaN where there is no fill."""
     if fill.pixels is None:
         return {f"{kind}_{measured}": float("nan") for kind in kinds for measured in ("psnr", "ssim")}
     told: dict[str, float] = {}
     generated, composite = fill.at(len(photo)), fill.composite(photo, hole)
-    if "raw" in kinds:
-        told["raw_psnr"] = metrics.psnr(photo, generated)
-        told["raw_ssim"] = metrics.ssim(photo, generated)
-    if "hole" in kinds:
-        told["hole_psnr"] = metrics.psnr(photo, generated, hole)
-        # Where known pixels were generated, too, windows see them; where not, the photo's.
-        similarity = metrics.ssim_map(photo, generated) if "raw" in kinds else _composite_map(photo, composite, hole)
-        told["hole_ssim"] = metrics.mean_ssim(similarity, hole)
-    if "composite" in kinds:
-        told["composite_psnr"] = metrics.psnr(photo, composite)
-        told["composite_ssim"] = metrics.mean_ssim(_composite_map(photo, composite, hole))
-    if "blended" in kinds:
-        blended = fill.blended(photo, hole)
-        told["blended_psnr"] = metrics.psnr(photo, blended)
-        told["blended_ssim"] = metrics.ssim(photo, blended)
+    similar = metrics.ssim_map(photo, composite)
+    for kind in kinds:
+        if kind == "hole":  # where known pixels were generated, too, windows see them; where not, the photo's
+            seen = metrics.ssim_map(photo, generated) if "raw" in kinds else similar
+            told |= {"hole_psnr": metrics.psnr(photo, generated, hole), "hole_ssim": metrics.mean_ssim(seen, hole)}
+        elif kind == "composite":
+            told |= {"composite_psnr": metrics.psnr(photo, composite), "composite_ssim": metrics.mean_ssim(similar)}
+        else:
+            picture = generated if kind == "raw" else fill.blended(photo, hole)
+            told |= {f"{kind}_psnr": metrics.psnr(photo, picture), f"{kind}_ssim": metrics.ssim(photo, picture)}
     return told
-
-
-def _composite_map(photo: Pixels, composite: Pixels, hole: Bools) -> NDArray[np.float64]:
-    """``metrics.ssim_map`` of photo and composite, computed around the hole alone: elsewhere it is 1.
-
-    A window reaches REACH pixels; as many more around keep what is mirrored at the box's border out of sight.
-    """
-    similarity = np.ones(hole.shape)
-    rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
-    if not rows.size:
-        return similarity
-
-    def grown(found: NDArray[np.intp], by: int, size: int) -> slice:
-        return slice(max(0, int(found[0]) - by), min(size, int(found[-1]) + 1 + by))
-
-    seen = tuple(grown(found, 2 * REACH, size) for found, size in zip((rows, columns), hole.shape, strict=True))
-    near = tuple(grown(found, REACH, size) for found, size in zip((rows, columns), hole.shape, strict=True))
-    within = tuple(slice(n.start - s.start, n.stop - s.start) for n, s in zip(near, seen, strict=True))
-    if min(s.stop - s.start for s in seen) < metrics.SSIM_WINDOW:
-        return metrics.ssim_map(photo, composite)
-    similarity[near] = metrics.ssim_map(photo[seen], composite[seen])[within]
-    return similarity

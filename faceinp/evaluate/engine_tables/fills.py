@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,11 +110,10 @@ def keys(order: Order, subjects: Subjects, variant: Variant) -> list[str]:
     return names
 
 
-def fills(order: Order, places: Sequence[int], subjects: Subjects, store: Store, engines: "Engines") -> list[Fill]:
-    """Those of ``order`` at ``places``: what ``store`` holds, and the rest made now, together, and kept."""
+def fills(order: Order, names: Mapping[int, str], subjects: Subjects, store: Store, engines: "Engines") -> list[Fill]:
+    """Those of ``order`` at the places of ``names``, their ``keys``: what ``store`` holds, and the rest made now."""
     variant = variants.described(order.variant)
-    names = keys(order, subjects, variant)
-    found = {place: _read(store.read(names[place])) for place in places}
+    found = {place: _read(store.read(name)) for place, name in names.items()}
     if missing := [place for place, fill in found.items() if fill is None]:
         for place, fill in zip(missing, _make(order, missing, subjects, variant, engines), strict=True):
             found[place] = fill
