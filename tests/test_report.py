@@ -75,12 +75,22 @@ def test_a_page_without_the_place_is_named_and_left_alone(file: Path, tmp_path: 
         report.into(tmp_path / "none.md", cells.read([file]))
 
 
-def test_the_page_of_measurements_is_what_its_lines_make(tmp_path: Path) -> None:
-    docs = Path(__file__).parent.parent / "docs"
-    page = tmp_path / "measurements.md"
-    page.write_text((docs / "measurements.md").read_text())
-    assert report.into(page, cells.read(sorted((docs / "measurements").glob("*.jsonl"))))
-    assert page.read_text() == (docs / "measurements.md").read_text()
+def test_the_pages_of_measurements_are_what_their_lines_make(tmp_path: Path) -> None:
+    """Each table has its place once, on a page that says how it is remade."""
+    folder = Path(__file__).parent.parent / "docs" / "measurements"
+    measured = cells.read(sorted(folder.glob("*.jsonl")))
+    places = {
+        page: re.findall(r"<!-- cells: ([\w-]+) -->\n", page.read_text())
+        for page in [*folder.glob("*.md"), folder.with_suffix(".md")]
+    }
+    marked = [name for names in places.values() for name in names]
+    assert len(marked) == len(set(marked)) and {cell.table for cell in measured} <= set(marked)
+    for page, names in places.items():
+        mine = [cell for cell in measured if cell.table in names]
+        copy = tmp_path / page.name
+        copy.write_text(page.read_text())
+        assert set(report.into(copy, mine)) == {cell.table for cell in mine}
+        assert copy.read_text() == page.read_text(), page
 
 
 @pytest.mark.parametrize("content", [None, "", "no JSON\n", '{"other": 1}\n'])
