@@ -1,4 +1,4 @@
-"""Holes from masks in files, for training: read once, kept as bits, flipped and turned as they are drawn."""
+"""Holes from masks in files, for training: read at the start, kept as bits, flipped and turned as they are drawn."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
