@@ -1,7 +1,7 @@
 """How natural each engine's fills look on other people's faces, for holes like the one at hand.
 
 No score of a single picture was found that tells a good fill from one without eyes; that of many tells engines apart
-(KID of the filled place: docs/measurements.md, whose table ``sketched`` ``naturalness.json`` is taken from).
+(KID of the filled place: docs/measurements/sketched.md, whose table ``naturalness.json`` is taken from).
 """
 
 import json

@@ -69,6 +69,13 @@ def read(source: Any, photo: Photo, hole: Polarity) -> Reading:
     )
 
 
+def is_plain(layer: Photo) -> bool:
+    """Whether a picture of a mask marks nothing or everything: it has one colour, or nothing is painted on it."""
+    if layer.alpha is not None and layer.alpha.max() < _SPREAD:
+        return True
+    return int(np.ptp(layer.pixels, axis=(0, 1)).max()) < _SPREAD
+
+
 def encode(hole: Bools) -> bytes:
     """A mask as PNG, white = hole, with a label by which ``read`` needs no guess. hole: bool (H, W)."""
     info, buffer = PngInfo(), io.BytesIO()

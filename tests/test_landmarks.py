@@ -158,6 +158,18 @@ def test_training_learns_and_goes_on_after_a_stop(shard: Path, tmp_path: Path) -
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
+def test_holes_come_from_masks(shard: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mask = np.zeros((32, 32), np.uint8)
+    mask[:8, :20] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    folders = [tmp_path / name for name in ("drawn", "masked")]
+    for folder, masks in zip(folders, ("", str(tmp_path / "mask.png")), strict=True):
+        landmarks.train(config(shard, folder, steps=1, masks=masks, masks_share=1.0))
+    assert "1 mask of mask.png: white is the hole, which is 16% of a mask." in capsys.readouterr().out
+    drawn, masked = (weights.read_tensors(folder / loop.CHECKPOINT)[1] for folder in folders)
+    assert any(not torch.equal(drawn[name], masked[name]) for name in drawn)
+
+
 def test_faces_without_points_are_not_trained_on(shard: Path, tmp_path: Path) -> None:
     landmarks.train(config(shard, tmp_path / "run", steps=1, batch=64, average=0.0))
     _, tensors = weights.read_tensors(tmp_path / "run" / loop.CHECKPOINT)

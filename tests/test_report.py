@@ -86,15 +86,18 @@ def test_a_page_without_the_place_is_named_and_left_alone(file: Path, tmp_path: 
 
 
 def test_the_pages_of_measurements_are_what_their_lines_make(tmp_path: Path) -> None:
-    docs = Path(__file__).parent.parent / "docs" / "measurements"
-    copies = [Path(shutil.copy(page, tmp_path)) for page in sorted(docs.glob("*.md"))]
-    lines = sorted(docs.glob("*.jsonl"))
-    assert set(report.into(copies, cells.read(lines))) == {cell.table for cell in cells.read(lines)}
+    """Each table has its place once, on a page that says how it is remade."""
+    folder = Path(__file__).parent.parent / "docs" / "measurements"
+    lines = sorted(folder.glob("*.jsonl"))
+    measured = cells.read(lines)
+    copies = [Path(shutil.copy(page, tmp_path)) for page in sorted(folder.glob("*.md"))]
+    marked = [name for page in copies for name in re.findall(r"<!-- cells: ([\w-]+) -->\n", page.read_text())]
+    assert len(marked) == len(set(marked))
+    assert set(report.into(copies, measured)) == {cell.table for cell in measured}
     for page in copies:
-        assert page.read_text() == (docs / page.name).read_text()
-    assert {file.name for file in (tmp_path / thumbnails.FOLDER).iterdir()} == {
-        file.name for file in (docs / thumbnails.FOLDER).iterdir()
-    }
+        assert page.read_text() == (folder / page.name).read_text(), page
+    made, there = ({file.name for file in (at / thumbnails.FOLDER).iterdir()} for at in (tmp_path, folder))
+    assert made == there
 
 
 @pytest.mark.parametrize("content", [None, "", "no JSON\n", '{"other": 1}\n'])

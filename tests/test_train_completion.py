@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import faceinp
 from faceinp import weights
@@ -83,6 +84,21 @@ def test_a_run_learns_is_packed_and_fills(tmp_path, some_faces, small_weights):
     assert engine.fill(crops, masks).shape == crops.shape
     task = CompletionTask(config, some_faces, some_faces)
     loop.load_networks(task, str(file))  # --init takes what was packed, discriminator and all
+
+
+def test_a_run_draws_its_holes_from_masks_and_remembers_them(tmp_path, some_faces):
+    mask = np.zeros((32, 32), np.uint8)
+    mask[:8, :20] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    config = CompletionRun(
+        out=str(tmp_path / "run"), steps=1, batch=4, side=32, width=8, predicted=0, precision="fp32",
+        masks=str(tmp_path / "mask.png"), mask_hole="black", masks_share=1,
+    )  # fmt: skip
+    task = CompletionTask(config, some_faces, some_faces)
+    assert (task.draw((0, 0, 0), torch.device("cpu"))["hole"].sum((1, 2, 3)) == 32 * 32 - 160).all()
+    checkpoint = loop.train(task, config, say=lambda _: None)
+    kept = json.loads(weights.read_tensors(checkpoint)[0]["config"])
+    assert (kept["masks"], kept["mask_hole"], kept["masks_share"]) == (str(tmp_path / "mask.png"), "black", 1)
 
 
 def test_two_runs_are_packed_as_one_network(tmp_path, some_faces, small_weights):

@@ -24,8 +24,8 @@ class LatentEngine(Engine):
     """What both searches share.
 
     iterations: steps of back-propagation into z (the papers' 1000). fast: a picture as near in a seventh of the time,
-    at a loss a little higher (``search.search`` says how, ``docs/measurements.md`` how far). starts: searches from
-    different z side by side, of which the best is kept.
+    at a loss a little higher (``search.search`` says how, ``docs/measurements/search.md`` how far). starts: searches
+    from different z side by side, of which the best is kept.
     """
 
     size = 64

@@ -4,7 +4,7 @@ The bundled judge compares the photo, its hole blanked, with the reference as it
 lie apart then depends on what the hole hides, and holes are painted freely. So its cost is measured where nothing is
 missing: on the reference, as the distance between its embeddings with and without the same hole. Over that cost the
 distance which 99 % of true pairs stay below is a straight line, from a scratch to the whole face
-(``docs/measurements.md``). ``faceinp evaluate reference-check --calibrate`` measures it.
+(``docs/measurements/reference-check.md``). ``faceinp evaluate reference-check --calibrate`` measures it.
 """
 
 import json

@@ -26,7 +26,7 @@ BATCH = 32
 KIN = {"bundled": frozenset({"bundled", "mobilefacenet-foamliu"})}
 # Mean points of 30,654 training crops, aligned like FFHQ's, in shares of the side: the eyes' centres, nose tip and
 # mouth corners as seen in the picture. In such a crop they hardly move, so that each judge's alignment is one box; on
-# celeba-val that costs nothing against alignment by each face's own points (``docs/measurements.md``).
+# celeba-val that costs nothing against alignment by each face's own points (``docs/measurements/judges.md``).
 POINTS = ((0.3779, 0.4743), (0.6220, 0.4746), (0.4976, 0.6142), (0.3894, 0.7322), (0.6111, 0.7322))
 
 

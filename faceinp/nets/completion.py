@@ -43,7 +43,7 @@ class ThinParts(nn.Module):
     and the way back, each finer hole filled from the coarser picture and made smoother. A fourth channel tells how near
     the known is: 1 where it is, half of that wherever the hole is twice as wide. A network that has to draw whole
     faces carries colours over a scratch less exactly. The two numbers of the share, where it is one half and how steep
-    it is there, were chosen on faces that training holds back (``docs/measurements.md``).
+    it is there, were chosen on faces that training holds back (``docs/measurements/completion.md``).
     """
 
     def forward(self, drawn: Tensor, pictures: Tensor, masks: Tensor) -> Tensor:

@@ -16,15 +16,15 @@ from faceinp import identity, losses, pretrained, weights
 from faceinp.errors import DataError, MissingPackageError
 from faceinp.nets import completion, embedding, landmarks
 from faceinp.nets.landmarks import SEEN
-from faceinp.train import damage, data, graphs, guides, holes, loop, naturalness, opponents, views
+from faceinp.train import damage, data, graphs, guides, holes, loop, mask_holes, naturalness, opponents, views
 
 SHOWN, VALIDATED = 8, 128  # held-back faces shown and measured
 STRIDES = 16  # of the deepest maps that losses look at: as far as pictures are shifted
 
 
 @dataclass(frozen=True)
-class CompletionRun(loop.Run):
-    """Settings of the completion network; see ``loop.Run`` for the rest."""
+class CompletionRun(mask_holes.MaskedRun):
+    """Settings of the completion network; see ``MaskedRun`` and ``loop.Run`` for the rest."""
 
     network: str = field(default="small", metadata={"help": "small, coarse-to-fine (two of it) or large (the paper's)"})
     width: int = field(default=32, metadata={"help": "channels at the first depth; the paper's network has 64"})
@@ -109,6 +109,7 @@ class CompletionTask:
             for name, network in self.networks.items()
         }
         self.damage = damage.load(config.damage, config.side) if config.damage else None
+        self.masks = mask_holes.load(config, config.side)
         self.seen = _frozen(pretrained.features(config.features)) if config.perceptual or config.style else None
         own = config.identity and config.judge == "bundled"
         self.bundled = _frozen(_bundled()) if config.traits or own else None
@@ -127,7 +128,7 @@ class CompletionTask:
         config, rng = self.config, np.random.default_rng((*seed, 6))
         self.faces = self.faces.to(device)
         pictures, points = views.drawn(self.faces, config.batch, seed, device, config.recoloured)
-        hole = holes.draw(points, config.side, seed=seed, damage=self._damage(device)).float()
+        hole = holes.draw(points, config.side, seed=seed, damage=self._damage(device), masks=self.masks).float()
         points = guides.jittered(points, config.jitter, rng)
         led = round(config.predicted * config.batch)
         if self.predictor is not None and led:
@@ -238,7 +239,9 @@ class CompletionTask:
         """The held-back faces, always with the same holes: pictures, holes, maps, generated."""
         device = next(generator.parameters()).device
         pictures, points = self.held_back.pictures.to(device).float() / 255, self.held_back.points.to(device)
-        hole = holes.draw(points, self.config.side, seed=(self.config.seed, 5), damage=self._damage(device)).float()
+        hole = holes.draw(
+            points, self.config.side, seed=(self.config.seed, 5), damage=self._damage(device), masks=self.masks
+        ).float()
         points = points if self.predictor is None else _predicted(self.predictor, pictures, hole)
         maps = self._maps(points)
         parts = zip(pictures.split(16), hole.split(16), maps.split(16), strict=True)

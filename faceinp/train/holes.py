@@ -1,10 +1,12 @@
 """Holes for training, drawn for a whole batch at once, on the device its landmarks are on.
 
 A third are the papers' (``paper_holes``), the others what people draw (``sketched_holes``). How often each kind comes
-is stated in SHARES alone. Sides and distances are shares of the picture's side.
+is stated in SHARES alone. Masks in files may take the place of a share of them all (``mask_holes``). Sides and
+distances are shares of the picture's side.
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,6 +14,9 @@ from torch import Tensor
 
 from faceinp import presets
 from faceinp.train import paper_holes, shapes, sketched_holes
+
+if TYPE_CHECKING:  # which needs SMALLEST and LARGEST
+    from faceinp.train.mask_holes import Masks
 
 Draw = Callable[[Tensor, int, np.random.Generator], Tensor]
 
@@ -59,12 +64,15 @@ WOBBLE = 0.012  # most that a sketch's outline leaves its shape
 SMALLEST, LARGEST = 0.002, 0.85  # what is outside becomes the centre square
 
 
-def draw(points: Tensor, side: int, *, seed: tuple[int, ...], damage: Tensor | None = None) -> Tensor:
+def draw(
+    points: Tensor, side: int, *, seed: tuple[int, ...], damage: Tensor | None = None, masks: "Masks | None" = None
+) -> Tensor:
     """bool (N, 1, side, side), True = hole, on the device of ``points``; every hole leaves some of its picture.
 
     points: float (N, 68, 2), x and y as shares of the side; where a picture's are NaN, the parts of faces are those of
     the whole picture, and sketches lie on an average face. seed: all randomness; the shapes of a batch depend on it
-    and on N alone. damage: masks of real damage as ``damage.load`` gives them for this ``side``.
+    and on N alone. damage: masks of real damage as ``damage.load`` gives them for this ``side``. masks: masks in files,
+    of this ``side``, which take the place of their ``share`` of the holes; the others are those without ``masks``.
     """
     rng = np.random.default_rng(seed)
     points, count = points.float(), len(points)
@@ -88,7 +96,11 @@ def draw(points: Tensor, side: int, *, seed: tuple[int, ...], damage: Tensor | N
             hole[index[part]] |= drawn[part]
     share = hole.float().mean((1, 2), keepdim=True)
     corners = points.new_tensor([[[[0.25, 0.25], [0.75, 0.75]]]])
-    return torch.where((share < SMALLEST) | (share > LARGEST), shapes.blocks(corners, side), hole)[:, None]
+    hole = torch.where((share < SMALLEST) | (share > LARGEST), shapes.blocks(corners, side), hole)
+    if masks is not None:  # drawn last, so that the other holes stay the same
+        taken = np.flatnonzero(rng.random(count) < masks.share)
+        hole[torch.from_numpy(taken).to(points.device)] = masks.choose(len(taken), rng, points.device)
+    return hole[:, None]
 
 
 def _sketch(name: str, points: Tensor, side: int, rng: np.random.Generator, damage: Tensor | None) -> Tensor:

@@ -15,7 +15,7 @@ from faceinp import pretrained
 from faceinp.errors import DataError
 from faceinp.nets.landmarks import SEEN, LiteLandmarks
 from faceinp.nets.points import MIRROR
-from faceinp.train import damage, data, holes, loop
+from faceinp.train import damage, data, holes, loop, mask_holes
 from faceinp.train.colours import recolour
 
 OUTER_EYE_CORNERS = (36, 45)
@@ -26,8 +26,8 @@ SHOWN = 32  # faces of the preview
 
 
 @dataclass(frozen=True)
-class LandmarksRun(loop.Run):
-    """Settings of the landmark predictor; see ``loop.Run`` for the rest."""
+class LandmarksRun(mask_holes.MaskedRun):
+    """Settings of the landmark predictor; see ``MaskedRun`` and ``loop.Run`` for the rest."""
 
     rate: float = field(default=1e-3, metadata={"help": "highest learning rate (AdamW, cosine)"})
     decay: float = field(default=0.02, metadata={"help": "weight decay"})
@@ -49,6 +49,7 @@ class LandmarksTask:
         self.config, self.faces, self.held_back = config, faces, held_back
         self.turned = torch.argsort(turn(faces.points), descending=True)[: max(1, round(TURNED * len(faces)))]
         self.overlays = damage.load(config.damage, SEEN) if config.damage else None
+        self.masks = mask_holes.load(config, SEEN)
         network = LiteLandmarks(SEEN)
         network.start_from(faces.points.mean(dim=0))
         if config.pretrained and not (config.init or config.resume):
@@ -73,7 +74,7 @@ class LandmarksTask:
             rng,
         )
         pictures = self._disturbed(recolour(soften(pictures, rng), rng), points, rng, (config.seed, step, rank))
-        hole = holes.draw(points, SEEN, seed=(config.seed, step, rank), damage=self.overlays)
+        hole = holes.draw(points, SEEN, seed=(config.seed, step, rank), damage=self.overlays, masks=self.masks)
         hole[round(config.masked * config.batch) :] = False
         optimizer = self.optimizers["landmarks"]
         loop.set_rate(optimizer, config.rate * loop.cosine(step, context.progress))

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import identity, mask_files, metrics, pretrained, weights
+from faceinp import identity, metrics, pretrained, weights
 from faceinp.errors import MissingPackageError
 from faceinp.evaluate import naturalness
 from faceinp.evaluate.engine_tables import fills, variants
 from faceinp.evaluate.engine_tables.fills import Engines, Fill, Order, Store
 from faceinp.evaluate.engine_tables.subjects import Subjects, load
+from faceinp.mask_files import MaskFiles
 
 if TYPE_CHECKING:
     from faceinp.nets.efficientnet import EfficientNetLite
@@ -67,7 +68,7 @@ class Setting:
     """Of one run: everything that a process needs to know; it is sent to others as it is.
 
     sets: shards by stem. pictures: how many of each set. judges: names or files, as ``identity.load`` takes them.
-    masks: folders and lists of masks. folder: of what is kept.
+    masks: those that come from files, by what tables call them. folder: of what is kept.
     """
 
     sets: tuple[tuple[str, tuple[str, ...]], ...]
@@ -76,7 +77,7 @@ class Setting:
     folder: str
     judges: tuple[str, ...] = ()
     sidecar: str = ""
-    masks: tuple[str, ...] = ()
+    masks: tuple[tuple[str, MaskFiles], ...] = ()
 
 
 class Measurer:
@@ -86,6 +87,7 @@ class Measurer:
         self.setting = setting
         self.store = Store(Path(setting.folder))
         self.engines = Engines()
+        self.masks = dict(setting.masks)
         self.subjects = cache(self._subjects)
         self.everybody = cache(self._everybody)
         self.fingerprint = cache(self._fingerprint)
@@ -95,12 +97,6 @@ class Measurer:
         """The faces of one set, loaded when they are first needed."""
         urls = dict(self.setting.sets)[name]
         return load(name, urls, size, self.setting.pictures, self.setting.seed, self.masks)
-
-    @cached_property
-    def masks(self) -> dict[str, mask_files.MaskFiles]:
-        """Masks from files, by what the tables call them: a name for each bin of the share that they hide."""
-        read = (mask_files.read(path) for path in self.setting.masks)
-        return {f"{files.name} {share} %": binned for files in read for share, binned in files.bins().items()}
 
     @cached_property
     def judges(self) -> dict[str, identity.Judge]:

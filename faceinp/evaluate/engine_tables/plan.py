@@ -25,17 +25,18 @@ class Request:
     """What is asked for.
 
     engines: names, each with options after plus signs, "structural+fast+mode=faithful"; none: each table's own;
-    ("all",): all that run here. masks: presets, folders and lists of masks, instead of the tables' own. judges: names
-    as ``identity.load`` takes them, calibrated; none: those of JUDGES that run here; (NOBODY,): none. onnx: files of
-    more judges, with sidecars in the folder ``sidecar`` or beside them. reference: the engine that differences are
-    taken to, instead of the tables'. workers: processes of one thread each. every: slow engines (``tables.FEWER``) take
-    all pictures, too.
+    ("all",): all that run here. masks: presets, folders and lists of masks, instead of the tables' own; mask_hole: the
+    tone that is the hole in the latter. judges: names as ``identity.load`` takes them, calibrated; none: those of
+    JUDGES that run here; (NOBODY,): none. onnx: files of more judges, with sidecars in the folder ``sidecar`` or beside
+    them. reference: the engine that differences are taken to, instead of the tables'. workers: processes of one thread
+    each. every: slow engines (``tables.FEWER``) take all pictures, too.
     """
 
     data: tuple[str, ...]
     out: str
     engines: tuple[str, ...] = ()
     masks: tuple[str, ...] = ()
+    mask_hole: str = "white"
     pictures: int = 200
     judges: tuple[str, ...] = ()
     onnx: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp import mask_files
 from faceinp.errors import EngineError
 from faceinp.evaluate.engine_tables import cells, page, report, sheets, thumbnails
 from faceinp.evaluate.engine_tables.cells import EVERYTHING, Cell, Quantity
@@ -37,6 +38,9 @@ def run(wanted: Sequence[Table], request: Request, say: Say = print) -> list[Cel
     """
     request.check()
     found = sets(request.data)
+    masks = [mask_files.read(path, request.mask_hole) for path in request.mask_files]
+    for files in masks:
+        say(files.about)
     folder = Path(request.out)
     folder.mkdir(parents=True, exist_ok=True)
     setting = Setting(
@@ -46,7 +50,7 @@ def run(wanted: Sequence[Table], request: Request, say: Say = print) -> list[Cel
         folder=str(folder / "kept"),
         judges=request.judged(wanted),
         sidecar=request.sidecar,
-        masks=request.mask_files,
+        masks=tuple((binned.name, binned) for files in masks for binned in files.bins().values()),
     )
     file = folder / "cells.jsonl"
     with one_thread():
