@@ -18,7 +18,7 @@ th img { display: block; margin-left: auto; }
 figure { margin: 1rem 0 2rem; }
 .heads { display: flex; font-size: 12px; }
 .heads span { flex: none; overflow-wrap: anywhere; padding: 0 .2rem; box-sizing: border-box; }
-code { font-size: 90%; }
+code { font-size: 90%; overflow-wrap: anywhere; }
 """
 
 
