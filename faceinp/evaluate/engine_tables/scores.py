@@ -47,7 +47,7 @@ class Scores:
         subjects = self.measurer.subjects(row.set, row.table.size)
         chosen = subjects.chosen[: len(vectors)]
         near = self._near(vectors, row, judge)
-        at, theirs = np.arange(len(chosen)), subjects.same_person[chosen]
+        at, theirs = np.arange(len(chosen)), subjects.same_person[: len(chosen)].copy()
         theirs[at, chosen] = False
         for place in range(len(chosen)) if row.table.references else ():
             theirs[place, subjects.references(place, row.table.references)] = False
@@ -57,17 +57,16 @@ class Scores:
         return {quantity: own for quantity, own in told.items() if quantity.name in row.table.measures}
 
     def untouched(self, row: Row) -> Told:
-        """What judges make of the faces themselves, strangers' pairs of the whole set among them."""
+        """What judges make of the faces themselves, and of their pairs with strangers of the set."""
         subjects, told = self.measurer.subjects(row.set, row.table.size), Told()
         for judge in self.measurer.judges:
-            everybody = self.measurer.everybody(row.set, row.table.size, judge)
-            values = self.accepted(row, judge, everybody[subjects.chosen])
+            vectors = self.measurer.everybody(row.set, row.table.size, judge)[subjects.chosen]
+            values = self.accepted(row, judge, vectors)
+            strangers = ~subjects.same_person
+            if strangers.any():  # each picture's share, so that people can be drawn again
+                passed = (strangers & (self._near(vectors, row, judge) == 1)).sum(axis=1)
+                values[Quantity(STRANGERS, judge)] = passed / np.maximum(strangers.sum(axis=1), 1)
             told |= {quantity: measures.mean(own, subjects.people) for quantity, own in values.items()}
-            near = self._near(everybody, row, judge)
-            strangers = np.where(subjects.same_person, np.nan, near)
-            if not np.isnan(strangers).all():  # each picture's share, so that people can be drawn again
-                share = np.nanmean(strangers, axis=1)
-                told[Quantity(STRANGERS, judge)] = measures.mean(share, subjects.everybody)
         return told
 
     def averages(self, row: Row, mate: Row | None, members: Bools, refused: dict[Quantity, str]) -> tuple[Told, Told]:
