@@ -277,8 +277,7 @@ def _add_evaluate(commands: Any) -> None:
     tables = {"eval": paper, "quick": quick, "masks": masks}
     tables |= {"frechet": frechet, "landmarks": landmarks, "identity": identity, "reference-check": checked}
     for name, parser in tables.items():
-        about = "shards: paths or globs of WebDataset tars"
-        about += ", or a folder of them" if parser in (paper, quick, masks) else ""
+        about = "shards: paths or globs of WebDataset tars, or a folder of them"
         parser.add_argument("--data", nargs="+", required=True, help=about)
         parser.add_argument("-o", "--out", type=Path, default=Path("runs") / name, help="folder of the tables")
 

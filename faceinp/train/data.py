@@ -185,7 +185,13 @@ def shard_urls(patterns: str | Sequence[str]) -> list[str]:
     urls: list[str] = []
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
         if Path(pattern).is_dir():
-            urls += sorted(map(str, Path(pattern).glob("*.tar")))
+            tars = sorted(Path(pattern).glob("*.tar"))
+            if len({"-val-" in tar.name for tar in tars}) > 1:
+                raise DataError(
+                    f"{pattern} holds shards to train on and shards to measure on (-val-). Name those that you want: "
+                    f"'{Path(pattern)}/*-val-*.tar'."
+                )
+            urls += map(str, tars)
         else:
             urls += [pattern] if ":" in pattern else sorted(glob.glob(pattern))
     if not urls:
