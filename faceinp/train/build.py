@@ -82,8 +82,9 @@ def build(
     origins: Counter[str] = Counter()
     with Shards(out, photo_list.source, int(shard_megabytes * 1e6)) as shards:
         for done, name in enumerate(photo_list.names, start=1):
-            known, known_points = photo_list.known(name), landmarks.known(files, name)
+            known, known_points = photo_list.known(name), None
             try:
+                known_points = landmarks.known(files, name)
                 pixels = photos.read(files.read(name)).pixels
                 quads = _quads(pixels, known, known_points, aligned)
                 if not quads:

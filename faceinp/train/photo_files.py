@@ -5,6 +5,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from faceinp.errors import DataError, PhotoError
@@ -37,7 +38,7 @@ def opened(root: Path) -> PhotoFiles:
         if zipfile.is_zipfile(root):
             archive = zipfile.ZipFile(root)
             names = (info.filename for info in archive.infolist() if not info.is_dir())
-            return PhotoFiles(root, _visible(names), lambda name: _unpacked(archive, name))
+            return PhotoFiles(root, _visible(names), partial(_unpacked, archive.read))
         # Not a compressed one: to find a photo, all before it would be unpacked again.
         tar = tarfile.open(root, "r:")  # noqa: SIM115
         members = {member.name.removeprefix("./"): member for member in tar if member.isfile()}
@@ -50,17 +51,14 @@ def opened(root: Path) -> PhotoFiles:
         file = tar.extractfile(members[name])
         return file.read() if file else b""
 
-    return PhotoFiles(root, _visible(members), read)
+    return PhotoFiles(root, _visible(members), partial(_unpacked, read))
 
 
-def _unpacked(archive: zipfile.ZipFile, name: str) -> bytes:
+def _unpacked(read: Callable[[str], bytes], name: str) -> bytes:
+    """What an archive's ``read`` returns; raises PhotoError for a file that is damaged, has a password or the like."""
     try:
-        return archive.read(name)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        RuntimeError,
-    ) as error:  # RuntimeError: it has a password, or is of a new kind
+        return read(name)
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, RuntimeError) as error:
         raise PhotoError(f"It cannot be unpacked ({error}). Unpack the archive, and give the folder.") from error
 
 
