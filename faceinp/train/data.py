@@ -82,7 +82,7 @@ class Faces:
     def split(self) -> tuple["Faces", "Faces"]:
         """Training faces and a held-back slice (2 %): whole persons where the person is known.
 
-        The split depends on names alone, so every run and every network holds back the same people.
+        The split depends on names alone, so every run and every network holds back the same people (``held_back``).
         """
         held = held_back([i or k for i, k in zip(self.identities, self.keys, strict=True)])
         return (
@@ -184,7 +184,7 @@ def shard_urls(patterns: str | Sequence[str]) -> list[str]:
     """Globs become sorted paths, a folder its tars; a scheme (``s3://``, ``pipe:``) passes through for WebDataset."""
     urls: list[str] = []
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
-        if Path(pattern).is_dir():
+        if ":" not in pattern and Path(pattern).is_dir():
             tars = sorted(Path(pattern).glob("*.tar"))
             if len({"-val-" in tar.name for tar in tars}) > 1:
                 raise DataError(

@@ -47,11 +47,12 @@ def listed(
     """The photos in ``files``. Arguments are those of ``build``; raises DataError for those that do not fit."""
     pictures = _celeba_pictures(files)
     if pictures is None:
+        photos = _folder(files, identity_from)
         if split is not None:
             raise DataError(
                 f"--split is for CelebA's own lists, and {files.root} is no download of CelebA. Leave it out."
             )
-        return _folder(files, identity_from)
+        return photos
     name, folder = pictures
     if aligned:
         raise DataError(f"--aligned is for square crops, which CelebA's {name} does not hold. Leave it out.")
@@ -87,7 +88,7 @@ def _celeba(files: PhotoFiles, name: str, folder: str, split: str, say: Callable
 
     def wanted(path: str) -> bool:
         inner, _, photo = path.rpartition("/")
-        return inner == folder and photo in landmarks and split in ("all", _split_of(partition.get(photo, "")))
+        return inner == folder and photo in landmarks and (split == "all" or partition.get(photo) == SPLITS[split])
 
     def known(path: str) -> Known:
         photo = posixpath.basename(path)
@@ -102,10 +103,6 @@ def _celeba(files: PhotoFiles, name: str, folder: str, split: str, say: Callable
     if not names:
         raise DataError(f"CelebA's lists name no photo in {files.root} of --split {split}. Fetch both again.")
     return PhotoList(files, source, names, known)
-
-
-def _split_of(number: str) -> str:
-    return next((split for split, own in SPLITS.items() if own == number), "")
 
 
 def _celeba_table(files: PhotoFiles, name: str, otherwise: str = "") -> dict[str, str]:
