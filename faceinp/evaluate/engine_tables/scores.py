@@ -82,7 +82,7 @@ class Scores:
             if quantity in others:
                 both = inside[inside < len(others[quantity])]
                 apart[quantity] = measures.difference(own[both], others[quantity][both], people[both].tolist())
-        if Windows() in row.kinds and NATURAL not in refused:
+        if Windows() in row.kinds and NATURAL not in refused and members.sum() >= naturalness.LEAST:
             real = self.measurer.untouched_windows(row.set, row.table.size, row.mask, row.arrangement)
             made, *reference = (self.measurer.of(r.order, Windows())["vectors"] for r in (row, mate) if r and r.order)
             made = np.where(members[: len(made), None], made, np.nan)
@@ -109,6 +109,9 @@ class Scores:
             refused[NATURAL] = "Faces found again are filled without blending, so a seam would count."
         elif NATURALNESS in wanted and self.measurer.windowless:
             refused[NATURAL] = self.measurer.windowless
+        elif NATURALNESS in wanted and row.order and row.order.count < naturalness.LEAST:
+            few = f"Of {row.order.count} pictures naturalness says nothing"
+            refused[NATURAL] = f"{few}: give --pictures {naturalness.LEAST} or more."
         return refused
 
     def _near(self, vectors: Floats, row: Row, judge: str) -> Floats:
