@@ -11,6 +11,7 @@ from skimage import data as pictures
 
 from faceinp import weights
 from faceinp.cli import main
+from faceinp.errors import DataError
 from faceinp.train import data, loop
 
 pytest.importorskip("webdataset", reason="the extra 'train' is not installed")
@@ -67,3 +68,10 @@ def test_a_table_is_made(shards: Path, tmp_path: Path, capsys: pytest.CaptureFix
     cells = [json.loads(line) for line in (tmp_path / "cells.jsonl").read_text().splitlines()]
     assert any("telea" in str(cell) and "composite_psnr" in str(cell) for cell in cells)
     assert "telea" in (tmp_path / "report.md").read_text()
+
+
+def test_the_predictor_is_not_compared_with_itself(
+    shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", "landmarks", "--data", str(shards), "-o", str(tmp_path)]) == DataError.exit_code
+    assert "the shipped predictor's own" in capsys.readouterr().err
