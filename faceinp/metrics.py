@@ -98,6 +98,36 @@ def kernel_distance(real: ArrayLike, generated: ArrayLike) -> float:
     return within - 2 * float(polynomial_kernel(x, y).mean())
 
 
+def paired_kernel_distance(real: ArrayLike, generated: ArrayLike, seed: int = 0) -> tuple[float, float]:
+    """KID of sets whose row i is the same picture on both sides, (N, D), N at least 4: mean, deviation over subsets.
+
+    As Binkowski et al. 2018: 100 subsets, of 1,000 pictures or half of what there is. Each holds the real ones of some
+    pictures and the generated ones of others: a completed picture is nearer to its own truth than to any other, so that
+    the estimate would be biased if both were there. Raises DataError as ``frechet_distance``.
+    """
+    x, y = _features(real, generated)
+    rng, size = np.random.default_rng(seed), min(1000, len(x) // 2)
+    drawn = [rng.permutation(len(x))[: 2 * size] for _ in range(100)]
+    found = [kernel_distance(x[subset[:size]], y[subset[size:]]) for subset in drawn]
+    return float(np.mean(found)), float(np.std(found))
+
+
+def discriminability(real: ArrayLike, generated: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What P-IDS and U-IDS of Zhao et al. 2021 are means of, by picture: (N,) each.
+
+    A linear SVM learns to tell features (N, D) of real pictures from those of the generated ones, row i being the same
+    picture, and is judged on the same, as the authors' is. The first: 1 where the generated one looks more real to it
+    than the real one, else 0; the second: the share of both that it takes for the other kind. Raises DataError as
+    ``frechet_distance``.
+    """
+    from sklearn.svm import LinearSVC
+
+    both = np.concatenate(_features(real, generated))
+    kinds = np.repeat([1, 0], len(both) // 2)
+    a, b = np.split(LinearSVC(dual=False, random_state=0).fit(both, kinds).decision_function(both), 2)
+    return (b > a).astype(np.float64), ((a <= 0).astype(np.float64) + (b > 0)) / 2
+
+
 def polynomial_kernel(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     """(a . b / D + 1)^3 of each of the features a (N, D) with each of b (M, D): (N, M)."""
     return np.asarray((a @ b.T / a.shape[1] + 1) ** 3)

@@ -1,0 +1,242 @@
+"""What is measured of pairs of pictures, a truth and a result, and of the features of many; who made them is no matter."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faceinp import detection, faces, identity, metrics, pretrained
+from faceinp.evaluate import measures, naturalness
+from faceinp.evaluate.measures import Measure
+
+FEWEST, FEWEST_OF_FRECHET = 10, 2000  # pictures that a kernel distance needs, and a Frechet distance
+MOST_WINDOWS = 2000  # whose naturalness is measured: the kernels have a number for each two of them
+LPIPS_SIDE = 64  # pixels; of smaller pictures the network's last map has none
+LITE, INCEPTION, WINDOWS = "EfficientNet-Lite0", "Inception", "windows round the holes"
+FEATURES = {
+    LITE: "on 424 features of EfficientNet-Lite0: NOT comparable with figures of papers, which are on Inception's",
+    INCEPTION: "on 2,048 features of Inception, as in papers",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A figure. key: its name in the CSV. form: how its mean is written. better: "higher" or "lower"."""
+
+    key: str
+    title: str
+    form: str
+    better: str
+    about: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the report. n: pictures that count. after: what is known of its spread in place of an interval."""
+
+    column: Column
+    value: Measure
+    n: int
+    after: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """truth, result: uint8 (H, W, 3). hole: bool (H, W), True = hole. aligned: they are square, aligned face crops."""
+
+    truth: NDArray[np.uint8]
+    result: NDArray[np.uint8]
+    hole: NDArray[np.bool_] | None = None
+    aligned: bool = False
+
+    @cached_property
+    def crops(self) -> NDArray[np.float32] | None:
+        """The largest face of the truth, cut out of both alike: (2, 3, S, S) in [0, 1]; None where there is none."""
+        found = () if self.aligned else detection.find_large_faces(self.truth)
+        if not self.aligned and not found:
+            return None
+        quad = faces.whole_quad(self.truth.shape) if self.aligned else faces.quad(found[0])
+        no_hole = np.zeros(self.truth.shape[:2], bool)
+        crops = [faces.align(each, no_hole, quad, identity.SIDE).pixels for each in (self.truth, self.result)]
+        return np.stack(crops).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
+
+
+@dataclass(frozen=True)
+class PairMeasure:
+    """of: a figure of a pair for each of ``columns``, NaN where it has none."""
+
+    columns: tuple[Column, ...]
+    of: Callable[[Pair], Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How somebody's published script measures grey pictures in [0, 1]. window: side of SSIM's uniform window."""
+
+    about: str
+    window: int
+
+
+PROTOCOLS = {"edgeconnect": Protocol("grey, as scripts/metrics.py of EdgeConnect (Nazeri et al. 2019)", 51)}
+PIXELS = (
+    Column("psnr", "PSNR (dB)", "{:.2f}", "higher", "-10 log10 of the mean squared difference, RGB in [0, 1]"),
+    Column("ssim", "SSIM", "{:.4f}", "higher", "Gaussian window of 11 x 11 pixels, sigma 1.5, mean over RGB"),
+    Column("mae", "MAE", "{:.5f}", "lower", "mean absolute difference, RGB in [0, 1]"),
+)
+
+
+def pixels(with_holes: bool) -> PairMeasure:
+    """PSNR, SSIM and MAE of the whole picture, and of the hole's pixels alone."""
+
+    def of(pair: Pair) -> list[float]:
+        similarity = metrics.ssim_map(pair.truth, pair.result)
+        error = np.asarray(cv2.absdiff(pair.truth, pair.result))
+        return [
+            figure
+            for where in ((None, pair.hole) if with_holes else (None,))
+            for figure in (
+                metrics.psnr(pair.truth, pair.result, where),
+                metrics.mean_ssim(similarity, where),
+                float((error if where is None else error[where]).mean()) / 255,
+            )
+        ]
+
+    holes = (Column(f"{c.key}_hole", f"{c.title}, hole", c.form, c.better, f"{c.about}; hole alone") for c in PIXELS)
+    return PairMeasure((*PIXELS, *(holes if with_holes else ())), of)
+
+
+def by_protocol(name: str) -> PairMeasure:
+    """PSNR, SSIM and the relative absolute error of PROTOCOLS[name]."""
+    from skimage.color import rgb2gray
+    from skimage.metrics import structural_similarity
+
+    protocol = PROTOCOLS[name]
+    differs = {"ssim": f"; uniform window of {protocol.window} pixels", "mae": "; sum |a - b| / sum (a + b)"}
+
+    def of(pair: Pair) -> list[float]:
+        a, b = rgb2gray(pair.truth), rgb2gray(pair.result)
+        square, both = float(((a - b) ** 2).mean()), float((a + b).sum())
+        return [
+            float(-10 * np.log10(square)) if square > 0 else float("inf"),
+            float(structural_similarity(a, b, win_size=protocol.window, data_range=1.0)),
+            float(np.abs(a - b).sum()) / both if both else 0.0,
+        ]
+
+    columns = (
+        Column(f"{name}_{c.key}", f"{c.title}, {name}", c.form, c.better, protocol.about + differs.get(c.key, ""))
+        for c in PIXELS
+    )
+    return PairMeasure(tuple(columns), of)
+
+
+def perceptual(kind: str) -> PairMeasure:
+    """LPIPS. Raises as ``pretrained.lpips``."""
+    import torch
+
+    network = pretrained.lpips(kind)
+
+    @torch.no_grad()
+    def of(pair: Pair) -> list[float]:
+        if min(pair.truth.shape[:2]) < LPIPS_SIDE:
+            return [float("nan")]
+        return [float(network(*(torch.from_numpy(x).permute(2, 0, 1)[None] / 255 for x in (pair.truth, pair.result))))]
+
+    about = "LPIPS 0.1 (Zhang et al. 2018) by torchmetrics"
+    return PairMeasure((Column("lpips", f"LPIPS ({kind})", "{:.4f}", "lower", about),), of)
+
+
+def likeness(name: str) -> PairMeasure:
+    """Whether a judge takes both pictures for one person. Raises as ``identity.load`` and ``Judge.calibration``."""
+    judge = identity.load(name)
+    threshold = judge.calibration.at(0.01).threshold
+    about = f"up to {threshold:.3f} apart, which lets 1 % of strangers through; {identity.CAVEAT}"
+
+    def of(pair: Pair) -> list[float]:
+        if pair.crops is None:
+            return [float("nan")] * 2
+        distance = judge.distance(*judge.embed(pair.crops)).euclidean
+        return [float(distance <= threshold), distance]
+
+    same = Column(f"same_{judge.name}", f"same person, {judge.name}", "{:.1%}", "higher", about)
+    far = Column(f"distance_{judge.name}", f"distance, {judge.name}", "{:.3f}", "lower", "of both faces, 0 to 2")
+    return PairMeasure((same, far), of)
+
+
+See = Callable[[Pair], NDArray[np.float32]]  # features of both pictures, (2, D)
+
+
+def lite(with_holes: bool) -> Mapping[str, See]:
+    """What sees whole pictures, and windows round holes. Raises MissingPackageError."""
+    network = pretrained.efficientnet()
+
+    def windows(pair: Pair) -> NDArray[np.float32]:
+        if pair.hole is None or pair.truth.shape[0] != pair.truth.shape[1]:
+            return np.full((2, 1), np.nan, np.float32)
+        return naturalness.features([naturalness.window(x, pair.hole) for x in (pair.truth, pair.result)], network)
+
+    whole = {LITE: lambda pair: naturalness.features([pair.truth, pair.result], network)}
+    return whole | ({WINDOWS: windows} if with_holes else {})
+
+
+def inception() -> Mapping[str, See]:
+    """Raises as ``pretrained.inception``."""
+    import torch
+
+    network = pretrained.inception()
+
+    @torch.no_grad()
+    def whole(pair: Pair) -> NDArray[np.float32]:
+        both = torch.from_numpy(np.stack([pair.truth, pair.result])).permute(0, 3, 1, 2)
+        return np.asarray(network(both)[0], np.float32)
+
+    return {INCEPTION: whole}
+
+
+def of_sets(kind: str, seen: Sequence[NDArray[np.float32]], seed: int) -> tuple[list[Row], list[str]]:
+    """Rows of the features of each pair, (2, D), and a sentence for each measure that is refused."""
+    count, dimensions = len(seen), max(len(each[0]) for each in seen)
+    if count < FEWEST:
+        return [], [f"KID and naturalness on {kind} need {FEWEST} pairs or more; these are {count}."]
+    if kind == WINDOWS:
+        return _natural(seen, seed)
+    truth, result = np.stack(seen, axis=1)
+    names, rows, refused = list(map(str, range(count))), [], []
+
+    def add(title: str, form: str, better: str, about: str, value: Measure, after: str = "") -> None:
+        rows.append(
+            Row(Column("", f"{title}, {kind}", form, better, f"{about}; {FEATURES[kind]}"), value, count, after)
+        )
+
+    mean, deviation = metrics.paired_kernel_distance(truth, result, seed)
+    about = "kernel distance (Binkowski et al. 2018)"
+    add("KID", "{:.5f}", "lower", about, Measure(mean, None, None), f"± {deviation:.5f} over subsets")
+    if count < FEWEST_OF_FRECHET:
+        text = (
+            f"FID, {kind}: needs {FEWEST_OF_FRECHET:,} pairs or more, these are {count:,}; of fewer it comes out too "
+        )
+        refused.append(text + "large. KID has no such bias.")
+    else:
+        distance = Measure(metrics.frechet_distance(truth, result), None, None)
+        add("FID", "{:.2f}", "lower", "Frechet distance (Heusel et al. 2017)", distance)
+    if count < (fewest := max(FEWEST_OF_FRECHET, 2 * dimensions)):
+        text = f"P-IDS and U-IDS, {kind}: need {fewest:,} pairs or more, these are {count:,}; in so many dimensions "
+        refused.append(text + "an SVM tells fewer apart whatever they show.")
+    else:
+        paired, unpaired = (measures.mean(values, names) for values in metrics.discriminability(truth, result))
+        about = "share of results that a linear SVM finds more real than their truth (Zhao et al. 2021)"
+        add("P-IDS", "{:.2%}", "higher", about, paired)
+        add("U-IDS", "{:.2%}", "higher", "share of pictures that the same SVM takes for the other kind", unpaired)
+    return rows, refused
+
+
+def _natural(seen: Sequence[NDArray[np.float32]], seed: int) -> tuple[list[Row], list[str]]:
+    if any(np.isnan(each).any() for each in seen):
+        return [], ["Naturalness of the filled places is measured on square pictures only."]
+    chosen = np.random.default_rng(seed).permutation(len(seen))[:MOST_WINDOWS]
+    truth, result = np.stack([seen[n] for n in chosen], axis=1).astype(np.float64)
+    about = "KID of windows round the holes, a quarter of the picture wide, to other pictures'; " + FEATURES[LITE]
+    value = naturalness.distance(truth, result, list(map(str, chosen)))
+    return [Row(Column("", "naturalness of the filled places", "{:.4f}", "lower", about), value, len(chosen))], []
