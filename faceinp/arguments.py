@@ -146,16 +146,14 @@ def add_folders(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--masks", type=Path, metavar="DIR", help="masks of the pictures' names, white = hole; or one file, for all"
     )
-    parser.add_argument(
-        "--mask-hole", choices=("white", "black"), default="white", help="the hole's colour in the masks"
-    )
+    parser.add_argument("--mask-hole", choices=("white", "black"), default="white", help="which is the hole")
     parser.add_argument("--common", action="store_true", help="measure the names that all folders have, not only all")
     parser.add_argument("--aligned", action="store_true", help="the pictures are square, aligned face crops already")
     parser.add_argument(
         "--protocol",
         choices=("edgeconnect",),
         default="",
-        help="PSNR, SSIM and MAE as a published script has them, too",
+        help="PSNR, SSIM and MAE as a published script has them",
     )
     parser.add_argument("--lpips", choices=("alex", "vgg"), default="alex", help="the network of LPIPS")
     parser.add_argument(
@@ -163,7 +161,7 @@ def add_folders(parser: argparse.ArgumentParser) -> None:
         type=names,
         default=(),
         metavar="A,B",
-        help="of identity (default: bundled and dlib, where they run)",
+        help="of identity (default: those of bundled, dlib that run)",
     )
     parser.add_argument(
         "--skip", type=names, default=(), metavar="A,B", help="leave out: lpips, inception, lite, identity"

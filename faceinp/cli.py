@@ -242,9 +242,7 @@ def _add_evaluate(commands: Any) -> None:
         )
         parser.add_argument("--features", type=Path, help="SqueezeNet 1.0 as safetensors, for Frechet distances")
     arguments.add_folders(
-        _command(
-            commands, "folders", run.evaluate_folders, "measure the results of any program: two folders of pictures"
-        )
+        _command(commands, "folders", run.evaluate_folders, "measure any program's results: two folders")
     )
     report = _command(commands, "report", run.report, "tables of what was measured")
     report.add_argument("cells", type=Path, nargs="+", metavar="CELLS", help="cells.jsonl of paper, quick or masks")

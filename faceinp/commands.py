@@ -211,10 +211,8 @@ def evaluate_folders(args: argparse.Namespace) -> None:
     from faceinp.evaluate import folders
 
     names = [field.name for field in dataclasses.fields(folders.Request) if field.name in args]
-    command = shlex.join(["faceinp", *sys.argv[1:]])
-    folders.run(
-        folders.Request(**{name: getattr(args, name) for name in names}, command=command), progress=Bar("pairs")
-    )
+    given = {name: getattr(args, name) for name in names} | {"command": shlex.join(["faceinp", *sys.argv[1:]])}
+    folders.run(folders.Request(**given), progress=Bar("pairs"))
 
 
 def paper(args: argparse.Namespace) -> None:

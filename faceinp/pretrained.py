@@ -116,14 +116,15 @@ def inception() -> Any:
     import torch
     from torch_fidelity import feature_extractor_inceptionv3 as published
 
-    url = published.URL_INCEPTION_V3
+    url, folder = published.URL_INCEPTION_V3, Path(torch.hub.get_dir()) / "checkpoints"
     try:
         torch.hub.load_state_dict_from_url(url, progress=False, check_hash=True, weights_only=True)
     except (OSError, http.client.HTTPException, RuntimeError, pickle.UnpicklingError) as error:
-        raise WeightsError(f"The weights of Inception could not be fetched from {url} ({error}).") from error
+        raise WeightsError(
+            f"The weights of Inception could not be fetched ({error}). Put {url} into {folder}."
+        ) from error
     # The package's own loader would run code of the file; the restricted one above found none in it.
-    file = Path(torch.hub.get_dir()) / "checkpoints" / Path(url).name
-    return published.FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], str(file)).eval()
+    return published.FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], str(folder / Path(url).name)).eval()
 
 
 def lpips(kind: str) -> Any:
@@ -134,7 +135,11 @@ def lpips(kind: str) -> Any:
     """
     if importlib.util.find_spec("torchmetrics") is None:
         raise MissingPackageError("torchmetrics", "eval")
+    import torch
     from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
-    _torchvision_state({"alex": "alexnet", "vgg": "vgg16"}[kind])  # compared with its checksum, before it is used
+    try:
+        _torchvision_state({"alex": "alexnet", "vgg": "vgg16"}[kind])  # compared with its checksum before it is used
+    except WeightsError as error:
+        raise WeightsError(f"{error} To give it, put it into {Path(torch.hub.get_dir()) / 'checkpoints'}.") from error
     return LearnedPerceptualImagePatchSimilarity(net_type=kind, normalize=True).eval()

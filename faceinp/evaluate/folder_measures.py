@@ -1,4 +1,4 @@
-"""What is measured of pairs of pictures, a truth and a result, and of the features of many; who made them is no matter."""
+"""What is measured of a truth and its result, whichever program made it, and of the features of many of both."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import detection, faces, identity, metrics, pretrained
+from faceinp import identity, metrics, pretrained
 from faceinp.evaluate import measures, naturalness
 from faceinp.evaluate.measures import Measure
 
@@ -17,9 +17,21 @@ MOST_WINDOWS = 2000  # whose naturalness is measured: the kernels have a number 
 LPIPS_SIDE = 64  # pixels; of smaller pictures the network's last map has none
 LITE, INCEPTION, WINDOWS = "EfficientNet-Lite0", "Inception", "windows round the holes"
 FEATURES = {
-    LITE: "on 424 features of EfficientNet-Lite0: NOT comparable with figures of papers, which are on Inception's",
-    INCEPTION: "on 2,048 features of Inception, as in papers",
+    LITE: "424 standardised features of EfficientNet-Lite0: NOT comparable with papers' figures, which use Inception",
+    INCEPTION: "2,048 features of Inception, as in papers",
 }
+OF_SETS = (
+    ("KID", "{:.5f}", "lower", "kernel distance (Binkowski et al. 2018)"),
+    ("FID", "{:.2f}", "lower", "Frechet distance (Heusel et al. 2017)"),
+    ("P-IDS", "{:.2%}", "higher", "results that a linear SVM finds more real than their truth (Zhao et al. 2021)"),
+    ("U-IDS", "{:.2%}", "higher", "pictures that the same SVM takes for the other kind"),
+    (
+        "naturalness of holes",
+        "{:.4f}",
+        "lower",
+        "KID of windows round the holes, a quarter of the picture wide, to others'",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -55,13 +67,7 @@ class Pair:
     @cached_property
     def crops(self) -> NDArray[np.float32] | None:
         """The largest face of the truth, cut out of both alike: (2, 3, S, S) in [0, 1]; None where there is none."""
-        found = () if self.aligned else detection.find_large_faces(self.truth)
-        if not self.aligned and not found:
-            return None
-        quad = faces.whole_quad(self.truth.shape) if self.aligned else faces.quad(found[0])
-        no_hole = np.zeros(self.truth.shape[:2], bool)
-        crops = [faces.align(each, no_hole, quad, identity.SIDE).pixels for each in (self.truth, self.result)]
-        return np.stack(crops).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
+        return identity.crops_alike(self.truth, self.result, aligned=self.aligned)
 
 
 @dataclass(frozen=True)
@@ -151,8 +157,9 @@ def perceptual(kind: str) -> PairMeasure:
 def likeness(name: str) -> PairMeasure:
     """Whether a judge takes both pictures for one person. Raises as ``identity.load`` and ``Judge.calibration``."""
     judge = identity.load(name)
-    threshold = judge.calibration.at(0.01).threshold
-    about = f"up to {threshold:.3f} apart, which lets 1 % of strangers through; {identity.CAVEAT}"
+    threshold, warnings = judge.calibration.at(0.01).threshold, judge.calibration.warnings(0.01)
+    told = ("which lets 1 % of strangers through;", f"{identity.CAVEAT}.", *warnings)
+    about = f"up to {threshold:.3f} apart, {' '.join(told)}"
 
     def of(pair: Pair) -> list[float]:
         if pair.crops is None:
@@ -197,46 +204,39 @@ def inception() -> Mapping[str, See]:
 
 def of_sets(kind: str, seen: Sequence[NDArray[np.float32]], seed: int) -> tuple[list[Row], list[str]]:
     """Rows of the features of each pair, (2, D), and a sentence for each measure that is refused."""
-    count, dimensions = len(seen), max(len(each[0]) for each in seen)
+    count, names = len(seen), list(map(str, range(len(seen))))
     if count < FEWEST:
-        return [], [f"KID and naturalness on {kind} need {FEWEST} pairs or more; these are {count}."]
+        return [], [f"KID on {kind} needs {FEWEST} pairs or more; these are {count}."]
     if kind == WINDOWS:
-        return _natural(seen, seed)
-    truth, result = np.stack(seen, axis=1)
-    names, rows, refused = list(map(str, range(count))), [], []
-
-    def add(title: str, form: str, better: str, about: str, value: Measure, after: str = "") -> None:
-        rows.append(
-            Row(Column("", f"{title}, {kind}", form, better, f"{about}; {FEATURES[kind]}"), value, count, after)
-        )
-
+        return _natural(seen, names, seed)
+    truth, result = np.stack(seen, axis=1).astype(np.float64)
+    if kind == LITE:  # as naturalness has them: else those that vary most are all that counts
+        truth, result = naturalness.standardised(truth, truth), naturalness.standardised(result, truth)
     mean, deviation = metrics.paired_kernel_distance(truth, result, seed)
-    about = "kernel distance (Binkowski et al. 2018)"
-    add("KID", "{:.5f}", "lower", about, Measure(mean, None, None), f"± {deviation:.5f} over subsets")
+    rows = [_row(0, kind, Measure(mean, None, None), count, f"± {deviation:.5f} over subsets")]
+    refused = []
     if count < FEWEST_OF_FRECHET:
-        text = (
-            f"FID, {kind}: needs {FEWEST_OF_FRECHET:,} pairs or more, these are {count:,}; of fewer it comes out too "
-        )
-        refused.append(text + "large. KID has no such bias.")
+        few = f"{FEWEST_OF_FRECHET:,} pairs or more; these are {count:,}, of which it comes out too large"
+        refused.append(f"FID on {kind} needs {few}. KID has no such bias.")
     else:
-        distance = Measure(metrics.frechet_distance(truth, result), None, None)
-        add("FID", "{:.2f}", "lower", "Frechet distance (Heusel et al. 2017)", distance)
-    if count < (fewest := max(FEWEST_OF_FRECHET, 2 * dimensions)):
-        text = f"P-IDS and U-IDS, {kind}: need {fewest:,} pairs or more, these are {count:,}; in so many dimensions "
-        refused.append(text + "an SVM tells fewer apart whatever they show.")
+        rows.append(_row(1, kind, Measure(metrics.frechet_distance(truth, result), None, None), count))
+    if count < (fewest := max(FEWEST_OF_FRECHET, 2 * truth.shape[1])):
+        few = f"{fewest:,} pairs or more; these are {count:,}, which an SVM tells apart whatever they show"
+        refused.append(f"P-IDS and U-IDS on {kind} need {few}.")
     else:
-        paired, unpaired = (measures.mean(values, names) for values in metrics.discriminability(truth, result))
-        about = "share of results that a linear SVM finds more real than their truth (Zhao et al. 2021)"
-        add("P-IDS", "{:.2%}", "higher", about, paired)
-        add("U-IDS", "{:.2%}", "higher", "share of pictures that the same SVM takes for the other kind", unpaired)
+        for number, values in enumerate(metrics.discriminability(truth, result), 2):
+            rows.append(_row(number, kind, measures.mean(values, names), count))
     return rows, refused
 
 
-def _natural(seen: Sequence[NDArray[np.float32]], seed: int) -> tuple[list[Row], list[str]]:
+def _natural(seen: Sequence[NDArray[np.float32]], names: Sequence[str], seed: int) -> tuple[list[Row], list[str]]:
     if any(np.isnan(each).any() for each in seen):
         return [], ["Naturalness of the filled places is measured on square pictures only."]
     chosen = np.random.default_rng(seed).permutation(len(seen))[:MOST_WINDOWS]
     truth, result = np.stack([seen[n] for n in chosen], axis=1).astype(np.float64)
-    about = "KID of windows round the holes, a quarter of the picture wide, to other pictures'; " + FEATURES[LITE]
-    value = naturalness.distance(truth, result, list(map(str, chosen)))
-    return [Row(Column("", "naturalness of the filled places", "{:.4f}", "lower", about), value, len(chosen))], []
+    return [_row(4, LITE, naturalness.distance(truth, result, [names[n] for n in chosen]), len(chosen))], []
+
+
+def _row(number: int, kind: str, value: Measure, count: int, after: str = "") -> Row:
+    title, form, better, about = OF_SETS[number]
+    return Row(Column("", f"{title}, {kind}", form, better, f"{about}; {FEATURES[kind]}"), value, count, after)
