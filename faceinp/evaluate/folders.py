@@ -5,6 +5,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -178,22 +179,26 @@ def _measures(request: Request, refused: list[str]) -> tuple[list[PairMeasure], 
     """What is measured of pairs, and what sees their features; ``refused`` gets a sentence on what cannot run here."""
     masked = request.masks is not None
     pairwise, seeing = [kinds.pixels(masked)], dict[str, See]()
-    if request.protocol:
-        pairwise.append(kinds.by_protocol(request.protocol))
+    pairwise += [kinds.by_protocol(request.protocol)] if request.protocol else []
     attempts: list[tuple[str, str, Callable[[], Any]]] = [
-        ("lpips", "LPIPS", lambda: pairwise.append(kinds.perceptual(request.lpips))),
-        ("inception", "FID, KID, P-IDS, U-IDS on Inception", lambda: seeing.update(kinds.inception())),
-        ("lite", f"all on {kinds.LITE}", lambda: seeing.update(kinds.lite(masked))),
+        ("lpips", "LPIPS", partial(kinds.perceptual, request.lpips)),
+        ("inception", "FID, KID, P-IDS, U-IDS on Inception", kinds.inception),
+        ("lite", f"all on {kinds.LITE}", partial(kinds.lite, masked)),
+        *(("identity", f"judge {name}", partial(kinds.likeness, name)) for name in request.judges or JUDGES),
     ]
-    for name in request.judges or JUDGES:
-        attempts.append(("identity", f"judge {name}", lambda name=name: pairwise.append(kinds.likeness(name))))
     for kind, title, attempt in attempts:
+        if kind in request.skip:
+            refused.append(f"{title}: skipped, as asked for.")
+            continue
         try:
-            if kind in request.skip:
-                raise DataError("skipped, as asked for.")
-            attempt()
+            made = attempt()
         except FaceinpError as error:
-            if kind == "identity" and request.judges and kind not in request.skip:
+            if kind == "identity" and request.judges:
                 raise
             refused.append(f"{title}: {error}")
+            continue
+        if isinstance(made, PairMeasure):
+            pairwise.append(made)
+        else:
+            seeing |= made
     return pairwise, seeing

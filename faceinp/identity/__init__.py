@@ -66,10 +66,10 @@ def compare(
 def crops_alike(
     truth: NDArray[np.uint8], other: NDArray[np.uint8], *, aligned: bool = False
 ) -> NDArray[np.float32] | None:
-    """The largest face of a photo, cut out of it and out of another version of it alike, as judges take it.
+    """The largest face of a photo, cut out of it and of another version of it alike, for a judge to ``embed``.
 
-    truth, other: uint8 (H, W, 3) of one size. aligned: they are square, aligned crops already, else PhotoError is raised
-    where they are not. Returns (2, 3, SIDE, SIDE) in [0, 1]; None where no face was found.
+    truth, other: uint8 (H, W, 3) of one size. aligned: they are square, aligned crops already. Returns (2, 3, SIDE,
+    SIDE) in [0, 1]; None where no face was found. Raises PhotoError where ``aligned`` pictures are not square.
     """
     if aligned:
         quad = faces.whole_quad(truth.shape)
