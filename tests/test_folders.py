@@ -3,6 +3,7 @@
 import csv
 import os
 import pickle
+import re
 import unicodedata
 from pathlib import Path
 
@@ -23,7 +24,6 @@ from faceinp.evaluate.folder_measures import Pair
 from faceinp.evaluate.folders import Request, match, pictures, run
 
 SIDE = 64
-NETLESS = ("lpips", "inception")  # what would be fetched
 
 
 def drawn(seed: int, side: int = SIDE) -> np.ndarray:
@@ -96,7 +96,7 @@ def test_psnr_ssim_and_mae_agree_with_torchmetrics(fifty: list[Pair]) -> None:
     regression = pytest.importorskip("torchmetrics.functional.regression")
     measure = kinds.pixels(with_holes=False)
     for pair in fifty:
-        a, b = (torch.from_numpy(each / 255).permute(2, 0, 1)[None] for each in (pair.result, pair.truth))
+        a, b = (torch.from_numpy(each / 255).permute(2, 0, 1)[None].contiguous() for each in (pair.result, pair.truth))
         psnr, ssim, mae = measure.of(pair)
         assert psnr == pytest.approx(float(image.peak_signal_noise_ratio(a, b, data_range=1.0)), abs=1e-3)
         theirs = image.structural_similarity_index_measure(a, b, data_range=1.0, sigma=1.5, kernel_size=11)
@@ -167,7 +167,7 @@ def test_equal_folders_have_an_infinite_psnr_that_no_mean_holds(
     truth = three[0]
     assert evaluate(truth, truth, "-o", tmp_path / "out") == 0
     told = capsys.readouterr().out
-    assert "PSNR (dB) is ∞ in 3 pairs" in told and "inf" not in told.replace("infinite", "")
+    assert "PSNR (dB) is ∞ in 3 pairs" in told and told.splitlines()[1].split()[2:5] == ["–", "∞", "0"]
     assert [line["psnr"] for line in table(tmp_path / "out")] == ["inf"] * 3
     put(three[1], "0.png", drawn(0))  # one pair of three
     assert evaluate(*three[:2], "-o", tmp_path / "out") == 0
@@ -301,9 +301,7 @@ def test_what_cannot_be_measured_is_a_sentence(
     out = ["-o", str(three[0].parent / "new"), "--skip", "lpips,inception,lite,identity"]
     assert main([*words, *out, *more]) == code
     told = capsys.readouterr().err
-    assert (
-        __import__("re").search(sentence, told.replace("faceinp: ", "", 1)) and not (three[0].parent / "new").exists()
-    )
+    assert re.search(sentence, told) and not (three[0].parent / "new").exists()
 
 
 def test_other_forms_of_pictures_are_compared_as_rgb_and_told(tmp_path: Path) -> None:
@@ -326,12 +324,12 @@ def test_other_forms_of_pictures_are_compared_as_rgb_and_told(tmp_path: Path) ->
 # ---- networks ----
 
 
-def test_a_judge_knows_the_person_after_a_small_change_and_no_other(small_judge: str = "bundled") -> None:
+def test_a_judge_knows_the_person_after_a_small_change_and_no_other() -> None:
     photo = skimage.data.astronaut()
     changed = photo.copy()
     changed[:40] = 0
     stranger = np.ascontiguousarray(photo[::-1])
-    measure = kinds.likeness(small_judge)
+    measure = kinds.likeness("bundled")
     same, near = measure.of(Pair(photo, changed))
     other, far = measure.of(Pair(photo, stranger))
     assert same == 1 and other == 0 and near < 0.2 < far
@@ -426,7 +424,7 @@ def test_a_result_never_meets_its_own_truth() -> None:
     x = np.random.default_rng(0).normal(0, 1, (20, 8))
     mean, deviation = metrics.paired_kernel_distance(x, x)
     assert abs(mean) < 2 * deviation / np.sqrt(100) + 1e-9
-    assert metrics.kernel_distance(x, x) < -1 < mean  # with its own truth in it
+    assert metrics.kernel_distance(x, x) < -0.5 < mean  # with its own truth in it
     assert metrics.paired_kernel_distance(x, x + 1)[0] > mean + 1
 
 
