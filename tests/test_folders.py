@@ -1,6 +1,7 @@
 """Two folders of pictures: which files belong together, what is refused, whether figures agree with others'."""
 
 import csv
+import dataclasses
 import os
 import pickle
 import re
@@ -20,6 +21,7 @@ from faceinp import identity, metrics, pretrained
 from faceinp.cli import main
 from faceinp.errors import DataError, MissingPackageError, WeightsError
 from faceinp.evaluate import folder_measures as kinds
+from faceinp.evaluate import folders
 from faceinp.evaluate.folder_measures import Pair
 from faceinp.evaluate.folders import Request, match, pictures, run
 
@@ -181,6 +183,13 @@ def test_one_picture_has_no_interval(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert evaluate(tmp_path / "truth", tmp_path / "result", "-o", tmp_path / "out") == 0
     row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("SSIM"))
     assert row.split()[2] == "–" and row.split()[3] == "1"
+
+
+def test_the_command_has_the_defaults_of_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Request] = []
+    monkeypatch.setattr(folders, "run", lambda request, **_: asked.append(request))
+    assert main(["evaluate", "folders", "a", "b"]) == 0
+    assert dataclasses.replace(asked[0], command="") == Request(Path("a"), Path("b"))
 
 
 # ---- which files belong together ----
@@ -385,7 +394,7 @@ def test_inceptions_file_runs_no_code(tmp_path: Path, monkeypatch: pytest.Monkey
         def __reduce__(self) -> tuple:
             return os.mkdir, (str(tmp_path / "ran"),)
 
-    file.write_bytes(pickle.dumps(Evil()))
+    file.write_bytes(pickle.dumps(Evil(), 2))  # torch's own protocol
     with pytest.raises(WeightsError, match="Inception"):
         pretrained.inception()
     assert not (tmp_path / "ran").exists()

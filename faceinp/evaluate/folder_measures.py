@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from faceinp import identity, metrics, pretrained
+from faceinp.errors import MissingPackageError
 from faceinp.evaluate import measures, naturalness
 from faceinp.evaluate.measures import Measure
 
@@ -78,15 +78,6 @@ class PairMeasure:
     of: Callable[[Pair], Sequence[float]]
 
 
-@dataclass(frozen=True)
-class Protocol:
-    """How somebody's published script measures grey pictures in [0, 1]. window: side of SSIM's uniform window."""
-
-    about: str
-    window: int
-
-
-PROTOCOLS = {"edgeconnect": Protocol("grey, as scripts/metrics.py of EdgeConnect (Nazeri et al. 2019)", 51)}
 PIXELS = (
     Column("psnr", "PSNR (dB)", "{:.2f}", "higher", "-10 log10 of the mean squared difference, RGB in [0, 1]"),
     Column("ssim", "SSIM", "{:.4f}", "higher", "Gaussian window of 11 x 11 pixels, sigma 1.5, mean over RGB"),
@@ -98,43 +89,25 @@ def pixels(with_holes: bool) -> PairMeasure:
     """PSNR, SSIM and MAE of the whole picture, and of the hole's pixels alone."""
 
     def of(pair: Pair) -> list[float]:
-        similarity = metrics.ssim_map(pair.truth, pair.result)
-        error = np.asarray(cv2.absdiff(pair.truth, pair.result))
-        return [
-            figure
-            for where in ((None, pair.hole) if with_holes else (None,))
-            for figure in (
-                metrics.psnr(pair.truth, pair.result, where),
-                metrics.mean_ssim(similarity, where),
-                float((error if where is None else error[where]).mean()) / 255,
-            )
-        ]
+        similarity, figures = metrics.ssim_map(pair.truth, pair.result), list[float]()
+        for where in (None, pair.hole) if with_holes else (None,):
+            figures.append(metrics.psnr(pair.truth, pair.result, where))
+            figures.append(metrics.mean_ssim(similarity, where))
+            figures.append(metrics.mae(pair.truth, pair.result, where))
+        return figures
 
     holes = (Column(f"{c.key}_hole", f"{c.title}, hole", c.form, c.better, f"{c.about}; hole alone") for c in PIXELS)
     return PairMeasure((*PIXELS, *(holes if with_holes else ())), of)
 
 
 def by_protocol(name: str) -> PairMeasure:
-    """PSNR, SSIM and the relative absolute error of PROTOCOLS[name]."""
-    from skimage.color import rgb2gray
-    from skimage.metrics import structural_similarity
-
-    protocol = PROTOCOLS[name]
-    differs = {"ssim": f"; uniform window of {protocol.window} pixels", "mae": "; sum |a - b| / sum (a + b)"}
+    """PSNR, SSIM and MAE as ``metrics.PROTOCOLS[name]`` has them."""
+    protocol = metrics.PROTOCOLS[name]
 
     def of(pair: Pair) -> list[float]:
-        a, b = rgb2gray(pair.truth), rgb2gray(pair.result)
-        square, both = float(((a - b) ** 2).mean()), float((a + b).sum())
-        return [
-            float(-10 * np.log10(square)) if square > 0 else float("inf"),
-            float(structural_similarity(a, b, win_size=protocol.window, data_range=1.0)),
-            float(np.abs(a - b).sum()) / both if both else 0.0,
-        ]
+        return list(metrics.by_protocol(pair.truth, pair.result, protocol))
 
-    columns = (
-        Column(f"{name}_{c.key}", f"{c.title}, {name}", c.form, c.better, protocol.about + differs.get(c.key, ""))
-        for c in PIXELS
-    )
+    columns = (Column(f"{name}_{c.key}", f"{c.title}, {name}", c.form, c.better, protocol.about) for c in PIXELS)
     return PairMeasure(tuple(columns), of)
 
 
@@ -224,8 +197,12 @@ def of_sets(kind: str, seen: Sequence[NDArray[np.float32]], seed: int) -> tuple[
         few = f"{fewest:,} pairs or more; these are {count:,}, which an SVM tells apart whatever they show"
         refused.append(f"P-IDS and U-IDS on {kind} need {few}.")
     else:
-        for number, values in enumerate(metrics.discriminability(truth, result), 2):
-            rows.append(_row(number, kind, measures.mean(values, names), count))
+        try:
+            shares = metrics.discriminability(truth, result)
+        except MissingPackageError as error:
+            refused.append(f"P-IDS and U-IDS on {kind}: {error}")
+        else:
+            rows += [_row(2 + n, kind, measures.mean(values, names), count) for n, values in enumerate(shares)]
     return rows, refused
 
 

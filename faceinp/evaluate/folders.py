@@ -32,7 +32,7 @@ class Request:
     """What is measured. truth, result: folders. masks: a folder of masks with the pictures' names, or one for all.
 
     mask_hole: which tone is the hole. common: measure the names that all folders have. aligned: the pictures are
-    square, aligned face crops. protocol: of ``folder_measures.PROTOCOLS``, or empty. lpips: alex or vgg. judges: of
+    square, aligned face crops. protocol: of ``metrics.PROTOCOLS``, or empty. lpips: alex or vgg. judges: of
     identity, names or ONNX files (default: those of JUDGES that run here). skip: which of SKIPS are left out. command:
     what was typed, for the report.
     """
@@ -131,7 +131,7 @@ def pictures(folder: Path, label: str, others: Iterable[Path] = ()) -> dict[str,
 
 def check(request: Request, files: Files, progress: Progress) -> list[str]:
     """Read every file before anything is measured: sentences on the pairs. Raises DataError where some do not fit."""
-    side = kinds.PROTOCOLS[request.protocol].window if request.protocol else metrics.SSIM_WINDOW
+    side = metrics.PROTOCOLS[request.protocol].window if request.protocol else metrics.SSIM_WINDOW
     problems, counts = list[str](), Counter[str]()
     for number, (name, paths) in enumerate(files.items(), 1):
         progress(number, 2 * len(files))
