@@ -29,7 +29,7 @@ OF_SETS = (
         "naturalness of holes",
         "{:.4f}",
         "lower",
-        "KID of windows round the holes, a quarter of the picture wide, to others'",
+        "KID of windows round the holes, a quarter as wide, to other pictures'",
     ),
 )
 

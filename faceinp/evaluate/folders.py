@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp import masks, metrics, photo
-from faceinp.batch.items import PICTURES
 from faceinp.errors import DataError, FaceinpError
 from faceinp.evaluate import folder_measures as kinds
 from faceinp.evaluate import folder_report, measures
 from faceinp.evaluate.folder_measures import Pair, PairMeasure, Row, See
+from faceinp.formats import SUFFIXES
 from faceinp.mask_pictures import Polarity
 
 JUDGES = ("bundled", "dlib")
@@ -87,7 +87,7 @@ def run(request: Request, say: Callable[[str], None] = print, progress: Progress
         rows, refused = rows + more, refused + reasons
     report = folder_report.Report(request.command, len(files), rows, refused, notes)
     folder_report.write(report, request.out)
-    say(folder_report.text(report))
+    say(f"{folder_report.text(report)}\n{request.out} has pictures.csv, report.md and report.html.")
 
 
 def match(request: Request) -> Files:
@@ -118,14 +118,14 @@ def pictures(folder: Path, label: str, others: Iterable[Path] = ()) -> dict[str,
     for path in sorted(folder.rglob("*")):
         below = path.relative_to(folder)
         passed = any(part.startswith(".") for part in below.parts) or set(path.resolve().parents) & set(inner)
-        if passed or path.suffix.lower() not in PICTURES or not path.is_file():
+        if passed or path.suffix.lower() not in SUFFIXES or not path.is_file():
             continue
         name = unicodedata.normalize("NFC", below.with_suffix("").as_posix())  # an accent may be stored by itself
         if name in found:
             raise DataError(f"{label}: {found[name]} and {path} differ in nothing but the suffix. Keep one of them.")
         found[name] = path
     if not found:
-        raise DataError(f"{label}: {folder} holds no pictures. Their names end in {', '.join(PICTURES)}.")
+        raise DataError(f"{label}: {folder} holds no pictures. Their names end in {', '.join(SUFFIXES)}.")
     return found
 
 
