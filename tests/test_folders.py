@@ -178,12 +178,16 @@ def test_equal_folders_have_an_infinite_psnr_that_no_mean_holds(
     assert f"{np.mean(figures):.2f}" in row and " 2 " in row and "∞" not in row
 
 
-def test_one_picture_has_no_interval(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    put(tmp_path / "truth", "a.png", drawn(0))
-    put(tmp_path / "result", "a.png", filled(drawn(0)))
+@pytest.mark.parametrize(("count", "interval"), [(1, False), (kinds.FEWEST - 1, False), (kinds.FEWEST, True)])
+def test_few_pictures_have_no_interval(
+    count: int, interval: bool, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    for seed in range(count):
+        put(tmp_path / "truth", f"{seed}.png", drawn(seed))
+        put(tmp_path / "result", f"{seed}.png", filled(drawn(seed)))
     assert evaluate(tmp_path / "truth", tmp_path / "result", "-o", tmp_path / "out") == 0
     row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("SSIM"))
-    assert row.split()[2] == "–" and row.split()[3] == "1"
+    assert (" to " in row) == interval and row.split()[-2:] == [str(count), "higher"]
 
 
 def test_the_command_has_the_defaults_of_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +209,10 @@ def test_names_match_below_folders_whatever_the_suffix_and_the_accents(tmp_path:
     (truth / "notes.txt").write_text("of no matter")
     assert list(match(Request(truth, result))) == [f"set/{name}"]
     assert evaluate(truth, result, "-o", tmp_path / "out") == 0
-    assert "1 pairs have a JPEG as result" in (tmp_path / "out" / "report.md").read_text()
+    assert (
+        "Pairs with a JPEG as result, whose compression counts as error: 1."
+        in (tmp_path / "out" / "report.md").read_text()
+    )
     assert table(tmp_path / "out")[0]["picture"] == f"set/{name}"
 
 
@@ -327,7 +334,7 @@ def test_other_forms_of_pictures_are_compared_as_rgb_and_told(tmp_path: Path) ->
     assert evaluate(truth, result, "-o", tmp_path / "out") == 0
     assert [line["mae"] for line in table(tmp_path / "out")] == ["0"] * 3
     told = (tmp_path / "out" / "report.md").read_text()
-    for sentence in ("1 pairs have 16 bits", "1 pairs have transparency", "1 pairs are grey on one side only"):
+    for sentence in ("Pairs with 16 bits a", "Pairs with transparency", "Pairs with grey on one side only"):
         assert sentence in told
 
 
@@ -422,11 +429,17 @@ def features(count: int, shift: float = 0.0) -> list[np.ndarray]:
 
 
 def test_few_pictures_have_no_frechet_distance_and_many_have_all() -> None:
+    pytest.importorskip("sklearn", reason="the extra 'eval' is not installed")
     rows, refused = kinds.of_sets(kinds.INCEPTION, features(50), 0)
     assert [row.column.title for row in rows] == ["KID, Inception"] and len(refused) == 2
     rows, refused = kinds.of_sets(kinds.INCEPTION, features(2000), 0)
     assert [row.column.title.partition(",")[0] for row in rows] == ["KID", "FID", "P-IDS", "U-IDS"] and not refused
     assert kinds.of_sets(kinds.LITE, features(9), 0)[0] == []
+    wide = [np.full((2, 1), np.nan, np.float32), *features(kinds.FEWEST)]  # a picture that is not square has no window
+    assert kinds.of_sets(kinds.WINDOWS, wide, 0) == (
+        [],
+        ["Naturalness of the filled places is measured on square pictures only."],
+    )
 
 
 def test_a_result_never_meets_its_own_truth() -> None:

@@ -7,13 +7,13 @@ from importlib import metadata
 from pathlib import Path
 
 import faceinp
-from faceinp.evaluate.folder_measures import Row
+from faceinp.evaluate.folder_measures import FEWEST, Row
 from faceinp.machine import machine, today
 
 HEADS = ("measure", "mean", "95 % interval", "pairs", "better", "what it is")
 PACKAGES = ("numpy", "scikit-image", "torch", "torchvision", "torchmetrics", "torch-fidelity", "scikit-learn")
 NOTES = (
-    "Intervals are bootstraps over pictures; where people are on several pictures, they are too narrow.",
+    f"Intervals, of {FEWEST} pairs or more, are bootstraps over pictures: too narrow where people are on several.",
     "A judge of identity praises a program that was trained to please it. The judge bundled was in a loss of faceinp's "
     "own engine landmark.",
 )
@@ -69,7 +69,7 @@ def _table(report: Report) -> list[tuple[str, ...]]:
     for row in report.rows:
         column, value = row.column, row.value
         mean, low, high = (None if n is None else column.form.format(n) for n in (value.mean, value.low, value.high))
-        spread = row.after or (f"{low} to {high}" if low and high else "–")
+        spread = row.after or (f"{low} to {high}" if low and high and row.n >= FEWEST else "–")
         lines.append((column.title, mean or "–", spread, f"{row.n:,}", column.better, column.about))
     return lines
 

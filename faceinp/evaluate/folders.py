@@ -144,14 +144,14 @@ def check(request: Request, files: Files, progress: Progress) -> list[str]:
         except FaceinpError as error:
             problems.append(f"{name}: {error}")
             continue
-        counts["have 16 bits a channel, of which the upper 8 are compared"] += any(x.deep is not None for x in both)
-        counts["have transparency, which is not compared"] += any(x.alpha is not None for x in both)
-        counts["are grey on one side only, and compared as RGB"] += truth.grey != result.grey
-        counts["have a JPEG as result: its compression counts as error"] += result.source_format == "JPEG"
+        counts["with 16 bits a channel, of which the upper 8 are compared"] += any(x.deep is not None for x in both)
+        counts["with transparency, which is not compared"] += any(x.alpha is not None for x in both)
+        counts["with grey on one side only, compared as RGB"] += truth.grey != result.grey
+        counts["with a JPEG as result, whose compression counts as error"] += result.source_format == "JPEG"
     if problems:
         shown = "\n".join(problems[:SHOWN])
         raise DataError(f"{len(problems):,} of {len(files):,} pairs cannot be measured, such as\n{shown}")
-    return [f"{count:,} pairs {text}." for text, count in counts.items() if count]
+    return [f"Pairs {text}: {count:,}." for text, count in counts.items() if count]
 
 
 def read(request: Request, truth: photo.Photo, result: photo.Photo, mask: Path | None) -> Pair:
