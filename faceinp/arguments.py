@@ -165,6 +165,40 @@ def add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shard-megabytes", type=float, default=20, metavar="MB", help="size of a shard")
 
 
+def add_folders(parser: argparse.ArgumentParser) -> None:
+    """Defaults are those of ``evaluate.folders.Request``, whose import would bring much along."""
+    parser.epilog = "docs/evaluate-folders.md says what each figure is, and which agree with other programs' figures."
+    parser.add_argument("truth", type=Path, metavar="TRUTH", help="the folder of untouched pictures")
+    parser.add_argument(
+        "result", type=Path, metavar="RESULT", help="the folder of results, whose names are the same but for the suffix"
+    )
+    parser.add_argument(
+        "--masks", type=Path, metavar="DIR", help="masks of the pictures' names, white = hole; or one file, for all"
+    )
+    parser.add_argument("--mask-hole", choices=("white", "black"), default="white", help="which is the hole")
+    parser.add_argument("--common", action="store_true", help="measure the names that all folders have, not only all")
+    parser.add_argument("--aligned", action="store_true", help="the pictures are square, aligned face crops already")
+    parser.add_argument(
+        "--protocol",
+        choices=("edgeconnect",),
+        default="",
+        help="PSNR, SSIM and MAE as a published script has them",
+    )
+    parser.add_argument("--lpips", choices=("alex", "vgg"), default="alex", help="the network of LPIPS")
+    parser.add_argument(
+        "--judges",
+        type=names,
+        default=(),
+        metavar="A,B",
+        help="of identity (default: those of bundled, dlib that run)",
+    )
+    parser.add_argument(
+        "--skip", type=names, default=(), metavar="A,B", help="leave out: lpips, inception, lite, identity"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="random seed")
+    parser.add_argument("-o", "--out", type=Path, default=Path("runs/folders"), help="folder of the report")
+
+
 def _add_find(parser: argparse.ArgumentParser, hole: Any) -> None:
     """hole: the group of arguments that say where the hole is."""
     hole.add_argument("--find", choices=FIND, help="the hole is what is found: `faceinp find` shows it beforehand")

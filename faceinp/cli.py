@@ -232,6 +232,9 @@ def _add_evaluate(commands: Any) -> None:
             help="calibrated judges of identity, or none (default: bundled and dlib, where they run)",
         )
         parser.add_argument("--features", type=Path, help=argparse.SUPPRESS)  # earlier tables had Frechet distances
+    arguments.add_folders(
+        _command(commands, "folders", run.evaluate_folders, "measure any program's results: two folders")
+    )
     report = _command(commands, "report", run.report, "tables of what was measured")
     report.add_argument("cells", type=Path, nargs="+", metavar="CELLS", help="cells.jsonl of paper, quick or masks")
     report.add_argument(

@@ -6,6 +6,8 @@ What a command needs is imported when it runs, so that ``faceinp --help`` answer
 import argparse
 import dataclasses
 import importlib
+import shlex
+import sys
 from typing import Any
 
 import faceinp
@@ -209,6 +211,14 @@ def evaluate_damage(args: argparse.Namespace) -> None:
     from faceinp.evaluate.finder_tables import damage
 
     damage.run(args.photos, args.out, scans=args.scans, outlines=args.outlines, pictures=args.pictures, seed=args.seed)
+
+
+def evaluate_folders(args: argparse.Namespace) -> None:
+    from faceinp.evaluate import folders
+
+    names = [field.name for field in dataclasses.fields(folders.Request) if field.name in args]
+    given = {name: getattr(args, name) for name in names} | {"command": shlex.join(["faceinp", *sys.argv[1:]])}
+    folders.run(folders.Request(**given), progress=Bar("pairs"))
 
 
 def paper(args: argparse.Namespace) -> None:

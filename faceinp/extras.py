@@ -14,6 +14,7 @@ EXTRAS = {
     "openvino": ("openvino",),
     "webdataset": ("train", "eval", "batch"),
     "matplotlib": ("train", "eval"),
+    **dict.fromkeys(("markdown_it", "torchmetrics", "torch_fidelity", "sklearn"), ("eval",)),
     **dict.fromkeys(("accelerate", "onnx2torch"), ("train",)),
     "pyarrow": ("batch",),
     "ray": ("ray",),

@@ -7,6 +7,7 @@ from faceinp.errors import PhotoError
 # "50 megapixel" telephones make up to 8192 x 6144.
 MAX_PIXELS = 50_400_000
 LIMIT = "50 megapixels"
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif", ".avif")  # in folders
 READ_BY_PILLOW = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "AVIF")
 ADVICE = "Save it as JPEG, PNG, WebP or TIFF."
 TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")

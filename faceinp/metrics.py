@@ -1,15 +1,17 @@
-"""How good a filled picture is: PSNR, SSIM, Frechet and kernel distances between sets, and intervals for averages.
+"""How good a filled picture is: PSNR, SSIM, MAE, Frechet and kernel distances between sets, and intervals for averages.
 
 Pictures come in either of the package's forms: uint8 (H, W, 3), or float (3, H, W) in [0, 1]. Both are compared in
 [0, 1] and in double precision; a comparison may mix them.
 """
 
+import importlib.util
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from faceinp.errors import DataError
+from faceinp.errors import DataError, MissingPackageError
 
 SSIM_SIGMA = 1.5
 SSIM_WINDOW = 11
@@ -67,6 +69,43 @@ def mean_ssim(similarity: NDArray[np.float64], where: NDArray[np.bool_] | None =
     return float(similarity[_where(where, similarity)].mean())
 
 
+def mae(a: ArrayLike, b: ArrayLike, where: NDArray[np.bool_] | None = None) -> float:
+    """Mean absolute difference over pixels and channels, 0 to 1. where: as in ``psnr``. Raises as that does."""
+    first, second = _pair(a, b)
+    error = np.abs(first - second)
+    return float((error if where is None else error[:, _where(where, first)]).mean())
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a published script measures pictures: grey (skimage's luminance), in [0, 1], MAE relative to the sum of both.
+
+    window: side of SSIM's uniform window in pixels. about: whose script it is.
+    """
+
+    window: int
+    about: str
+
+
+PROTOCOLS = {
+    "edgeconnect": Protocol(51, "as EdgeConnect's script: grey, SSIM by 51 x 51, MAE sum |a - b| / sum (a + b)")
+}
+
+
+def by_protocol(a: NDArray[np.uint8], b: NDArray[np.uint8], protocol: Protocol) -> tuple[float, float, float]:
+    """PSNR in dB (``inf`` for equal pictures), SSIM and relative MAE of two pictures uint8 (H, W, 3)."""
+    from skimage.color import rgb2gray
+    from skimage.metrics import structural_similarity
+
+    first, second = rgb2gray(a), rgb2gray(b)
+    square, total = float(((first - second) ** 2).mean()), float((first + second).sum())
+    return (
+        float(-10 * np.log10(square)) if square > 0 else float("inf"),
+        float(structural_similarity(first, second, win_size=protocol.window, data_range=1.0)),
+        float(np.abs(first - second).sum()) / total if total > 0 else 0.0,
+    )
+
+
 def frechet_distance(a: ArrayLike, b: ArrayLike) -> float:
     """Frechet distance between normal distributions fitted to two sets of features, (N, D) and (M, D).
 
@@ -96,6 +135,38 @@ def kernel_distance(real: ArrayLike, generated: ArrayLike) -> float:
         kernel = polynomial_kernel(features, features)
         within += float(kernel.sum() - kernel.trace()) / (len(features) * (len(features) - 1))
     return within - 2 * float(polynomial_kernel(x, y).mean())
+
+
+def paired_kernel_distance(real: ArrayLike, generated: ArrayLike, seed: int = 0) -> tuple[float, float]:
+    """KID of sets whose row i is the same picture on both sides, (N, D), N at least 4: mean, deviation over subsets.
+
+    As Binkowski et al. 2018: 100 subsets, of 1,000 pictures or half of what there is. Each holds the real ones of some
+    pictures and the generated ones of others: a completed picture is nearer to its own truth than to any other, so that
+    the estimate would be biased if both were there. Raises DataError as ``frechet_distance``.
+    """
+    x, y = _features(real, generated)
+    rng, size = np.random.default_rng(seed), min(1000, len(x) // 2)
+    drawn = [rng.permutation(len(x))[: 2 * size] for _ in range(100)]
+    found = [kernel_distance(x[subset[:size]], y[subset[size:]]) for subset in drawn]
+    return float(np.mean(found)), float(np.std(found))
+
+
+def discriminability(real: ArrayLike, generated: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What P-IDS and U-IDS of Zhao et al. 2021 are means of, by picture: (N,) each.
+
+    A linear SVM learns to tell features (N, D) of real pictures from those of the generated ones, row i being the same
+    picture, and is judged on the same, as the authors' is. The first: 1 where the generated one looks more real to it
+    than the real one, else 0; the second: the share of both that it takes for the other kind. Raises DataError as
+    ``frechet_distance``, MissingPackageError where scikit-learn is not installed.
+    """
+    if importlib.util.find_spec("sklearn") is None:
+        raise MissingPackageError("scikit-learn", "eval")
+    from sklearn.svm import LinearSVC
+
+    both = np.concatenate(_features(real, generated))
+    kinds = np.repeat([1, 0], len(both) // 2)
+    a, b = np.split(LinearSVC(dual=False, random_state=0).fit(both, kinds).decision_function(both), 2)
+    return (b > a).astype(np.float64), ((a <= 0).astype(np.float64) + (b > 0)) / 2
 
 
 def polynomial_kernel(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ import importlib.util
 import pickle
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from faceinp import weights
 from faceinp.errors import MissingPackageError, WeightsError
@@ -118,3 +118,44 @@ def _torchvision_state(name: str) -> dict[str, "Tensor"]:
             f"The weights of {name} could not be fetched ({error}). Fetch {published.url} and give the file."
         ) from error
     return state
+
+
+def inception() -> Any:
+    """The Inception of FID (Heusel et al. 2017), as torch-fidelity ports it from TensorFlow, in eval mode.
+
+    Pictures uint8 (N, 3, H, W) -> a tuple of one tensor (N, 2048). Its weights are fetched at first use, 91 MB. Raises
+    MissingPackageError where torch-fidelity is not installed, WeightsError where they cannot be fetched.
+    """
+    if importlib.util.find_spec("torch_fidelity") is None:
+        raise MissingPackageError("torch-fidelity", "eval")
+    import torch
+    from torch_fidelity import feature_extractor_inceptionv3 as published
+
+    url, folder = published.URL_INCEPTION_V3, Path(torch.hub.get_dir()) / "checkpoints"
+    try:
+        torch.hub.load_state_dict_from_url(url, progress=False, check_hash=True, weights_only=True)
+    except (OSError, http.client.HTTPException, RuntimeError, pickle.UnpicklingError) as error:
+        raise WeightsError(
+            f"The weights of Inception could not be fetched ({error}). Put {url} into {folder}."
+        ) from error
+    # The package's own loader would run code of the file; the restricted one above found none in it.
+    return published.FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], str(folder / Path(url).name)).eval()
+
+
+def lpips(kind: str) -> Any:
+    """LPIPS 0.1 (Zhang et al. 2018) as torchmetrics has it: float (N, 3, H, W) in [0, 1], twice -> a number.
+
+    kind: "alex" or "vgg", the network; torchvision fetches its weights at first use, 233 or 528 MB. Raises
+    MissingPackageError where torchmetrics is not installed, WeightsError where they cannot be fetched.
+    """
+    if importlib.util.find_spec("torchmetrics") is None:
+        raise MissingPackageError("torchmetrics", "eval")
+    import torch
+    from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+
+    try:
+        _torchvision_state({"alex": "alexnet", "vgg": "vgg16"}[kind])  # compared with its checksum before it is used
+    except WeightsError as error:
+        raise WeightsError(f"{error} To give it, put it into {Path(torch.hub.get_dir()) / 'checkpoints'}.") from error
+    network: Literal["alex", "vgg"] = "alex" if kind == "alex" else "vgg"
+    return LearnedPerceptualImagePatchSimilarity(net_type=network, normalize=True).eval()

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from faceinp.errors import DataError
 from faceinp.exemplars import MAX_REFERENCES
+from faceinp.formats import SUFFIXES
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif", ".avif")
+PICTURES = SUFFIXES
 NO_PHOTO = f"It is not a photo: their names end in {', '.join(PICTURES)}."
 
 

@@ -32,6 +32,7 @@ __all__ = [
     "Judge",
     "Verdict",
     "compare",
+    "crops_alike",
     "independent",
     "load",
 ]
@@ -60,6 +61,25 @@ def compare(
     a, b = judge.embed(np.stack([first_crop, second_crop]))
     verdict = judge.same_person(a, b, false_match_rate=false_match_rate)
     return replace(verdict, notes=(*verdict.notes, *filter(None, (first_note, second_note))))
+
+
+def crops_alike(
+    truth: NDArray[np.uint8], other: NDArray[np.uint8], *, aligned: bool = False
+) -> NDArray[np.float32] | None:
+    """The largest face of a photo, cut out of it and of another version of it alike, for a judge to ``embed``.
+
+    truth, other: uint8 (H, W, 3) of one size. aligned: they are square, aligned crops already. Returns (2, 3, SIDE,
+    SIDE) in [0, 1]; None where no face was found. Raises PhotoError where ``aligned`` pictures are not square.
+    """
+    if aligned:
+        quad = faces.whole_quad(truth.shape)
+    elif found := detection.find_large_faces(truth):
+        quad = faces.quad(found[0])
+    else:
+        return None
+    no_hole = np.zeros(truth.shape[:2], bool)
+    crops = np.stack([faces.align(each, no_hole, quad, SIDE).pixels for each in (truth, other)])
+    return crops.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
 
 
 def _crop(source: Any, which: str, aligned: bool) -> tuple[NDArray[np.float32], str]:
