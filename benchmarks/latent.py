@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from faceinp import presets
-from faceinp.engines import objectives, search
+from faceinp.engines import search
+from faceinp.engines.objectives import Objective
 from faceinp.engines.settings import FAST, Settings, choose
 from faceinp.train import data
 
@@ -46,7 +47,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 def time_search(iterations: int = 1000, repeats: int = 3) -> None:
     """Bare forward and backward passes of both networks, whole searches and fast ones, in turn; medians."""
-    prior, objective = search.Prior.load(), objectives.make(Settings(), search.load_limits())
+    prior, objective = search.Prior.load(), Objective.make(Settings(), search.load_limits())
     for count in (1, 8):
         pictures = prior.generator(prior.latents(count, 1))
         known = (~holes(count)).float()
@@ -86,7 +87,7 @@ def compare_fast(shards: list[str], count: int, out: str) -> None:
     matplotlib.use("agg")
     from matplotlib import pyplot
 
-    prior, objective = search.Prior.load(), objectives.make(Settings(), search.load_limits())
+    prior, objective = search.Prior.load(), Objective.make(Settings(), search.load_limits())
     pictures = data.load(shards, 64).split()[1].subset(range(count)).pictures.float() / 255
     known = (~holes(count)).float()
     figure, axes = pyplot.subplots(figsize=(7, 4))

@@ -79,9 +79,9 @@ def ssim(a: Tensor, b: Tensor, weights: Tensor | None = None, window: str = "who
     """Q (4), the structural similarity of Wang et al. 2004, (N,), mean over channels.
 
     window: a key of WINDOWS. "whole": means, variances and covariance are those of all pixels, counted by ``weights``
-    (N, 1, H, W) where given. Others: those of each window inside of the picture, and the mean over windows, each counted
-    by what its pixels weigh. The paper leaves the window open; a search with the whole picture came closer to the face
-    than with Gaussian windows of any width (``docs/papers.md``).
+    (N, 1, H, W) where given. Others: those of each window inside of the picture, and the mean over windows, each
+    counted by what its pixels weigh. The paper leaves the window open; a search with the whole picture came closer to
+    the face than with Gaussian windows of any width (``docs/papers.md``).
     """
     weights = torch.ones_like(a[:, :1]) if weights is None else weights
     kernel = WINDOWS[window]

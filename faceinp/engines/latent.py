@@ -22,12 +22,12 @@ class LatentEngine(Engine):
     needs = Needs(("torch",), "torch", ("dcgan", "dcgan-limits"))
 
     def __init__(self, **options: Any) -> None:
-        from faceinp.engines import objectives, search
+        from faceinp.engines import search
+        from faceinp.engines.objectives import Objective
 
         self.settings = settings.choose(self.name, options)
         self.prior = search.Prior.load(self.settings.file)
-        self.limits = search.limits_of(self.settings)
-        self.objective = objectives.make(self.settings, self.limits)
+        self.objective = Objective.make(self.settings, search.limits_of(self.settings), self.prior.device)
         self.runtime = self.prior.runtime
 
     def _generate(self, batch: Batch) -> NDArray[np.floating]:

@@ -1,6 +1,7 @@
 """What a latent search makes small: how far G(z) is from the known pixels, by the papers' formulas and our variant."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -10,24 +11,45 @@ from faceinp import losses, networks
 from faceinp.engines.settings import Settings
 from faceinp.nets.landmarks import SEEN
 
-# The known picture (N, 3, 64, 64) and M (N, 1, 64, 64) make an objective: how far G(z) is from it, (N,).
-Distance = Callable[[Tensor], Tensor]
-Objective = Callable[[Tensor, Tensor], Distance]
+Distance = Callable[[Tensor], Tensor]  # how far pictures G(z) are from what is known, (N,)
 
 
-def make(settings: Settings, limits: losses.Limits) -> Objective:
-    """The objective that ``settings`` mean; limits: of Q (5) and (6), which the mode "sum" does not look at.
+@dataclass(frozen=True)
+class Objective:
+    """The known picture (N, 3, 64, 64) and M (N, 1, 64, 64) make a distance of it.
 
-    Raises WeightsError where the predictor of landmarks is needed and missing.
+    pixels: the distance of pixels alone, which judges first guesses. predictor: of landmarks, where ``settings`` weigh
+    these.
     """
-    formula = FORMULAS[settings.mode]
-    predictor = networks.load("landmarks", side=SEEN)[0] if settings.landmarks else None
 
-    def objective(pictures: Tensor, known: Tensor) -> Distance:
-        pixels = formula(pictures, known, limits, settings)
-        return _with_landmarks(pixels, pictures, known, predictor, settings.landmarks) if predictor else pixels
+    settings: Settings
+    limits: losses.Limits
+    predictor: nn.Module | None = None
 
-    return objective
+    @classmethod
+    def make(cls, settings: Settings, limits: losses.Limits, device: torch.device | str = "cpu") -> "Objective":
+        """limits: of Q (5) and (6), which the mode "sum" does not look at. Raises WeightsError where the predictor of
+        landmarks is needed and missing.
+        """
+        predictor = networks.load("landmarks", side=SEEN)[0].to(device) if settings.landmarks else None
+        return cls(settings, limits, predictor)
+
+    def pixels(self, pictures: Tensor, known: Tensor) -> Distance:
+        return FORMULAS[self.settings.mode](pictures, known, self.limits, self.settings)
+
+    def __call__(self, pictures: Tensor, known: Tensor) -> Distance:
+        pixels, predictor = self.pixels(pictures, known), self.predictor
+        if predictor is None:
+            return pixels
+        with torch.no_grad():  # the photo's landmarks, predicted around the hole
+            targets = predictor(_enlarged(pictures), functional.interpolate(1 - known, SEEN))
+        whole = known.new_zeros(len(known), 1, SEEN, SEEN)
+
+        def distance(generated: Tensor) -> Tensor:
+            away = losses.landmark_distance(predictor(_enlarged(generated), whole), targets)
+            return pixels(generated) + self.settings.landmarks * away
+
+        return distance
 
 
 def faithful(pictures: Tensor, known: Tensor, limits: losses.Limits, settings: Settings) -> Distance:
@@ -72,20 +94,6 @@ FORMULAS = {"faithful": faithful, "robust": robust, "sum": weighted_sum}  # by m
 
 def _weight(known: Tensor, settings: Settings) -> Tensor:
     return losses.patch_weights(known, settings.k, settings.alpha, settings.base) * known
-
-
-def _with_landmarks(pixels: Distance, pictures: Tensor, known: Tensor, predictor: nn.Module, weight: float) -> Distance:
-    """``pixels`` and how far the face of G(z) is from the one that the predictor sees around the hole."""
-    predictor = predictor.to(pictures.device)
-    with torch.no_grad():
-        targets = predictor(_enlarged(pictures), functional.interpolate(1 - known, SEEN))
-    whole = known.new_zeros(len(known), 1, SEEN, SEEN)
-
-    def distance(generated: Tensor) -> Tensor:
-        points = predictor(_enlarged(generated), whole.expand(len(generated), -1, -1, -1))
-        return pixels(generated) + weight * losses.landmark_distance(points, targets)
-
-    return distance
 
 
 def _enlarged(pictures: Tensor) -> Tensor:

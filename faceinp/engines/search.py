@@ -158,7 +158,7 @@ class _Seen(NamedTuple):
 
 
 def _descend(prior: Prior, distance: Distance, z: Tensor, settings: Settings) -> Iterator[_Seen]:
-    """The papers' descent: both networks in every iteration, by Adam or by gradient descent with Nesterov's momentum."""
+    """The papers' descent: both networks in every iteration, by Adam or by Nesterov's accelerated gradient."""
     z = z.clone().requires_grad_()
     optimizer: torch.optim.Optimizer
     if settings.optimizer == "adam":
@@ -204,12 +204,12 @@ def _descend_lbfgs(prior: Prior, distance: Distance, z: Tensor, settings: Settin
 def _first_guess(
     prior: Prior, objective: Objective, pictures: Tensor, known: Tensor, settings: Settings, seed: int
 ) -> Tensor:
-    """For each picture the best of ``settings.guesses`` samples, judged by the objective itself."""
+    """For each picture the best of ``settings.guesses`` samples, judged by their pixels."""
     z = prior.latents(settings.guesses, seed, settings.start)
     generated = torch.cat([prior.generator(part) for part in z.split(GUESS_BATCH)])
     chosen = []
     for picture, its_known in zip(pictures[:, None], known[:, None], strict=True):
-        distance = objective(picture, its_known)
+        distance = objective.pixels(picture, its_known)
         away = torch.cat([distance(part) for part in generated.split(GUESS_BATCH)])
         chosen.append(z[away.topk(settings.starts, largest=False).indices])
     return torch.cat(chosen)

@@ -123,7 +123,8 @@ def choose(engine: str, options: Mapping[str, Any]) -> Settings:
     settings = Settings(**(OPTIMIZERS[optimizer] | values))
     left_out = {name for name in LOSSES if settings.alone and name != settings.alone}
     left_out |= {name for name in ("context", "structure") if settings.only and name != settings.only}
-    settings = replace(settings, **dict.fromkeys(left_out, 0.0))
+    without: dict[str, Any] = dict.fromkeys(left_out, 0.0)
+    settings = replace(settings, **without)
     if reason := _senseless(settings):
         raise EngineError(reason)
     return settings
