@@ -102,7 +102,7 @@ def _windowed_ssim(a: Tensor, b: Tensor, weights: Tensor, kernel: Tensor) -> Ten
     def total(x: Tensor) -> Tensor:
         flat = x.flatten(0, 1)[:, None]
         seen = functional.conv2d(functional.conv2d(flat, kernel[None, None, :, None]), kernel[None, None, None])
-        return seen.unflatten(0, x.shape[:2])
+        return seen[:, 0].unflatten(0, x.shape[:2])
 
     inside = total(weights)
     each = (total(weights * x) / inside.clamp_min(1e-6) for x in (a, b, a * a, b * b, a * b))

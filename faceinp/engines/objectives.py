@@ -41,8 +41,9 @@ class Objective:
         pixels, predictor = self.pixels(pictures, known), self.predictor
         if predictor is None:
             return pixels
-        with torch.no_grad():  # the photo's landmarks, predicted around the hole
-            targets = predictor(_enlarged(pictures), functional.interpolate(1 - known, SEEN))
+        with torch.no_grad():  # the photo's landmarks, predicted from known pixels
+            photos = _enlarged(known * pictures) / _enlarged(known).clamp_min(1e-6)
+            targets = predictor(photos, functional.interpolate(1 - known, SEEN))
         whole = known.new_zeros(len(known), 1, SEEN, SEEN)
 
         def distance(generated: Tensor) -> Tensor:
