@@ -64,15 +64,16 @@ def test_each_reading_is_measured_as_it_says(shard: Path, tmp_path: Path) -> Non
     plain = measured(shard, tmp_path)
     everything = measured(shard, tmp_path, pairs="all")
     windowed = measured(shard, tmp_path, window="11")
-    middle = measured(shard, tmp_path, middle=0.5)
-    assert everything["pairs"] == "all" and windowed["window"] == "11" and middle["middle"] == 0.5
+    masked = measured(shard, tmp_path, mask="random-20")
+    assert everything["pairs"] == "all" and windowed["window"] == "11" and masked["mask"] == "random-20"
     _, held_back = limits.data.load((str(shard),), 64).split()
     pictures = held_back.pictures.float() / 255
     pairs = [(picture[None], sample[None]) for picture in pictures for sample in samples]
     assert everything["l1"]["mean"] == pytest.approx(np.mean([float(losses.l1_distance(*pair)) for pair in pairs]))
     assert everything["ssim"]["mean"] == pytest.approx(np.mean([float(losses.ssim(*pair)) for pair in pairs]), abs=1e-5)
     assert windowed["l1"] == plain["l1"] and windowed["ssim"] != plain["ssim"]
-    assert middle["l1"] != plain["l1"]
+    assert masked["l1"]["mean"] == pytest.approx(0.8 * plain["l1"]["mean"], rel=0.03)
+    assert masked["ssim"]["mean"] > plain["ssim"]["mean"]  # both pictures are black in the hole
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,8 @@ def test_each_reading_is_measured_as_it_says(shard: Path, tmp_path: Path) -> Non
     [
         ({"pairs": "some"}, "Choose one, all"),
         ({"window": "9"}, "Choose whole, 11, 8"),
-        ({"middle": 0.0}, "middle must be a share"),
+        ({"mask": "7"}, "Unknown mask '7'"),
+        ({"mask": "hat"}, "Unknown mask 'hat'"),
         ({"samples": 2, "pictures": 4}, "Give more samples"),
         ({"pictures": 5}, "Give more shards"),
     ],

@@ -59,7 +59,9 @@ def test_a_weight_scales_its_loss(prior: search.Prior, pair: tuple[Any, Any]) ->
 @pytest.mark.parametrize("option", [{"k": 3}, {"alpha": 5}, {"base": 4}, {"window": 11}, {"window": "8"}])
 def test_an_option_of_the_formulas_reaches_them(prior: search.Prior, pair: tuple[Any, Any], option: Any) -> None:
     def losses_of(**options: Any) -> list[Any]:
-        return [gradient(prior, pair, "structural", alone=name, **options) for name in ("realism", "context", "structure")]
+        return [
+            gradient(prior, pair, "structural", alone=name, **options) for name in ("realism", "context", "structure")
+        ]
 
     before, after = losses_of(), losses_of(**option)
     changed = [not torch.equal(a, b) for a, b in zip(before, after, strict=True)]
@@ -189,7 +191,9 @@ def test_sgd_is_nesterovs_step_and_its_box_holds(prior: search.Prior, pair: tupl
 
 
 @pytest.mark.parametrize(("clip", "reach"), [("ball", 10.0), ("box", 10.0), ("none", None)])
-def test_z_stays_where_clip_keeps_it(prior: search.Prior, pair: tuple[Any, Any], clip: str, reach: float | None) -> None:
+def test_z_stays_where_clip_keeps_it(
+    prior: search.Prior, pair: tuple[Any, Any], clip: str, reach: float | None
+) -> None:
     settings = choose("dip", {"clip": clip, "rate": 5, "iterations": 4})
     distance = Objective.make(settings, LIMITS)(*pair)
     last = [each.z.clone() for each in search._descend(prior, distance, prior.latents(2, seed=3), settings)][-1]

@@ -4,6 +4,7 @@ Both look for the z whose G(z) agrees best with the known pixels; ``search.py`` 
 pixels: in a larger photo the fill is as soft as that, and its place in the crop's detail comes from the blending.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ class LatentEngine(Engine):
         self.prior = search.Prior.load(self.settings.file)
         self.objective = Objective.make(self.settings, search.limits_of(self.settings), self.prior.device)
         self.runtime = self.prior.runtime
+        if self.settings.landmarks:
+            self.needs = replace(self.needs, weights=(*self.needs.weights, "landmarks"))
 
     def _generate(self, batch: Batch) -> NDArray[np.floating]:
         import torch

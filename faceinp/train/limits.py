@@ -7,16 +7,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
-from faceinp import losses, weights
+from faceinp import losses, presets, weights
 from faceinp.engines.search import Prior
 from faceinp.errors import DataError
 from faceinp.nets.dcgan import SIZE
 from faceinp.train import data
 
 PAIRS = ("one", "all")
-READING = ("pairs", "window", "middle")  # what a file of limits also says where it is not the default
+READING = ("pairs", "window", "mask")  # what a file of limits also says where it is not the default
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,8 @@ class LimitsRun:
     samples: int = field(default=12_800, metadata={"help": "samples of the generator"})
     pairs: str = field(default="one", metadata={"help": "each sample meets one picture, or all: one, all"})
     window: str = field(default="whole", metadata={"help": f"of SSIM: {', '.join(losses.WINDOWS)}"})
-    middle: float = field(
-        default=1.0, metadata={"help": "side of the middle that is compared, as a share; it is enlarged to 64 pixels"}
+    mask: str = field(
+        default="", metadata={"help": "a preset, such as random-20, that hides parts of both pictures, as in (8)"}
     )
     seed: int = field(default=0, metadata={"help": "of the samples and of the choice of pictures"})
 
@@ -45,8 +44,8 @@ class LimitsRun:
             raise DataError(f"Unknown pairs {self.pairs!r}. Choose {', '.join(PAIRS)}.")
         if self.window not in losses.WINDOWS:
             raise DataError(f"Unknown window {self.window!r}. Choose {', '.join(losses.WINDOWS)}.")
-        if not 0.1 <= self.middle <= 1:
-            raise DataError(f"middle must be a share from 0.1 to 1, got {self.middle}.")
+        if self.mask and (self.mask in presets.OF_FACES or not presets.is_name(self.mask)):
+            raise DataError(f"Unknown mask {self.mask!r}. Choose a preset that needs no landmarks: centre, random-20.")
         if not 1 <= self.pictures <= self.samples:
             raise DataError(f"{self.samples} samples cannot meet {self.pictures} pictures. Give more samples.")
 
@@ -99,25 +98,23 @@ def distances(
     """
     ssim, l1 = [], []
     count = len(pictures)
-    pictures = _middle(pictures, config.middle)
+    known = _known(config, count).to(pictures)
     z = prior.latents(config.samples, config.seed)
     for part in z[: config.samples - config.samples % count].split(count):
-        generated = _middle(prior.generator(part), config.middle)
+        generated = prior.generator(part)
         for turn in range(count if config.pairs == "all" else 1):
-            others = generated.roll(turn, 0)
-            ssim.append(losses.ssim(pictures, others, window=config.window))
-            l1.append(losses.l1_distance(pictures, others))
+            pair = known * pictures, known * generated.roll(turn, 0)
+            ssim.append(losses.ssim(*pair, window=config.window))
+            l1.append(losses.l1_distance(*pair))
     return torch.cat(ssim).double().cpu().numpy(), torch.cat(l1).double().cpu().numpy()
 
 
-def _middle(pictures: torch.Tensor, share: float) -> torch.Tensor:
-    """The middle of square pictures, ``share`` of the side, at the side of the whole."""
-    side = pictures.shape[-1]
-    margin = round(side * (1 - share) / 2)
-    if not margin:
-        return pictures
-    inner = pictures[:, :, margin : side - margin, margin : side - margin]
-    return functional.interpolate(inner, side, mode="bilinear", align_corners=False)
+def _known(config: LimitsRun, count: int) -> torch.Tensor:
+    """M of each picture, (count, 1, 64, 64); all ones without a mask."""
+    if not config.mask:
+        return torch.ones(count, 1, SIZE, SIZE)
+    holes = [presets.make(config.mask, (SIZE, SIZE), seed=config.seed + n) for n in range(count)]
+    return 1 - torch.from_numpy(np.stack(holes))[:, None].float()
 
 
 def plot(ssim: NDArray[np.float64], l1: NDArray[np.float64], limits: losses.Limits, out: Path) -> None:
