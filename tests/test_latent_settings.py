@@ -76,7 +76,7 @@ def test_realism_is_log_of_one_minus_d_or_minus_log_d(prior: search.Prior) -> No
 
 
 def test_code_of_dip_on_the_web_weighs_known_neighbours(pair: tuple[Any, Any]) -> None:
-    pictures, known = pair
+    _, known = pair
     there = known.bool()[:, 0]
     weighed = {}
     for recipe in ("yeh2017", "yeh2017-code", "bamos"):
@@ -128,6 +128,9 @@ def test_an_option_goes_before_fast_and_that_before_the_recipe() -> None:
         ("dip", {"alone": "structure"}, "No loss is left"),
         ("structural", {"realism": "much"}, "realism must be a number from 0 to 1e+06, got 'much'"),
         ("structural", {"k": 8}, "k must be odd"),
+        ("structural", {"alpha": True}, "alpha must be a number"),
+        ("structural", {"fast": "maybe"}, "fast must be true or false"),
+        ("structural", {"guesses": 2, "starts": 3}, "Give guesses=0 or more"),
         ("structural", {"k": 2.5}, "k must be a whole number"),
         ("structural", {"alpha": -2}, "base and base + alpha must be 0 or more"),
         ("structural", {"momentum": 0.9}, "momentum= means nothing to optimizer=adam"),

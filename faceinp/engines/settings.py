@@ -1,4 +1,4 @@
-"""Settings of the latent search: its options, what each may be, and the values that papers and public code published."""
+"""Settings of the latent search: its options, what each may be, and values that papers and public code print."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -85,14 +85,14 @@ _CODE = {"realism": 0.1, "prior": "non-saturating", "context": 2.0} | _SGD  # co
 # Published settings. What is not printed (Adam's rate in both papers, the window of SSIM) stays at the default.
 RECIPES: dict[str, dict[str, dict[str, Any]]] = {
     "structural": {
-        # Qiang et al. 2019, (4)-(8) and section 4.
+        # Qiang et al. 2019, (2) to (8).
         "qiang2019": {
             **{"mode": "faithful", "realism": 0.003, "context": 0.2, "structure": 0.797},
             **{"base": 1.0, "alpha": 2.0, "k": 7, "optimizer": "adam", "iterations": 1000},
         },
     },
     "dip": {
-        # Yeh et al. 2017, section 3 and 4: Adam, z restricted to [-1, 1], 1500 iterations.
+        # Yeh et al. 2017: Adam, z restricted to [-1, 1], 1500 iterations.
         "yeh2017": _YEH | {"optimizer": "adam", "clip": "box", "iterations": 1500},
         # github.com/moodoki/semantic_image_inpainting, of one of the paper's authors: weighs by the share of *known*
         # pixels around, the reverse of the paper's (3).
@@ -137,7 +137,9 @@ def _senseless(settings: Settings) -> str:
     if not any(getattr(settings, name) for name in LOSSES):
         return f"No loss is left. Give one of {', '.join(LOSSES)} a weight above 0."
     if settings.optimizer == "lbfgs" and not (settings.context or settings.structure):
-        return "optimizer=lbfgs (fast) sees realism in few of its steps: it needs another loss. Choose optimizer=adam."
+        return "optimizer=lbfgs (fast) needs context or structure: it asks for realism rarely. Choose optimizer=adam."
+    if 0 < settings.guesses < settings.starts:
+        return f"{settings.starts} starts cannot be the best of {settings.guesses} guesses. Give guesses=0 or more."
     if settings.k % 2 == 0:
         return f"k must be odd, got {settings.k}: a patch has a pixel in its middle."
     if settings.base + min(settings.alpha, 0) < 0 or not (settings.base or settings.alpha):
@@ -158,12 +160,16 @@ def _checked(engine: str, name: str, value: Any) -> Any:
         if str(value) not in (one.default, *choices):
             raise EngineError(f"Unknown {name} {value!r} for {engine}. Choose {', '.join(choices)}.")
         return str(value)
+    if isinstance(one.default, bool):
+        if value not in (True, False):
+            raise EngineError(f"{name} must be true or false, got {value!r}.")
+        return bool(value)
     if "bounds" not in one.metadata:
-        return bool(value) if isinstance(one.default, bool) else str(value)
+        return str(value)
     low, high = one.metadata["bounds"]
     whole = isinstance(one.default, int)
     try:
-        number = float(value)
+        number = nan if isinstance(value, bool) else float(value)  # True: a name without a value, "structural+alpha"
     except (TypeError, ValueError):
         number = nan
     if not low <= number <= high or (whole and number != int(number)):
