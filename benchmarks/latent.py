@@ -10,13 +10,14 @@ and times and plots both curves.
 import argparse
 import time
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import torch
 
 from faceinp import presets
-from faceinp.engines import latent, search
+from faceinp.engines import search
+from faceinp.engines.objectives import Objective
+from faceinp.engines.settings import FAST, Settings, choose
 from faceinp.train import data
 
 KINDS = ("random 40 %", "random 80 %", "centre", "left half")
@@ -46,8 +47,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 def time_search(iterations: int = 1000, repeats: int = 3) -> None:
     """Bare forward and backward passes of both networks, whole searches and fast ones, in turn; medians."""
-    prior, limits = search.Prior.load(), search.load_limits()
-    objective = partial(search.structural_robust, limits=limits)
+    prior, objective = search.Prior.load(), Objective.make(Settings(), search.load_limits())
     for count in (1, 8):
         pictures = prior.generator(prior.latents(count, 1))
         known = (~holes(count)).float()
@@ -59,11 +59,12 @@ def time_search(iterations: int = 1000, repeats: int = 3) -> None:
                 (generated.sum() + prior.discriminator(generated).sum()).backward()
 
         def whole(pictures: torch.Tensor = pictures, known: torch.Tensor = known) -> None:
-            search.search(prior, objective, pictures, known, iterations=iterations)
+            search.search(prior, objective, pictures, known, choose("structural", {"iterations": iterations}))
 
         def fast(pictures: torch.Tensor = pictures, known: torch.Tensor = known) -> None:
-            share = latent.FAST_ITERATIONS / latent.ITERATIONS
-            search.search(prior, objective, pictures, known, iterations=round(share * iterations), fast=True)
+            share = FAST["iterations"] / Settings.iterations
+            settings = choose("structural", {"fast": True, "iterations": round(share * iterations)})
+            search.search(prior, objective, pictures, known, settings)
 
         rounds = np.array([[seconds(work) for work in (bare, whole, fast)] for _ in range(repeats)])
         alone, searched, quick = np.median(rounds, axis=0)
@@ -86,18 +87,15 @@ def compare_fast(shards: list[str], count: int, out: str) -> None:
     matplotlib.use("agg")
     from matplotlib import pyplot
 
-    prior, limits = search.Prior.load(), search.load_limits()
-    objective = partial(search.structural_robust, limits=limits)
+    prior, objective = search.Prior.load(), Objective.make(Settings(), search.load_limits())
     pictures = data.load(shards, 64).split()[1].subset(range(count)).pictures.float() / 255
     known = (~holes(count)).float()
     figure, axes = pyplot.subplots(figsize=(7, 4))
     measured = {}
-    for name, iterations, is_fast in (
-        ("whole", latent.ITERATIONS, False),
-        ("fast", latent.FAST_ITERATIONS, True),
-    ):
-        started = time.perf_counter()
-        found = search.search(prior, objective, pictures, known, iterations=iterations, fast=is_fast)
+    for name in ("whole", "fast"):
+        settings = choose("structural", {"fast": name == "fast"})
+        iterations, started = settings.iterations, time.perf_counter()
+        found = search.search(prior, objective, pictures, known, settings)
         taken = time.perf_counter() - started
         measured[name] = (found.loss, taken)
         steps = np.array([step for step, _ in found.curve])
@@ -120,7 +118,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["time", "fast"])
     parser.add_argument("--data", nargs="+", default=[])
-    parser.add_argument("--iterations", type=int, default=latent.ITERATIONS, help="of time")
+    parser.add_argument("--iterations", type=int, default=Settings.iterations, help="of time")
     parser.add_argument("--pictures", type=int, default=32)
     parser.add_argument("-o", "--out", default="docs/pictures/fast.png")
     given = parser.parse_args()

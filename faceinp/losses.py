@@ -25,9 +25,16 @@ class Limits:
     l1_max: float
 
 
-def realism(logits: Tensor) -> Tensor:
-    """Q (2): log(1 - D(G(z))), (N,), from logits, so that a certain discriminator gives no infinity."""
-    return -functional.softplus(logits)
+# Q Fig. 4, of its authors' generator. The text prints s_min = .1198, which is the deviation: .4836 - 3 * .1198 = .1242.
+PRINTED = Limits(ssim_min=0.1242, ssim_max=0.8431, l1_min=739.0, l1_max=4861.0)
+
+
+def realism(logits: Tensor, *, saturating: bool = True) -> Tensor:
+    """Q (2): log(1 - D(G(z))), (N,), from logits, so that a certain discriminator gives no infinity.
+
+    saturating: as printed; else -log D(G(z)), as most code of DCGANs has it.
+    """
+    return -functional.softplus(logits) if saturating else functional.softplus(-logits)
 
 
 def l1_distance(a: Tensor, b: Tensor) -> Tensor:
@@ -47,9 +54,9 @@ def structural(ssim: Tensor, limits: Limits, *, cut: bool = True) -> Tensor:
     return loss.clamp(0, 1) if cut else loss
 
 
-def patch_weights(known: Tensor, k: int = 7, alpha: float = 2.0) -> Tensor:
-    """Q (7), W: 1 + alpha * share of hole pixels in the k x k patch around each pixel, (N, 1, H, W)."""
-    return 1 + alpha * hole_share(known, k)
+def patch_weights(known: Tensor, k: int = 7, alpha: float = 2.0, base: float = 1.0) -> Tensor:
+    """Q (7), W: base + alpha * share of hole pixels in the k x k patch around each pixel, (N, 1, H, W)."""
+    return base + alpha * hole_share(known, k)
 
 
 def hole_share(known: Tensor, k: int = 7) -> Tensor:
@@ -60,15 +67,27 @@ def hole_share(known: Tensor, k: int = 7) -> Tensor:
     return functional.avg_pool2d(1 - known, k, stride=1, padding=k // 2, count_include_pad=True)
 
 
-def ssim(a: Tensor, b: Tensor, weights: Tensor | None = None) -> Tensor:
+# Windows of SSIM by name: all pixels alike, Wang et al. 2004's 11 x 11 Gaussian (sigma 1.5) and 8 x 8 mean.
+WINDOWS: dict[str, Tensor | None] = {
+    "whole": None,
+    "11": torch.softmax(-((torch.arange(11) - 5.0) ** 2) / (2 * 1.5**2), dim=0),
+    "8": torch.full((8,), 1 / 8),
+}
+
+
+def ssim(a: Tensor, b: Tensor, weights: Tensor | None = None, window: str = "whole") -> Tensor:
     """Q (4), the structural similarity of Wang et al. 2004, (N,), mean over channels.
 
-    Taken over the whole picture: means, variances and covariance are those of all its pixels, counted by ``weights``
-    (N, 1, H, W) where given. The paper leaves the window open; a search with this one came closer to the face than
-    with Gaussian windows of any width (``docs/papers.md``).
+    window: a key of WINDOWS. "whole": means, variances and covariance are those of all pixels, counted by ``weights``
+    (N, 1, H, W) where given. Others: those of each window inside of the picture, and the mean over windows, each
+    counted by what its pixels weigh. The paper leaves the window open; a search with the whole picture came closer to
+    the face than with Gaussian windows of any width (``docs/papers.md``).
     """
-    share = torch.ones_like(a[:, :1]) if weights is None else weights
-    share = share / share.sum(dim=(2, 3), keepdim=True)
+    weights = torch.ones_like(a[:, :1]) if weights is None else weights
+    kernel = WINDOWS[window]
+    if kernel is not None:
+        return _windowed_ssim(a, b, weights, kernel.to(a))
+    share = weights / weights.sum(dim=(2, 3), keepdim=True)
 
     def mean(x: Tensor) -> Tensor:
         return (share * x).sum(dim=(2, 3), keepdim=True)
@@ -76,9 +95,33 @@ def ssim(a: Tensor, b: Tensor, weights: Tensor | None = None) -> Tensor:
     mean_a, mean_b = mean(a), mean(b)
     from_a, from_b = a - mean_a, b - mean_b
     variance_a, variance_b, covariance = mean(from_a**2), mean(from_b**2), mean(from_a * from_b)
+    return _similarity(mean_a, mean_b, variance_a, variance_b, covariance).mean(dim=(1, 2, 3))
+
+
+def _windowed_ssim(a: Tensor, b: Tensor, weights: Tensor, kernel: Tensor) -> Tensor:
+    def total(x: Tensor) -> Tensor:
+        flat = x.flatten(0, 1)[:, None]
+        seen = functional.conv2d(functional.conv2d(flat, kernel[None, None, :, None]), kernel[None, None, None])
+        return seen[:, 0].unflatten(0, x.shape[:2])
+
+    inside = total(weights)
+    each = (total(weights * x) / inside.clamp_min(1e-6) for x in (a, b, a * a, b * b, a * b))
+    mean_a, mean_b, square_a, square_b, product = each
+    variance_a, variance_b = (square_a - mean_a**2).clamp_min(0), (square_b - mean_b**2).clamp_min(0)
+    similar = _similarity(mean_a, mean_b, variance_a, variance_b, product - mean_a * mean_b)
+    return ((inside * similar).sum(dim=(2, 3)) / inside.sum(dim=(2, 3)).clamp_min(1e-6)).mean(dim=1)
+
+
+def _similarity(mean_a: Tensor, mean_b: Tensor, variance_a: Tensor, variance_b: Tensor, covariance: Tensor) -> Tensor:
     luminance = (2 * mean_a * mean_b + C1) / (mean_a**2 + mean_b**2 + C1)
     structure = (2 * covariance + C2) / (variance_a + variance_b + C2)
-    return (luminance * structure).mean(dim=(1, 2, 3))
+    return luminance * structure
+
+
+def landmark_distance(points: Tensor, targets: Tensor) -> Tensor:
+    """The mean distance of landmarks (N, 68, 2), in distances between the targets' outer eye corners, (N,)."""
+    between = (targets[:, 36] - targets[:, 45]).norm(dim=1).clamp_min(1e-3)
+    return ((points - targets) ** 2).sum(dim=2).add(1e-12).sqrt().mean(dim=1) / between
 
 
 # ---- the second paper, L. ``hole`` is its M: (N, 1, H, W), 1 in the hole, 0 on known pixels. ----

@@ -1,12 +1,15 @@
 """The latent engines on the shipped DCGAN, with few iterations."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 import faceinp
 from faceinp import losses, weights
-from faceinp.engines import search
+from faceinp.engines import objectives, search
+from faceinp.engines.settings import Settings
 from faceinp.nets.dcgan import Discriminator, Generator
 
 
@@ -79,10 +82,10 @@ def test_stopping_gives_the_best_so_far_and_says_where(faces, holes):
 
     engine = faceinp.load_engine("structural")
     stopped = engine.fill(faces[:1], holes[:1], progress=stop_at_ten)
+    known = torch.from_numpy(~holes[:1]).float()
     ten = search.search(
-        engine.prior, engine._objective(), torch.from_numpy(faces[:1]), torch.from_numpy(~holes[:1]).float(),
-        iterations=1000, progress=stop_at_ten,
-    )  # fmt: skip
+        engine.prior, engine.objective, torch.from_numpy(faces[:1]), known, engine.settings, progress=stop_at_ten
+    )
     assert len(ten.curve) == 11
     assert ten.loss == min(loss for _, loss in ten.curve)
     assert np.array_equal(stopped, ten.pictures.numpy())
@@ -95,14 +98,14 @@ def test_stopping_gives_the_best_so_far_and_says_where(faces, holes):
 def test_the_loss_that_is_reported_is_that_of_the_preview(prior, faces, holes, name, options):
     engine = faceinp.load_engine(name, {"iterations": 51} | options)
     pictures, known = torch.from_numpy(faces[:1]), torch.from_numpy(~holes[:1]).float()
-    distance = engine._objective()(torch.where(known > 0, pictures, 0.5), known)
+    distance = engine.objective(torch.where(known > 0, pictures, 0.5), known)
     reported = {}
 
     def watch(done, total, preview=None, loss=None):
         assert (preview is None) == (loss is None)
         if preview is not None:
             with torch.no_grad():
-                right = search.total_loss(prior, distance, torch.from_numpy(preview[None]))
+                right = search.total_loss(prior, distance, torch.from_numpy(preview[None]), engine.settings)
             assert loss == pytest.approx(float(right[0]), abs=1e-3, rel=1e-3)
             reported[done] = loss
 
@@ -122,11 +125,13 @@ def test_previews_are_pictures(faces, holes):
 
 
 def test_more_starts_are_never_worse(prior, faces, holes):
-    engine = faceinp.load_engine("structural")
+    one = faceinp.load_engine("structural", {"iterations": 20})
+    three = replace(one.settings, starts=3)
     known = torch.from_numpy(~holes[:2]).float()
-    settings = {"iterations": 20, "seed": 5}
-    one = search.search(prior, engine._objective(), torch.from_numpy(faces[:2]), known, **settings)
-    three = search.search(prior, engine._objective(), torch.from_numpy(faces[:2]), known, starts=3, **settings)
+    one, three = (
+        search.search(prior, one.objective, torch.from_numpy(faces[:2]), known, settings, seed=5)
+        for settings in (one.settings, three)
+    )
     assert (three.loss <= one.loss + 1e-6).all()
 
 
@@ -135,9 +140,9 @@ def test_beyond_its_limits_faithful_stands_still_where_robust_moves(faces, holes
     limits = losses.Limits(ssim_min=0.99, ssim_max=0.999, l1_min=0.1, l1_max=0.2)
     known = torch.from_numpy(~holes[:1]).float()
     gradients = {}
-    for name, objective in (("faithful", search.structural_faithful), ("robust", search.structural_robust)):
+    for name, formula in objectives.FORMULAS.items():
         generated = torch.from_numpy(faces[1:2]).requires_grad_()
-        objective(torch.from_numpy(faces[:1]), known, limits)(generated).sum().backward()
+        formula(torch.from_numpy(faces[:1]), known, limits, Settings())(generated).sum().backward()
         gradients[name] = float(generated.grad.abs().max())
     assert gradients["faithful"] == 0
     assert gradients["robust"] > 0
@@ -155,7 +160,11 @@ def test_a_fast_search_gets_as_far_in_half_of_the_iterations(prior, faces, holes
     noise = np.random.default_rng(4).normal(scale=0.05, size=(4, 3, 64, 64))
     pictures = torch.from_numpy((faces[:4] + noise).clip(0, 1).astype(np.float32))
     known = torch.from_numpy(~holes[:4]).float()
-    objective = faceinp.load_engine(name)._objective()
-    whole = search.search(prior, objective, pictures, known, iterations=200)
-    fast = search.search(prior, objective, pictures, known, iterations=100, fast=True)
+    whole, fast = (
+        search.search(prior, engine.objective, pictures, known, engine.settings)
+        for engine in (
+            faceinp.load_engine(name, {"iterations": 200}),
+            faceinp.load_engine(name, {"iterations": 100, "fast": True}),
+        )
+    )
     assert fast.loss.mean() <= whole.loss.mean()

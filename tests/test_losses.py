@@ -141,3 +141,36 @@ def test_the_colour_loss_sees_wide_areas_and_no_detail():
     assert of(0.1 * torch.sign(torch.randn(128, 128))) < 0.0005
     assert of(0.1 * (1 - hole)) == 0  # known pixels count for nothing
     assert float(losses.colour(pictures + 0.1, pictures, 0 * hole)) == 0
+
+
+@pytest.mark.parametrize("window", ["11", "8"])
+def test_ssim_of_windows_is_scikit_images(window):
+    metrics = pytest.importorskip("skimage.metrics", reason="scikit-image is not installed")
+    a, b = pictures(0, 1), pictures(1, 1)
+    kernel = losses.WINDOWS[window]
+    assert float(kernel.sum()) == pytest.approx(1, abs=1e-6)
+    if window == "11":
+        options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+        x, y = a[0].numpy().astype(np.float64), b[0].numpy().astype(np.float64)
+        _, similar = metrics.structural_similarity(x, y, data_range=1.0, channel_axis=0, full=True, **options)
+        expected = similar[:, 5:-5, 5:-5].mean()
+        assert float(losses.ssim(a, b, window=window)) == pytest.approx(expected, abs=1e-4)
+    assert float(losses.ssim(a, a, window=window)) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("window", ["11", "8"])
+def test_ssim_of_windows_does_not_see_the_hole(window):
+    target, generated = pictures(2), pictures(3)
+    known = torch.ones(2, 1, 64, 64)
+    known[:, :, 20:44, 10:50] = 0
+    elsewhere = torch.where(known.bool(), generated, 1 - generated)
+    seen = losses.ssim(target, generated, known, window)
+    assert torch.allclose(seen, losses.ssim(target, elsewhere, known, window), atol=1e-6)
+    assert not torch.allclose(losses.ssim(target, generated, None, window), seen)
+
+
+def test_landmark_distance_is_in_eye_distances():
+    targets = torch.rand(2, 68, 2)
+    targets[:, 36], targets[:, 45] = torch.tensor([0.2, 0.4]), torch.tensor([0.7, 0.4])
+    moved = targets + torch.tensor([0.03, 0.04])
+    assert losses.landmark_distance(moved, targets).tolist() == pytest.approx([0.1, 0.1], abs=1e-4)

@@ -90,6 +90,7 @@ def load_engine(name: str, options: Mapping[str, Any] | None = None) -> Engine:
         kind = make = known_engine(name)
     parameters = inspect.signature(make).parameters.values()
     offered = [one.name for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+    offered += kind.options
     if unknown := sorted(set(options) - set(offered)):
         names = ", ".join(map(repr, unknown))
         raise EngineError(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -12,14 +13,13 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from faceinp import json_values, losses, weights
 from faceinp.engines.base import Progress, reporting
 from faceinp.engines.lbfgs import LBFGS
+from faceinp.engines.objectives import Distance, Objective
+from faceinp.engines.settings import PRINTED, SHIPPED, Settings
 from faceinp.errors import Cancelled, WeightsError
 from faceinp.nets.dcgan import Discriminator, Generator, latents
 
 PREVIEW_EVERY = 25
-REALISM = 0.003  # weight of L_d in both papers
-SHARES = (0.2, 0.797)  # weights of L_c and L_s in Q (8)
-GUESSES, GUESS_BATCH = 256, 64  # samples among which a fast search looks for its start
-RATE = 0.2  # of Adam
+GUESS_BATCH = 64  # samples that are judged at once, where a search looks for its start
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Prior:
     device: torch.device
 
     @classmethod
-    def load(cls, file: Path | None = None) -> "Prior":
+    def load(cls, file: str | Path = "") -> "Prior":
         """The shipped weights, or those of ``file``; raises WeightsError."""
-        file = file or weights.path("dcgan")
+        file = Path(file) if file else weights.path("dcgan")
         config, tensors = weights.packed(file)
         try:
             generator = Generator(config["latent"], config["width"])
@@ -53,71 +53,43 @@ class Prior:
     def runtime(self) -> str:
         return f"torch {self.device.type} fp32"
 
-    def latents(self, count: int, seed: int) -> Tensor:
-        """z of shape (count, latent) from N(0, 1), the same on every device."""
+    def latents(self, count: int, seed: int, start: str = "normal") -> Tensor:
+        """z of shape (count, latent) from N(0, 1), or uniform in [-1, 1], the same on every device."""
+        if start == "uniform":
+            drawn = np.random.default_rng(seed).uniform(-1, 1, (count, self.generator.latent)).astype(np.float32)
+            return torch.from_numpy(drawn).to(self.device)
         return latents(count, self.generator.latent, seed).to(self.device)
+
+
+def limits_of(settings: Settings) -> losses.Limits:
+    """Those that ``settings.limits`` names; raises WeightsError."""
+    if settings.limits == PRINTED:
+        return losses.PRINTED
+    return load_limits(Path(settings.limits) if settings.limits not in ("", SHIPPED) else None)
 
 
 def load_limits(file: Path | None = None) -> losses.Limits:
     """The limits measured on the shipped generator, or those of ``file``; raises WeightsError."""
-    file = file or weights.path("dcgan-limits")
+    own, file = file is not None, file or weights.path("dcgan-limits")
     try:
         limits = json_values.section(json_values.read_object(file), "limits")
         names = (field.name for field in fields(losses.Limits))
         return losses.Limits(**{name: json_values.number(limits, name, -1e9, 1e9) for name in names})
     except (OSError, ValueError) as error:
-        raise WeightsError(f"{file} holds no limits of losses ({error}). Fetch it again.") from error
+        advice = "Give a file of `faceinp train dcgan-limits`." if own else "Fetch it again."
+        raise WeightsError(f"{file} holds no limits of losses ({error}). {advice}") from error
 
 
-# The known picture (N, 3, 64, 64) and M (N, 1, 64, 64) make an objective: how far G(z) is from it, (N,).
-Distance = Callable[[Tensor], Tensor]
-Objective = Callable[[Tensor, Tensor], Distance]
+def total_loss(prior: Prior, distance: Distance, generated: Tensor, settings: Settings) -> Tensor:
+    """The objective's distance plus the weighted L_d, (N,), of pictures that G made."""
+    if not settings.realism:
+        return distance(generated)
+    return distance(generated) + _realism(prior, generated, settings)
 
 
-def structural_faithful(
-    pictures: Tensor, known: Tensor, limits: losses.Limits, shares: tuple[float, float] = SHARES
-) -> Distance:
-    """Q (8) as printed: W*M*I against W*M*G(z), cut off at the limits of whole pictures."""
-    weight = losses.patch_weights(known) * known
-    target = weight * pictures
-
-    def distance(generated: Tensor) -> Tensor:
-        masked = weight * generated
-        context = losses.context(losses.l1_distance(target, masked), limits)
-        structure = losses.structural(losses.ssim(target, masked), limits)
-        return shares[0] * context + shares[1] * structure
-
-    return distance
-
-
-def structural_robust(
-    pictures: Tensor, known: Tensor, limits: losses.Limits, shares: tuple[float, float] = SHARES
-) -> Distance:
-    """Q (8) without the cut-offs, on known pixels alone, weighted by W: L1 scaled to a whole picture's, and SSIM."""
-    weight = losses.patch_weights(known) * known
-    share = weight * (known[0].numel() / weight.sum(dim=(1, 2, 3), keepdim=True))
-
-    def distance(generated: Tensor) -> Tensor:
-        context = losses.context(losses.l1_distance(share * pictures, share * generated), limits, cut=False)
-        structure = losses.structural(losses.ssim(pictures, generated, weight), limits, cut=False)
-        return shares[0] * context + shares[1] * structure
-
-    return distance
-
-
-def dip(pictures: Tensor, known: Tensor) -> Distance:
-    """Yeh et al. 2017, (3): |W' * (G(z) - y)|_1."""
-    weight = losses.hole_share(known) * known
-
-    def distance(generated: Tensor) -> Tensor:
-        return losses.l1_distance(weight * generated, weight * pictures)
-
-    return distance
-
-
-def total_loss(prior: Prior, distance: Distance, generated: Tensor) -> Tensor:
-    """The objective's distance plus 0.003 L_d, (N,), of pictures that G made."""
-    return distance(generated) + REALISM * losses.realism(prior.discriminator(generated))
+def _realism(prior: Prior, generated: Tensor, settings: Settings) -> Tensor:
+    logits = prior.discriminator(generated)
+    return settings.realism * losses.realism(logits, saturating=settings.prior == "saturating")
 
 
 @dataclass(frozen=True)
@@ -134,28 +106,26 @@ def search(
     objective: Objective,
     pictures: Tensor,
     known: Tensor,
+    settings: Settings,
     *,
-    iterations: int,
     seed: int = 0,
-    fast: bool = False,
-    starts: int = 1,
     progress: Progress | None = None,
 ) -> Found:
-    """Descend from ``starts`` latents to the z whose G(z) agrees best with each picture.
+    """Descend from ``settings.starts`` latents to the z whose G(z) agrees best with each picture.
 
     pictures: float32 (N, 3, 64, 64) in [0, 1]; known: float32 (N, 1, 64, 64), 1 on known pixels. The loss is the
-    objective's distance plus 0.003 L_d, both papers' weight; Adam seeks its minimum from the same z for every picture.
-    fast: L-BFGS does, from the best of GUESSES samples. Either way a picture gets the same answer alone and among
+    objective's distance plus the weighted L_d. The search begins at the same z for every picture or, where
+    ``settings.guesses`` are tried, at the best of these; either way a picture gets the same answer alone and among
     others. When ``progress`` raises ``Cancelled``, the best so far is returned.
     """
-    count, report = len(pictures), reporting(progress)
+    count, starts, report = len(pictures), settings.starts, reporting(progress)
     distance = objective(pictures.repeat_interleave(starts, 0), known.repeat_interleave(starts, 0))
-    if fast:
-        start = _first_guess(prior, objective, pictures, known, starts, seed)
-        descent = _descend_fast(prior, distance, start, iterations)
+    if settings.guesses:
+        start = _first_guess(prior, objective, pictures, known, settings, seed)
     else:
-        start = prior.latents(starts, seed).repeat(count, 1)
-        descent = _descend(prior, distance, start, iterations)
+        start = prior.latents(starts, seed, settings.start).repeat(count, 1)
+    descend = _descend_lbfgs if settings.optimizer == "lbfgs" else _descend
+    descent, iterations = descend(prior, distance, start, settings), settings.iterations
     best, best_z = torch.full((len(start),), torch.inf, device=start.device), start.clone()
     curve: list[tuple[int, Tensor]] = []
     stopped = False
@@ -187,34 +157,40 @@ class _Seen(NamedTuple):
     loss: Tensor
 
 
-def _descend(prior: Prior, distance: Distance, z: Tensor, iterations: int) -> Iterator[_Seen]:
-    """The papers' descent: Adam, with both networks in every iteration."""
+def _descend(prior: Prior, distance: Distance, z: Tensor, settings: Settings) -> Iterator[_Seen]:
+    """The papers' descent: both networks in every iteration, by Adam or by Nesterov's accelerated gradient."""
     z = z.clone().requires_grad_()
-    optimizer = torch.optim.Adam([z], lr=RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, iterations, eta_min=RATE / 50)
-    for _ in range(iterations):
+    optimizer: torch.optim.Optimizer
+    if settings.optimizer == "adam":
+        optimizer = torch.optim.Adam([z], lr=settings.rate)
+    else:
+        momentum = settings.momentum
+        optimizer = torch.optim.SGD([z], lr=settings.rate, momentum=momentum, nesterov=momentum > 0)
+    last = settings.rate / 50 if settings.schedule == "cosine" else settings.rate
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.iterations, eta_min=last)
+    for _ in range(settings.iterations):
         generated = prior.generator(z)
-        loss = total_loss(prior, distance, generated)
+        loss = total_loss(prior, distance, generated, settings)
         yield _Seen(z.detach(), generated.detach(), loss.detach())
         optimizer.zero_grad(set_to_none=True)
         loss.sum().backward()
         optimizer.step()
         schedule.step()
-        z.data = _within_reach(z.data)
+        z.data = CLIPS[settings.clip](z.data)
 
 
-def _descend_fast(prior: Prior, distance: Distance, z: Tensor, iterations: int) -> Iterator[_Seen | None]:
+def _descend_lbfgs(prior: Prior, distance: Distance, z: Tensor, settings: Settings) -> Iterator[_Seen | None]:
     """L-BFGS, which needs a third of Adam's iterations. The discriminator, half of the work of an iteration, is asked
     in one of PREVIEW_EVERY, and its gradient in z taken for constant until the next.
     """
-    descent, pull = LBFGS(z, _within_reach), torch.zeros_like(z)
-    for step in range(iterations):
-        if step % PREVIEW_EVERY and step < iterations - 1:
+    descent, pull = LBFGS(z, CLIPS[settings.clip]), torch.zeros_like(z)
+    for step in range(settings.iterations):
+        if step % PREVIEW_EVERY and step < settings.iterations - 1:
             yield None
         else:
             at = descent.at.clone().requires_grad_()
             generated = prior.generator(at)
-            realism = REALISM * losses.realism(prior.discriminator(generated))
+            realism = _realism(prior, generated, settings)
             before, pull = pull, torch.autograd.grad(realism.sum(), at)[0]
             descent.tilt(pull - before)
             with torch.no_grad():
@@ -225,21 +201,31 @@ def _descend_fast(prior: Prior, distance: Distance, z: Tensor, iterations: int) 
 
 
 @torch.no_grad()
-def _first_guess(prior: Prior, objective: Objective, pictures: Tensor, known: Tensor, starts: int, seed: int) -> Tensor:
-    """For each picture the ``starts`` best of GUESSES samples, judged by the objective itself."""
-    z = prior.latents(GUESSES, seed)
+def _first_guess(
+    prior: Prior, objective: Objective, pictures: Tensor, known: Tensor, settings: Settings, seed: int
+) -> Tensor:
+    """For each picture the best of ``settings.guesses`` samples, judged by their pixels."""
+    z = prior.latents(settings.guesses, seed, settings.start)
     generated = torch.cat([prior.generator(part) for part in z.split(GUESS_BATCH)])
     chosen = []
     for picture, its_known in zip(pictures[:, None], known[:, None], strict=True):
-        distance = objective(picture, its_known)
+        distance = objective.pixels(picture, its_known)
         away = torch.cat([distance(part) for part in generated.split(GUESS_BATCH)])
-        chosen.append(z[away.topk(starts, largest=False).indices])
+        chosen.append(z[away.topk(settings.starts, largest=False).indices])
     return torch.cat(chosen)
 
 
-def _within_reach(z: Tensor) -> Tensor:
-    """The ball where the prior's samples lie, |z|^2 <= its mean; Yeh et al. clip z likewise."""
+def _within_ball(z: Tensor) -> Tensor:
+    """The ball where the prior's samples lie, |z|^2 <= its mean."""
     return z * (z.shape[1] ** 0.5 / z.norm(dim=1, keepdim=True)).clamp_max(1)
+
+
+# Where z is kept, by ``Settings.clip``; Yeh et al. 2017 restrict it to the box.
+CLIPS: dict[str, Callable[[Tensor], Tensor]] = {
+    "ball": _within_ball,
+    "box": lambda z: z.clamp(-1, 1),
+    "none": lambda z: z,
+}
 
 
 def _folded(layers: nn.Sequential) -> nn.Sequential:

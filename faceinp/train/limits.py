@@ -8,30 +8,54 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceinp import losses, weights
+from faceinp import losses, presets, weights
 from faceinp.engines.search import Prior
 from faceinp.errors import DataError
 from faceinp.nets.dcgan import SIZE
 from faceinp.train import data
 
+PAIRS = ("one", "all")
+READING = ("pairs", "window", "mask")  # what a file of limits also says where it is not the default
+
 
 @dataclass(frozen=True)
 class LimitsRun:
-    """The paper's 64 held-back pictures against 12,800 samples, 200 samples for each picture."""
+    """Pairs of the paper's 64 held-back pictures and 12,800 samples. Its "64 12800 SSIM values" may mean either reading
+    of ``pairs``; both have the same expectation.
+    """
 
     data: tuple[str, ...] = field(default=(), metadata={"help": "training shards; their held-back slice is used"})
     weights: str = field(default="", metadata={"help": "DCGAN weights (default: the shipped ones)"})
-    out: str = field(default="weights/dcgan-limits.json", metadata={"help": "where the limits go; a plot lies beside"})
+    out: str = field(
+        default="runs/dcgan-limits/dcgan-limits.json", metadata={"help": "where the limits go; a plot lies beside"}
+    )
     pictures: int = field(default=64, metadata={"help": "held-back pictures"})
     samples: int = field(default=12_800, metadata={"help": "samples of the generator"})
+    pairs: str = field(default="one", metadata={"help": "each sample meets one picture, or all: one, all"})
+    window: str = field(default="whole", metadata={"help": f"of SSIM: {', '.join(losses.WINDOWS)}"})
+    mask: str = field(
+        default="", metadata={"help": "a preset, such as random-20, that hides parts of both pictures, as in (8)"}
+    )
     seed: int = field(default=0, metadata={"help": "of the samples and of the choice of pictures"})
+
+    def check(self) -> None:
+        """Raises DataError for what cannot be meant."""
+        if self.pairs not in PAIRS:
+            raise DataError(f"Unknown pairs {self.pairs!r}. Choose {', '.join(PAIRS)}.")
+        if self.window not in losses.WINDOWS:
+            raise DataError(f"Unknown window {self.window!r}. Choose {', '.join(losses.WINDOWS)}.")
+        if self.mask and (self.mask in presets.OF_FACES or not presets.is_name(self.mask)):
+            raise DataError(f"Unknown mask {self.mask!r}. Choose a preset that needs no landmarks: centre, random-20.")
+        if not 1 <= self.pictures <= self.samples:
+            raise DataError(f"{self.samples} samples cannot meet {self.pictures} pictures. Give more samples.")
 
 
 def measure(config: LimitsRun) -> losses.Limits:
     """Write mean -/+ 3 standard deviations of SSIM and of the L1 sum between photographs and samples.
 
-    Raises DataError when the shards hold back too few pictures.
+    Raises DataError for a configuration that makes no sense, and when the shards hold back too few pictures.
     """
+    config.check()
     _, held_back = data.load(config.data, SIZE).split()
     if len(held_back) < config.pictures:
         raise DataError(
@@ -39,8 +63,8 @@ def measure(config: LimitsRun) -> losses.Limits:
         )
     chosen = np.random.default_rng(config.seed).choice(len(held_back), config.pictures, replace=False)
     pictures = held_back.pictures[torch.from_numpy(chosen)].float() / 255
-    prior = Prior.load(Path(config.weights) if config.weights else None)
-    ssim, l1 = distances(prior, pictures.to(prior.device), config.samples, config.seed)
+    prior = Prior.load(config.weights)
+    ssim, l1 = distances(prior, pictures.to(prior.device), config)
     limits = losses.Limits(
         ssim_min=float(ssim.mean() - 3 * ssim.std()),
         ssim_max=float(ssim.mean() + 3 * ssim.std()),
@@ -55,6 +79,7 @@ def measure(config: LimitsRun) -> losses.Limits:
         "samples": config.samples,
         "seed": config.seed,
     }
+    about |= {name: getattr(config, name) for name in READING if getattr(config, name) != getattr(LimitsRun, name)}
     out = Path(config.out)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(about, indent=2) + "\n")
@@ -65,16 +90,31 @@ def measure(config: LimitsRun) -> losses.Limits:
 
 @torch.no_grad()
 def distances(
-    prior: Prior, pictures: torch.Tensor, samples: int, seed: int
+    prior: Prior, pictures: torch.Tensor, config: LimitsRun
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """SSIM and |.|_1 of ``samples`` pairs: each sample meets one picture, all pictures equally often."""
+    """SSIM and |.|_1 of each pair, (pairs,): a sample meets one picture, all pictures equally often, or every picture.
+
+    pictures: float32 (N, 3, 64, 64) in [0, 1].
+    """
     ssim, l1 = [], []
-    z = prior.latents(samples, seed)
-    for part in z[: samples - samples % len(pictures)].split(len(pictures)):
+    count = len(pictures)
+    known = _known(config, count).to(pictures)
+    z = prior.latents(config.samples, config.seed)
+    for part in z[: config.samples - config.samples % count].split(count):
         generated = prior.generator(part)
-        ssim.append(losses.ssim(pictures, generated))
-        l1.append(losses.l1_distance(pictures, generated))
+        for turn in range(count if config.pairs == "all" else 1):
+            pair = known * pictures, known * generated.roll(turn, 0)
+            ssim.append(losses.ssim(*pair, window=config.window))
+            l1.append(losses.l1_distance(*pair))
     return torch.cat(ssim).double().cpu().numpy(), torch.cat(l1).double().cpu().numpy()
+
+
+def _known(config: LimitsRun, count: int) -> torch.Tensor:
+    """M of each picture, (count, 1, 64, 64); all ones without a mask."""
+    if not config.mask:
+        return torch.ones(count, 1, SIZE, SIZE)
+    holes = [presets.make(config.mask, (SIZE, SIZE), seed=config.seed + n) for n in range(count)]
+    return 1 - torch.from_numpy(np.stack(holes))[:, None].float()
 
 
 def plot(ssim: NDArray[np.float64], l1: NDArray[np.float64], limits: losses.Limits, out: Path) -> None:
