@@ -224,13 +224,13 @@ def test_the_first_papers_figures_show_each_loss_alone_and_every_engine_that_is_
     pictures = {picture.name: picture for picture in sheets.read(tmp_path / "pictures")}
     assert {"losses", "blending", "centre", "standard", "arbitrary", "Q1"} == set(pictures)
     assert pictures["losses"].heads[2:] == (
-        "structural+iterations=2+only=context, raw", "structural+iterations=2+only=structure, raw",
-        "structural+iterations=2, raw",
+        "structural+iterations=2+alone=realism, raw", "structural+iterations=2+alone=context, raw",
+        "structural+iterations=2+alone=structure, raw", "structural+iterations=2, raw",
     )  # fmt: skip
     size = Image.open(io.BytesIO(pictures["losses"].webp)).size
-    assert size == (5 * sheets.SIDE, 2 * sheets.SIDE)
+    assert size == (6 * sheets.SIDE, 2 * sheets.SIDE)
     drawn = np.asarray(Image.open(io.BytesIO(pictures["losses"].webp))).astype(int)
-    context, structure = (drawn[:, n * sheets.SIDE : (n + 1) * sheets.SIDE] for n in (2, 3))
+    context, structure = (drawn[:, n * sheets.SIDE : (n + 1) * sheets.SIDE] for n in (3, 4))
     assert abs(context - structure).mean() > 0.5
     assert pictures["centre"].heads[2:] == (
         "tv, composite",

@@ -201,8 +201,8 @@ SHEETS = (
     Sheet(
         "losses", "Each loss alone, raw (the first paper's Fig. 5)", ("centre", "random-80"),
         (
-            ("structural+fast+only=context", "raw"), ("structural+fast+only=structure", "raw"),
-            ("structural+fast", "raw"),
+            ("structural+fast+alone=realism", "raw"), ("structural+fast+alone=context", "raw"),
+            ("structural+fast+alone=structure", "raw"), ("structural+fast", "raw"),
         ),
     ),
     Sheet(
