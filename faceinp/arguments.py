@@ -190,7 +190,7 @@ def add_folders(parser: argparse.ArgumentParser) -> None:
         type=names,
         default=(),
         metavar="A,B",
-        help="of identity (default: those of bundled, dlib that run)",
+        help="of identity, or none (default: those of bundled, dlib that run)",
     )
     parser.add_argument(
         "--skip", type=names, default=(), metavar="A,B", help="leave out: lpips, inception, lite, identity"

@@ -222,7 +222,10 @@ def _add_evaluate(commands: Any) -> None:
             help="which of `faceinp masks`, and folders or lists (.flist, .txt) of masks, in place of the table's",
         )
         parser.add_argument(
-            "--mask-hole", choices=("white", "black"), default="white", help="the hole's colour in these folders"
+            "--mask-hole",
+            choices=("white", "black"),
+            default="",
+            help="the hole's colour in these folders (default: white)",
         )
         parser.add_argument(
             "--judges",

@@ -20,7 +20,7 @@ from faceinp.evaluate.folder_measures import Pair, PairMeasure, Row, See
 from faceinp.formats import SUFFIXES
 from faceinp.mask_pictures import Polarity
 
-JUDGES = ("bundled", "dlib")
+JUDGES, NOBODY = ("bundled", "dlib"), "none"
 SKIPS = ("lpips", "inception", "lite", "identity")
 SHOWN = 3  # examples in an error
 Files = Mapping[str, tuple[Path, Path, Path | None]]  # truth, result and mask by name
@@ -159,7 +159,9 @@ def read(request: Request, truth: photo.Photo, result: photo.Photo, mask: Path |
     drawn = photo.read(mask) if mask else truth
     sizes = [f"{one.width} x {one.height}" for one in (truth, result, drawn)]
     if len(set(sizes)) > 1:
-        raise DataError(f"Truth, result and mask are of one size; these are {', '.join(sizes)}. Nothing is resized.")
+        names = "Truth, result and mask" if mask else "Truth and result"
+        shown = ", ".join(sizes if mask else sizes[:2])
+        raise DataError(f"{names} are of one size; these are {shown}. Nothing is resized.")
     hole = masks.read(drawn, truth, hole=request.mask_hole).hole if mask else None
     return Pair(truth.pixels, result.pixels, hole, request.aligned)
 
@@ -180,11 +182,12 @@ def _measures(request: Request, refused: list[str]) -> tuple[list[PairMeasure], 
     masked = request.masks is not None
     pairwise, seeing = [kinds.pixels(masked)], dict[str, See]()
     pairwise += [kinds.by_protocol(request.protocol)] if request.protocol else []
+    judges = () if request.judges == (NOBODY,) else request.judges or JUDGES
     attempts: list[tuple[str, str, Callable[[], Any]]] = [
+        *(("identity", f"judge {name}", partial(kinds.likeness, name)) for name in judges),
         ("lpips", "LPIPS", partial(kinds.perceptual, request.lpips)),
         ("inception", "FID, KID, P-IDS, U-IDS on Inception", kinds.inception),
         ("lite", f"all on {kinds.LITE}", partial(kinds.lite, masked)),
-        *(("identity", f"judge {name}", partial(kinds.likeness, name)) for name in request.judges or JUDGES),
     ]
     for kind, title, attempt in attempts:
         if kind in request.skip:

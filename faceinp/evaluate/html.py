@@ -19,6 +19,8 @@ figure { margin: 1rem 0 2rem; }
 .heads { display: flex; font-size: 12px; }
 .heads span { flex: none; overflow-wrap: anywhere; padding: 0 .2rem; box-sizing: border-box; }
 code { font-size: 90%; overflow-wrap: anywhere; }
+pre { white-space: pre-wrap; }
+@media (max-width: 40rem) { td:first-child { white-space: normal; min-width: 7rem; max-width: 35vw; } }
 """
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from faceinp.errors import DataError, PhotoError
+from faceinp.formats import SUFFIXES
 
 ARCHIVES = (".zip", ".tar")
 
@@ -43,8 +44,11 @@ def opened(root: Path) -> PhotoFiles:
         tar = tarfile.open(root, "r:")  # noqa: SIM115
         members = {member.name.removeprefix("./"): member for member in tar if member.isfile()}
     except (tarfile.TarError, zipfile.BadZipFile) as error:
+        if root.suffix.lower() in SUFFIXES:
+            raise DataError(f"{root} is one photo. Give a folder of photos.") from error
         raise DataError(
-            f"{root} is no zip and no uncompressed tar of photos. Unpack it, and give the folder."
+            f"{root} is no zip and no uncompressed tar of photos. Unpack it, and give the folder; if it is damaged, fetch "
+            "it again."
         ) from error
 
     def read(name: str) -> bytes:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp.errors import DataError
+from faceinp.formats import SUFFIXES
 from faceinp.train.photo_files import ARCHIVES, PhotoFiles
 
 # CelebA's folders of pictures, the sharper ones first: the landmarks that belong to them, and what shards call them.
@@ -19,7 +20,6 @@ CELEBA = {
 }
 SPLITS = {"train": "0", "val": "1", "test": "2"}
 LONGEST = 60  # letters of a photo's name in its key: a tar holds names of 100
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif", ".avif")
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ class Cell:
     that no hole belongs to. differences: less the ``reference`` engine's, on the pictures that both have. refused: why
     a measure is not given; why none is, under EVERYTHING. thresholds: the distance up to which each judge takes faces
     for one person's. failed: pictures without a fill. content: a hash of all that it was made of, so that it is not
-    made twice.
+    made twice. faces: a hash of the pictures that were chosen to be measured: two sets of one name are not mixed.
     """
 
     table: str
@@ -60,10 +60,11 @@ class Cell:
     runtime: str = ""
     made: Provenance = field(default_factory=Provenance)
     content: str = ""
+    faces: str = ""
 
     @property
     def place(self) -> tuple[str, ...]:
-        """Where it belongs; a later cell of the same place takes an earlier one's."""
+        """Where it belongs; a later cell of the same place and faces takes an earlier one's."""
         return self.table, self.set, self.arrangement, self.group, self.engine, self.mask
 
 
@@ -83,11 +84,13 @@ def append(file: Path, cell: Cell) -> None:
 
 
 def read(files: Iterable[str | Path]) -> list[Cell]:
-    """The cells of these files, each place once, the latest one; lines that were not finished are left out.
+    """The cells of these files, each place once, the latest one; lines that were not finished are left out, and those
+    of other faces than the latest ones of their table and set.
 
     Raises DataError for a file that is missing or holds no cells.
     """
     found: dict[tuple[str, ...], Cell] = {}
+    latest: dict[tuple[str, str], str] = {}
     for file in files:
         try:
             lines = Path(file).read_text().split("\n")
@@ -96,8 +99,9 @@ def read(files: Iterable[str | Path]) -> list[Cell]:
         cells = [cell for cell in map(_cell, lines) if cell]
         if not cells:
             raise DataError(f"{file} holds no cells of tables. {ADVICE}")
-        found |= {cell.place: cell for cell in cells}
-    return list(found.values())
+        found |= {(*cell.place, cell.faces): cell for cell in cells}
+        latest |= {(cell.table, cell.set): cell.faces for cell in cells if cell.faces}
+    return [cell for cell in found.values() if cell.faces in ("", latest.get((cell.table, cell.set)))]
 
 
 def of_table(cells: Sequence[Cell], table: str) -> list[Cell]:

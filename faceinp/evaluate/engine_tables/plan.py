@@ -18,6 +18,8 @@ from faceinp.evaluate.engine_tables.variants import REFERENCES, WORN, Variant
 FIRST = "celeba-val"  # the set that tables are made of where it is there
 WEARABLE = ("protective-mask", "glasses")
 JUDGES, NOBODY = ("bundled", "dlib"), "none"  # judges that need no file
+FLAGS = "(--judges dlib, which pip install 'faceinp[eval]' brings, or --onnx FILE)"
+NOBODY_TWICE = "{} shows nobody twice, as far as its shards say (`faceinp data build --identity-from folder`)."
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Request:
     out: str
     engines: tuple[str, ...] = ()
     masks: tuple[str, ...] = ()
-    mask_hole: str = "white"
+    mask_hole: str = ""
     pictures: int = 200
     judges: tuple[str, ...] = ()
     onnx: tuple[str, ...] = ()
@@ -55,6 +57,8 @@ class Request:
         for mask in (mask for mask in self.masks if mask not in self.mask_files):
             if not presets.is_name(mask):
                 raise DataError(f"There is no hole {mask!r}, nor a file of that name. `faceinp masks` lists them.")
+        if self.mask_hole and not self.mask_files:
+            raise DataError("--mask-hole is about masks in files. Give their folder to --masks, too, or leave it out.")
         if Path(self.out).exists() and not Path(self.out).is_dir():
             raise DataError(f"{self.out} is a file. Give -o a folder.")
 
@@ -119,6 +123,8 @@ class Plan:
         self.found, self.request, self.measurer = found, request, measurer
         self.command = request.command(wanted)
         self.skipped: list[str] = []
+        if any(table.judged for table in wanted) and not measurer.judges and request.judges != (NOBODY,):
+            self.skipped.append(f"No judge of identity runs here, so none is asked. Name one {FLAGS}.")
         self.rows = tuple(row for table in wanted for row in self._rows(table))
         self._by_place = {row.place: row for row in self.rows if row.order}
         self._contents: dict[tuple[str, ...], str] = {}
@@ -175,11 +181,21 @@ class Plan:
         presets_asked = [mask for mask in self.request.masks if mask not in self.request.mask_files]
         masks = (*presets_asked, *self.measurer.masks) if self.request.masks else table.masks
         for name in self._sets(table):
+            self._note_fewer(name, table.size)
             for arrangement in table.arrangements:
                 for variant in ready:
                     for mask in masks:
                         if variant.name.text != WORN or mask in WEARABLE:
                             yield self._row(table, name, arrangement, variant, mask)
+
+    def _note_fewer(self, name: str, size: int) -> None:
+        subjects = self.measurer.subjects(name, size)
+        notes = []
+        if subjects.pointless:
+            notes.append(f"{name}: {subjects.pointless} pictures without 68 points are left out, as others have them")
+        if len(subjects.chosen) < self.request.pictures:
+            notes.append(f"{name}: {len(subjects.chosen)} pictures are measured; there are no more")
+        self.skipped += [note for note in notes if note not in self.skipped]
 
     def _sets(self, table: Table) -> list[str]:
         if not table.sets:
@@ -201,7 +217,7 @@ class Plan:
         elif variants.POINTS in words and (not subjects.pointed or arrangement != tables.ALIGNED):
             problem = f"{name} has no 68 points of this face to tell. `faceinp data build` writes them."
         elif table.references and len(set(subjects.everybody)) == len(subjects.everybody):
-            problem = f"{name} shows nobody twice."
+            problem = NOBODY_TWICE.format(name)
         if problem:
             return Row(table, name, arrangement, variant, mask, problem=problem)
         limits = [table.pictures, None if self.request.every else tables.limit(variant.name.engine)]

@@ -106,7 +106,11 @@ def _remade(found: re.Match[str], made: dict[str, str]) -> str:
 def sentence(cell: Cell) -> str:
     """A cell in one line, for whoever waits."""
     place = " ".join(filter(None, (cell.table, cell.set, cell.arrangement, cell.group, cell.engine, cell.mask)))
-    told = [f"{what} {_plain(what, measure)}" for what, measure in cell.measures.items() if measure.mean is not None]
+    told = [
+        f"{what} {_plain(what, _sure(measure, cell))}"
+        for what, measure in cell.measures.items()
+        if measure.mean is not None
+    ]
     refused = [reason if what == EVERYTHING else f"{what} refused" for what, reason in cell.refused.items()]
     return f"{place}: {', '.join([*told, *refused]) or 'nothing'}"
 
@@ -117,12 +121,13 @@ def _text(table: Table, cells: Sequence[Cell], folder: Path | None) -> str:
     references = sorted({cell.reference for cell in cells if cell.reference})
     about = [
         f"Faces of {', '.join(names)}, seed {last.made.seed}; n: how many pictures, and people, a row is of. ± half of "
-        f"the 95 % interval or, in brackets, the interval: bootstrap over people. {last.made}, one thread."
+        f"the 95 % interval or, in brackets, the interval: bootstrap over people. A dash is what was not measured or not "
+        f"printed. {last.made}, one thread."
     ]
     if references:
         about.append(f"Differences to `{', '.join(references)}` are paired; bold where their interval leaves out 0.")
     commands = list(dict.fromkeys(cell.made.command for cell in cells if cell.made.command))
-    about += [f"Made by {', '.join(f'`{command}`' for command in commands)}."] if commands else []
+    about += [f"Made by {', '.join(f'`{command}`' for command in commands)} (without folders)."] if commands else []
     parts = [" ".join(about) + "\n"]
     for what in _quantities(table, cells):
         for where in names:

@@ -38,7 +38,7 @@ def run(wanted: Sequence[Table], request: Request, say: Say = print) -> list[Cel
     """
     request.check()
     found = sets(request.data)
-    masks = [mask_files.read(path, request.mask_hole) for path in request.mask_files]
+    masks = [mask_files.read(path, request.mask_hole or "white") for path in request.mask_files]
     for files in masks:
         say(files.about)
     folder = Path(request.out)
@@ -62,6 +62,7 @@ def run(wanted: Sequence[Table], request: Request, say: Say = print) -> list[Cel
             raise EngineError(f"None of these engines can be measured. {' '.join(plan.skipped)}")
         writer = _Writer(plan, Scores(measurer), file, say)
         todo = [row for row in plan.rows if not writer.is_done(row)]
+        say(f"{len(plan.rows)} rows, one engine on one kind of hole each; {len(todo)} to measure")
         with working(setting, measurer, plan.tasks(todo), request.workers) as wait:
             for table in wanted:
                 writer.untouched(table)
@@ -72,8 +73,8 @@ def run(wanted: Sequence[Table], request: Request, say: Say = print) -> list[Cel
                 writer.row(row)
         for sheet in sheets.make(wanted, plan.rows, measurer, request.seed):
             sheet.write(folder / "pictures")
-        thumbnails.write(folder / thumbnails.FOLDER, (row.mask for row in plan.rows), measurer.masks)
     told = cells.read([file])
+    thumbnails.write(folder / thumbnails.FOLDER, (cell.mask for cell in told), dict(setting.masks))
     (folder / "report.md").write_text(report.markdown(told, folder))
     (folder / "report.html").write_text(page.page(told, folder, sheets.read(folder / "pictures")))
     say(f"{len(told)} cells: {file}, {folder / 'report.md'}, {folder / 'report.html'}")
@@ -88,10 +89,13 @@ class _Writer:
         self.plan, self.scores, self.file, self.say = plan, scores, file, say
         self.measurer = plan.measurer
         there = cells.read([file]) if file.is_file() and file.stat().st_size else []
-        self.done = {cell.place: cell.content for cell in there}
+        self.done = {(cell.place, cell.faces): cell.content for cell in there}
 
     def is_done(self, row: Row) -> bool:
-        return self.done.get(row.place) == self.plan.content(row)
+        return self.done.get((row.place, self._faces(row))) == self.plan.content(row)
+
+    def _faces(self, row: Row) -> str:
+        return self.measurer.subjects(row.set, row.table.size).fingerprint
 
     def row(self, row: Row) -> None:
         """The cells of one row: of bins first, so that the row is done when the cell of all its pictures is there."""
@@ -115,7 +119,7 @@ class _Writer:
             subjects = self.measurer.subjects(name, table.size)
             given = [subjects.digest("", place) for place in range(len(subjects.chosen))]
             content = hashlib.sha256(json.dumps([self.plan.content(row), given]).encode()).hexdigest()[:16]
-            if self.done.get(row.place) == content:
+            if self.done.get((row.place, subjects.fingerprint)) == content:
                 continue
             refused = self.scores.refused(row)
             told = {quantity: own for quantity, own in self.scores.untouched(row).items() if quantity not in refused}
@@ -160,9 +164,10 @@ class _Writer:
             runtime=row.variant.runtime,
             made=Provenance.now(self.plan.request.seed, self.plan.command),
             content=content,
+            faces=subjects.fingerprint,
         )
 
     def _append(self, cell: Cell) -> None:
         cells.append(self.file, cell)
-        self.done[cell.place] = cell.content
+        self.done[cell.place, cell.faces] = cell.content
         self.say(report.sentence(cell))

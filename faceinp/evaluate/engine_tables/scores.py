@@ -8,7 +8,7 @@ from faceinp.errors import EngineError
 from faceinp.evaluate import measures, naturalness
 from faceinp.evaluate.engine_tables.cells import Quantity
 from faceinp.evaluate.engine_tables.figures import Comparisons, Measurer, Vectors, Windows
-from faceinp.evaluate.engine_tables.plan import Row
+from faceinp.evaluate.engine_tables.plan import FLAGS, NOBODY_TWICE, Row
 from faceinp.evaluate.engine_tables.tables import FOUND, NATURALNESS, OTHER, SAME, STRANGERS
 from faceinp.evaluate.measures import Measure
 
@@ -17,7 +17,6 @@ Floats = NDArray[np.float64]
 Told = dict[Quantity, Measure]
 
 NATURAL = Quantity(NATURALNESS)
-FLAGS = "(--judges dlib, which pip install 'faceinp[eval]' brings, or --onnx FILE)"
 
 
 class Scores:
@@ -102,9 +101,7 @@ class Scores:
             except EngineError as error:
                 refused |= {Quantity(measure, name): f"{error} {FLAGS}" for measure in of_judges}
             if OTHER in wanted and len(set(subjects.everybody)) == len(subjects.everybody):
-                refused.setdefault(Quantity(OTHER, name), f"{row.set} shows nobody twice.")
-        if not self.measurer.judges:
-            refused |= {Quantity(measure): f"There is no judge here. Name one {FLAGS}." for measure in of_judges}
+                refused.setdefault(Quantity(OTHER, name), NOBODY_TWICE.format(row.set))
         if NATURALNESS in wanted and row.arrangement == FOUND:
             refused[NATURAL] = "Faces found again are filled without blending, so a seam would count."
         elif NATURALNESS in wanted and self.measurer.windowless:

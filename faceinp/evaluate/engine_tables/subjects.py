@@ -27,7 +27,8 @@ class Subjects:
     """Faces of one set at one size.
 
     name: the shards' stem. chosen: numbers of the faces that are measured, (n,), in the order drawn by ``seed``.
-    masks: those that come from files, by name; all others are presets.
+    masks: those that come from files, by name; all others are presets. pointless: how many faces of the shards were
+    left out because they have no points and others have.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Subjects:
     chosen: NDArray[np.intp]
     seed: int
     masks: Mapping[str, MaskFiles] = field(default_factory=dict)
+    pointless: int = 0
     _holes: dict[tuple[str, int, str], Bools] = field(default_factory=dict)
     _digests: dict[tuple[str, int, str], str] = field(default_factory=dict)
 
@@ -52,6 +54,12 @@ class Subjects:
     def same_person(self) -> Bools:
         """(n, N): which of the set's faces show the person of each that is measured."""
         return np.array(self.people)[:, None] == np.array(self.everybody)[None]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of the pictures, points and names of those that are measured."""
+        about = [(self.digest("", place), digest(self.points(place))) for place in range(len(self.chosen))]
+        return hashlib.sha256(repr((about, self.people)).encode()).hexdigest()[:16]
 
     @cached_property
     def people(self) -> tuple[str, ...]:
@@ -178,10 +186,17 @@ def load(
     name: str, urls: Sequence[str], size: int, count: int, seed: int, masks: Mapping[str, MaskFiles] | None = None
 ) -> Subjects:
     """``count`` faces of the shards ``urls``, drawn by ``seed``; where only some have points, of those."""
-    faces = shards.load(list(urls), size)
+    faces = every = shards.load(list(urls), size)
     if bool(faces.points.isfinite().all(dim=2).all(dim=1).any()):
         faces = faces.with_points()
-    return Subjects(name, faces, np.random.default_rng(seed).permutation(len(faces))[:count], seed, masks or {})
+    return Subjects(
+        name,
+        faces,
+        np.random.default_rng(seed).permutation(len(faces))[:count],
+        seed,
+        masks or {},
+        len(every) - len(faces),
+    )
 
 
 def digest(array: NDArray[np.generic]) -> str:

@@ -21,7 +21,7 @@ ABOUT = {
     "blended_ssim": "Blended SSIM",
     NATURALNESS: "Naturalness: kernel distance of the filled place to the same place of other people, best 0",
     SAME: "Taken for the same person against the same picture",
-    OTHER: "Taken for the same person against other pictures of the person",
+    OTHER: "Taken for the same person against other pictures of the person: share of all that the set has of them",
     STRANGERS: "Pairs of strangers taken for one person",
 }
 

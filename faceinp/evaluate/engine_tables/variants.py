@@ -64,7 +64,7 @@ class Name:
         """The engine itself; raises as ``load_engine``, and EngineError where it cannot be told points."""
         engine = load_engine(self.engine, dict(self.options))
         if POINTS in self.words and (not engine.guided or self.words & BY_PIPELINE):
-            raise EngineError(f"{self.text}: only an engine that follows landmarks, by its contract, is told points.")
+            raise EngineError("Only an engine that follows landmarks, measured by its contract, is told points.")
         return engine
 
 
