@@ -86,7 +86,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     _add_identity(commands, calibrate=argv[:2] == ["identity", "calibrate"])
     masks = _command(commands, "masks", run.masks, "which ready-made holes there are")
     masks.epilog = "In their descriptions the picture is the aligned crop around the face, as an engine sees it."
-    _add_train(_group(commands, "train", "train a network"), wanted="".join(argv[1:2]))
+    _add_train(_group(commands, "train", "train a network"), argv[1:])
     _add_weights(_group(commands, "weights", "pack, check, upload and fetch trained weights"))
     _add_data(_group(commands, "data", "make training data"))
     _add_evaluate(_group(commands, "evaluate", "make tables of how good the engines are"))
@@ -127,32 +127,38 @@ def _add_identity(commands: Any, *, calibrate: bool) -> None:
     parser.add_argument("--sidecar", type=Path, help="an ONNX file's sidecar, or its folder (default: beside the file)")
 
 
-def _add_train(trainings: Any, *, wanted: str) -> None:
-    for name, (module, config, _, about) in TRAININGS.items():
+def _add_train(trainings: Any, argv: Sequence[str]) -> None:
+    for name, (module, kind, _, about) in TRAININGS.items():
         parser = _command(trainings, name, run.train, about)
         parser.set_defaults(training=name)
-        if name == wanted:  # only then is torch worth its import
-            _add_fields(parser, getattr(importlib.import_module(module), config))
+        if argv[:1] == [name]:  # only then is torch worth its import
+            config = getattr(importlib.import_module(module), kind)
+            settings = importlib.import_module("faceinp.train.settings")
+            chosen = settings.from_flags(argv[1:], name, config)
+            parser.set_defaults(settings=chosen, recipe="")
+            settings.add_flags(parser, settings.recipes(name))
+            _add_fields(parser, config, chosen.values, show=chosen.show)
 
 
-def _add_fields(parser: argparse.ArgumentParser, config: Any) -> None:
-    """One flag for each field of the dataclass ``config``."""
+def _add_fields(parser: argparse.ArgumentParser, config: Any, values: dict[str, Any], *, show: bool) -> None:
+    """One flag for each field of the dataclass ``config``. values: defaults from files. show: nothing is required."""
     kinds = typing.get_type_hints(config)
     for field in dataclasses.fields(config):
         flags = [*(["-o"] if field.name == "out" else []), f"--{field.name.replace('_', '-')}"]
         about = field.metadata.get("help", "").replace("%", "%%")
-        kind = kinds[field.name]
+        kind, default = kinds[field.name], values.get(field.name, field.default)
         if kind is bool:
-            action = argparse.BooleanOptionalAction if field.default else "store_true"
-            parser.add_argument(*flags, action=action, default=field.default, help=about)
+            action = argparse.BooleanOptionalAction if field.default or default else "store_true"
+            parser.add_argument(*flags, action=action, default=default, help=about)
             continue
-        required = field.name in REQUIRED and not field.default
+        required = field.name in REQUIRED and not default and not show
         several = typing.get_origin(kind) is tuple
         parser.add_argument(
             *flags,
             type=typing.get_args(kind)[0] if several else kind,
             nargs="+" if several else None,
-            default=field.default,
+            default=default,
+            choices=field.metadata.get("choices"),
             required=required,
             metavar=field.name.upper(),
             help=about,
@@ -164,6 +170,12 @@ def _add_weights(commands: Any) -> None:
     pack.add_argument("run_folder", type=Path, metavar="RUN", help="the --out folder of `faceinp train`")
     pack.add_argument(
         "--coarse", type=Path, metavar="FILE", help="completion: packed small weights that become the coarse half"
+    )
+    pack.add_argument(
+        "--at",
+        type=int,
+        metavar="STEP",
+        help="a snapshot of --keep-every (default: what measured best, or the last)",
     )
     pack.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="the safetensors file to write")
     _command(commands, "verify", run.verify, "compare every file of weights with its recorded checksum")
