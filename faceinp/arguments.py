@@ -1,13 +1,16 @@
-"""What the commands that fill and find take: their arguments, and how these are read."""
+"""What commands take: the arguments of those that fill and find, the fields of trainings, and how these are read."""
 
 import argparse
 import ast
+import dataclasses
+import typing
 from pathlib import Path
 from typing import Any
 
 from faceinp.errors import FaceinpError
 
 FIND = ("damage", "glasses", "protective-mask", "occluders")  # proposals.NAMES, which would import what finds them
+REQUIRED = ("data", "out")  # fields of a training's configuration that have no useful default
 INCLUDE = ("stamps",)  # proposals.INCLUDES, likewise
 
 
@@ -134,6 +137,31 @@ def add_batch(parser: argparse.ArgumentParser) -> None:
     again.add_argument("--retry", action="store_true", help="try photos again that failed before")
     again.add_argument("--again", action="store_true", help="fill all photos again, with other settings if need be")
     parser.add_argument("--set", type=_setting, action="append", metavar="KEY=VALUE", help="an option of the engine")
+
+
+def add_fields(parser: argparse.ArgumentParser, config: Any, values: dict[str, Any], *, show: bool) -> None:
+    """One flag for each field of the dataclass ``config``. values: defaults from files. show: nothing is required."""
+    kinds = typing.get_type_hints(config)
+    for field in dataclasses.fields(config):
+        flags = [*(["-o"] if field.name == "out" else []), f"--{field.name.replace('_', '-')}"]
+        about = field.metadata.get("help", "").replace("%", "%%")
+        kind, default = kinds[field.name], values.get(field.name, field.default)
+        if kind is bool:
+            action = argparse.BooleanOptionalAction if field.default or default else "store_true"
+            parser.add_argument(*flags, action=action, default=default, help=about)
+            continue
+        required = field.name in REQUIRED and not default and not show
+        several = typing.get_origin(kind) is tuple
+        parser.add_argument(
+            *flags,
+            type=typing.get_args(kind)[0] if several else kind,
+            nargs="+" if several else None,
+            default=default,
+            choices=field.metadata.get("choices"),
+            required=required,
+            metavar=field.name.upper(),
+            help=about,
+        )
 
 
 def _add_find(parser: argparse.ArgumentParser, hole: Any) -> None:

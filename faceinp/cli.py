@@ -1,11 +1,9 @@
 """The command ``faceinp``: what it takes, and its exit code; ``commands.py`` and ``fill_commands.py`` do the rest."""
 
 import argparse
-import dataclasses
 import importlib
 import re
 import sys
-import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +15,6 @@ from faceinp.commands import EXPORTERS, TRAININGS
 from faceinp.errors import FaceinpError
 from faceinp.extras import missing_package
 from faceinp.terminal import deprecations_as_notes, say
-
-REQUIRED = ("data", "out")  # fields of a training's configuration that have no useful default
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -137,32 +133,7 @@ def _add_train(trainings: Any, argv: Sequence[str]) -> None:
             chosen = settings.from_flags(argv[1:], name, config)
             parser.set_defaults(settings=chosen, recipe="")
             settings.add_flags(parser, settings.recipes(name))
-            _add_fields(parser, config, chosen.values, show=chosen.show)
-
-
-def _add_fields(parser: argparse.ArgumentParser, config: Any, values: dict[str, Any], *, show: bool) -> None:
-    """One flag for each field of the dataclass ``config``. values: defaults from files. show: nothing is required."""
-    kinds = typing.get_type_hints(config)
-    for field in dataclasses.fields(config):
-        flags = [*(["-o"] if field.name == "out" else []), f"--{field.name.replace('_', '-')}"]
-        about = field.metadata.get("help", "").replace("%", "%%")
-        kind, default = kinds[field.name], values.get(field.name, field.default)
-        if kind is bool:
-            action = argparse.BooleanOptionalAction if field.default or default else "store_true"
-            parser.add_argument(*flags, action=action, default=default, help=about)
-            continue
-        required = field.name in REQUIRED and not default and not show
-        several = typing.get_origin(kind) is tuple
-        parser.add_argument(
-            *flags,
-            type=typing.get_args(kind)[0] if several else kind,
-            nargs="+" if several else None,
-            default=default,
-            choices=field.metadata.get("choices"),
-            required=required,
-            metavar=field.name.upper(),
-            help=about,
-        )
+            arguments.add_fields(parser, config, chosen.values, show=chosen.show)
 
 
 def _add_weights(commands: Any) -> None:

@@ -97,8 +97,8 @@ def features(name: str, layers: tuple[int, ...] = ()) -> Any:
     try:
         network = networks.TorchvisionFeatures(kind, layers)
         network.load_features(state)
-    except (IndexError, RuntimeError) as error:
-        raise WeightsError(f"{kind} of {name} has no layers {', '.join(map(str, layers))}: {error}") from error
+    except ValueError as error:
+        raise WeightsError(f"There are no layers {', '.join(map(str, layers))}: {error}.") from error
     return network.eval().requires_grad_(False)
 
 

@@ -33,8 +33,10 @@ class TorchvisionFeatures(nn.Module):
         super().__init__()
         self.usual = TAPS[name]
         self.taps = tuple(sorted({*self.usual, *layers}))
-        network = torchvision.models.get_model(name, weights=None)
-        self.features = network.features[: self.taps[-1] + 1]
+        whole = torchvision.models.get_model(name, weights=None).features
+        if not 0 <= self.taps[0] <= self.taps[-1] < len(whole):
+            raise ValueError(f"{name} has the layers 0 to {len(whole) - 1}")
+        self.features = whole[: self.taps[-1] + 1]
         for layer in self.features:
             if isinstance(layer, nn.ReLU):
                 layer.inplace = False  # what is taken must not be changed
