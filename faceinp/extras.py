@@ -15,6 +15,7 @@ EXTRAS = {
     "webdataset": ("train", "eval", "batch"),
     "matplotlib": ("train", "eval"),
     **dict.fromkeys(("accelerate", "onnx2torch"), ("train",)),
+    "tensorboard": ("tensorboard",),
     "pyarrow": ("batch",),
     "ray": ("ray",),
 }
