@@ -1,9 +1,7 @@
 """The papers' recipes from the shell, on drawn faces and the smallest networks; snapshots, and TensorBoard."""
 
-import hashlib
 import json
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 
 import drawn_shards
@@ -16,7 +14,7 @@ from faceinp import weights
 from faceinp.cli import main
 from faceinp.errors import DataError
 from faceinp.nets.features import TorchvisionFeatures
-from faceinp.train import completion_losses, loop, pack, plots, settings
+from faceinp.train import loop, pack, plots, settings
 
 pytest.importorskip("webdataset")
 
@@ -35,22 +33,14 @@ def vgg(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.fixture
-def facenet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A FaceNet of random weights lies in the cache as the one that is fetched would."""
+@pytest.fixture(scope="module")
+def facenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A FaceNet of random weights."""
     from facenet_pytorch import InceptionResnetV1
 
     torch.manual_seed(0)
-    monkeypatch.setenv("FACEINP_CACHE", str(tmp_path / "cache"))
-    remote = weights.REMOTE["facenet"]
-    file = tmp_path / "cache" / remote.file
-    file.parent.mkdir()
-    torch.save(InceptionResnetV1().state_dict(), file)
-    checksum = hashlib.sha256(file.read_bytes()).hexdigest()
-    monkeypatch.setitem(weights.REMOTE, "facenet", replace(remote, sha256=checksum))
-    completion_losses._judge.cache_clear()
-    yield
-    completion_losses._judge.cache_clear()
+    save_file(InceptionResnetV1().state_dict(), file := tmp_path_factory.mktemp("judges") / "facenet.safetensors")
+    return file
 
 
 COMPLETION = {"side": 32, "width": 8, "patch_width": 4, "batch": 2}
@@ -66,13 +56,13 @@ def test_a_recipe_runs_from_the_shell(
     recipe: str,
     shard: Path,
     vgg: Path,
-    facenet: None,
+    facenet: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     out, smallest = tmp_path / "run", SMALLEST[training] | {"steps": 2, "threads": 1}
     if training == "completion":
-        smallest["features"] = str(vgg)
+        smallest |= {"features": str(vgg), "judge_file": str(facenet)}
     flags = [word for name, value in smallest.items() for word in (f"--{name.replace('_', '-')}", str(value))]
     assert main(["train", training, "--data", str(shard), "--out", str(out), "--recipe", recipe, *flags]) == 0
     said = capsys.readouterr().err

@@ -4,15 +4,15 @@ Reconstruction alone first (``--adversarial 0 --matching 0``), until it has sett
 losses that sharpen. A term whose weight is 0 costs nothing: its network is neither loaded nor run.
 """
 
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from faceinp import losses, pretrained, weights
-from faceinp.errors import DataError, WeightsError
-from faceinp.nets import completion, landmarks
+from faceinp import losses, networks, pretrained, weights
+from faceinp.errors import DataError
+from faceinp.nets import completion
 from faceinp.train import (
     completion_losses,
     damage,
@@ -203,16 +203,13 @@ def _predicted(predictor: nn.Module, pictures: Tensor, hole: Tensor) -> Tensor:
 
 def _predictor(file: str, side: int) -> nn.Module:
     """file: packed weights; empty: the package's."""
-    config, tensors = weights.packed(Path(file) if file else weights.path("landmarks"))
-    try:
-        seen = landmarks.NETWORKS[config.get("network", "mobilenet")].seen
-        if side % seen:
-            raise DataError(
-                f"The landmark predictor looks at multiples of {seen} pixels. Set --predicted 0, or --side."
-            )
-        return landmarks.make(config, weights.under(tensors, "landmarks/"), side)
-    except (RuntimeError, KeyError) as error:
-        raise WeightsError(f"{file} holds no landmark predictor. Give weights that were packed of one.") from error
+    network: Any = networks.load("landmarks", file, side=side)[0]
+    if side % network.seen:
+        raise DataError(
+            f"The landmark predictor looks at multiples of {network.seen} pixels. Set --predicted 0, or --side."
+        )
+    checked: nn.Module = network
+    return checked
 
 
 def train(config: CompletionRun) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from faceinp import identity, losses, pretrained, weights
+from faceinp import identity, losses, networks, pretrained
 from faceinp.errors import DataError, MissingPackageError
 from faceinp.nets import embedding
 from faceinp.train import views
@@ -79,9 +79,9 @@ class Losses:
         self.config = config
         self.features = FeatureLosses(config) if config.perceptual or config.style else None
         own = config.identity and config.judge == "bundled"
-        self.bundled = frozen(_bundled()) if config.traits or own else None
+        self.bundled = frozen(_bundled(config)) if config.traits or own else None
         if config.identity and not own:
-            _judge(config.judge, torch.device("cpu"))  # what it lacks is said now
+            _judge(config.judge, config.judge_file, torch.device("cpu"))  # what it lacks is said now
 
     def __call__(
         self,
@@ -121,7 +121,7 @@ class Losses:
             if config.judge == "bundled":
                 vectors, originals = (bundled.vectors(maps[-1]).float() for maps in (features, targets))
             else:
-                judge = _judge(config.judge, pictures.device)
+                judge = _judge(config.judge, config.judge_file, pictures.device)
                 if batch:
                     shown = batch["mirrored"], batch["sigma"]
                     composite, pictures = views.disturbed((composite, pictures), config.blur, *shown)
@@ -137,19 +137,18 @@ def _faces(pictures: Tensor) -> Tensor:
 
 
 @cache
-def _judge(name: str, device: torch.device) -> identity.Judge:
+def _judge(name: str, file: str, device: torch.device) -> identity.Judge:
     if name != "facenet" and not name.endswith(".onnx"):
         raise DataError(f"{name!r} cannot be in a loss. Set --judge to bundled, facenet or an ONNX file.")
-    judge = identity.load(name, device)
+    judge = identity.load(name, device, file=file or None)
     if not judge.differentiable:
         raise MissingPackageError("onnx2torch", "train")
     return judge
 
 
-def _bundled() -> embedding.Embedding:
-    config, tensors = weights.packed(weights.path("embedding"))
-    network = embedding.Embedding(**config)
-    network.load_state_dict(weights.under(tensors, "embedding/"))
+def _bundled(config: "CompletionRun") -> nn.Module:
+    own = config.judge_file if config.judge == "bundled" else ""
+    network: nn.Module = networks.load("embedding", own, folded=False)[0]
     return network
 
 

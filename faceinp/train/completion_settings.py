@@ -76,6 +76,9 @@ class CompletionRun(mask_holes.MaskedRun):
     judge: str = field(
         default="bundled", metadata={"help": "its judge: bundled, facenet (the paper's) or an ONNX file with a sidecar"}
     )
+    judge_file: str = field(
+        default="", metadata={"help": "weights of your own of the judge facenet, or packed ones of bundled"}
+    )
     blur: float = field(
         default=0.0, metadata={"help": "largest blur of what a judge other than bundled is shown, sigma in pixels"}
     )
