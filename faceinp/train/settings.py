@@ -174,7 +174,9 @@ def text(training: str, config: Any, settings: Settings | None = None, command: 
 
 def write(folder: Path, training: str, config: Any) -> None:
     """Leave a copy of all settings in a run's folder, with this version and the command that ran."""
-    command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    program = Path(sys.argv[0])
+    called = ["python", "-m", program.parent.name] if program.stem == "__main__" else [program.name]
+    command = shlex.join([*called, *sys.argv[1:]])
     (folder / FILE).write_text(text(training, config, command=command), encoding="utf-8")
 
 
