@@ -93,7 +93,7 @@ def train(args: argparse.Namespace) -> None:
     given = {field.name: getattr(args, field.name) for field in dataclasses.fields(config)}
     chosen = config(**{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()})
     if (args.recipe, args.config, args.show) != (args.settings.recipe, args.settings.config, args.settings.show):
-        raise UsageError("Write --recipe, --config and --show in full.")
+        raise UsageError("Do not abbreviate --recipe, --config and --show.")
     if args.show:
         settings = importlib.import_module("faceinp.train.settings")
         print(settings.text(args.training, chosen, args.settings), end="")

@@ -104,7 +104,7 @@ def test_snapshots_stay_and_are_packed_by_their_step(
         assert faceinp.load_engine("landmark", {"file": file}).guided
     assert any(not torch.equal(value, at[4][name]) for name, value in at[2].items())
     assert main(["weights", "pack", str(tmp_path / "run"), "--at", "3", "-o", str(tmp_path / "x")]) != 0
-    assert "nothing of step 3. Those that there are: 2, 4, 6" in capsys.readouterr().err
+    assert "no snapshot of step 3. Available: 2, 4, 6" in capsys.readouterr().err
     with pytest.raises(DataError, match="--keep-every"):
         pack.pack(tmp_path, tmp_path / "x", at=2)
 

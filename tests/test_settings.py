@@ -87,7 +87,7 @@ def test_what_a_run_writes_is_read_again(tmp_path: Path, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("rat = 1\nbatch = 2\nwidht = 3", "settings that there are not: rat, widht"),
+        ("rat = 1\nbatch = 2\nwidht = 3", ": rat, widht. `--show`"),
         ('batch = "many"', "batch must be a whole number, got 'many'"),
         ("batch = true", "batch must be a whole number, got True"),
         ("data = 'x.tar'", "data must be a list, got 'x.tar'"),
@@ -103,7 +103,7 @@ def test_what_cannot_be_is_refused_by_name(
 
 
 def test_a_recipe_that_there_is_not_and_flags_in_short_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "Those that there are: qiang2019, yeh2017" in refused(capsys, "--recipe", "lafin")
-    assert "in full" in refused(capsys, "--rec", "yeh2017", "--data", "x.tar", "--out", "x")
+    assert "Available: qiang2019, yeh2017" in refused(capsys, "--recipe", "lafin")
+    assert "not abbreviate" in refused(capsys, "--rec", "yeh2017", "--data", "x.tar", "--out", "x")
     with pytest.raises(DataError, match="--reconstruct must be one of hole, picture"):
         CompletionRun(reconstruct="face")

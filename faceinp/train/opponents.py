@@ -21,7 +21,7 @@ from faceinp.train import augment
 
 View = Callable[[Tensor], tuple[Any, Tensor]]  # pictures (N, 3, S, S) -> what the network is given
 
-# What a PatchGAN is told of a picture beside its pixels, L's D(I, M) and D(I, M, P), and LaFIn's D(I, P).
+# What a PatchGAN sees beside the pixels: L's D(I, M) and D(I, M, P), and LaFIn's D(I, P).
 SEES: dict[str, tuple[str, ...]] = {
     "mask": ("hole",),
     "landmarks": ("maps",),
@@ -77,8 +77,8 @@ def patch(
         return {"rows": rows, "columns": columns}
 
     def view(hole: Tensor, maps: Tensor, drawn: dict[str, Tensor]) -> View:
-        told = {"hole": hole, "maps": maps}
-        conditions = torch.cat([cut(told[name], **drawn) for name in SEES[sees]], dim=1)
+        by_name = {"hole": hole, "maps": maps}
+        conditions = torch.cat([cut(by_name[name], **drawn) for name in SEES[sees]], dim=1)
         return lambda pictures: (cut(pictures, **drawn), conditions)
 
     network = PatchDiscriminator(width, sum(CHANNELS[name] for name in SEES[sees]), attention)

@@ -60,8 +60,8 @@ def _missing(run: Path, at: int | None) -> str:
         return f"{run} holds no {loop.CHECKPOINT}. Give the --out folder of `faceinp train`."
     steps = [str(int(file.stem)) for file in sorted((run / loop.KEPT).glob("*.safetensors"))]
     if not steps:
-        return f"{run} keeps no snapshots. Train with --keep-every N, or leave --at out."
-    return f"{run} keeps nothing of step {at}. Those that there are: {', '.join(steps)}."
+        return f"{run} has no snapshots. Train with --keep-every N, or leave --at out."
+    return f"{run} has no snapshot of step {at}. Available: {', '.join(steps)}."
 
 
 # ---- one function a network: the checkpoint's tensors, the run's settings -> tensors to ship, settings to rebuild ----

@@ -86,9 +86,7 @@ def from_flags(flags: Sequence[str], training: str, config: Any) -> Settings:
 def _with_recipe(settings: Settings, training: str, config: Any) -> Settings:
     name, known = settings.recipe, recipes(training)
     if name not in known:
-        raise DataError(
-            f"There is no recipe {name!r} for {training}. Those that there are: {', '.join(known) or 'none'}."
-        )
+        raise DataError(f"There is no recipe {name!r} for {training}. Available: {', '.join(known) or 'none'}.")
     content = _read(RECIPES / f"{name}.toml")
     section = dict(content[training])
     opened, differs = section.pop(OPEN, {}), section.pop(DIFFERS, ())
@@ -114,7 +112,7 @@ def _read(file: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
         raise DataError(f"{file} cannot be read as settings: {error}. Give a TOML file, or JSON in a .json.") from error
     if not isinstance(content, dict):
-        raise DataError(f"{file} holds no settings by name. Give a TOML file, or JSON in a .json.")
+        raise DataError(f"{file} does not contain settings by name. Give a TOML file, or JSON in a .json.")
     return content
 
 
@@ -126,9 +124,7 @@ def checked(values: Mapping[str, Any], config: Any, source: str) -> dict[str, An
     kinds = typing.get_type_hints(config)
     names = {each.name for each in dataclasses.fields(config)}
     if unknown := [name for name in values if name not in names]:
-        raise DataError(
-            f"{source} names settings that there are not: {', '.join(unknown)}. `--show` prints those that there are."
-        )
+        raise DataError(f"Unknown settings in {source}: {', '.join(unknown)}. `--show` prints the known ones.")
     return {name: _value(value, kinds[name], f"{source}: {name}") for name, value in values.items()}
 
 
