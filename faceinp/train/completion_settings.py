@@ -33,8 +33,8 @@ class CompletionRun(mask_holes.MaskedRun):
     patch_sees: str = field(
         default="mask",
         metadata={
-            "help": "what the PatchGAN sees beside the picture: mask, landmarks (LaFIn's) or mask+landmarks (the second "
-            "paper's)",
+            "help": "what the PatchGAN sees beside the picture: mask, landmarks (LaFIn's) or mask+landmarks (the "
+            "second paper's)",
             "choices": tuple(opponents.SEES),
         },
     )
