@@ -1,13 +1,16 @@
-"""What the commands that fill, find and build shards take: their arguments, and how these are read."""
+"""What commands take: arguments of those that fill, find and build, fields of trainings, and how these are read."""
 
 import argparse
 import ast
+import dataclasses
+import typing
 from pathlib import Path
 from typing import Any
 
 from faceinp.errors import FaceinpError
 
 FIND = ("damage", "glasses", "protective-mask", "occluders")  # proposals.NAMES, which would import what finds them
+REQUIRED = ("data", "out")  # fields of a training's configuration that have no useful default
 INCLUDE = ("stamps",)  # proposals.INCLUDES, likewise
 
 
@@ -197,6 +200,31 @@ def add_folders(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="random seed")
     parser.add_argument("-o", "--out", type=Path, default=Path("runs/folders"), help="folder of the report")
+
+
+def add_fields(parser: argparse.ArgumentParser, config: Any, values: dict[str, Any], *, show: bool) -> None:
+    """One flag for each field of the dataclass ``config``. values: defaults from files. show: nothing is required."""
+    kinds = typing.get_type_hints(config)
+    for field in dataclasses.fields(config):
+        flags = [*(["-o"] if field.name == "out" else []), f"--{field.name.replace('_', '-')}"]
+        about = field.metadata.get("help", "").replace("%", "%%")
+        kind, default = kinds[field.name], values.get(field.name, field.default)
+        if kind is bool:
+            action = argparse.BooleanOptionalAction if field.default or default else "store_true"
+            parser.add_argument(*flags, action=action, default=default, help=about)
+            continue
+        required = field.name in REQUIRED and not default and not show
+        several = typing.get_origin(kind) is tuple
+        parser.add_argument(
+            *flags,
+            type=typing.get_args(kind)[0] if several else kind,
+            nargs="+" if several else None,
+            default=default,
+            choices=field.metadata.get("choices"),
+            required=required,
+            metavar=field.name.upper(),
+            help=about,
+        )
 
 
 def _add_find(parser: argparse.ArgumentParser, hole: Any) -> None:

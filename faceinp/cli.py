@@ -1,11 +1,9 @@
 """The command ``faceinp``: what it takes, and its exit code; ``commands.py`` and ``fill_commands.py`` do the rest."""
 
 import argparse
-import dataclasses
 import importlib
 import re
 import sys
-import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +15,6 @@ from faceinp.commands import EXPORTERS, TRAININGS
 from faceinp.errors import FaceinpError
 from faceinp.extras import missing_package
 from faceinp.terminal import deprecations_as_notes, say
-
-REQUIRED = ("data", "out")  # fields of a training's configuration that have no useful default
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -86,7 +82,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     _add_identity(commands, calibrate=argv[:2] == ["identity", "calibrate"])
     masks = _command(commands, "masks", run.masks, "which ready-made holes there are")
     masks.epilog = "In their descriptions the picture is the aligned crop around the face, as an engine sees it."
-    _add_train(_group(commands, "train", "train a network"), wanted="".join(argv[1:2]))
+    _add_train(_group(commands, "train", "train a network"), argv[1:])
     _add_weights(_group(commands, "weights", "pack, check, upload and fetch trained weights"))
     data = _group(commands, "data", "make training data")
     arguments.add_build(_command(data, "build", run.build, "cut aligned faces out of photos into WebDataset shards"))
@@ -128,36 +124,17 @@ def _add_identity(commands: Any, *, calibrate: bool) -> None:
     parser.add_argument("--sidecar", type=Path, help="an ONNX file's sidecar, or its folder (default: beside the file)")
 
 
-def _add_train(trainings: Any, *, wanted: str) -> None:
-    for name, (module, config, _, about) in TRAININGS.items():
+def _add_train(trainings: Any, argv: Sequence[str]) -> None:
+    for name, (module, kind, _, about) in TRAININGS.items():
         parser = _command(trainings, name, run.train, about)
         parser.set_defaults(training=name)
-        if name == wanted:  # only then is torch worth its import
-            _add_fields(parser, getattr(importlib.import_module(module), config))
-
-
-def _add_fields(parser: argparse.ArgumentParser, config: Any) -> None:
-    """One flag for each field of the dataclass ``config``."""
-    kinds = typing.get_type_hints(config)
-    for field in dataclasses.fields(config):
-        flags = [*(["-o"] if field.name == "out" else []), f"--{field.name.replace('_', '-')}"]
-        about = field.metadata.get("help", "").replace("%", "%%")
-        kind = kinds[field.name]
-        if kind is bool:
-            action = argparse.BooleanOptionalAction if field.default else "store_true"
-            parser.add_argument(*flags, action=action, default=field.default, help=about)
-            continue
-        required = field.name in REQUIRED and not field.default
-        several = typing.get_origin(kind) is tuple
-        parser.add_argument(
-            *flags,
-            type=typing.get_args(kind)[0] if several else kind,
-            nargs="+" if several else None,
-            default=field.default,
-            required=required,
-            metavar=field.name.upper(),
-            help=about,
-        )
+        if argv[:1] == [name]:  # only then is torch worth its import
+            config = getattr(importlib.import_module(module), kind)
+            settings = importlib.import_module("faceinp.train.settings")
+            chosen = settings.from_flags(argv[1:], name, config)
+            parser.set_defaults(settings=chosen, recipe="")
+            settings.add_flags(parser, settings.recipes(name))
+            arguments.add_fields(parser, config, chosen.values, show=chosen.show)
 
 
 def _add_weights(commands: Any) -> None:
@@ -165,6 +142,12 @@ def _add_weights(commands: Any) -> None:
     pack.add_argument("run_folder", type=Path, metavar="RUN", help="the --out folder of `faceinp train`")
     pack.add_argument(
         "--coarse", type=Path, metavar="FILE", help="completion: packed small weights that become the coarse half"
+    )
+    pack.add_argument(
+        "--at",
+        type=int,
+        metavar="STEP",
+        help="a snapshot of --keep-every (default: what measured best, or the last)",
     )
     pack.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="the safetensors file to write")
     _command(commands, "verify", run.verify, "compare every file of weights with its recorded checksum")

@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 import faceinp
+from faceinp.arguments import UsageError
 from faceinp.errors import FaceinpError, WeightsError
 from faceinp.terminal import Bar, say
 
@@ -92,13 +93,22 @@ def train(args: argparse.Namespace) -> None:
     module = importlib.import_module(module_name)
     config = getattr(module, config_name)
     given = {field.name: getattr(args, field.name) for field in dataclasses.fields(config)}
-    getattr(module, function)(config(**{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}))
+    chosen = config(**{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()})
+    if (args.recipe, args.config, args.show) != (args.settings.recipe, args.settings.config, args.settings.show):
+        raise UsageError("Do not abbreviate --recipe, --config and --show.")
+    if args.show:
+        settings = importlib.import_module("faceinp.train.settings")
+        print(settings.text(args.training, chosen, args.settings), end="")
+        return
+    for note in args.settings.notes:
+        say(note)
+    getattr(module, function)(chosen)
 
 
 def pack(args: argparse.Namespace) -> None:
     from faceinp.train import pack
 
-    packed = pack.pack(args.run_folder, args.out, **({"coarse": args.coarse} if args.coarse else {}))
+    packed = pack.pack(args.run_folder, args.out, at=args.at, **({"coarse": args.coarse} if args.coarse else {}))
     print(packed)
     graph = packed.with_suffix(".onnx")
     if graph.is_file():

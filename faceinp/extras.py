@@ -16,6 +16,7 @@ EXTRAS = {
     "matplotlib": ("train", "eval"),
     **dict.fromkeys(("markdown_it", "torchmetrics", "torch_fidelity", "sklearn"), ("eval",)),
     **dict.fromkeys(("accelerate", "onnx2torch"), ("train",)),
+    "tensorboard": ("tensorboard",),
     "pyarrow": ("batch",),
     "ray": ("ray",),
 }

@@ -3,7 +3,7 @@
 Pictures are float (N, 3, H, W) in [0, 1]. ``known`` is the papers' M: (N, 1, H, W), 1 on known pixels, 0 in the hole.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -127,19 +127,27 @@ def landmark_distance(points: Tensor, targets: Tensor) -> Tensor:
 # ---- the second paper, L. ``hole`` is its M: (N, 1, H, W), 1 in the hole, 0 on known pixels. ----
 
 
-def reconstruction(generated: Tensor, pictures: Tensor, hole: Tensor) -> Tensor:
-    """L (2), with LaFIn's L1 in place of the square, which blurs more: mean |I - G| over the hole, (N,)."""
-    return _over(hole, (generated - pictures).abs())
+# Where the reconstruction is summed: of the composite, which is wrong in the hole only, or of the whole picture that
+# was generated, as in LaFIn. Both are divided by the hole's size.
+EXTENTS: dict[str, Callable[[Tensor], Tensor]] = {"hole": lambda hole: hole, "picture": torch.ones_like}
 
 
-def squared(generated: Tensor, pictures: Tensor, hole: Tensor) -> Tensor:
-    """L (2) as it is printed, over the hole alone: mean (I - G)^2, (N,). It settles the colours of large holes."""
-    return _over(hole, (generated - pictures) ** 2)
+def reconstruction(generated: Tensor, pictures: Tensor, hole: Tensor, extent: str = "hole") -> Tensor:
+    """L (2), with LaFIn's L1 in place of the square, which blurs more: |I - G| by the hole's size, (N,).
+
+    extent: a key of EXTENTS.
+    """
+    return _over(hole, (generated - pictures).abs(), extent)
 
 
-def _over(hole: Tensor, values: Tensor) -> Tensor:
-    """The mean of ``values`` (N, 3, S, S) where ``hole`` (N, 1, S, S) is 1; 0 without a hole. (N,)."""
-    return (values * hole).sum(dim=(1, 2, 3)) / (3 * hole.sum(dim=(1, 2, 3)).clamp(min=1))
+def squared(generated: Tensor, pictures: Tensor, hole: Tensor, extent: str = "hole") -> Tensor:
+    """L (2) as it is printed: (I - G)^2 by the hole's size, (N,). It settles the colours of large holes."""
+    return _over(hole, (generated - pictures) ** 2, extent)
+
+
+def _over(hole: Tensor, values: Tensor, extent: str) -> Tensor:
+    """The sum of ``values`` (N, 3, S, S) over ``extent``, by the size of ``hole`` (N, 1, S, S). (N,)."""
+    return (values * EXTENTS[extent](hole)).sum(dim=(1, 2, 3)) / (3 * hole.sum(dim=(1, 2, 3)).clamp(min=1))
 
 
 def as_shares(features: Sequence[Tensor], targets: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
@@ -167,9 +175,52 @@ def gram(features: Tensor) -> Tensor:
     return flat @ flat.transpose(1, 2) / (flat.shape[1] * flat.shape[2])
 
 
+Maps = Sequence[Tensor]  # feature maps (N, C, h, w), one a layer
+
+
+@dataclass(frozen=True)
+class FeatureForm:
+    """How the maps of two pictures are compared: ``scaled`` first, then to a scalar by either of the others."""
+
+    scaled: Callable[[Maps, Maps], tuple[Maps, Maps]]
+    perceptual: Callable[[Maps, Maps], Tensor]
+    style: Callable[[Maps, Maps], Tensor]
+
+
+def _as_they_are(features: Maps, targets: Maps) -> tuple[Maps, Maps]:
+    return features, targets
+
+
+def _summed(distance: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Maps, Maps], Tensor]:
+    """The sum over layers of ``distance`` of two maps."""
+    return lambda features, targets: torch.stack([distance(a, b) for a, b in zip(features, targets, strict=True)]).sum()
+
+
+_style_summed = _summed(lambda a, b: (gram(a) - gram(b)).abs().mean())
+
+# "shares": each layer as shares of its size, means over layers; ours. "l1": as LaFIn's code, sums over layers.
+# "squared": L (3), the squared distance, summed over layers. Each layer counts by the mean over its values.
+FEATURE_FORMS = {
+    "shares": FeatureForm(as_shares, perceptual, style),
+    "l1": FeatureForm(_as_they_are, _summed(lambda a, b: (a - b).abs().mean()), _style_summed),
+    "squared": FeatureForm(_as_they_are, _summed(lambda a, b: (a - b).square().mean()), _style_summed),
+}
+
+
 def identity(embeddings: Tensor, targets: Tensor) -> Tensor:
     """L (4): the mean |f(G) - f(I)|_1 of unit vectors (N, D); a scalar."""
     return (embeddings - targets).abs().sum(dim=1).mean()
+
+
+def identity_euclidean(embeddings: Tensor, targets: Tensor) -> Tensor:
+    """L (4) with the Euclidean norm, not squared: FaceNet's distance; a scalar.
+
+    Under a millionth the distance counts as that, where the norm's gradient would be infinite.
+    """
+    return (embeddings - targets).square().sum(dim=1).clamp(min=1e-12).sqrt().mean()
+
+
+IDENTITY = {"l1": identity, "l2": identity_euclidean}  # by the norm
 
 
 def matching(features: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
@@ -230,3 +281,33 @@ def hinge_adversarial(logits: Tensor) -> Tensor:
 def hinge(real: Tensor, generated: Tensor) -> Tensor:
     """The hinge loss for the discriminator, from logits on real and on generated pictures; a scalar."""
     return functional.relu(1 - real).mean() + functional.relu(1 + generated).mean()
+
+
+def least_squares_adversarial(logits: Tensor) -> Tensor:
+    """LSGAN's loss for the generator (Mao et al. 2017, arXiv 1611.04076): mean (D - 1)^2; a scalar."""
+    return (logits - 1).square().mean()
+
+
+def least_squares(real: Tensor, generated: Tensor) -> Tensor:
+    """LSGAN's loss for the discriminator, from its answers on real and on generated pictures; a scalar."""
+    return (real - 1).square().mean() + generated.square().mean()
+
+
+@dataclass(frozen=True)
+class Adversarial:
+    """L (5): a discriminator's loss from its logits on real and on generated pictures, and the generator's."""
+
+    discriminator: Callable[[Tensor, Tensor], Tensor]
+    generator: Callable[[Tensor], Tensor]
+
+
+ADVERSARIAL = {
+    "non-saturating": Adversarial(discrimination, adversarial),
+    "lsgan": Adversarial(least_squares, least_squares_adversarial),
+    # LaFIn's code sends logits through a sigmoid first, so that answers end at its targets of 0 and 1.
+    "lsgan-sigmoid": Adversarial(
+        lambda real, generated: least_squares(real.sigmoid(), generated.sigmoid()),
+        lambda logits: least_squares_adversarial(logits.sigmoid()),
+    ),
+    "hinge": Adversarial(hinge, hinge_adversarial),
+}

@@ -69,17 +69,25 @@ def efficientnet() -> "EfficientNetLite":
     return network.eval()
 
 
-def features(name: str) -> Any:
+def mobilenet_state() -> "dict[str, Tensor]":
+    """The state of torchvision's MobileNetV2 with its ImageNet weights, fetched once; raises WeightsError."""
+    return _torchvision_state("mobilenet_v2")
+
+
+def features(name: str, layers: tuple[int, ...] = ()) -> Any:
     """A frozen network whose ``layers`` show how alike two pictures look (``faceinp.nets.features``), in eval mode.
 
     name: "efficientnet-lite0"; one of torchvision's networks in ``nets.features.TAPS``, which torchvision fetches; or
-    a file of one, as torchvision publishes it (.pth) or the same state as safetensors. Raises WeightsError.
+    a file of one, as torchvision publishes it (.pth) or the same state as safetensors. layers: torchvision's numbers of
+    layers whose maps are taken beside the usual ones. Raises WeightsError.
     """
     import torch
 
     from faceinp.nets import features as networks
 
     if name == "efficientnet-lite0":
+        if layers:
+            raise WeightsError("Layers are chosen of torchvision's networks only. Set --features vgg19, or its file.")
         lite = networks.LiteFeatures()
         state = efficientnet().state_dict()
         lite.load_state_dict({key: state[key] for key in lite.state_dict()})
@@ -101,8 +109,11 @@ def features(name: str) -> Any:
     kind = networks.torchvision_name(state)
     if kind is None:
         raise WeightsError(f"{name} holds none of {', '.join(networks.TAPS)} as torchvision names their layers.")
-    network = networks.TorchvisionFeatures(kind)
-    network.load_features(state)
+    try:
+        network = networks.TorchvisionFeatures(kind, layers)
+        network.load_features(state)
+    except ValueError as error:
+        raise WeightsError(f"There are no layers {', '.join(map(str, layers))}: {error}.") from error
     return network.eval().requires_grad_(False)
 
 

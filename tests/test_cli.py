@@ -15,7 +15,7 @@ from PIL import Image
 from skimage import data as pictures
 
 import faceinp
-from faceinp import cli, weights
+from faceinp import arguments, cli, weights
 from faceinp.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -203,7 +203,7 @@ def test_a_training_has_a_flag_for_each_field(capsys: pytest.CaptureFixture[str]
 def test_a_training_without_flags_has_the_defaults_of_its_configuration(name: str) -> None:
     module, kind, *_ = cli.TRAININGS[name]
     config = getattr(importlib.import_module(module), kind)
-    needed = [f for f in dataclasses.fields(config) if f.name in cli.REQUIRED and not f.default]
+    needed = [f for f in dataclasses.fields(config) if f.name in arguments.REQUIRED and not f.default]
     argv = ["train", name, *(word for field in needed for word in (f"--{field.name}", "x"))]
     args = vars(cli._parser(argv).parse_args(argv))
     for field in dataclasses.fields(config):

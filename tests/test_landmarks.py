@@ -5,15 +5,14 @@ import json
 import tarfile
 from pathlib import Path
 
-import cv2
+import drawn_shards
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import save_file
 
-from faceinp import presets, weights
+from faceinp import weights
 from faceinp.cli import main
 from faceinp.errors import DataError, WeightsError
 from faceinp.evaluate import landmarks as evaluate
@@ -24,41 +23,13 @@ from faceinp.train import data, landmarks, loop, pack
 pytest.importorskip("webdataset")
 
 
-FACE = presets.average_points(1)
-
-
-def drawn_face(points: NDArray[np.float64], side: int) -> NDArray[np.uint8]:
-    picture = np.full((side, side, 3), 90, np.uint8)
-    pixels = np.round(points * side).astype(np.int32)
-    cv2.fillPoly(picture, [cv2.convexHull(pixels)], (220, 180, 150))
-    for part, colour in ((range(36, 42), (20, 20, 60)), (range(42, 48), (20, 20, 60)), (range(48, 60), (180, 40, 40))):
-        cv2.fillPoly(picture, [pixels[list(part)]], colour)
-    return picture
+FACE = drawn_shards.FACE
 
 
 @pytest.fixture(scope="module")
 def shard(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """60 drawn faces of 128 x 128, turned, scaled and moved; the last one has no points."""
-    path = tmp_path_factory.mktemp("shards") / "drawn-train-00.tar"
-    rng = np.random.default_rng(0)
-    with tarfile.open(path, "w") as tar:
-        for n in range(60):
-            turn, scale = rng.uniform(-0.2, 0.2), rng.uniform(0.8, 1.05)
-            matrix = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-            points = (FACE - 0.55) @ matrix.T + 0.55 + rng.uniform(-0.08, 0.08, 2)
-            encoded = io.BytesIO()
-            Image.fromarray(drawn_face(points, 128)).save(encoded, "webp", lossless=True)
-            about = {
-                "points": (points * 128).tolist() if n < 59 else None,
-                "size": 128,
-                "identity": n,
-                "source": "drawn",
-            }
-            for suffix, content in (("webp", encoded.getvalue()), ("json", json.dumps(about).encode())):
-                entry = tarfile.TarInfo(f"{n:05d}.{suffix}")
-                entry.size = len(content)
-                tar.addfile(entry, io.BytesIO(content))
-    return path
+    return drawn_shards.write(tmp_path_factory.mktemp("shards") / "drawn-train-00.tar")
 
 
 def config(shard: Path, out: Path, **changes: int | float | bool | str) -> landmarks.LandmarksRun:

@@ -78,7 +78,7 @@ def test_an_opponents_gradient_reaches_the_picture_and_not_the_frozen_network(un
     picture = torch.rand(2, 3, SIDE, SIDE, requires_grad=True)
     hole = torch.zeros(2, 1, SIDE, SIDE)
     hole[:, :, 10:30, 10:30] = 1
-    view = opponent.view(hole, opponent.draw(hole, np.random.default_rng(0)))
+    view = opponent.view(hole, torch.zeros(2, 5, SIDE, SIDE), opponent.draw(hole, np.random.default_rng(0)))
     logits, _ = opponent.network(*view(picture))
     opponent.deception(logits).backward()
     assert picture.grad is not None and picture.grad.abs().sum() > 0

@@ -108,6 +108,8 @@ def test_the_wheel_holds_one_package_with_weights_and_their_cards(wheel: Path) -
     assert {f"faceinp/_weights/{name}" for name in wanted} <= set(names)
     page = {file.name for file in (ROOT / "demo").iterdir() if file.is_file()}
     assert {f"faceinp/demo/{name}" for name in page} <= set(names)
+    recipes = {file.name for file in (ROOT / "faceinp" / "train" / "recipes").iterdir()}
+    assert {f"faceinp/train/recipes/{name}" for name in recipes} <= set(names)
     assert not [name for name in names if "__pycache__" in name or "node_modules" in name]
 
 

@@ -35,10 +35,13 @@ class Bundled(Judge):
     # Where the usual 112 x 112 template of five points lies in a crop aligned like FFHQ's (``nets.embedding.BOX``).
     framing: Box = (0.1237, 0.1231, 0.8751, 0.8745)
 
-    def __init__(self, device: Any, calibration: Path | None, progress: Progress | None) -> None:
-        file = weights.path("embedding")
-        super().__init__("bundled", self.size, self.framing, file, _places("embedding", calibration), device)
-        self.session = open_network("embedding", Runtime("" if str(device) == "cpu" else "torch"))
+    def __init__(
+        self, device: Any, calibration: Path | None, progress: Progress | None, file: Path | None = None
+    ) -> None:
+        """file: packed weights of ``faceinp train embedding``; None: the package's."""
+        own = file or weights.path("embedding")
+        super().__init__("bundled", self.size, self.framing, own, _places("embedding", calibration), device)
+        self.session = open_network("embedding", Runtime("" if str(device) == "cpu" else "torch"), file or "")
 
     def _embed(self, faces: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
         return self.session.run({"faces": faces})[0]
@@ -64,7 +67,10 @@ class FaceNet(Judge):
     # to a square as there.
     framing: Box = (0.208, 0.150, 0.792, 0.951)
 
-    def __init__(self, device: Any, calibration: Path | None, progress: Progress | None) -> None:
+    def __init__(
+        self, device: Any, calibration: Path | None, progress: Progress | None, file: Path | None = None
+    ) -> None:
+        """file: the same network's state, of torch or as safetensors; None: facenet-pytorch's, fetched."""
         for package in ("torch", "facenet_pytorch"):
             if importlib.util.find_spec(package) is None:
                 raise MissingPackageError(package.replace("_", "-"), "torch")
@@ -73,13 +79,15 @@ class FaceNet(Judge):
         import torch
         from facenet_pytorch import InceptionResnetV1
 
-        file = weights.fetch("facenet", progress)
+        advice = "Give another file." if file else "Remove it, so that it is fetched again."
+        file = file or weights.fetch("facenet", progress)
         network = InceptionResnetV1()
-        try:  # the file is a pickle; torch's restricted loader makes nothing but tensors and runs none of its code
-            state = torch.load(file, map_location="cpu", weights_only=True)
+        try:  # torch's files are pickles; its restricted loader makes nothing but tensors and runs none of their code
+            safe = file.suffix == ".safetensors"
+            state = weights.read_tensors(file)[1] if safe else torch.load(file, map_location="cpu", weights_only=True)
             network.load_state_dict({name: value for name, value in state.items() if not name.startswith("logits.")})
         except (RuntimeError, pickle.UnpicklingError, AttributeError) as error:
-            raise WeightsError(f"{file} holds no FaceNet. Remove it, so that it is fetched again.") from error
+            raise WeightsError(f"{file} holds no FaceNet. {advice}") from error
         super().__init__("facenet", (160, 160), self.framing, file, _places("facenet", calibration), device)
         self.network = network.eval().requires_grad_(False).to(device)
 
@@ -217,6 +225,7 @@ def _sidecar_of(file: Path, given: Path | None) -> Path:
     return place
 
 
+OWN: dict[str, type[Bundled] | type[FaceNet]] = {"facenet": FaceNet, "bundled": Bundled}
 JUDGES: dict[str, type[Bundled] | type[FaceNet] | type[Dlib]] = {"facenet": FaceNet, "bundled": Bundled, "dlib": Dlib}
 
 
@@ -227,16 +236,22 @@ def load(
     sidecar: str | PathLike[str] | None = None,
     calibration: str | PathLike[str] | None = None,
     progress: Progress | None = None,
+    file: str | PathLike[str] | None = None,
 ) -> Judge:
     """The judge called ``name``: "facenet", "bundled", "dlib", the path of an ONNX file, or "auto".
 
     "auto" is FaceNet where it is calibrated here and its weights are cached or can be fetched, else bundled; the
     judge's name and notes say which, and why. device: torch's. sidecar: of an ONNX file, or the folder that holds
     ``FILE.onnx.json`` (default: beside it). calibration: a file of ``faceinp identity calibrate``.
-    progress(done, total): bytes of what is fetched.
+    progress(done, total): bytes of what is fetched. file: weights of your own of "facenet" or "bundled".
     Raises EngineError for an unknown name, MissingPackageError and WeightsError when the judge cannot run here.
     """
     name, chosen = fspath(name), Path(calibration) if calibration else None
+    if file:
+        if name not in OWN:
+            raise EngineError(f"Weights of one's own go with the judges {' and '.join(OWN)}, not with {name!r}.")
+        weights.check_file(Path(file))
+        return OWN[name](device, chosen, progress, Path(file))
     if name == "auto":
         return _auto(device, chosen, progress)
     if name in JUDGES:

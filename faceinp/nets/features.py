@@ -21,16 +21,22 @@ LITE_STAGES = 5  # of EfficientNet-Lite0's seven: strides 2 to 16
 
 
 class TorchvisionFeatures(nn.Module):
-    """Layers of the torchvision network called ``name``, one of TAPS, untrained until ``load_features``."""
+    """Layers of the torchvision network called ``name``, one of TAPS, untrained until ``load_features``.
+
+    layers: numbers of layers whose maps are taken beside the ``usual`` ones, those of TAPS; ``taps`` has all of them.
+    """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, layers: tuple[int, ...] = ()) -> None:
         super().__init__()
-        self.taps = TAPS[name]
-        network = torchvision.models.get_model(name, weights=None)
-        self.features = network.features[: self.taps[-1] + 1]
+        self.usual = TAPS[name]
+        self.taps = tuple(sorted({*self.usual, *layers}))
+        whole = torchvision.models.get_model(name, weights=None).features
+        if not 0 <= self.taps[0] <= self.taps[-1] < len(whole):
+            raise ValueError(f"{name} has the layers 0 to {len(whole) - 1}")
+        self.features = whole[: self.taps[-1] + 1]
         for layer in self.features:
             if isinstance(layer, nn.ReLU):
                 layer.inplace = False  # what is taken must not be changed
@@ -53,6 +59,8 @@ class TorchvisionFeatures(nn.Module):
 
 class LiteFeatures(Trunk):
     """The first stages of EfficientNet-Lite0."""
+
+    taps = usual = tuple(range(LITE_STAGES))
 
     def layers(self, pictures: Tensor) -> list[Tensor]:
         """The maps (N, C, h, w) of pictures (N, 3, H, W) in [0, 1], shallow to deep."""

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from faceinp.nets.dcgan import SIZE, Discriminator, Generator, latents
-from faceinp.train import data, loop
+from faceinp.train import data, loop, schedules
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,10 @@ class DcganRun(loop.Run):
 
     latent: int = field(default=100, metadata={"help": "size of z"})
     width: int = field(default=64, metadata={"help": "channels at full resolution (ngf = ndf)"})
-    rate: float = field(default=2e-4, metadata={"help": "learning rate of both networks"})
+    rate: float = field(default=2e-4, metadata={"help": "highest learning rate of both networks (Adam)"})
+    schedule: str = schedules.option("constant", "of both networks")
+    beta1: float = field(default=0.5, metadata={"help": "Adam's decay of the mean of gradients, of both networks"})
+    beta2: float = field(default=0.999, metadata={"help": "Adam's decay of the mean of their squares"})
 
 
 class DcganTask:
@@ -32,13 +35,16 @@ class DcganTask:
             "discriminator": Discriminator(config.width),
         }
         self.optimizers: dict[str, torch.optim.Optimizer] = {
-            name: torch.optim.Adam(network.parameters(), lr=config.rate, betas=(0.5, 0.999))
+            name: torch.optim.Adam(network.parameters(), lr=config.rate, betas=(config.beta1, config.beta2))
             for name, network in self.networks.items()
         }
 
     def step(self, step: int, rank: int, context: loop.Context) -> dict[str, Tensor]:
         generator, discriminator = self.networks["generator"], self.networks["discriminator"]
         config = self.config
+        rate = config.rate * schedules.SCHEDULES[config.schedule](step, context.progress)
+        for optimizer in self.optimizers.values():
+            loop.set_rate(optimizer, rate)
         real = self.faces.batch(config.batch, seed=config.seed, step=step, rank=rank).to(context.device)
         z = latents(config.batch, config.latent, (config.seed, step, rank, 1)).to(context.device)
         with context.autocast():

@@ -58,6 +58,15 @@ SHARES = {
     "tear": 0.02,
     DAMAGE: 0.02,
 }
+# Which of them a run draws: all; those of the papers; L's own two, neither of which is a part of a face that is
+# measured; or one of these. Only "all" draws two holes over one another.
+CHOICES = {
+    "all": SHARES,
+    "papers": {name: SHARES[name] for name in PAPERS},
+    "strokes+blocks": {"strokes": 0.5, "blocks": 0.5},
+    "strokes": {"strokes": 1.0},
+    "blocks": {"blocks": 1.0},
+}
 UNION_SHARE = 0.15  # of the holes get a second one drawn over them
 HALVED_SHARE = 0.15  # of the sketches cover only a part of what they were meant for
 WOBBLE = 0.012  # most that a sketch's outline leaves its shape
@@ -65,7 +74,13 @@ SMALLEST, LARGEST = 0.002, 0.85  # what is outside becomes the centre square
 
 
 def draw(
-    points: Tensor, side: int, *, seed: tuple[int, ...], damage: Tensor | None = None, masks: "Masks | None" = None
+    points: Tensor,
+    side: int,
+    *,
+    seed: tuple[int, ...],
+    damage: Tensor | None = None,
+    masks: "Masks | None" = None,
+    kinds: str = "all",
 ) -> Tensor:
     """bool (N, 1, side, side), True = hole, on the device of ``points``; every hole leaves some of its picture.
 
@@ -73,14 +88,16 @@ def draw(
     the whole picture, and sketches lie on an average face. seed: all randomness; the shapes of a batch depend on it
     and on N alone. damage: masks of real damage as ``damage.load`` gives them for this ``side``. masks: masks in files,
     of this ``side``, which take the place of their ``share`` of the holes; the others are those without ``masks``.
+    kinds: a key of CHOICES.
     """
     rng = np.random.default_rng(seed)
+    chosen, union = CHOICES[kinds], UNION_SHARE if kinds == "all" else 0.0
     points, count = points.float(), len(points)
     average = torch.from_numpy(presets.average_points(1)).to(points)
     complete = torch.where(points.isfinite().all(2).all(1)[:, None, None], points, average)
     # A layer a picture, and a second one for some.
-    owner = np.concatenate([np.arange(count), np.flatnonzero(rng.random(count) < UNION_SHARE)])
-    names, shares = list(SHARES), np.array(list(SHARES.values()))
+    owner = np.concatenate([np.arange(count), np.flatnonzero(rng.random(count) < union)])
+    names, shares = list(chosen), np.array(list(chosen.values()))
     kind = rng.choice(len(names), size=len(owner), p=shares / shares.sum())
     hole = points.new_zeros((count, side, side), dtype=torch.bool)
     for number in np.unique(kind):

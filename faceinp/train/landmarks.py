@@ -4,7 +4,9 @@ The loss is the measure itself. Beside it, each point's expected error is fitted
 likelihood of a Laplace distribution (Kendall and Gal 2017, arXiv 1703.04977); that does not move the points.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,9 +15,9 @@ from torch.nn import functional
 
 from faceinp import pretrained
 from faceinp.errors import DataError
-from faceinp.nets.landmarks import SEEN, LiteLandmarks
+from faceinp.nets.landmarks import NETWORKS, Landmarks
 from faceinp.nets.points import MIRROR
-from faceinp.train import damage, data, holes, loop, mask_holes
+from faceinp.train import damage, data, holes, loop, mask_holes, schedules
 from faceinp.train.colours import recolour
 
 OUTER_EYE_CORNERS = (36, 45)
@@ -23,21 +25,66 @@ TURN, SCALE, SHIFT = 0.2, 0.12, 0.06  # how far faces are moved: radians, factor
 TURNED, GREY, NOISY = 0.2, 0.1, 0.1  # the most turned faces; shares of pictures without colour and with noise
 JAW_ENDS, NOSE_TIP = (0, 16), 30
 SHOWN = 32  # faces of the preview
+IMAGENET: dict[str, Callable[[], dict[str, Tensor]]] = {  # the states that networks start from
+    "lite0": lambda: pretrained.efficientnet().state_dict(),
+    "mobilenetv2": pretrained.mobilenet_state,
+}
+OPTIMIZERS: dict[str, type[torch.optim.Adam]] = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
+LAFIN_SIDE = 256  # pixels: the unit of its loss
+
+
+def point_errors(predicted: Tensor, points: Tensor) -> Tensor:
+    """The distance of each point (N, 68, 2) from where it is, in distances between the outer eye corners: (N, 68)."""
+    one, other = OUTER_EYE_CORNERS
+    between = (points[:, one] - points[:, other]).norm(dim=-1, keepdim=True)
+    return (predicted - points).norm(dim=-1) / between
+
+
+# The loss of predicted points (N, 68, 2): the mean distance by that of the eyes, which is what is measured; the norm of
+# all 136 errors as one vector, in pixels of 256, as in LaFIn's code; or its square, as in LaFIn's formula.
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "eyes": lambda predicted, points: point_errors(predicted, points).mean(),
+    "norm": lambda predicted, points: LAFIN_SIDE * (predicted - points).flatten(1).norm(dim=1).mean(),
+    "squared": lambda predicted, points: LAFIN_SIDE**2 * (predicted - points).flatten(1).square().sum(dim=1).mean(),
+}
 
 
 @dataclass(frozen=True)
 class LandmarksRun(mask_holes.MaskedRun):
     """Settings of the landmark predictor; see ``MaskedRun`` and ``loop.Run`` for the rest."""
 
-    rate: float = field(default=1e-3, metadata={"help": "highest learning rate (AdamW, cosine)"})
+    network: str = field(
+        default="lite0",
+        metadata={
+            "help": "lite0 (EfficientNet-Lite0), mobilenet (ten of MobileNetV2's blocks at 128 pixels) or mobilenetv2 "
+            "(all of it at 256, as in LaFIn)",
+            "choices": tuple(NETWORKS),
+        },
+    )
+    rate: float = field(default=1e-3, metadata={"help": "highest learning rate"})
+    schedule: str = schedules.option("cosine", "of the network")
+    optimizer: str = field(default="adamw", metadata={"help": "adamw or adam", "choices": tuple(OPTIMIZERS)})
+    beta1: float = field(default=0.9, metadata={"help": "its decay of the mean of gradients"})
+    beta2: float = field(default=0.999, metadata={"help": "its decay of the mean of their squares"})
     decay: float = field(default=0.02, metadata={"help": "weight decay"})
+    loss: str = field(
+        default="eyes",
+        metadata={
+            "help": "eyes (mean distance by that of the outer eye corners), norm (of all errors as one vector, in "
+            "pixels of 256, as in LaFIn's code) or squared (LaFIn's formula)",
+            "choices": tuple(LOSSES),
+        },
+    )
+    augmented: bool = field(
+        default=True, metadata={"help": "turn, move, blur and recolour faces; without it they are mirrored only"}
+    )
     masked: float = field(default=0.6, metadata={"help": "share of a batch that has a hole"})
     turned: float = field(default=0.2, metadata={"help": "share of a batch drawn from the most turned fifth of faces"})
     occluded: float = field(default=0.2, metadata={"help": "share of the pictures with an object before the face"})
     damaged: float = field(default=0.2, metadata={"help": "share of the pictures with damage of --damage"})
     damage: str = field(default="", metadata={"help": "tar of damage masks: grey PNG, white where the damage is"})
-    spread: float = field(default=0.02, metadata={"help": "weight of the points' expected errors"})
-    pretrained: bool = field(default=True, metadata={"help": "start from EfficientNet-Lite0's ImageNet weights"})
+    spread: float = field(default=0.02, metadata={"help": "weight of the points' expected errors (lite0 only)"})
+    pretrained: bool = field(default=True, metadata={"help": "start from the network's ImageNet weights"})
 
 
 class LandmarksTask:
@@ -48,16 +95,22 @@ class LandmarksTask:
         torch.manual_seed(config.seed)
         self.config, self.faces, self.held_back = config, faces, held_back
         self.turned = torch.argsort(turn(faces.points), descending=True)[: max(1, round(TURNED * len(faces)))]
-        self.overlays = damage.load(config.damage, SEEN) if config.damage else None
-        self.masks = mask_holes.load(config, SEEN)
-        network = LiteLandmarks(SEEN)
+        self.side = NETWORKS[config.network].seen
+        self.overlays = damage.load(config.damage, self.side) if config.damage else None
+        self.masks = mask_holes.load(config, self.side)
+        network = NETWORKS[config.network](self.side)
         network.start_from(faces.points.mean(dim=0))
         if config.pretrained and not (config.init or config.resume):
-            network.start_from_imagenet(pretrained.efficientnet().state_dict())
+            if isinstance(network, Landmarks):
+                raise DataError(f"There are no ImageNet weights of {config.network}. Add --no-pretrained.")
+            network.start_from_imagenet(IMAGENET[config.network]())
         self.networks: dict[str, nn.Module] = {"landmarks": network.to(memory_format=torch.channels_last)}
         self.optimizers: dict[str, torch.optim.Optimizer] = {
-            "landmarks": torch.optim.AdamW(
-                [p for p in network.train().parameters() if p.requires_grad], lr=config.rate, weight_decay=config.decay
+            "landmarks": OPTIMIZERS[config.optimizer](
+                [p for p in network.train().parameters() if p.requires_grad],
+                lr=config.rate,
+                betas=(config.beta1, config.beta2),
+                weight_decay=config.decay,
             )
         }
 
@@ -68,22 +121,34 @@ class LandmarksTask:
         chosen = self.faces.choose(config.batch, rng)
         turned = torch.from_numpy(rng.random(config.batch) < config.turned)
         chosen[turned] = self.turned[torch.from_numpy(rng.integers(len(self.turned), size=int(turned.sum())))]
-        pictures, points = move(
-            self.faces.pictures[chosen].to(context.device).float() / 255,
-            self.faces.points[chosen].to(context.device),
-            rng,
-        )
-        pictures = self._disturbed(recolour(soften(pictures, rng), rng), points, rng, (config.seed, step, rank))
-        hole = holes.draw(points, SEEN, seed=(config.seed, step, rank), damage=self.overlays, masks=self.masks)
+        pictures = self.faces.pictures[chosen].to(context.device).float() / 255
+        points = self.faces.points[chosen].to(context.device)
+        seed = config.seed, step, rank
+        if config.augmented:
+            pictures, points = move(pictures, points, rng)
+            pictures = self._disturbed(recolour(soften(pictures, rng), rng), points, rng, seed)
+        else:
+            pictures, points = mirror(pictures, points, rng)
+        hole = self._holes(points, seed, damage=self.overlays, masks=self.masks)
         hole[round(config.masked * config.batch) :] = False
         optimizer = self.optimizers["landmarks"]
-        loop.set_rate(optimizer, config.rate * loop.cosine(step, context.progress))
+        loop.set_rate(optimizer, config.rate * schedules.SCHEDULES[config.schedule](step, context.progress))
         with context.autocast():
-            predicted, spread = self.networks["landmarks"](pictures, hole)
+            answer = self.networks["landmarks"](pictures, hole)
+        predicted, spread = answer if isinstance(answer, tuple) else (answer, None)
         errors = point_errors(predicted.float(), points)
-        likelihood = (errors.detach() / spread.float() + spread.float().log()).mean()
-        context.update(errors.mean() + config.spread * likelihood, optimizer)
-        return {"error": errors.mean(), "likelihood": likelihood}
+        terms = {"error": errors.mean()}
+        loss = LOSSES[config.loss](predicted.float(), points)
+        if config.loss != "eyes":
+            terms = {"loss": loss, **terms}
+        if spread is not None:
+            terms["likelihood"] = (errors.detach() / spread.float() + spread.float().log()).mean()
+            loss = loss + config.spread * terms["likelihood"]
+        context.update(loss, optimizer)
+        return terms
+
+    def _holes(self, points: Tensor, seed: tuple[int, ...], **overlays: Any) -> Tensor:
+        return holes.draw(points, self.side, seed=seed, kinds=self.config.holes, **overlays)
 
     def _disturbed(self, pictures: Tensor, points: Tensor, rng: np.random.Generator, seed: tuple[int, ...]) -> Tensor:
         """Objects before some of the faces, damage on some of the pictures, noise on some; some without colour."""
@@ -94,7 +159,7 @@ class LandmarksTask:
 
         grey, hidden, noisy = some(GREY), some(config.occluded), some(NOISY)
         pictures[grey] = pictures[grey].mean(dim=1, keepdim=True)
-        shape = holes.draw(points[hidden], SEEN, seed=(*seed, 2))
+        shape = holes.draw(points[hidden], self.side, seed=(*seed, 2))
         pictures[hidden] = damage.occlude(pictures[hidden], shape, pictures[(hidden + 1) % count], rng)
         if self.overlays is not None:
             damaged = some(config.damaged)
@@ -113,7 +178,7 @@ class LandmarksTask:
         shown = torch.where(hole, 0.5, pictures)
         owner = torch.arange(len(shown), device=shown.device)[:, None]
         for places, colour in ((points, (0, 1, 0)), (predicted, (1, 0, 0))):
-            x, y = (places * SEEN).long().clamp(0, SEEN - 1).unbind(-1)
+            x, y = (places * self.side).long().clamp(0, self.side - 1).unbind(-1)
             shown[owner, :, y, x] = torch.tensor(colour, device=shown.device).float()
         return loop.grid(shown)
 
@@ -131,20 +196,13 @@ class LandmarksTask:
         """Pictures, points and holes, always the same, where the network is."""
         device = next(network.parameters()).device
         points = self.held_back.points[:count].to(device)
-        hole = holes.draw(points, SEEN, seed=(self.config.seed, 1))
+        hole = self._holes(points, (self.config.seed, 1))
         return self.held_back.pictures[:count].to(device).float() / 255, points, hole
 
 
 def error(predicted: Tensor, points: Tensor) -> Tensor:
     """Mean distance of (N, 68, 2) from ``points``, in distances between the outer eye corners as in 300-W: (N,)."""
     return point_errors(predicted, points).mean(dim=1)
-
-
-def point_errors(predicted: Tensor, points: Tensor) -> Tensor:
-    """The same of each point: (N, 68)."""
-    one, other = OUTER_EYE_CORNERS
-    between = (points[:, one] - points[:, other]).norm(dim=-1, keepdim=True)
-    return (predicted - points).norm(dim=-1) / between
 
 
 def turn(points: Tensor) -> Tensor:
@@ -176,6 +234,16 @@ def move(pictures: Tensor, points: Tensor, rng: np.random.Generator) -> tuple[Te
     return moved, torch.where(flipped, places[:, list(MIRROR)], places)
 
 
+def mirror(pictures: Tensor, points: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Half of the pictures mirrored, with their points."""
+    flipped = torch.from_numpy(rng.random(len(pictures)) < 0.5).to(points.device)
+    seen = points.new_tensor((1.0, 0.0)) + points * points.new_tensor((-1.0, 1.0))
+    return (
+        torch.where(flipped[:, None, None, None], pictures.flip(-1), pictures),
+        torch.where(flipped[:, None, None], seen[:, list(MIRROR)], points),
+    )
+
+
 def soften(pictures: Tensor, rng: np.random.Generator) -> Tensor:
     """A fifth of the pictures with half of their sharpness."""
     blurred = functional.interpolate(functional.avg_pool2d(pictures, 2), scale_factor=2, mode="bilinear")
@@ -190,7 +258,7 @@ def predict(network: nn.Module, pictures: Tensor, hole: Tensor, batch: int = 64)
 
 def train(config: LandmarksRun) -> None:
     """Raises DataError when the shards have too few faces with their 68 points."""
-    faces = data.load(config.data, SEEN)
+    faces = data.load(config.data, NETWORKS[config.network].seen)
     known = torch.nonzero(faces.points.isfinite().all(dim=2).all(dim=1)).flatten().tolist()
     faces, held_back = faces.subset(known).split()
     if not len(faces) or not len(held_back):

@@ -16,20 +16,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from accelerate import Accelerator
-from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from faceinp.errors import DataError, WeightsError
+from faceinp.train import plots, settings
 from faceinp.train.graphs import Captured, Update
 from faceinp.weights import floats, read_tensors, under
 
 CHECKPOINT = "checkpoint.safetensors"
 BEST = "best.safetensors"  # the averages that measured best on held-back faces
 LOG = "log.jsonl"
+KEPT = "kept"  # a folder of snapshots, each of which is packed by itself
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,16 @@ class Run:
     log_every: int = field(default=20, metadata={"help": "steps between log lines"})
     save_every: int = field(default=250, metadata={"help": "steps between checkpoints"})
     preview_every: int = field(default=500, metadata={"help": "steps between preview pictures"})
+    keep_every: int = field(
+        default=0, metadata={"help": "steps between snapshots that stay, for `faceinp weights pack --at` (0: none)"}
+    )
+    tensorboard: bool = field(default=False, metadata={"help": "figures and previews for TensorBoard, too"})
     graph: bool = field(default=False, metadata={"help": "capture a step as a CUDA graph (one GPU, completion only)"})
     init: str = field(default="", metadata={"help": "start from these weights (safetensors), with fresh optimisers"})
     resume: bool = field(default=False, metadata={"help": "go on from the checkpoint in --out"})
+
+    def __post_init__(self) -> None:
+        settings.check_choices(self)
 
 
 class Task(Protocol):
@@ -133,7 +140,9 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
     context.precision = _choose_precision(task, context, config.precision, say)
     context.graphs = Captured() if config.graph and accelerator.device.type == "cuda" else None
     chief = accelerator.is_main_process
+    board = plots.Board(folder, step) if chief and config.tensorboard else None
     if chief:
+        settings.write(folder, task.name, config)
         say(f"{task.name}: step {step} of {config.steps}, {context.device}, {context.precision}, batch {config.batch}")
 
     best = float(read_tensors(folder / BEST)[0]["score"]) if step and (folder / BEST).exists() else float("inf")
@@ -160,21 +169,32 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
                 line = {"step": step, "pictures_per_second": round(rate, 1)}
                 line |= {name: round(float(value.detach()), 5) for name, value in terms.items()}
                 print(json.dumps(line), file=log, flush=True)
+                if board:
+                    board.figures(line)
             if chief and (step % config.save_every == 0 or last):  # first: who sent SIGTERM may not wait for more
                 save(task, averages, config, (step, seconds + time.monotonic() - started), checkpoint, accelerator)
+            if chief and config.keep_every and step % config.keep_every == 0:
+                keep(task, averages, config, step, accelerator)
             if chief and (step % config.preview_every == 0 or last):
-                _save_preview(task.preview(averages), folder / "previews" / f"{step:07d}.png")
+                picture = task.preview(averages)
+                plots.save_preview(picture, folder / "previews" / f"{step:07d}.png")
+                if board:
+                    board.preview(picture, step)
                 if scores := task.validate(averages):
                     line = {"step": step, **{name: round(value, 5) for name, value in scores.items()}}
                     print(json.dumps(line), file=log, flush=True)
+                    if board:
+                        board.figures(line)
                     score = next(iter(scores.values()))
                     if score < best:
                         best = score
                         save_averages(task, averages, config, step, folder / BEST, score)
-                plot_log(folder / LOG, folder / "curves.png")
+                plots.plot_log(folder / LOG, folder / "curves.png")
             if last:
                 break
     accelerator.end_training()
+    if board:
+        board.close()
     if chief:
         say(f"{task.name}: stopped at step {step}; {checkpoint}")
     return checkpoint
@@ -209,6 +229,20 @@ def save_averages(task: Task, averages: dict[str, nn.Module], config: Run, step:
     tensors = {f"{name}.average/{k}": v for name, average in averages.items() for k, v in average.state_dict().items()}
     metadata = {"task": task.name, "step": str(step), "config": json.dumps(dataclasses.asdict(config))}
     _write(tensors, metadata | {"score": str(score)}, path)
+
+
+def keep(task: Task, averages: dict[str, nn.Module], config: Run, step: int, accelerator: Accelerator) -> None:
+    """A snapshot that stays: the averages, and the networks of which there are none. No optimiser."""
+    tensors = {f"{name}.average/{k}": v for name, average in averages.items() for k, v in average.state_dict().items()}
+    for name in task.networks.keys() - averages.keys():
+        tensors |= {f"{name}/{k}": v for k, v in accelerator.unwrap_model(task.networks[name]).state_dict().items()}
+    path = kept_path(config.out, step)
+    path.parent.mkdir(exist_ok=True)
+    _write(tensors, {"task": task.name, "step": str(step), "config": json.dumps(dataclasses.asdict(config))}, path)
+
+
+def kept_path(run: str | Path, step: int) -> Path:
+    return Path(run) / KEPT / f"{step:07d}.safetensors"
 
 
 def _write(tensors: dict[str, Tensor], metadata: dict[str, str], path: Path) -> None:
@@ -313,12 +347,6 @@ def _choose_precision(task: Task, context: Context, wanted: str, say: Callable[[
     return min(seconds, key=lambda name: seconds[name])
 
 
-def _save_preview(picture: Tensor, path: Path) -> None:
-    path.parent.mkdir(exist_ok=True)
-    pixels = (picture.detach().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
-    Image.fromarray(pixels).save(path)
-
-
 def cosine(step: int, progress: float, warm_up: int = 200) -> float:
     """Share of the highest learning rate at ``step``: a straight line up, then half a cosine down to a hundredth.
 
@@ -339,24 +367,3 @@ def grid(pictures: Tensor, columns: int = 8) -> Tensor:
     """Pictures (N, 3, S, S) side by side: (3, rows * S, columns * S)."""
     rows = [torch.cat(list(pictures[i : i + columns]), dim=2) for i in range(0, len(pictures), columns)]
     return torch.cat(rows, dim=1)
-
-
-def plot_log(log: Path, out: Path) -> None:
-    """One curve for each logged term, smoothed over 2 % of the run."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
-    terms = dict.fromkeys(name for line in lines for name in line if name not in ("step", "pictures_per_second"))
-    figure, axes = pyplot.subplots(figsize=(9, 5))
-    for name in terms:
-        told = [(line["step"], line[name]) for line in lines if name in line]
-        window = max(1, len(told) // 50)
-        values = np.convolve([value for _, value in told], np.ones(window) / window, mode="valid")
-        axes.plot([at for at, _ in told[window - 1 :]], values, label=name)
-    axes.set_xlabel("step")
-    axes.legend()
-    figure.savefig(out, dpi=100, bbox_inches="tight")
-    pyplot.close(figure)

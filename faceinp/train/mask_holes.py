@@ -21,6 +21,13 @@ class MaskedRun(loop.Run):
     masks_share: float = field(
         default=0.5, metadata={"help": "share of the holes that come from --masks; the others are drawn as ever"}
     )
+    holes: str = field(
+        default="all",
+        metadata={
+            "help": "which holes are drawn: all, papers, strokes+blocks (the second paper's), strokes or blocks",
+            "choices": tuple(holes.CHOICES),
+        },
+    )
 
 
 @dataclass(frozen=True, eq=False)

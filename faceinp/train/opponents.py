@@ -16,9 +16,18 @@ from faceinp import losses
 from faceinp.nets import projected
 from faceinp.nets.efficientnet import Trunk
 from faceinp.nets.patchgan import PatchDiscriminator
+from faceinp.nets.points import GROUPS
 from faceinp.train import augment
 
 View = Callable[[Tensor], tuple[Any, Tensor]]  # pictures (N, 3, S, S) -> what the network is given
+
+# What a PatchGAN sees beside the pixels: L's D(I, M) and D(I, M, P), and LaFIn's D(I, P).
+SEES: dict[str, tuple[str, ...]] = {
+    "mask": ("hole",),
+    "landmarks": ("maps",),
+    "mask+landmarks": ("hole", "maps"),
+}
+CHANNELS = {"hole": 1, "maps": len(GROUPS)}
 
 
 @dataclass(frozen=True)
@@ -26,7 +35,8 @@ class Opponent:
     """name: of its network and optimiser, and of its terms in the log. adversarial, matching: the terms' weights.
 
     draw: the step's random choices for some holes, as tensors, so that a step can be captured as a CUDA graph.
-    view: for the holes and those choices, what turns pictures into the network's two arguments.
+    view: for the holes, the landmark maps and those choices, what turns pictures into the network's two arguments.
+    loss: both sides of the game, of ``losses.ADVERSARIAL``.
     """
 
     name: str
@@ -34,35 +44,46 @@ class Opponent:
     adversarial: float
     matching: float
     draw: Callable[[Tensor, np.random.Generator], dict[str, Tensor]]
-    view: Callable[[Tensor, dict[str, Tensor]], View]
-    on_real_and_generated: Callable[[Tensor, Tensor], Tensor]
-    on_generated: Callable[[Tensor], Tensor]
+    view: Callable[[Tensor, Tensor, dict[str, Tensor]], View]
+    loss: losses.Adversarial
 
     def discrimination(self, real: Sequence[Tensor], generated: Sequence[Tensor]) -> Tensor:
         """The loss of the opponent from its logits, the mean over maps."""
         pairs = zip(real, generated, strict=True)
-        return torch.stack([self.on_real_and_generated(a.float(), b.float()) for a, b in pairs]).mean()
+        return torch.stack([self.loss.discriminator(a.float(), b.float()) for a, b in pairs]).mean()
 
     def deception(self, generated: Sequence[Tensor]) -> Tensor:
         """The loss of the generator from the opponent's logits on its pictures."""
-        return torch.stack([self.on_generated(logits.float()) for logits in generated]).mean()
+        return torch.stack([self.loss.generator(logits.float()) for logits in generated]).mean()
 
 
-def patch(width: int, adversarial: float, matching: float, look: int) -> Opponent:
-    """A PatchGAN of ``width`` channels that looks at a square of ``look`` pixels round some pixel of each hole."""
+def patch(
+    width: int,
+    adversarial: float,
+    matching: float,
+    look: int,
+    *,
+    sees: str = "mask",
+    attention: bool = False,
+    loss: str = "non-saturating",
+) -> Opponent:
+    """A PatchGAN of ``width`` channels that looks at a square of ``look`` pixels round some pixel of each hole.
+
+    sees: a key of SEES. attention: as ``PatchDiscriminator``'s. loss: a key of ``losses.ADVERSARIAL``.
+    """
 
     def draw(hole: Tensor, rng: np.random.Generator) -> dict[str, Tensor]:
         rows, columns = squares(hole, min(look or hole.shape[-1], hole.shape[-1]), rng)
         return {"rows": rows, "columns": columns}
 
-    def view(hole: Tensor, drawn: dict[str, Tensor]) -> View:
-        masks = cut(hole, **drawn)
-        return lambda pictures: (cut(pictures, **drawn), masks)
+    def view(hole: Tensor, maps: Tensor, drawn: dict[str, Tensor]) -> View:
+        by_name = {"hole": hole, "maps": maps}
+        conditions = torch.cat([cut(by_name[name], **drawn) for name in SEES[sees]], dim=1)
+        return lambda pictures: (cut(pictures, **drawn), conditions)
 
-    network = PatchDiscriminator(width).to(memory_format=torch.channels_last)
-    return Opponent(
-        "discriminator", network, adversarial, matching, draw, view, losses.discrimination, losses.adversarial
-    )
+    network = PatchDiscriminator(width, sum(CHANNELS[name] for name in SEES[sees]), attention)
+    network = network.to(memory_format=torch.channels_last)
+    return Opponent("discriminator", network, adversarial, matching, draw, view, losses.ADVERSARIAL[loss])
 
 
 def project(trunk: Trunk, width: int, adversarial: float, matching: float, seed: int) -> Opponent:
@@ -71,7 +92,7 @@ def project(trunk: Trunk, width: int, adversarial: float, matching: float, seed:
     def draw(hole: Tensor, rng: np.random.Generator) -> dict[str, Tensor]:
         return vars(augment.draw(len(hole), hole.shape[-1], rng, hole.device))
 
-    def view(hole: Tensor, drawn: dict[str, Tensor]) -> View:
+    def view(hole: Tensor, _: Tensor, drawn: dict[str, Tensor]) -> View:
         changed = augment.Augmentation(**drawn)
         masks = changed.move(hole)
 
@@ -82,7 +103,7 @@ def project(trunk: Trunk, width: int, adversarial: float, matching: float, seed:
         return seen
 
     network = projected.ProjectedDiscriminator(width, seed).to(memory_format=torch.channels_last)
-    return Opponent("projected", network, adversarial, matching, draw, view, losses.hinge, losses.hinge_adversarial)
+    return Opponent("projected", network, adversarial, matching, draw, view, losses.ADVERSARIAL["hinge"])
 
 
 def squares(hole: Tensor, side: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

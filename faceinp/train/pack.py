@@ -19,20 +19,22 @@ from faceinp.train import loop
 STATISTICS_BATCHES, STATISTICS_BATCH = 100, 128
 
 
-def pack(run: str | Path, out: str | Path, **options: Any) -> Path:
+def pack(run: str | Path, out: str | Path, *, at: int | None = None, **options: Any) -> Path:
     """Write the networks of the run in folder ``run`` that are worth keeping to ``out``, in fp16 or less.
 
-    Of a run that measures itself, the averages that measured best; else the last. options: those of the network's
-    function below. Raises DataError when the folder holds no run that is packed.
+    Of a run that measures itself, the averages that measured best; else the last; with ``at`` those that
+    ``--keep-every`` left of that step. options: those of the network's function below. Raises DataError when the folder
+    holds no run that is packed, or nothing of that step.
     """
-    checkpoint, best, out = Path(run) / loop.CHECKPOINT, Path(run) / loop.BEST, Path(out)
+    best, out = Path(run) / loop.BEST, Path(out)
+    checkpoint = Path(run) / loop.CHECKPOINT if at is None else loop.kept_path(run, at)
     if not checkpoint.is_file():
-        raise DataError(f"{run} holds no {loop.CHECKPOINT}. Give the --out folder of `faceinp train`.")
+        raise DataError(_missing(Path(run), at))
     metadata, tensors = weights.read_tensors(checkpoint)
     network = metadata.get("task", "")
     if network not in PACKERS:
         raise DataError(f"{checkpoint} holds a run of {network!r}; those packed are of {', '.join(PACKERS)}.")
-    if best.is_file():
+    if at is None and best.is_file():
         chosen, averages = weights.read_tensors(best)
         tensors |= averages
         metadata |= {"step": chosen["step"]}
@@ -51,6 +53,15 @@ def pack(run: str | Path, out: str | Path, **options: Any) -> Path:
     out.chmod(0o644)  # safetensors writes for the owner alone
     weights.record(out)
     return out
+
+
+def _missing(run: Path, at: int | None) -> str:
+    if at is None:
+        return f"{run} holds no {loop.CHECKPOINT}. Give the --out folder of `faceinp train`."
+    steps = [str(int(file.stem)) for file in sorted((run / loop.KEPT).glob("*.safetensors"))]
+    if not steps:
+        return f"{run} has no snapshots. Train with --keep-every N, or leave --at out."
+    return f"{run} has no snapshot of step {at}. Available: {', '.join(steps)}."
 
 
 # ---- one function a network: the checkpoint's tensors, the run's settings -> tensors to ship, settings to rebuild ----
@@ -76,7 +87,8 @@ def _average(tensors: dict[str, Tensor], config: dict[str, Any], *, network: str
 
 def _landmarks(tensors: dict[str, Tensor], config: dict[str, Any]) -> Packed:
     """The moving average, in 8 bits."""
-    return weights.in_eight_bits(_average(tensors, config, network="landmarks")[0]), {"network": "lite0"}
+    settings = {"network": config.get("network", "lite0")}  # runs of earlier versions knew no other
+    return weights.in_eight_bits(_average(tensors, config, network="landmarks")[0]), settings
 
 
 def _segmentation(tensors: dict[str, Tensor], config: dict[str, Any]) -> Packed:

@@ -47,8 +47,8 @@ def opened(root: Path) -> PhotoFiles:
         if root.suffix.lower() in SUFFIXES:
             raise DataError(f"{root} is one photo. Give a folder of photos.") from error
         raise DataError(
-            f"{root} is no zip and no uncompressed tar of photos. Unpack it, and give the folder; if it is damaged, fetch "
-            "it again."
+            f"{root} is no zip and no uncompressed tar of photos. Unpack it, and give the folder; if it is damaged, "
+            "fetch it again."
         ) from error
 
     def read(name: str) -> bytes:

@@ -121,8 +121,8 @@ def _text(table: Table, cells: Sequence[Cell], folder: Path | None) -> str:
     references = sorted({cell.reference for cell in cells if cell.reference})
     about = [
         f"Faces of {', '.join(names)}, seed {last.made.seed}; n: how many pictures, and people, a row is of. ± half of "
-        f"the 95 % interval or, in brackets, the interval: bootstrap over people. A dash is what was not measured or not "
-        f"printed. {last.made}, one thread."
+        f"the 95 % interval or, in brackets, the interval: bootstrap over people. A dash is what was not measured or "
+        f"not printed. {last.made}, one thread."
     ]
     if references:
         about.append(f"Differences to `{', '.join(references)}` are paired; bold where their interval leaves out 0.")

@@ -1,0 +1,184 @@
+"""A run's settings in files: the papers' recipes, a user's own, and the copy that every run leaves in its folder.
+
+What a flag says wins over ``--config``, that over ``--recipe``, and that over the defaults.
+"""
+
+import argparse
+import dataclasses
+import json
+import shlex
+import sys
+import tomllib
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import faceinp
+from faceinp.errors import DataError
+
+FILE = "settings.toml"  # in a run's folder
+RECIPES = Path(__file__).parent / "recipes"
+OPEN, DIFFERS = "open", "differs"  # what a recipe says beside settings
+KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+PASSING = ("resume",)  # says how a run was started, not what it is
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What files say of a training. values: of its fields. origins: of each value, for people: "recipe lafin".
+
+    about: what the recipe is. open: what its paper does not say, by the setting that stands for it. differs: what stays
+    different from the paper. recipe, config: what was asked for.
+    """
+
+    values: dict[str, Any] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+    about: str = ""
+    open: dict[str, str] = field(default_factory=dict)
+    differs: tuple[str, ...] = ()
+    recipe: str = ""
+    config: str = ""
+    show: bool = False
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user of the recipe has to know, a line each."""
+        lines = [f"recipe {self.recipe}: {self.about}"] if self.recipe else []
+        lines += [f"open: {name}: {why}" for name, why in self.open.items()]
+        return lines + [f"differs: {line}" for line in self.differs]
+
+
+def recipes(training: str) -> tuple[str, ...]:
+    """The names of those that have settings for ``training``."""
+    return tuple(file.stem for file in sorted(RECIPES.glob("*.toml")) if training in _read(file))
+
+
+def add_flags(parser: argparse.ArgumentParser, names: Sequence[str] = ()) -> None:
+    """--recipe, one of ``names``, --config and --show."""
+    if names:
+        parser.add_argument("--recipe", default="", metavar="NAME", help=f"a paper's settings: {', '.join(names)}")
+    parser.add_argument(
+        "--config", default="", metavar="FILE", help=f"settings from a TOML or JSON file, such as a run's {FILE}"
+    )
+    parser.add_argument("--show", action="store_true", help="print the settings and end")
+
+
+def from_flags(flags: Sequence[str], training: str, config: Any) -> Settings:
+    """What the files say that ``flags`` name. config: the dataclass of ``training``.
+
+    Raises DataError for an unknown recipe, a file that cannot be read, an unknown setting or a value of another kind.
+    """
+    parser = argparse.ArgumentParser(prog=f"faceinp train {training}", add_help=False, allow_abbrev=False)
+    add_flags(parser, recipes(training) or ("none",))
+    chosen, _ = parser.parse_known_args(flags)
+    settings = Settings(recipe=chosen.recipe, config=chosen.config, show=chosen.show)
+    if chosen.recipe:
+        settings = _with_recipe(settings, training, config)
+    if chosen.config:
+        values = _from_file(Path(chosen.config), training, config)
+        origins = settings.origins | dict.fromkeys(values, f"config {chosen.config}")
+        settings = dataclasses.replace(settings, values=settings.values | values, origins=origins)
+    return settings
+
+
+def _with_recipe(settings: Settings, training: str, config: Any) -> Settings:
+    name, known = settings.recipe, recipes(training)
+    if name not in known:
+        raise DataError(f"There is no recipe {name!r} for {training}. Available: {', '.join(known) or 'none'}.")
+    content = _read(RECIPES / f"{name}.toml")
+    section = dict(content[training])
+    opened, differs = section.pop(OPEN, {}), section.pop(DIFFERS, ())
+    values = checked(section, config, f"recipe {name}")
+    origins = dict.fromkeys(values, f"recipe {name}")
+    return dataclasses.replace(
+        settings, values=values, origins=origins, about=content["about"], open=opened, differs=tuple(differs)
+    )
+
+
+def _from_file(file: Path, training: str, config: Any) -> dict[str, Any]:
+    content = _read(file)
+    of = content.get("training", training)
+    if of != training:
+        raise DataError(f"{file} holds settings of {of!r}, not of {training!r}. Give another --config.")
+    return checked(content.get("settings", content), config, str(file))
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_text(encoding="utf-8")
+        content = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
+        raise DataError(f"{file} cannot be read as settings: {error}. Give a TOML file, or JSON in a .json.") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{file} does not contain settings by name. Give a TOML file, or JSON in a .json.")
+    return content
+
+
+# ---- values ----
+
+
+def checked(values: Mapping[str, Any], config: Any, source: str) -> dict[str, Any]:
+    """``values`` for the fields of the dataclass ``config``, each as its kind; raises DataError. source: for errors."""
+    kinds = typing.get_type_hints(config)
+    names = {each.name for each in dataclasses.fields(config)}
+    if unknown := [name for name in values if name not in names]:
+        raise DataError(f"Unknown settings in {source}: {', '.join(unknown)}. `--show` prints the known ones.")
+    return {name: _value(value, kinds[name], f"{source}: {name}") for name, value in values.items()}
+
+
+def _value(value: Any, kind: Any, of: str) -> Any:
+    if typing.get_origin(kind) is tuple:
+        if not isinstance(value, list | tuple):
+            raise DataError(f"{of} must be a list, got {value!r}.")
+        return tuple(_value(each, typing.get_args(kind)[0], of) for each in value)
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:  # True is an int to isinstance
+        raise DataError(f"{of} must be {KINDS[kind]}, got {value!r}.")
+    return value
+
+
+def check_choices(config: Any) -> None:
+    """Raise DataError where a field of ``config`` is none of its ``choices``."""
+    for each in dataclasses.fields(config):
+        choices, value = each.metadata.get("choices"), getattr(config, each.name)
+        if choices and value not in choices:
+            flag = each.name.replace("_", "-")
+            raise DataError(f"--{flag} must be one of {', '.join(choices)}, got {value!r}.")
+
+
+# ---- as text ----
+
+
+def text(training: str, config: Any, settings: Settings | None = None, command: str = "") -> str:
+    """All settings as TOML that ``--config`` takes, with comments on where values come from. config: the run's."""
+    settings = settings or Settings()
+    head = {"training": training, "version": faceinp.__version__, **({"command": command} if command else {})}
+    lines = [f"# {line}" for line in settings.notes]
+    lines += [f"{name} = {_toml(value)}" for name, value in head.items()] + ["", "[settings]"]
+    for each in dataclasses.fields(config):
+        if each.name in PASSING:
+            continue
+        value = getattr(config, each.name)
+        planned = settings.values.get(each.name, each.default)
+        origin = settings.origins.get(each.name, "") if value == planned else "command line"
+        lines.append(f"{each.name} = {_toml(value)}" + (f"  # {origin}" if origin and settings.show else ""))
+    return "\n".join(lines) + "\n"
+
+
+def write(folder: Path, training: str, config: Any) -> None:
+    """Leave a copy of all settings in a run's folder, with this version and the command that ran."""
+    program = Path(sys.argv[0])
+    called = ["python", "-m", program.parent.name] if program.stem == "__main__" else [program.name]
+    command = shlex.join([*called, *sys.argv[1:]])
+    (folder / FILE).write_text(text(training, config, command=command), encoding="utf-8")
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, float):
+        return repr(value)
+    return json.dumps(value, ensure_ascii=False)  # text, whole numbers, true and false are as in JSON
