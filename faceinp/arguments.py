@@ -1,4 +1,4 @@
-"""What the commands that fill and find take: their arguments, and how these are read."""
+"""What the commands that fill, find and build shards take: their arguments, and how these are read."""
 
 import argparse
 import ast
@@ -134,6 +134,35 @@ def add_batch(parser: argparse.ArgumentParser) -> None:
     again.add_argument("--retry", action="store_true", help="try photos again that failed before")
     again.add_argument("--again", action="store_true", help="fill all photos again, with other settings if need be")
     parser.add_argument("--set", type=_setting, action="append", metavar="KEY=VALUE", help="an option of the engine")
+
+
+def add_build(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "`NAME.pts` beside a photo, 68 points as the 300-W set has them, is used before --points."
+    parser.add_argument(
+        "source", type=Path, metavar="SOURCE", help="a folder, zip or tar of photos, or CelebA's as downloaded"
+    )
+    parser.add_argument("out", type=Path, metavar="OUT", help="a new folder for the shards")
+    parser.add_argument("--size", type=int, default=256, help="side of the crops in pixels")
+    parser.add_argument(
+        "--points",
+        default="own",
+        metavar="KIND",
+        help="where 68 landmarks come from: own (faceinp's predictor), dlib (its predictor, of the extra eval), a CSV "
+        "file (a photo's name, x1, y1 ... x68, y68 in its pixels), or none",
+    )
+    parser.add_argument(
+        "--aligned", action="store_true", help="the photos are square, aligned face crops already, such as FFHQ's"
+    )
+    parser.add_argument("--split", choices=("train", "val", "test", "all"), help="part of CelebA (default: train)")
+    parser.add_argument(
+        "--identity-from",
+        choices=("folder",),
+        help="the person is the name of the photo's folder; its largest face is taken",
+    )
+    parser.add_argument(
+        "--smallest", type=int, default=96, metavar="PIXELS", help="leave out crops narrower than this in the photo"
+    )
+    parser.add_argument("--shard-megabytes", type=float, default=20, metavar="MB", help="size of a shard")
 
 
 def _add_find(parser: argparse.ArgumentParser, hole: Any) -> None:

@@ -88,7 +88,8 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     masks.epilog = "In their descriptions the picture is the aligned crop around the face, as an engine sees it."
     _add_train(_group(commands, "train", "train a network"), argv[1:])
     _add_weights(_group(commands, "weights", "pack, check, upload and fetch trained weights"))
-    _add_data(_group(commands, "data", "make training data"))
+    data = _group(commands, "data", "make training data")
+    arguments.add_build(_command(data, "build", run.build, "cut aligned faces out of photos into WebDataset shards"))
     _add_evaluate(_group(commands, "evaluate", "make tables of how good the engines are"))
     exporters = _group(commands, "export", "write the networks for other runtimes, and check and time them there")
     for name, about in EXPORTERS.items():
@@ -199,23 +200,6 @@ def _add_weights(commands: Any) -> None:
         parser.add_argument("repository", metavar="OWNER/NAME", help="the repository on the hub")
 
 
-def _add_data(commands: Any) -> None:
-    parser = _command(commands, "build", run.build, "cut aligned faces out of photos into WebDataset shards")
-    parser.add_argument("source", type=Path, metavar="SOURCE", help="the CelebA download, or any folder of photos")
-    parser.add_argument("out", type=Path, metavar="OUT", help="a new folder for the shards")
-    parser.add_argument("--size", type=int, default=256, help="side of the crops in pixels")
-    parser.add_argument("--split", choices=("train", "val", "test", "all"), default="train", help="part of CelebA")
-    parser.add_argument(
-        "--identity-from",
-        choices=("folder",),
-        help="the person is the name of the photo's folder; its largest face is taken",
-    )
-    parser.add_argument(
-        "--smallest", type=int, default=96, metavar="PIXELS", help="leave out crops narrower than this in the photo"
-    )
-    parser.add_argument("--shard-megabytes", type=float, default=20, metavar="MB", help="size of a shard")
-
-
 def _add_evaluate(commands: Any) -> None:
     paper = _command(commands, "paper", run.paper, "the papers' tables, with every engine")
     paper.add_argument(
@@ -316,8 +300,7 @@ def _add_evaluate(commands: Any) -> None:
     tables = {"eval": paper, "quick": quick, "masks": masks}
     tables |= {"frechet": frechet, "landmarks": landmarks, "identity": identity, "reference-check": checked}
     for name, parser in tables.items():
-        about = "shards: paths or globs of WebDataset tars"
-        about += ", or a folder of them" if parser in (paper, quick, masks) else ""
+        about = "shards: paths or globs of WebDataset tars, or a folder of them"
         parser.add_argument("--data", nargs="+", required=True, help=about)
         parser.add_argument("-o", "--out", type=Path, default=Path("runs") / name, help="folder of the tables")
 

@@ -154,6 +154,8 @@ def build(args: argparse.Namespace) -> None:
         args.source,
         args.out,
         size=args.size,
+        points=args.points,
+        aligned=args.aligned,
         split=args.split,
         identity_from=args.identity_from,
         smallest=args.smallest,
@@ -161,9 +163,13 @@ def build(args: argparse.Namespace) -> None:
         say=say,
         progress=Bar("photos"),
     )
+    names = {"own": "faceinp's predictor", "dlib": "dlib's predictor", "file": args.points, "pts": ".pts files"}
+    points = [f"{count:,} from {names[origin]}" for origin, count in built.points.items() if origin in names]
+    print(f"{args.out}: {built.faces:,} faces in {built.shards} shards")
+    print(f"68 points: {', '.join(points) or 'none'}; faces without points: {built.points.get('none', 0):,}")
     print(
-        f"{args.out}: {built.faces:,} faces in {built.shards} shards; left out: "
-        f"{built.unreadable:,} unreadable photos, {built.faceless:,} photos without a face, {built.small:,} small faces"
+        f"left out: {built.unreadable:,} unreadable photos, {built.faceless:,} photos without a face, "
+        f"{built.small:,} faces smaller than {args.smallest} pixels"
     )
 
 

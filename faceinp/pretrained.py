@@ -41,6 +41,21 @@ def efficientnet_file() -> Path:
     return file
 
 
+def dlib_file(name: str) -> Path:
+    """A file of dlib's weights, of the package face-recognition-models. Raises MissingPackageError, WeightsError.
+
+    Importing that package would need setuptools; only its files are wanted.
+    """
+    for package in ("dlib", "face_recognition_models"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingPackageError(package, "eval")
+    found = importlib.util.find_spec("face_recognition_models")
+    file = Path(found.origin if found and found.origin else ".").parent / "models" / name
+    if not file.is_file():
+        raise WeightsError(f"{file} is not there. Install the package face-recognition-models again.")
+    return file
+
+
 def efficientnet() -> "EfficientNetLite":
     """EfficientNet-Lite0 with its ImageNet weights (Apache-2.0), in eval mode; raises as ``efficientnet_file``."""
     import torch

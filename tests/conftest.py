@@ -72,6 +72,31 @@ def onnx_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """(N, 3, 112, 112) -> its means over squares of 16 pixels as a map (N, 3, 7, 7), and 16 sums of those."""
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper
+
+    weights = np.random.default_rng(0).standard_normal((147, 16)).astype(np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("AveragePool", ["face"], ["map"], kernel_shape=[16, 16], strides=[16, 16]),
+            helper.make_node("Flatten", ["map"], ["flat"]),
+            helper.make_node("MatMul", ["flat", "weights"], ["embedding"]),
+        ],
+        "teacher",
+        [helper.make_tensor_value_info("face", TensorProto.FLOAT, ["n", 3, 112, 112])],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", 16])],
+        [numpy_helper.from_array(weights, "weights")],
+    )
+    file = tmp_path_factory.mktemp("teacher") / "teacher.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), file)
+    return file
+
+
+@pytest.fixture(scope="session")
 def judge_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of weights: an untrained embedding network and a calibration that fits it."""
     import torch

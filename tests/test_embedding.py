@@ -34,30 +34,6 @@ def faces():
     return data.Faces(pictures, torch.from_numpy(points), people, tuple(f"face{n}" for n in range(12)))
 
 
-@pytest.fixture(scope="module")
-def teacher(tmp_path_factory):
-    """(N, 3, 112, 112) -> its means over squares of 16 pixels as a map (N, 3, 7, 7), and 16 sums of those."""
-    onnx = pytest.importorskip("onnx")
-    pytest.importorskip("onnxruntime")
-    from onnx import TensorProto, helper, numpy_helper
-
-    weights = np.random.default_rng(0).standard_normal((147, 16)).astype(np.float32)
-    graph = helper.make_graph(
-        [
-            helper.make_node("AveragePool", ["face"], ["map"], kernel_shape=[16, 16], strides=[16, 16]),
-            helper.make_node("Flatten", ["map"], ["flat"]),
-            helper.make_node("MatMul", ["flat", "weights"], ["embedding"]),
-        ],
-        "teacher",
-        [helper.make_tensor_value_info("face", TensorProto.FLOAT, ["n", 3, 112, 112])],
-        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", 16])],
-        [numpy_helper.from_array(weights, "weights")],
-    )
-    file = tmp_path_factory.mktemp("teacher") / "teacher.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), file)
-    return file
-
-
 def config(tmp_path, teacher, **changed):
     given = {"data": ("-",), "out": str(tmp_path), "steps": 4, "batch": 8, "precision": "fp32", "preview_every": 4}
     return training.EmbeddingRun(**(given | {"teacher": str(teacher), "teacher_map": "map"} | changed))

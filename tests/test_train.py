@@ -182,6 +182,23 @@ def test_loaded_faces_are_the_shards(shard):
         data.load(str(shard) + ".nowhere", 64)
 
 
+def test_a_folder_stands_for_its_shards_where_all_are_for_one_purpose(tmp_path):
+    for name in ("b-train-1.tar", "b-train-0.tar", "notes.txt"):
+        (tmp_path / name).touch()
+    assert data.shard_urls(str(tmp_path)) == [str(tmp_path / f"b-train-{n}.tar") for n in (0, 1)]
+    (tmp_path / "b-val-0.tar").touch()
+    with pytest.raises(DataError, match=r"to train on and shards to measure on"):
+        data.shard_urls([str(tmp_path)])
+
+
+def test_of_a_few_names_one_is_held_back():
+    few = [name for name in map(str, range(20)) if not data.is_held_back(name)]
+    assert data.held_back([*few, *few]) == 2 * data.held_back(few) and sum(data.held_back(few)) == 1
+    many = [str(n) for n in range(2000)]
+    assert data.held_back(many) == [data.is_held_back(name) for name in many]
+    assert data.held_back(["1", "1"]) == [False, False], "or nothing would be left to train on"
+
+
 def test_batches_come_from_seed_step_and_rank_alone(shard):
     faces = data.load(str(shard), 32)
     a = faces.batch(8, seed=1, step=5)

@@ -7,6 +7,7 @@ between the middles of the eyes, which other papers take: figures about 1.4 time
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -68,13 +69,19 @@ def run(
     """Measure ``weights`` (packed; default: the package's) on the first ``pictures`` faces of ``data`` (default: all).
 
     data: shards with 68 points, see ``train.data.load``. Writes ``landmarks.jsonl``, one row a line, and
-    ``landmarks.md`` into the folder ``out``. Raises DataError when no face has points, WeightsError for the weights.
+    ``landmarks.md`` into the folder ``out``. Raises DataError when no face has points or they are
+    the predictor's own, WeightsError for the weights.
     """
     network = load(weights)
     faces = shards.load(data, SIZE, limit=pictures)
     known = torch.nonzero(faces.points.isfinite().all(dim=2).all(dim=1)).flatten().tolist()
     if not known:
         raise DataError(f"No face in {data} has 68 points. Give shards whose JSON holds `points`.")
+    if any(sample["about"].get("points_from") == "own" for sample in islice(shards.records(data), pictures)):
+        raise DataError(
+            f"The points of {data} are the shipped predictor's own: nothing tells how far they are off. Give shards "
+            "built with `faceinp data build --points dlib`, or with points from a file."
+        )
     faces = faces.subset(known)
     people = [identity or key for identity, key in zip(faces.identities, faces.keys, strict=True)]
     truth = faces.points.double().numpy()

@@ -30,6 +30,7 @@ PART = 4  # the window's side is this part of the picture's: 64 of 256 pixels
 STAGES = slice(2, 6)
 BATCH = 8  # more at once takes longer: layers then leave the processor's caches
 DRAWS = 2000
+LEAST = 20  # pictures: features standardised by fewer say nothing
 
 
 def window(picture: Pixels, hole: Bools) -> Pixels:

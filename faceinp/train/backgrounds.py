@@ -57,16 +57,21 @@ def load(shards: Sequence[str], photos: Sequence[str], limit: int) -> tuple[Back
     shards: as for ``data.load``; at most ``limit`` pictures of each. photos: paths or globs of photos' files. Raises
     DataError when there is none, or none held back.
     """
-    sources: dict[bool, dict[str, list[bytes]]] = {False: {}, True: {}}
+    samples: list[tuple[str, str, bytes]] = []
     for shard in data.shard_urls(shards) if shards else ():
         for number, sample in enumerate(data.records(shard)):
             if number >= limit:
                 break
-            name = str(sample["about"].get("identity") or sample["key"])
-            held = sources[data.is_held_back(name)]
-            held.setdefault(str(sample["about"].get("source", "")), []).append(sample["picture"])
+            about = sample["about"]
+            name, source = str(about.get("identity") or sample["key"]), str(about.get("source", ""))
+            samples.append((name, source, sample["picture"]))
+    sources: dict[bool, dict[str, list[bytes]]] = {False: {}, True: {}}
+    for held, (_, source, picture) in zip(data.held_back([name for name, _, _ in samples]), samples, strict=True):
+        sources[held].setdefault(source, []).append(picture)
     files = sorted(Path(file) for pattern in photos for file in glob.glob(pattern))
-    read = {held: [f.read_bytes() for f in files if data.is_held_back(f.name) == held] for held in (False, True)}
+    read: dict[bool, list[bytes]] = {False: [], True: []}
+    for held, file in zip(data.held_back([file.name for file in files]), files, strict=True):
+        read[held].append(file.read_bytes())
     both = tuple(
         Backgrounds(tuple(tuple(one) for one in sources[held].values()), tuple(read[held])) for held in (False, True)
     )

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -81,9 +82,9 @@ class Faces:
     def split(self) -> tuple["Faces", "Faces"]:
         """Training faces and a held-back slice (2 %): whole persons where the person is known.
 
-        The split depends on names alone, so every run and every network holds back the same people.
+        The split depends on names alone, so every run and every network holds back the same people (``held_back``).
         """
-        held = [is_held_back(i or k) for i, k in zip(self.identities, self.keys, strict=True)]
+        held = held_back([i or k for i, k in zip(self.identities, self.keys, strict=True)])
         return (
             self.subset([n for n, out in enumerate(held) if not out]),
             self.subset([n for n, out in enumerate(held) if out]),
@@ -112,8 +113,21 @@ class Faces:
 
 
 def is_held_back(name: str) -> bool:
-    digest = hashlib.sha256(name.encode()).digest()
-    return int.from_bytes(digest[:4], "big") < HELD_BACK_SHARE * 2**32
+    return _share(name) < HELD_BACK_SHARE
+
+
+def held_back(names: Sequence[str]) -> list[bool]:
+    """Which of ``names`` are held back: where chance holds back none of a few, the one that came nearest."""
+    held = [is_held_back(name) for name in names]
+    if any(held) or len(set(names)) < 2:
+        return held
+    nearest = min(names, key=_share)
+    return [name == nearest for name in names]
+
+
+def _share(name: str) -> float:
+    """A number in [0, 1) that depends on the name alone, and looks random."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") / 2**32
 
 
 def load(patterns: str | Sequence[str], size: int, *, limit: int | None = None) -> Faces:
@@ -167,10 +181,19 @@ def records(patterns: str | Sequence[str]) -> Iterator[dict[str, Any]]:
 
 
 def shard_urls(patterns: str | Sequence[str]) -> list[str]:
-    """Globs become sorted paths; anything with a scheme (``s3://``, ``pipe:``) passes through for WebDataset."""
+    """Globs become sorted paths, a folder its tars; a scheme (``s3://``, ``pipe:``) passes through for WebDataset."""
     urls: list[str] = []
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
-        urls += [pattern] if ":" in pattern else sorted(glob.glob(pattern))
+        if ":" not in pattern and Path(pattern).is_dir():
+            tars = sorted(Path(pattern).glob("*.tar"))
+            if len({"-val-" in tar.name for tar in tars}) > 1:
+                raise DataError(
+                    f"{pattern} holds shards to train on and shards to measure on (-val-). Name those that you want: "
+                    f"'{Path(pattern)}/*-val-*.tar'."
+                )
+            urls += map(str, tars)
+        else:
+            urls += [pattern] if ":" in pattern else sorted(glob.glob(pattern))
     if not urls:
-        raise DataError(f"No shard matches {patterns}. Give the path or glob of WebDataset tars.")
+        raise DataError(f"No shard matches {patterns}. Give WebDataset tars: paths, globs, or their folder.")
     return urls

@@ -36,7 +36,9 @@ KEPT = "kept"  # a folder of snapshots, each of which is packed by itself
 class Run:
     """What every training has in common; a network adds its own fields. Fields are the shell's flags."""
 
-    data: tuple[str, ...] = field(default=(), metadata={"help": "shards: paths, globs or URLs of WebDataset tars"})
+    data: tuple[str, ...] = field(
+        default=(), metadata={"help": "shards: paths, globs, folders or URLs of WebDataset tars"}
+    )
     out: str = field(default="", metadata={"help": "folder of the run: checkpoint, log, previews"})
     steps: int = field(default=30_000, metadata={"help": "train up to this step"})
     minutes: float = field(default=0.0, metadata={"help": "stop after this many minutes (0: no limit)"})

@@ -63,6 +63,7 @@ def test_naturalness_is_that_of_the_blended_place_among_other_people(
     folder: Path, tmp_path: Path, counted: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(base.registry["grey"], "_generate", lambda self, batch: 1 - batch.crops)  # known pixels, too
+    monkeypatch.setattr(naturalness, "LEAST", 6)
     try:
         network = pretrained.efficientnet()
     except MissingPackageError as error:
@@ -84,6 +85,12 @@ def test_naturalness_is_that_of_the_blended_place_among_other_people(
     told, apart = cell.measures[Quantity.parse("naturalness")], cell.differences[Quantity.parse("naturalness")]
     assert [told.mean, told.low, told.high] == pytest.approx([expected.mean, expected.low, expected.high], rel=1e-3)
     assert apart.mean == pytest.approx(expected.mean - naturalness.distance(real, telea, faces.people).mean, rel=1e-3)
+
+
+def test_of_few_pictures_naturalness_is_refused(folder: Path, tmp_path: Path) -> None:
+    cell = at(paper.run(tables.named(("L3",)), asked(folder, tmp_path, masks=("centre",)), silent), engine="telea")
+    assert Quantity("naturalness") not in cell.measures
+    assert "give --pictures 20 or more" in cell.refused[Quantity("naturalness")]
 
 
 def test_without_the_package_the_table_says_why_naturalness_is_missing(

@@ -47,7 +47,7 @@ class Scores:
         subjects = self.measurer.subjects(row.set, row.table.size)
         chosen = subjects.chosen[: len(vectors)]
         near = self._near(vectors, row, judge)
-        at, theirs = np.arange(len(chosen)), subjects.same_person[chosen]
+        at, theirs = np.arange(len(chosen)), subjects.same_person[: len(chosen)].copy()
         theirs[at, chosen] = False
         for place in range(len(chosen)) if row.table.references else ():
             theirs[place, subjects.references(place, row.table.references)] = False
@@ -57,17 +57,16 @@ class Scores:
         return {quantity: own for quantity, own in told.items() if quantity.name in row.table.measures}
 
     def untouched(self, row: Row) -> Told:
-        """What judges make of the faces themselves, strangers' pairs of the whole set among them."""
+        """What judges make of the faces themselves, and of their pairs with strangers of the set."""
         subjects, told = self.measurer.subjects(row.set, row.table.size), Told()
         for judge in self.measurer.judges:
-            everybody = self.measurer.everybody(row.set, row.table.size, judge)
-            values = self.accepted(row, judge, everybody[subjects.chosen])
+            vectors = self.measurer.everybody(row.set, row.table.size, judge)[subjects.chosen]
+            values = self.accepted(row, judge, vectors)
+            strangers = ~subjects.same_person
+            if strangers.any():  # each picture's share, so that people can be drawn again
+                passed = (strangers & (self._near(vectors, row, judge) == 1)).sum(axis=1)
+                values[Quantity(STRANGERS, judge)] = passed / np.maximum(strangers.sum(axis=1), 1)
             told |= {quantity: measures.mean(own, subjects.people) for quantity, own in values.items()}
-            near = self._near(everybody, row, judge)
-            strangers = np.where(subjects.same_person, np.nan, near)
-            if not np.isnan(strangers).all():  # each picture's share, so that people can be drawn again
-                share = np.nanmean(strangers, axis=1)
-                told[Quantity(STRANGERS, judge)] = measures.mean(share, subjects.everybody)
         return told
 
     def averages(self, row: Row, mate: Row | None, members: Bools, refused: dict[Quantity, str]) -> tuple[Told, Told]:
@@ -83,7 +82,7 @@ class Scores:
             if quantity in others:
                 both = inside[inside < len(others[quantity])]
                 apart[quantity] = measures.difference(own[both], others[quantity][both], people[both].tolist())
-        if Windows() in row.kinds and NATURAL not in refused:
+        if Windows() in row.kinds and NATURAL not in refused and members.sum() >= naturalness.LEAST:
             real = self.measurer.untouched_windows(row.set, row.table.size, row.mask, row.arrangement)
             made, *reference = (self.measurer.of(r.order, Windows())["vectors"] for r in (row, mate) if r and r.order)
             made = np.where(members[: len(made), None], made, np.nan)
@@ -110,6 +109,9 @@ class Scores:
             refused[NATURAL] = "Faces found again are filled without blending, so a seam would count."
         elif NATURALNESS in wanted and self.measurer.windowless:
             refused[NATURAL] = self.measurer.windowless
+        elif NATURALNESS in wanted and row.order and row.order.count < naturalness.LEAST:
+            few = f"Of {row.order.count} pictures naturalness says nothing"
+            refused[NATURAL] = f"{few}: give --pictures {naturalness.LEAST} or more."
         return refused
 
     def _near(self, vectors: Floats, row: Row, judge: str) -> Floats:

@@ -50,9 +50,8 @@ class Subjects:
 
     @cached_property
     def same_person(self) -> Bools:
-        """(N, N): which of the set's faces show one person."""
-        names = np.array(self.everybody)
-        return names[:, None] == names[None]
+        """(n, N): which of the set's faces show the person of each that is measured."""
+        return np.array(self.people)[:, None] == np.array(self.everybody)[None]
 
     @cached_property
     def people(self) -> tuple[str, ...]:
