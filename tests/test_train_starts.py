@@ -113,8 +113,8 @@ def test_more_than_memory_holds_is_trained_on(tmp_path: Path) -> None:
         "import resource, sys\n"
         "from faceinp.train import completion\n"
         "resource.setrlimit(resource.RLIMIT_DATA, (1500 << 20, 1500 << 20))\n"
-        "given = dict(steps=1, batch=1, width=8, side=512, precision='fp32', threads=1, network='small', predicted=0.0)\n"
-        "given |= dict(data=(sys.argv[1],), out=sys.argv[2], decode=sys.argv[3])\n"
+        "given = dict(steps=1, batch=1, width=8, side=512, precision='fp32', threads=1, network='small')\n"
+        "given |= dict(predicted=0.0, data=(sys.argv[1],), out=sys.argv[2], decode=sys.argv[3])\n"
         "completion.train(completion.CompletionRun(**given))\n"
     )
     for when, works in (("auto", True), ("start", False)):

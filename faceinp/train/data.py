@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -148,42 +148,50 @@ def load(patterns: str | Sequence[str], size: int, *, limit: int | None = None, 
 
 def _in_memory(patterns: str | Sequence[str], size: int, limit: int | None) -> Faces:
     pictures: list[Tensor] = []  # by blocks: many small arrays would leave the heap full of holes
-    abouts: list[dict[str, Any]] = []
+    known: list[Known] = []
     samples = islice(records(patterns), limit)
     with ThreadPoolExecutor() as pool:  # Pillow decodes outside of Python's lock
         while block := list(islice(samples, BLOCK)):
             decoded = list(pool.map(lambda sample: stored.decode(sample["picture"], size), block))
             stacked = np.stack([picture for picture, _ in decoded]).transpose(0, 3, 1, 2)
             pictures.append(torch.from_numpy(np.ascontiguousarray(stacked)))
-            abouts += [
-                {"size": width} | sample["about"] | {"key": sample["key"]}
-                for sample, (_, width) in zip(block, decoded, strict=True)
-            ]
-    return _faces(patterns, torch.cat(pictures) if pictures else torch.zeros(0, 3, size, size), abouts)
+            known += [_known(sample, width) for sample, (_, width) in zip(block, decoded, strict=True)]
+    return _faces(patterns, torch.cat(pictures) if pictures else torch.zeros(0, 3, size, size), known)
 
 
 def _stored(patterns: str | Sequence[str], size: int, limit: int | None) -> Faces:
-    samples = list(islice(stored.index(shard_urls(patterns)), limit))
-    places = tuple(sample["place"] for sample in samples)
-    abouts = [{"size": size} | sample["about"] | {"key": sample["key"]} for sample in samples]
-    return _faces(patterns, Stored(places, size), abouts)
+    known: list[Known] = []
+    places: list[stored.Place] = []
+    for sample in islice(stored.index(shard_urls(patterns)), limit):
+        known.append(_known(sample, size))
+        places.append(sample["place"])
+    return _faces(patterns, Stored(tuple(places), size), known)
 
 
-def _faces(patterns: str | Sequence[str], pictures: Tensor | Stored, abouts: Sequence[dict[str, Any]]) -> Faces:
-    if not abouts:
+class Known(NamedTuple):
+    """What a shard says of a face, as ``Faces`` has it."""
+
+    points: NDArray[np.float32]
+    identity: str | None
+    key: str
+    source: str
+
+
+def _known(sample: dict[str, Any], width: int) -> Known:
+    """width: of the picture, where its JSON does not say."""
+    about = sample["about"]
+    points = np.float32(about.get("points") or np.full((68, 2), np.nan)) / np.float32(about.get("size", width))
+    person = about.get("identity")
+    return Known(points, None if person is None else str(person), sample["key"], str(about.get("source", "")))
+
+
+def _faces(patterns: str | Sequence[str], pictures: Tensor | Stored, known: Sequence[Known]) -> Faces:
+    if not known:
         raise DataError(
             f"No picture in {patterns}. Shards hold KEY.webp beside KEY.json; `faceinp data build` makes them."
         )
-    unknown = np.full((68, 2), np.nan, np.float32)
-    points = np.stack([np.float32(about.get("points") or unknown) / np.float32(about["size"]) for about in abouts])
-    people = (about.get("identity") for about in abouts)
-    return Faces(
-        pictures,
-        torch.from_numpy(points),
-        tuple(None if person is None else str(person) for person in people),
-        tuple(about["key"] for about in abouts),
-        tuple(str(about.get("source", "")) for about in abouts),
-    )
+    points, identities, keys, sources = zip(*known, strict=True)
+    return Faces(pictures, torch.from_numpy(np.stack(points)), identities, keys, sources)
 
 
 def records(patterns: str | Sequence[str]) -> Iterator[dict[str, Any]]:
