@@ -180,9 +180,9 @@ class Known(NamedTuple):
 def _known(sample: dict[str, Any], width: int) -> Known:
     """width: of the picture, where its JSON does not say."""
     about = sample["about"]
-    points = np.float32(about.get("points") or np.full((68, 2), np.nan)) / np.float32(about.get("size", width))
+    points, side = about.get("points") or np.full((68, 2), np.nan), np.float32(about.get("size", width))
     person = about.get("identity")
-    return Known(points, None if person is None else str(person), sample["key"], str(about.get("source", "")))
+    return Known(np.asarray(points, np.float32) / side, None if person is None else str(person), sample["key"], str(about.get("source", "")))
 
 
 def _faces(patterns: str | Sequence[str], pictures: Tensor | Stored, known: Sequence[Known]) -> Faces:
