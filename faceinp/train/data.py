@@ -182,7 +182,8 @@ def _known(sample: dict[str, Any], width: int) -> Known:
     about = sample["about"]
     points, side = about.get("points") or np.full((68, 2), np.nan), np.float32(about.get("size", width))
     person = about.get("identity")
-    return Known(np.asarray(points, np.float32) / side, None if person is None else str(person), sample["key"], str(about.get("source", "")))
+    name = None if person is None else str(person)
+    return Known(np.asarray(points, np.float32) / side, name, sample["key"], str(about.get("source", "")))
 
 
 def _faces(patterns: str | Sequence[str], pictures: Tensor | Stored, known: Sequence[Known]) -> Faces:
