@@ -100,18 +100,6 @@ def test_kill_9_loses_only_the_steps_since_the_last_checkpoint(shard, tmp_path):
     assert steps == sorted(set(steps)), "every run went on from the one before"
 
 
-@pytest.mark.slow
-def test_two_processes_train_one_network(shard, tmp_path):
-    arguments = ["--data", str(shard), "--out", str(tmp_path), "--batch", "2", "--steps", "2", "--width", "8"]
-    arguments += ["--precision", "fp32", "--threads", "1", "--log-every", "1"]
-    launched = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "faceinp"]
-    environment = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
-    subprocess.run([*launched, "train", "dcgan", *arguments], env=environment, check=True, timeout=300)
-    metadata, tensors = weights.read_tensors(tmp_path / loop.CHECKPOINT)
-    assert metadata["step"] == "2" and all(value.isfinite().all() for value in tensors.values())
-    assert [json.loads(line)["step"] for line in (tmp_path / loop.LOG).read_text().splitlines()][:2] == [1, 2]
-
-
 def test_shipped_weights_are_a_start_for_a_new_run(shard, tmp_path):
     dcgan.train(config(shard, tmp_path / "first", steps=2))
     packed = pack.pack(tmp_path / "first", tmp_path / "weights" / "dcgan.safetensors", batches=1)

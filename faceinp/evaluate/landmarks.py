@@ -90,7 +90,7 @@ def run(
     for hidden, name in HIDDEN.items():
         holes = [_hole(name, points) for points in truth]
         started = time.perf_counter()
-        predicted = predict(network, faces.pictures, torch.from_numpy(np.stack(holes))[:, None])
+        predicted = predict(network, faces.pictures[:], torch.from_numpy(np.stack(holes))[:, None])
         seconds = time.perf_counter() - started
         by_corners, by_eyes = errors(predicted, truth), errors(predicted, truth, centres=True)
         parts = {hidden: np.arange(len(faces)), **({TURNED: turned} if name is None else {})}

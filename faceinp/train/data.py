@@ -1,45 +1,46 @@
 """Faces from WebDataset shards: ``KEY.webp|jpg|png`` beside ``KEY.json`` (points, identity, source).
 
-Pictures are decoded once and kept in memory as uint8: 100,000 faces of 64 x 64 take 1.2 GB.
+Pictures are decoded once and kept in memory as uint8, 100,000 faces of 64 x 64 take 1.2 GB, or, where memory does not
+hold them, decoded when they are drawn (``stored``).
 """
 
 import glob
 import hashlib
-import io
 import json
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 import torch
 import webdataset
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from faceinp.errors import DataError
+from faceinp.train import stored
+from faceinp.train.stored import Stored
 
 HELD_BACK_SHARE = 0.02
 BLOCK = 512
-PICTURE_EXTENSIONS = ("webp", "jpg", "jpeg", "png")
+DECODE = ("auto", "start", "use")  # when; auto: at the start where memory holds all, else at each use
 
 
 @dataclass(frozen=True)
 class Faces:
-    """Aligned faces in memory.
+    """Aligned faces.
 
-    pictures: uint8 (N, 3, size, size), RGB. points: float32 (N, 68, 2), x and y as shares of the width,
-    NaN where a shard gives none. identities: the person's name, or None; one name is one person in all shards.
-    sources: where each face comes from; empty when nothing is known of it.
+    pictures: uint8 (N, 3, size, size), RGB, in memory or in their shards. points: float32 (N, 68, 2), x and y as shares
+    of the width, NaN where a shard gives none. identities: the person's name, or None; one name is one person in all
+    shards. sources: where each face comes from; empty when nothing is known of it.
     """
 
-    pictures: Tensor
+    pictures: Tensor | Stored
     points: Tensor
     identities: tuple[str | None, ...]
     keys: tuple[str, ...]
@@ -62,8 +63,9 @@ class Faces:
 
     def subset(self, indices: Sequence[int]) -> "Faces":
         chosen = torch.as_tensor(list(indices), dtype=torch.long)
+        pictures = self.pictures
         return Faces(
-            self.pictures[chosen],
+            pictures.subset(indices) if isinstance(pictures, Stored) else pictures[chosen],
             self.points[chosen],
             tuple(self.identities[i] for i in indices),
             tuple(self.keys[i] for i in indices),
@@ -130,52 +132,75 @@ def _share(name: str) -> float:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") / 2**32
 
 
-def load(patterns: str | Sequence[str], size: int, *, limit: int | None = None) -> Faces:
-    """Decode every picture of the shards that ``patterns`` (paths, globs or URLs) name, resized to ``size``.
+def load(patterns: str | Sequence[str], size: int, *, limit: int | None = None, decode: str = "start") -> Faces:
+    """Every picture of the shards that ``patterns`` (paths, globs or URLs) name, resized to ``size``.
 
-    Raises DataError when nothing matches or a shard holds no picture.
+    decode: one of DECODE. Raises DataError when nothing matches or a shard holds no picture, or is not on this machine
+    and its pictures are to be decoded at each use.
     """
+    faces = None
+    if decode == "use" or (decode == "auto" and all(map(os.path.isfile, shard_urls(patterns)))):
+        faces = _stored(patterns, size, limit)
+    if faces is None or (decode == "auto" and stored.fits(faces.pictures.nbytes)):
+        faces = _in_memory(patterns, size, limit)
+    return faces
+
+
+def _in_memory(patterns: str | Sequence[str], size: int, limit: int | None) -> Faces:
     pictures: list[Tensor] = []  # by blocks: many small arrays would leave the heap full of holes
-    points, identities, keys, sources = [], [], [], []
+    known: list[Known] = []
     samples = islice(records(patterns), limit)
     with ThreadPoolExecutor() as pool:  # Pillow decodes outside of Python's lock
         while block := list(islice(samples, BLOCK)):
-            decoded = list(pool.map(partial(_decoded, size=size), block))
+            decoded = list(pool.map(lambda sample: stored.decode(sample["picture"], size), block))
             stacked = np.stack([picture for picture, _ in decoded]).transpose(0, 3, 1, 2)
             pictures.append(torch.from_numpy(np.ascontiguousarray(stacked)))
-            for sample, (_, width) in zip(block, decoded, strict=True):
-                about = sample["about"]
-                known = about.get("points")
-                points.append(np.float32(known or np.full((68, 2), np.nan)) / np.float32(about.get("size", width)))
-                identity = about.get("identity")
-                identities.append(None if identity is None else str(identity))
-                keys.append(sample["key"])
-                sources.append(str(about.get("source", "")))
-    if not keys:
+            known += [_known(sample, width) for sample, (_, width) in zip(block, decoded, strict=True)]
+    return _faces(patterns, torch.cat(pictures) if pictures else torch.zeros(0, 3, size, size), known)
+
+
+def _stored(patterns: str | Sequence[str], size: int, limit: int | None) -> Faces:
+    known: list[Known] = []
+    places: list[stored.Place] = []
+    for sample in islice(stored.index(shard_urls(patterns)), limit):
+        known.append(_known(sample, size))
+        places.append(sample["place"])
+    return _faces(patterns, Stored(tuple(places), size), known)
+
+
+class Known(NamedTuple):
+    """What a shard says of a face, as ``Faces`` has it."""
+
+    points: NDArray[np.float32]
+    identity: str | None
+    key: str
+    source: str
+
+
+def _known(sample: dict[str, Any], width: int) -> Known:
+    """width: of the picture, where its JSON does not say."""
+    about = sample["about"]
+    points, side = about.get("points") or np.full((68, 2), np.nan), np.float32(about.get("size", width))
+    person = about.get("identity")
+    name = None if person is None else str(person)
+    return Known(np.asarray(points, np.float32) / side, name, sample["key"], str(about.get("source", "")))
+
+
+def _faces(patterns: str | Sequence[str], pictures: Tensor | Stored, known: Sequence[Known]) -> Faces:
+    if not known:
         raise DataError(
             f"No picture in {patterns}. Shards hold KEY.webp beside KEY.json; `faceinp data build` makes them."
         )
-    return Faces(
-        torch.cat(pictures), torch.from_numpy(np.stack(points)), tuple(identities), tuple(keys), tuple(sources)
-    )
-
-
-def _decoded(sample: dict[str, Any], size: int) -> tuple[NDArray[np.uint8], int]:
-    """A record's picture (size, size, 3), and how wide it was."""
-    picture = np.asarray(Image.open(io.BytesIO(sample["picture"])).convert("RGB"))
-    width = picture.shape[1]
-    if picture.shape[:2] != (size, size):
-        shrink = picture.shape[0] > size
-        picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_CUBIC)
-    return picture, width
+    points, identities, keys, sources = zip(*known, strict=True)
+    return Faces(pictures, torch.from_numpy(np.stack(points)), identities, keys, sources)
 
 
 def records(patterns: str | Sequence[str]) -> Iterator[dict[str, Any]]:
     """Yield {"key", "picture": encoded bytes, "about": the JSON} for each sample, in shard order."""
-    # Of several processes each keeps all faces: what it draws of them comes from its rank.
+    # Each process sees all faces: what it draws of them comes from its rank.
     dataset = webdataset.WebDataset(shard_urls(patterns), shardshuffle=False, empty_check=False, nodesplitter=None)
     for sample in dataset:  # never .decode(): its defaults would unpickle
-        encoded = next((sample[e] for e in PICTURE_EXTENSIONS if e in sample), None)
+        encoded = next((sample[e] for e in stored.EXTENSIONS if e in sample), None)
         if encoded is not None:
             yield {"key": sample["__key__"], "picture": encoded, "about": json.loads(sample.get("json", b"{}"))}
 

@@ -76,5 +76,5 @@ class DcganTask:
 
 
 def train(config: DcganRun) -> None:
-    faces, _ = data.load(config.data, SIZE).split()
+    faces, _ = data.load(config.data, SIZE, decode=config.decode).split()
     loop.train(DcganTask(config, faces), config)

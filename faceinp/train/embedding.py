@@ -6,6 +6,7 @@ person is known, to tell people apart by a margin (Deng et al. 2019, ArcFace, ar
 """
 
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +47,9 @@ class EmbeddingRun(loop.Run):
     scale: float = field(default=32.0, metadata={"help": "ArcFace's scale of cosines"})
     people: float = field(default=0.05, metadata={"help": "weight of the ArcFace loss"})
     damaged: float = field(default=0.12, metadata={"help": "share of a batch that is damaged faces"})
+
+
+Ask = Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]
 
 
 @dataclass(frozen=True)
@@ -207,16 +211,18 @@ def ask_teacher(config: EmbeddingRun, faces: data.Faces, file: Path, say: Callab
     if not file.is_file():
         if not Path(config.teacher).is_file():
             raise DataError("The judge learns from a teacher. Name its ONNX file with --teacher.")
+        ask = _teacher(config)
         say(f"asking {Path(config.teacher).name} about {len(faces):,} faces; kept in {file}")
-        save_file(_lessons(config, faces), file)
+        partial = file.with_suffix(f".{os.getpid()}.partial")  # of several processes, each asks
+        save_file(_lessons(config, faces, ask), partial)
+        partial.replace(file)
     _, kept = read_tensors(file)
     if len(kept["embeddings"]) != len(faces):
         raise DataError(f"{file} holds answers about other faces. Remove it, or choose another --out.")
     return Lessons(kept["embeddings"].float(), kept["maps"], kept["damaged"], kept["of_damaged"].float())
 
 
-def _lessons(config: EmbeddingRun, faces: data.Faces) -> dict[str, Tensor]:
-    ask = _teacher(config)
+def _lessons(config: EmbeddingRun, faces: data.Faces, ask: Ask) -> dict[str, Tensor]:
     embeddings, maps = [], []
     for start in range(0, len(faces), 64):
         aligned = _aligned(faces.pictures[start : start + 64], faces.points[start : start + 64])
@@ -243,11 +249,23 @@ def _lessons(config: EmbeddingRun, faces: data.Faces) -> dict[str, Tensor]:
     }
 
 
-def _teacher(config: EmbeddingRun) -> Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]:
+def _teacher(config: EmbeddingRun) -> Ask:
     """(N, 3, 112, 112) in [0, 1] -> unit vectors (N, D) and the map (N, C, 7, 7)."""
     import onnx
 
-    graph = onnx.load(config.teacher)
+    try:
+        graph = onnx.load(config.teacher)
+        known = onnx.shape_inference.infer_shapes(graph).graph.value_info
+    except Exception as error:  # protobuf's, or of onnx's checker
+        raise DataError(
+            f"{config.teacher} cannot be read as an ONNX file ({error}). Give another --teacher."
+        ) from error
+    maps = [value.name for value in known if len(value.type.tensor_type.shape.dim) == 4]
+    if config.teacher_map not in {name for node in graph.graph.node for name in node.output}:
+        raise DataError(
+            f"The teacher has no tensor {config.teacher_map!r}. Name the map to imitate with --teacher-map, such as "
+            f"its last ones: {', '.join(maps[-5:])}."
+        )
     graph.graph.output.append(onnx.ValueInfoProto(name=config.teacher_map))
     network = OnnxFile(graph.SerializeToString(), threads=config.threads or torch.get_num_threads())
     mean, deviation = (np.array(values, np.float32).reshape(3, 1, 1) for values in (MEAN, DEVIATION))
@@ -293,7 +311,6 @@ def _damage(pictures: Tensor, points: Tensor, rng: np.random.Generator) -> Tenso
 
 
 def train(config: EmbeddingRun) -> None:
-    faces, _ = data.load(config.data, STORED).with_points().split()
-    folder = Path(config.out)
-    folder.mkdir(parents=True, exist_ok=True)
+    faces, _ = data.load(config.data, STORED, decode=config.decode).with_points().split()
+    folder = loop.folder_of(config)
     loop.train(EmbeddingTask(config, faces, ask_teacher(config, faces, folder / TEACHER)), config)

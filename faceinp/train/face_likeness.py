@@ -43,7 +43,7 @@ def measure(config: FaceLikenessRun) -> FaceLikeness:
         for held_back, faces in zip((False, True), shard.split(), strict=True):
             if not len(faces):
                 continue
-            pictures = faces.pictures.permute(0, 2, 3, 1).numpy()
+            pictures = faces.pictures[:].permute(0, 2, 3, 1).numpy()
             moved = [move(picture, *_slightly(rng)) for picture in pictures]
             misplaced = [move(picture, *_misplaced(rng)) for picture in pictures]
             answers[held_back][0].append(_predicted(moved, rng))

@@ -36,7 +36,7 @@ class FindOccludersRun(SegmentationRun):
 def train(config: FindOccludersRun) -> None:
     """Raises DataError when there are too few faces with 68 points."""
     labels = read_labels(config.labels) if config.labels else {}
-    training, held_back = data.load(config.data, config.side).with_points().split()
+    training, held_back = data.load(config.data, config.side, decode=config.decode).with_points().split()
     if not len(training) or not len(held_back):
         raise DataError(f"{len(training)} faces in {config.data} are too few to hold some back. Give more shards.")
     plain = [n for n, key in enumerate(training.keys) if key not in labels]

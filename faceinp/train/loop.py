@@ -18,11 +18,13 @@ from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from faceinp.errors import DataError, WeightsError
 from faceinp.train import plots, settings
+from faceinp.train.data import DECODE
 from faceinp.train.graphs import Captured, Update
 from faceinp.weights import floats, read_tensors, under
 
@@ -48,6 +50,14 @@ class Run:
     )
     batch: int = field(default=128, metadata={"help": "pictures a step and process"})
     seed: int = field(default=0, metadata={"help": "all randomness of the run comes from it"})
+    decode: str = field(
+        default="auto",
+        metadata={
+            "help": "when pictures are decoded: at the start (start), which keeps them in memory; when they are drawn "
+            "(use); auto: at the start where half of the free memory holds them",
+            "choices": DECODE,
+        },
+    )
     precision: str = field(default="auto", metadata={"help": "fp32, bf16, or auto: time both and take the faster"})
     threads: int = field(default=0, metadata={"help": "CPU threads (0: one a core)"})
     average: float = field(default=0.999, metadata={"help": "decay of the exponential moving average of weights"})
@@ -118,16 +128,13 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
     Stops early, with a checkpoint, at ``config.minutes`` and on SIGTERM or Ctrl-C.
     Raises DataError when ``config.out`` already holds a run and ``resume`` is off.
     """
-    folder = Path(config.out)
+    folder = folder_of(config)
     checkpoint = folder / CHECKPOINT
-    if checkpoint.exists() and not config.resume:
-        raise DataError(f"{folder} already holds a run. Add --resume to go on with it, or choose another --out.")
-    folder.mkdir(parents=True, exist_ok=True)
     if config.threads:
         torch.set_num_threads(config.threads)
 
     torch.backends.cudnn.benchmark = True  # sizes never change: the fastest convolutions are worth a search
-    accelerator = Accelerator()
+    accelerator = _accelerator()
     context = Context(accelerator)
     if config.init:
         load_networks(task, config.init, say)
@@ -136,14 +143,16 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
         task.networks[name] = accelerator.prepare(network)
     for name, optimizer in task.optimizers.items():
         task.optimizers[name] = accelerator.prepare(optimizer)
-    step, seconds = restore(task, averages, checkpoint, accelerator) if checkpoint.exists() else (0, 0.0)
+    step, seconds = restore(task, averages, config, checkpoint, accelerator, say) if checkpoint.exists() else (0, 0.0)
     context.precision = _choose_precision(task, context, config.precision, say)
     context.graphs = Captured() if config.graph and accelerator.device.type == "cuda" else None
     chief = accelerator.is_main_process
     board = plots.Board(folder, step) if chief and config.tensorboard else None
     if chief:
         settings.write(folder, task.name, config)
-        say(f"{task.name}: step {step} of {config.steps}, {context.device}, {context.precision}, batch {config.batch}")
+        processes = f", {accelerator.num_processes} processes" if accelerator.num_processes > 1 else ""
+        computed = f"{context.device}, {context.precision}{processes}, batch {config.batch}"
+        say(f"{task.name}: step {step} of {config.steps}, {computed}")
 
     best = float(read_tensors(folder / BEST)[0]["score"]) if step and (folder / BEST).exists() else float("inf")
     started, stop = time.monotonic(), _StopFlag()
@@ -200,6 +209,18 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
     return checkpoint
 
 
+def folder_of(config: Run) -> Path:
+    """The run's folder, made where it is missing. Raises DataError where it is a file, or holds a run already."""
+    folder = Path(config.out)
+    if (folder / CHECKPOINT).exists() and not config.resume:
+        raise DataError(f"{folder} already holds a run. Add --resume to go on with it, or choose another --out.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be made a folder ({error.strerror}). Choose another --out.") from error
+    return folder
+
+
 # ---- checkpoints: one safetensors file, written beside the old one and moved over it ----
 
 
@@ -247,23 +268,50 @@ def kept_path(run: str | Path, step: int) -> Path:
 
 def _write(tensors: dict[str, Tensor], metadata: dict[str, str], path: Path) -> None:
     partial = path.with_suffix(".partial")
-    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, partial, metadata)
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, partial, metadata)
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except (OSError, SafetensorError) as error:
+        partial.unlink(missing_ok=True)
+        raise DataError(
+            f"{path} cannot be written ({error}). What was saved before is whole: make room, and go on with --resume."
+        ) from error
 
 
-def restore(task: Task, averages: dict[str, nn.Module], path: Path, accelerator: Accelerator) -> tuple[int, float]:
-    """Load everything ``save`` wrote into ``task`` and ``averages``; returns the step and the seconds of training."""
+def restore(
+    task: Task,
+    averages: dict[str, nn.Module],
+    config: Run,
+    path: Path,
+    accelerator: Accelerator,
+    say: Callable[[str], None] = print,
+) -> tuple[int, float]:
+    """Load everything ``save`` wrote into ``task`` and ``averages``; returns the step and the seconds of training.
+
+    Settings that differ from those the run was begun with are said. Raises WeightsError for a run of another network,
+    and for settings with which the networks are others.
+    """
     metadata, tensors = read_tensors(path)
     if metadata.get("task") != task.name:
         raise WeightsError(
             f"{path} holds a run of {metadata.get('task')!r}, not of {task.name!r}. Choose another --out."
         )
-    for name, network in task.networks.items():
-        accelerator.unwrap_model(network).load_state_dict(under(tensors, f"{name}/"))
-    for name, average in averages.items():
-        average.load_state_dict(under(tensors, f"{name}.average/"))
+    changed = settings.changed(json.loads(metadata["config"]), config)
+    try:
+        for name, network in task.networks.items():
+            accelerator.unwrap_model(network).load_state_dict(under(tensors, f"{name}/"))
+        for name, average in averages.items():
+            average.load_state_dict(under(tensors, f"{name}.average/"))
+    except RuntimeError as error:
+        begun = ", ".join(changed) or "another version of faceinp"
+        raise WeightsError(
+            f"{path.parent} holds networks of another kind or size. It was begun with {begun}. Give its settings "
+            f"(--config {path.parent / settings.FILE} has them), or choose another --out."
+        ) from error
+    if changed and accelerator.is_main_process:
+        say(f"note: going on with other settings; the run was begun with {', '.join(changed)}")
     for name, optimizer in task.optimizers.items():
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in under(tensors, f"optimizer.{name}/").items():
@@ -318,6 +366,12 @@ def _average(average: nn.Module, network: nn.Module, decay: float) -> None:
     torch._foreach_lerp_([kept[name] for name in numbers], [current[name] for name in numbers], 1 - decay)
     for name in kept.keys() - set(numbers):
         kept[name].copy_(current[name])
+
+
+def _accelerator() -> Accelerator:
+    """Of the processes that were started together: accelerate itself sees none of torchrun's where there is no GPU."""
+    alone = int(os.environ.get("WORLD_SIZE", "1")) == 1 or torch.cuda.is_available()
+    return Accelerator() if alone else Accelerator(cpu=True)
 
 
 def _choose_precision(task: Task, context: Context, wanted: str, say: Callable[[str], None]) -> str:

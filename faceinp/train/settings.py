@@ -23,6 +23,11 @@ RECIPES = Path(__file__).parent / "recipes"
 OPEN, DIFFERS = "open", "differs"  # what a recipe says beside settings
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 PASSING = ("resume",)  # says how a run was started, not what it is
+# What a run may be gone on with otherwise without another result: where, how long, how it is watched and computed.
+FREE = (
+    *("resume", "out", "init", "minutes", "threads", "decode", "precision", "graph"),
+    *("log_every", "save_every", "preview_every", "keep_every", "tensorboard"),
+)
 
 
 @dataclass(frozen=True)
@@ -147,6 +152,20 @@ def check_choices(config: Any) -> None:
         if choices and value not in choices:
             flag = each.name.replace("_", "-")
             raise DataError(f"--{flag} must be one of {', '.join(choices)}, got {value!r}.")
+
+
+def changed(begun: Mapping[str, Any], config: Any) -> list[str]:
+    """Flags of the settings that a run was ``begun`` with, where ``config`` has others: "--rate 0.1 (now 0.2)"."""
+    now = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(config).items()}
+    return [
+        f"--{name.replace('_', '-')} {_shown(value)} (now {_shown(now[name])})"
+        for name, value in begun.items()
+        if name in now and name not in FREE and value != now[name]
+    ]
+
+
+def _shown(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value) or "nothing"
 
 
 # ---- as text ----

@@ -160,7 +160,7 @@ class Measurer:
 
     def _everybody(self, name: str, size: int, judge: str) -> Floats:
         """Vectors of all faces of a set, untouched, (N, D)."""
-        pictures = self.subjects(name, size).faces.pictures.permute(0, 2, 3, 1).numpy()
+        pictures = self.subjects(name, size).faces.pictures[:].permute(0, 2, 3, 1).numpy()
         kind, given = Vectors(judge), hashlib.sha256(pictures.tobytes()).hexdigest()
         return self._kept(kind, [given], lambda: {"vectors": self._embed(list(pictures), judge)})["vectors"]
 

@@ -70,7 +70,7 @@ def run(
     people = [str(person) for person in faces.identities]
     if len(set(people)) < 2 or not torch.isfinite(faces.points).all():
         raise DataError(f"{data} must hold two people or more, and the 68 points of each face.")
-    pictures = np.ascontiguousarray(faces.pictures.permute(0, 2, 3, 1).numpy())
+    pictures = np.ascontiguousarray(faces.pictures[:].permute(0, 2, 3, 1).numpy())
     spoilt = {
         part: np.stack([damaged(picture, place, part) for picture, place in zip(pictures, faces.points, strict=True)])
         for part in DAMAGES
