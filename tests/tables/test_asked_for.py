@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn import SIDE, asked, at, only, silent
+from drawn import SIDE, asked, at, only, portrait, silent, write
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -13,7 +13,7 @@ from faceinp import identity, presets
 from faceinp.cli import main
 from faceinp.engines import base
 from faceinp.engines.base import Batch, Engine
-from faceinp.errors import EngineError
+from faceinp.errors import DataError, EngineError
 from faceinp.evaluate.engine_tables import cells, plan, run, tables, thumbnails, variants
 from faceinp.evaluate.engine_tables.cells import Cell, Quantity
 
@@ -116,6 +116,32 @@ def test_people_who_look_alike_are_counted_where_the_threshold_is_told(
     assert at(made, engine="untouched").measures[Quantity("strangers", "colours")].mean == 1
 
 
+def test_two_sets_of_one_name_are_not_mixed_in_a_table(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    samples = [(portrait(n)[::-1].copy(), {"points": presets.average_points(SIDE).tolist()}) for n in range(4)]
+    write(other / "celeba-val-00.tar", samples)
+    out = tmp_path / "out"
+    first = run.run(only("L3"), asked(folder, out, masks=("centre",), engines=("mirror",)), silent)
+    second = run.run(only("L3"), asked(other, out, masks=("centre",), engines=("telea",)), silent)
+    assert {cell.engine for cell in first} == {"telea", "mirror"} and {cell.engine for cell in second} == {"telea"}
+    assert "mirror" not in (out / "report.md").read_text()
+    assert run.run(only("L3"), asked(folder, out, masks=("centre",), engines=("mirror",)), silent) == first
+
+
+def test_what_is_left_out_of_a_set_is_said(folder: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    points = presets.average_points(SIDE).tolist()
+    write(data / "photos-00.tar", [(portrait(n), {"points": points if n % 2 else None}) for n in range(6)])
+    said: list[str] = []
+    run.run(only("L3"), asked(data, tmp_path / "out", masks=("eyes",), pictures=5), said.append)
+    assert "photos: 3 pictures without 68 points are left out, as others have them" in said
+    assert "photos: 3 pictures are measured; there are no more" in said
+    with pytest.raises(DataError, match="--mask-hole is about masks in files"):
+        run.run(only("L3"), asked(data, tmp_path, masks=("eyes",), mask_hole="black"), silent)
+
+
 def test_lines_of_earlier_versions_stay_readable(tmp_path: Path) -> None:
     old = {
         "table": "L4", "set": "celeba-val", "arrangement": "aligned", "group": "", "engine": "telea", "mask": "7",
@@ -131,7 +157,7 @@ def test_lines_of_earlier_versions_stay_readable(tmp_path: Path) -> None:
     assert (cell.made.seed, cell.made.machine, cell.made.date, cell.made.command) == (3, "a machine", "2026-01-02", "")
     file.unlink()
     cells.append(file, cell)
-    assert json.loads(file.read_text()) == old | {"thresholds": {}, "command": ""}
+    assert json.loads(file.read_text()) == old | {"thresholds": {}, "command": "", "faces": ""}
     assert cells.read([file]) == [cell] and isinstance(cell, Cell)
 
 

@@ -137,9 +137,9 @@ def test_faces_without_people_or_points_are_said_not_crashed_on(folder: Path, ju
     made = paper.run(tables.named(("L3", "L4", "L5")), request, silent)
     assert "68 points" in at(made, table="L3", engine="telea", mask="7").refused[EVERYTHING]
     assert at(made, table="L4", engine="telea", mask="centre").measures[Quantity.parse("same colours")].mean is not None
-    assert at(made, table="L5", engine="telea", mask="centre").refused == {
-        Quantity("other", "colours"): "asian-val shows nobody twice."
-    }
+    refused = at(made, table="L5", engine="telea", mask="centre").refused
+    assert list(refused) == [Quantity("other", "colours")]
+    assert "asian-val shows nobody twice" in refused[Quantity("other", "colours")]
     assert "shows nobody twice" in (tmp_path / "report.md").read_text()
 
 
