@@ -32,7 +32,7 @@ ALIGNED = faceinp.FaceLocation.aligned()
 def test_old_keywords_still_work_and_say_what_to_write(call: Callable[..., Any], old: str) -> None:
     def outcome(made: Any) -> Any:
         (made,) = made if isinstance(made, list) else (made,)
-        return made.image if isinstance(made, faceinp.Result) else (made.iterations, made.fast)
+        return made.image if isinstance(made, faceinp.Result) else repr(made.settings)
 
     with pytest.warns(DeprecationWarning) as warned:
         before = outcome(call(iterations=2, fast=True))

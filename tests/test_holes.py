@@ -23,7 +23,7 @@ def faces(count: int = COUNT) -> torch.Tensor:
 
 def only(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """Let all holes be of this kind, and none cover another or be cut."""
-    monkeypatch.setattr(holes, "SHARES", {kind: 1})
+    monkeypatch.setitem(holes.CHOICES, "all", {kind: 1})
     for name in ("UNION_SHARE", "HALVED_SHARE", "WOBBLE"):
         monkeypatch.setattr(holes, name, 0)
 
