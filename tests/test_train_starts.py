@@ -1,5 +1,6 @@
 """How a training starts, goes on and ends where something is wrong or small: settings, memory, processes, disks."""
 
+import gzip
 import io
 import json
 import os
@@ -71,6 +72,26 @@ def test_pictures_decoded_when_drawn_are_those_decoded_at_the_start(shard: Path,
         assert isinstance(mine.pictures, stored.Stored) and torch.equal(mine.pictures[:], theirs.pictures)
     batch = {"size": 5, "seed": 1, "step": 2}
     assert torch.equal(drawn.batch(**batch), kept.batch(**batch))
+
+
+def test_shards_whose_json_says_no_size_have_their_points_wherever_pictures_lie(tmp_path: Path) -> None:
+    points = presets.average_points(SIDE).tolist()
+    path = write(tmp_path / "a.tar", 3, points=points)
+    with tarfile.open(path) as old, tarfile.open(tmp_path / "b.tar", "w") as new:
+        for member in old:
+            content = old.extractfile(member).read()  # type: ignore[union-attr]
+            if member.name.endswith("json"):
+                content = json.dumps({"points": json.loads(content)["points"]}).encode()
+            member.size = len(content)
+            new.addfile(member, io.BytesIO(content))
+    kept, drawn = (data.load(str(tmp_path / "b.tar"), 32, decode=when) for when in ("start", "use"))
+    assert torch.equal(drawn.points, kept.points)
+
+
+def test_compressed_shards_are_read_at_the_start(shard: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "faces.tar.gz"
+    packed.write_bytes(gzip.compress(shard.read_bytes()))
+    assert torch.equal(data.load(str(packed), 32, decode="auto").pictures, data.load(str(shard), 32).pictures)
 
 
 def test_a_step_is_the_same_wherever_pictures_lie(shard: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from faceinp import identity, metrics, pretrained
 from faceinp.errors import MissingPackageError
 from faceinp.evaluate import measures, naturalness
+from faceinp.evaluate.judge_tables import RATE
 from faceinp.evaluate.measures import Measure
 
 FEWEST, FEWEST_OF_FRECHET = 10, 2000  # pictures that a kernel distance needs, and a Frechet distance
@@ -130,7 +131,7 @@ def perceptual(kind: str) -> PairMeasure:
 def likeness(name: str) -> PairMeasure:
     """Whether a judge takes both pictures for one person. Raises as ``identity.load`` and ``Judge.calibration``."""
     judge = identity.load(name)
-    threshold, warnings = judge.calibration.at(0.01).threshold, judge.calibration.warnings(0.01)
+    threshold, warnings = judge.calibration.at(RATE).threshold, judge.calibration.warnings(RATE)
     told = ("which lets 1 % of strangers through;", f"{identity.CAVEAT}.", *warnings)
     about = f"up to {threshold:.3f} apart, {' '.join(told)}"
 

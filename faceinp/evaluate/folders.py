@@ -17,10 +17,10 @@ from faceinp.errors import DataError, FaceinpError
 from faceinp.evaluate import folder_measures as kinds
 from faceinp.evaluate import folder_report, measures
 from faceinp.evaluate.folder_measures import Pair, PairMeasure, Row, See
+from faceinp.evaluate.judge_tables import JUDGES, NOBODY
 from faceinp.formats import SUFFIXES
 from faceinp.mask_pictures import Polarity
 
-JUDGES, NOBODY = ("bundled", "dlib"), "none"
 SKIPS = ("lpips", "inception", "lite", "identity")
 SHOWN = 3  # examples in an error
 Files = Mapping[str, tuple[Path, Path, Path | None]]  # truth, result and mask by name

@@ -7,7 +7,6 @@ between the middles of the eyes, which other papers take: figures about 1.4 time
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +76,7 @@ def run(
     known = torch.nonzero(faces.points.isfinite().all(dim=2).all(dim=1)).flatten().tolist()
     if not known:
         raise DataError(f"No face in {data} has 68 points. Give shards whose JSON holds `points`.")
-    if any(sample["about"].get("points_from") == "own" for sample in islice(shards.records(data), pictures)):
+    if "own" in faces.points_from:
         raise DataError(
             f"The points of {data} are the shipped predictor's own: nothing tells how far they are off. Give shards "
             "built with `faceinp data build --points dlib`, or with points from a file."

@@ -7,7 +7,6 @@ hold them, decoded when they are drawn (``stored``).
 import glob
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -37,7 +36,8 @@ class Faces:
 
     pictures: uint8 (N, 3, size, size), RGB, in memory or in their shards. points: float32 (N, 68, 2), x and y as shares
     of the width, NaN where a shard gives none. identities: the person's name, or None; one name is one person in all
-    shards. sources: where each face comes from; empty when nothing is known of it.
+    shards. sources: where each face comes from; empty when nothing is known of it. points_from: what made its
+    points, likewise.
     """
 
     pictures: Tensor | Stored
@@ -45,6 +45,7 @@ class Faces:
     identities: tuple[str | None, ...]
     keys: tuple[str, ...]
     sources: tuple[str, ...] = ()
+    points_from: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -70,6 +71,7 @@ class Faces:
             tuple(self.identities[i] for i in indices),
             tuple(self.keys[i] for i in indices),
             tuple(self.sources[i] for i in indices) if self.sources else (),
+            tuple(self.points_from[i] for i in indices) if self.points_from else (),
         )
 
     def with_points(self) -> "Faces":
@@ -138,11 +140,11 @@ def load(patterns: str | Sequence[str], size: int, *, limit: int | None = None, 
     decode: one of DECODE. Raises DataError when nothing matches or a shard holds no picture, or is not on this machine
     and its pictures are to be decoded at each use.
     """
-    faces = None
-    if decode == "use" or (decode == "auto" and all(map(os.path.isfile, shard_urls(patterns)))):
-        faces = _stored(patterns, size, limit)
-    if faces is None or (decode == "auto" and stored.fits(faces.pictures.nbytes)):
-        faces = _in_memory(patterns, size, limit)
+    if decode == "start" or (decode == "auto" and not all(map(stored.can_index, shard_urls(patterns)))):
+        return _in_memory(patterns, size, limit)
+    faces = _stored(patterns, size, limit)
+    if decode == "auto" and stored.fits(faces.pictures.nbytes):
+        return replace(faces, pictures=faces.pictures.to(torch.device("cpu")))
     return faces
 
 
@@ -163,7 +165,7 @@ def _stored(patterns: str | Sequence[str], size: int, limit: int | None) -> Face
     known: list[Known] = []
     places: list[stored.Place] = []
     for sample in islice(stored.index(shard_urls(patterns)), limit):
-        known.append(_known(sample, size))
+        known.append(_known(sample, 0 if "size" in sample["about"] else stored.width(sample["place"])))
         places.append(sample["place"])
     return _faces(patterns, Stored(tuple(places), size), known)
 
@@ -175,6 +177,7 @@ class Known(NamedTuple):
     identity: str | None
     key: str
     source: str
+    points_from: str
 
 
 def _known(sample: dict[str, Any], width: int) -> Known:
@@ -183,7 +186,13 @@ def _known(sample: dict[str, Any], width: int) -> Known:
     points, side = about.get("points") or np.full((68, 2), np.nan), np.float32(about.get("size", width))
     person = about.get("identity")
     name = None if person is None else str(person)
-    return Known(np.asarray(points, np.float32) / side, name, sample["key"], str(about.get("source", "")))
+    return Known(
+        np.asarray(points, np.float32) / side,
+        name,
+        sample["key"],
+        str(about.get("source", "")),
+        about.get("points_from") or "",
+    )
 
 
 def _faces(patterns: str | Sequence[str], pictures: Tensor | Stored, known: Sequence[Known]) -> Faces:
@@ -191,8 +200,8 @@ def _faces(patterns: str | Sequence[str], pictures: Tensor | Stored, known: Sequ
         raise DataError(
             f"No picture in {patterns}. Shards hold KEY.webp beside KEY.json; `faceinp data build` makes them."
         )
-    points, identities, keys, sources = zip(*known, strict=True)
-    return Faces(pictures, torch.from_numpy(np.stack(points)), identities, keys, sources)
+    points, identities, keys, sources, points_from = zip(*known, strict=True)
+    return Faces(pictures, torch.from_numpy(np.stack(points)), identities, keys, sources, points_from)
 
 
 def records(patterns: str | Sequence[str]) -> Iterator[dict[str, Any]]:

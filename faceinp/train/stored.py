@@ -27,6 +27,7 @@ from torch import Tensor
 from faceinp.errors import DataError
 
 EXTENSIONS = ("webp", "jpg", "jpeg", "png")
+BLOCK = 512  # pictures that are decoded together
 SHARE = 0.5  # of the memory that is free: what decoded pictures may take of it
 
 
@@ -69,8 +70,9 @@ class Stored:
         return torch.device("cpu")
 
     def to(self, device: torch.device) -> Tensor:
-        """All of them, decoded."""
-        return self[:].to(device)
+        """All of them, decoded, by blocks: many small arrays would leave the heap full of holes."""
+        parts = [self[at : at + BLOCK] for at in range(0, len(self), BLOCK)]
+        return torch.cat(parts or [self[:]]).to(device)
 
     def subset(self, numbers: Sequence[int]) -> "Stored":
         return Stored(tuple(self.places[number] for number in numbers), self.size)
@@ -80,10 +82,18 @@ class Stored:
         return ThreadPoolExecutor()  # Pillow decodes outside of Python's lock
 
     def _decoded(self, number: int) -> NDArray[np.uint8]:
-        file, offset, length = self.places[number]
-        with open(file, "rb") as shard:
-            shard.seek(offset)
-            return decode(shard.read(length), self.size)[0]
+        return decode(_read(self.places[number]), self.size)[0]
+
+
+def _read(place: Place) -> bytes:
+    with open(place.file, "rb") as shard:
+        shard.seek(place.offset)
+        return shard.read(place.length)
+
+
+def width(place: Place) -> int:
+    """How wide the picture there is, in pixels."""
+    return Image.open(io.BytesIO(_read(place))).width
 
 
 def decode(encoded: bytes, size: int) -> tuple[NDArray[np.uint8], int]:
@@ -94,6 +104,11 @@ def decode(encoded: bytes, size: int) -> tuple[NDArray[np.uint8], int]:
         shrink = picture.shape[0] > size
         picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_CUBIC)
     return picture, width
+
+
+def can_index(url: str) -> bool:
+    """Whether it is, by its name, a tar on this machine that is not compressed."""
+    return url.endswith(".tar") and Path(url).is_file()
 
 
 def index(urls: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -22,6 +22,7 @@ from faceinp.evaluate import naturalness
 from faceinp.evaluate.engine_tables import fills, variants
 from faceinp.evaluate.engine_tables.fills import Engines, Fill, Order, Store
 from faceinp.evaluate.engine_tables.subjects import Subjects, load
+from faceinp.evaluate.judge_tables import RATE
 from faceinp.mask_files import MaskFiles
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
 
-RATE = 0.01  # false matches of a judge
 TOGETHER = 32  # pictures that are filled, and looked at, at once
 
 

@@ -14,10 +14,10 @@ from faceinp.evaluate.engine_tables.figures import Comparisons, Kind, Measurer, 
 from faceinp.evaluate.engine_tables.fills import Order
 from faceinp.evaluate.engine_tables.tables import NATURALNESS, Table
 from faceinp.evaluate.engine_tables.variants import REFERENCES, WORN, Variant
+from faceinp.evaluate.judge_tables import JUDGES, NOBODY
 
 FIRST = "celeba-val"  # the set that tables are made of where it is there
 WEARABLE = ("protective-mask", "glasses")
-JUDGES, NOBODY = ("bundled", "dlib"), "none"  # judges that need no file
 FLAGS = "(--judges dlib, which pip install 'faceinp[eval]' brings, or --onnx FILE)"
 NOBODY_TWICE = "{} shows nobody twice, as far as its shards say (`faceinp data build --identity-from folder`)."
 

@@ -16,7 +16,6 @@ from faceinp import identity
 from faceinp.errors import DataError
 from faceinp.evaluate.engine_tables import thumbnails
 from faceinp.evaluate.engine_tables.cells import EVERYTHING, Cell, Quantity, of_table
-from faceinp.evaluate.engine_tables.figures import RATE
 from faceinp.evaluate.engine_tables.tables import (
     ABOUT,
     ALIGNED,
@@ -29,6 +28,7 @@ from faceinp.evaluate.engine_tables.tables import (
     TABLES,
     Table,
 )  # fmt: skip
+from faceinp.evaluate.judge_tables import RATE
 from faceinp.evaluate.measures import Measure
 from faceinp.evaluate.record import grid
 

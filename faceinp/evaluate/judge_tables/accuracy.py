@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from faceinp import identity, metrics
 from faceinp.errors import DataError, FaceinpError
 from faceinp.evaluate import record
+from faceinp.evaluate.judge_tables import JUDGES
 from faceinp.evaluate.judge_tables import pairs as people_pairs
 from faceinp.evaluate.measures import Measure
 from faceinp.evaluate.record import Provenance, Say
@@ -162,7 +163,7 @@ def _load(
 ) -> tuple[list[identity.Judge], list[str]]:
     """Judges that were named must load; of the others, those that do, and why the rest do not."""
     ready, skipped = [], []
-    for name in ("bundled", "dlib") if names is None else names:
+    for name in JUDGES if names is None else names:
         try:
             ready.append(identity.load(name))
         except FaceinpError as error:
