@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from faceinp import blend
+from faceinp.blend import blending
 
 
 def disc(count: int) -> np.ndarray:
@@ -20,7 +20,7 @@ def disc(count: int) -> np.ndarray:
 def main() -> None:
     rng = np.random.default_rng(0)
     measured = []
-    blend.solve(*(rng.random((40, 40, 3), dtype=np.float32) for _ in "ab"), hole=np.eye(40, dtype=bool))  # imports
+    blending.solve(*(rng.random((40, 40, 3), dtype=np.float32) for _ in "ab"), hole=np.eye(40, dtype=bool))  # imports
     print("shape             hole pixels   wall s    CPU s")
     for name, counts in (("disc", (10_000, 50_000, 200_000, 800_000)), ("80 % of pixels", (200_000,))):
         for count in counts:
@@ -29,7 +29,7 @@ def main() -> None:
             runs = []
             for _ in range(3):
                 wall, cpu = time.perf_counter(), time.process_time()
-                blend.solve(pixels, frame, hole)
+                blending.solve(pixels, frame, hole)
                 runs.append((time.perf_counter() - wall, time.process_time() - cpu))
             best, least = min(r[0] for r in runs), min(r[1] for r in runs)
             print(f"{name:16} {hole.sum():12,d} {best:8.2f} {least:8.2f}", flush=True)

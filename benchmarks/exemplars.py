@@ -29,8 +29,9 @@ import skimage.data
 from PIL import Image
 
 import faceinp
-from faceinp import faces, metrics
 from faceinp.exemplars import ENGINE, REFERENCE, SURROUNDINGS, SYMMETRY
+from faceinp.face import faces
+from faceinp.formulas import metrics
 from tests import exemplar_cases as cases
 
 COLUMNS = ("truth", "hole", "network alone", "with exemplar", "sources", "reference")
@@ -78,7 +79,7 @@ def astronaut(engine: faceinp.Engine, size: int) -> Subject:
 
 
 def of_shards(shards: Sequence[str], size: int) -> list[Subject]:
-    from faceinp.train import data
+    from faceinp.train.datasets import data
 
     read = data.load(shards, size).with_points()
     pictures, points = read.pictures.permute(0, 2, 3, 1).numpy(), read.points.numpy().astype(float) * size

@@ -14,11 +14,11 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from faceinp import presets
 from faceinp.engines import search
 from faceinp.engines.objectives import Objective
 from faceinp.engines.settings import FAST, Settings, choose
-from faceinp.train import data
+from faceinp.mask import presets
+from faceinp.train.datasets import data
 
 KINDS = ("random 40 %", "random 80 %", "centre", "left half")
 

@@ -11,10 +11,11 @@ import skimage.data
 from PIL import Image
 
 import faceinp
-from faceinp import detection, faces, presets, worn
 from faceinp.engines import search
 from faceinp.evaluate.finder_tables import drawn_damage
-from faceinp.proposals import overlay
+from faceinp.face import detection, faces
+from faceinp.find import overlay
+from faceinp.mask import presets, worn_occluders
 from faceinp.train import loop
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -57,7 +58,7 @@ def found() -> None:
     window = np.s_[0:360, 60:420]
     damaged = drawn_damage.draw(photo, "cracks", np.random.default_rng(5)).pixels
     points = average_points(photo)
-    worn_ = worn.wear_glasses(photo, points, seed=2, lenses="dark")[0]
+    worn_ = worn_occluders.wear_glasses(photo, points, seed=2, lenses="dark")[0]
     rows = []
     for picture, name in ((damaged, "damage"), (worn_, "glasses")):
         proposal = faceinp.propose(picture, name)
@@ -88,9 +89,9 @@ def masks() -> None:
         picture[hole] = 0.35 * picture[hole] + 0.65 * np.array([220, 40, 40])
         cells.append((name, picture))
     for seed in (1, 8):
-        cells.append(("worn", worn.wear_protective_mask(crop.pixels, points, seed=seed)[0]))
-    cells.append(("worn", worn.wear_glasses(crop.pixels, points, seed=1, lenses="clear")[0]))
-    cells.append(("worn", worn.wear_glasses(crop.pixels, points, seed=2, lenses="dark")[0]))
+        cells.append(("worn", worn_occluders.wear_protective_mask(crop.pixels, points, seed=seed)[0]))
+    cells.append(("worn", worn_occluders.wear_glasses(crop.pixels, points, seed=1, lenses="clear")[0]))
+    cells.append(("worn", worn_occluders.wear_glasses(crop.pixels, points, seed=2, lenses="dark")[0]))
     side, label, columns = 112, 16, 11
     rows = -(-len(cells) // columns)
     sheet = np.full((rows * (side + label), columns * side, 3), 255, np.uint8)

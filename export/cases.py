@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from faceinp import presets
+from faceinp.mask import presets
 from faceinp.nets.completion import landmark_map
 
 from . import modules

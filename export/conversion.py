@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from faceinp import __version__
 from faceinp.errors import FaceinpError
-from faceinp.limits import Axis, Input, Limits
+from faceinp.models.input_limits import Axis, Input, Limits
 from faceinp.nets.completion import ThinParts
 
 from .graphs import Built, Graph, Port

@@ -21,8 +21,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from faceinp import __version__, sessions, staging, weights
+from faceinp import __version__
+from faceinp.common import staging
 from faceinp.errors import FaceinpError, WeightsError
+from faceinp.models import sessions, weights
 from faceinp.nets import embedding
 
 from . import conversion, graphs, modules, parity

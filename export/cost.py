@@ -14,11 +14,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceinp import metrics, presets, sessions, sidecar
 from faceinp.errors import FaceinpError
+from faceinp.formulas import metrics
+from faceinp.mask import presets
+from faceinp.models import sessions, sidecar
 from faceinp.nets.completion import landmark_map
-from faceinp.train import data as shards
-from faceinp.train.data import Faces
+from faceinp.train.datasets import data as shards
+from faceinp.train.datasets.data import Faces
 
 from . import graphs, modules, parity
 from .cases import Inputs

@@ -1,7 +1,7 @@
 """The graph ``detector``: the faces of a photo, in one file.
 
-The cascade MTCNN (Zhang et al. 2016, arXiv 1604.02878) as ``faceinp.cascade`` runs it, operator by operator around the
-three networks in ``weights/``: a program in any language gets faces without writing it again. Before, the photo is
+The cascade MTCNN (Zhang et al. 2016, arXiv 1604.02878) as ``faceinp.face.cascade`` runs it, operator by operator around
+the three networks in ``weights/``: a program in any language gets faces without writing it again. Before, the photo is
 averaged down. It is looked at with its hole closed smoothly, since damage moves a face, and as it is, since what hides
 a face may still show where it is; of each face the surer answer counts. It knows upright faces.
 """
@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from onnxscript import ir
 
-from faceinp import cascade, weights
+from faceinp.face import cascade
+from faceinp.models import weights
 
 from . import modules
 from .assembly import (

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceinp import sessions
+from faceinp.models import sessions
 
 from . import cases, conversion
 from .cases import Inputs

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from faceinp import networks, weights
 from faceinp.errors import FaceinpError
+from faceinp.models import networks, weights
 from faceinp.nets import dcgan, landmarks, segmentation
 
 from . import modules, references

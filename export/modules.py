@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceinp import surroundings
+from faceinp.blend import surroundings
 from faceinp.nets import completion, embedding
 
 REACH = 12 / 256  # of a crop's side: how far a join fades into what the graph ``photo`` draws

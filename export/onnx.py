@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from faceinp import __version__, sessions, sidecar, staging
+from faceinp import __version__
+from faceinp.common import staging
 from faceinp.errors import FaceinpError, WeightsError
-from faceinp.limits import Axis, Limits
+from faceinp.models import sessions, sidecar
+from faceinp.models.input_limits import Axis, Limits
 
 from . import conversion, graphs, parity
 from .graphs import GRAPHS, Built

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceinp import sessions, sidecar, weights
 from faceinp.errors import FaceinpError, WeightsError
+from faceinp.models import sessions, sidecar, weights
 
 from . import cases, conversion, divergence, graphs
 from .cases import CASES, Inputs

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from onnxscript import ir
 
-from faceinp import faces
+from faceinp.face import faces
 
 from . import modules
 from .assembly import BOOL, FLOAT, INT64, UINT8, Op, Value, columns, either, fixed, hidden, inlined, multiples, ones

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from faceinp import sessions
 from faceinp.errors import DataError
-from faceinp.train.data import Faces
+from faceinp.models import sessions
+from faceinp.train.datasets.data import Faces
 
 from . import conversion, cost
 from .cases import Inputs

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceinp import cascade, faces
+from faceinp.face import cascade, faces
 
 from . import modules
 

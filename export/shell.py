@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event, Thread
 
+from faceinp.common.extras import missing_package
 from faceinp.errors import FaceinpError
-from faceinp.extras import missing_package
 
 FIRST, EVERY = 15, 60  # seconds after which long work is heard of first, and then again
 

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from faceinp import sidecar, staging
+from faceinp.common import staging
 from faceinp.errors import EngineError, FaceinpError, MissingPackageError
+from faceinp.models import sidecar
 
 from . import graphs
 from . import onnx as onnx_export

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faceinp import limits, runtimes, sessions, sidecar, staging, weights
+from faceinp.common import staging
 from faceinp.errors import EngineError, MissingPackageError, WeightsError
-from faceinp.limits import Axis, Input, Limits
+from faceinp.models import input_limits, runtimes, sessions, sidecar, weights
+from faceinp.models.input_limits import Axis, Input, Limits
 
 from . import graphs, parity
 from . import onnx as onnx_export
@@ -136,7 +137,7 @@ def _capability(trt: Any, wanted: Sequence[str]) -> tuple[str, ...]:
 
 def _limits(about: dict[str, Any], profiles: list[tuple[int, int]]) -> Limits:
     """What the engine of an ONNX file takes: pictures of one size. about: that file's sidecar."""
-    known = limits.from_json(about["limits"])
+    known = input_limits.from_json(about["limits"])
     inputs = {
         name: Input(one.type, tuple(about["size"] if side in ("height", "width") else side for side in one.shape))
         for name, one in known.inputs.items()

@@ -12,7 +12,6 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from faceinp.detection import find_faces
     from faceinp.engines.base import Engine
     from faceinp.engines.loading import list_engines, load_engine
     from faceinp.errors import (
@@ -28,23 +27,24 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from faceinp.exemplars import Reference
-    from faceinp.face_location import FaceLocation
-    from faceinp.faces import Face
-    from faceinp.hub import upload_folder
+    from faceinp.face.detection import find_faces
+    from faceinp.face.face_location import FaceLocation
+    from faceinp.face.faces import Face
+    from faceinp.find import Damage, Find, Occluders, Proposal, find_damage, find_occluders, propose
     from faceinp.identity import Judge, Verdict
     from faceinp.identity import compare as compare_faces
     from faceinp.identity import load as load_judge
-    from faceinp.likeness import Likeness, judge_fill
-    from faceinp.masks import Mask
-    from faceinp.masks import read as read_mask
-    from faceinp.photo import Photo
-    from faceinp.photo import read as read_photo
+    from faceinp.identity.fill_score import Likeness, judge_fill
+    from faceinp.mask.masks import Mask
+    from faceinp.mask.masks import read as read_mask
+    from faceinp.mask.presets import for_photo as make_preset
+    from faceinp.mask.presets import listed as list_presets
+    from faceinp.models.hub import upload_folder
+    from faceinp.models.weights import folder as weights_folder
+    from faceinp.photo.photos import Photo
+    from faceinp.photo.photos import read as read_photo
     from faceinp.pipeline import Job, fill, fill_many
-    from faceinp.presets import for_photo as make_preset
-    from faceinp.presets import listed as list_presets
-    from faceinp.proposals import Damage, Find, Occluders, Proposal, find_damage, find_occluders, propose
     from faceinp.result import FilledFace, Result
-    from faceinp.weights import folder as weights_folder
 
 # onnxruntime tells its maker which networks run where unless this is set before it is imported. What happens to
 # people's photos is nobody else's business; who wants to tell sets the variable to 0.
@@ -110,30 +110,30 @@ _PUBLIC = {
     "load_engine": "faceinp.engines.loading",
     "list_engines": "faceinp.engines.loading",
     "Engine": "faceinp.engines.base",
-    "Photo": "faceinp.photo",
-    "read_photo": "faceinp.photo:read",
-    "Mask": "faceinp.masks",
-    "read_mask": "faceinp.masks:read",
-    "make_preset": "faceinp.presets:for_photo",
-    "list_presets": "faceinp.presets:listed",
-    "Face": "faceinp.faces",
-    "FaceLocation": "faceinp.face_location",
-    "find_faces": "faceinp.detection",
-    "find_damage": "faceinp.proposals",
-    "find_occluders": "faceinp.proposals",
-    "Damage": "faceinp.proposals",
-    "Occluders": "faceinp.proposals",
-    "Proposal": "faceinp.proposals",
-    "Find": "faceinp.proposals",
-    "propose": "faceinp.proposals",
+    "Photo": "faceinp.photo.photos",
+    "read_photo": "faceinp.photo.photos:read",
+    "Mask": "faceinp.mask.masks",
+    "read_mask": "faceinp.mask.masks:read",
+    "make_preset": "faceinp.mask.presets:for_photo",
+    "list_presets": "faceinp.mask.presets:listed",
+    "Face": "faceinp.face.faces",
+    "FaceLocation": "faceinp.face.face_location",
+    "find_faces": "faceinp.face.detection",
+    "find_damage": "faceinp.find",
+    "find_occluders": "faceinp.find",
+    "Damage": "faceinp.find",
+    "Occluders": "faceinp.find",
+    "Proposal": "faceinp.find",
+    "Find": "faceinp.find",
+    "propose": "faceinp.find",
     "load_judge": "faceinp.identity:load",
     "compare_faces": "faceinp.identity:compare",
     "Judge": "faceinp.identity",
     "Verdict": "faceinp.identity",
-    "judge_fill": "faceinp.likeness",
-    "Likeness": "faceinp.likeness",
-    "weights_folder": "faceinp.weights:folder",
-    "upload_folder": "faceinp.hub",
+    "judge_fill": "faceinp.identity.fill_score",
+    "Likeness": "faceinp.identity.fill_score",
+    "weights_folder": "faceinp.models.weights:folder",
+    "upload_folder": "faceinp.models.hub",
     "FaceinpError": "faceinp.errors",
     "PhotoError": "faceinp.errors",
     "MaskError": "faceinp.errors",

@@ -2,6 +2,6 @@
 
 import sys
 
-from faceinp.cli import main
+from faceinp.cli.main import main
 
 sys.exit(main())

@@ -12,23 +12,25 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import blend, detection, faces, grain, surroundings
-from faceinp import photo as photos
-from faceinp.deprecation import options_as_keywords
-from faceinp.drawing import Work, draw
+from faceinp.blend import blending as blend
+from faceinp.blend import surroundings
+from faceinp.common.deprecation import options_as_keywords
 from faceinp.engines.base import Engine, Progress, reporting
+from faceinp.engines.draw_faces import Work, draw
 from faceinp.engines.loading import load_engine
-from faceinp.erased import read_mask
 from faceinp.errors import Cancelled, FaceinpError, MaskError, PhotoError
 from faceinp.exemplars import ENGINE, SURROUNDINGS, Step, list_references, read_reference
-from faceinp.face_location import FaceLocation, as_location, location_as_keywords
-from faceinp.faces import Face
-from faceinp.heads import Turn, check_turn
-from faceinp.masks import Polarity
-from faceinp.proposals import Find, propose
-from faceinp.real_pixels import use_real_pixels
+from faceinp.exemplars.real_pixels import use_real_pixels
+from faceinp.face import detection, faces
+from faceinp.face.face_location import FaceLocation, as_location, location_as_keywords
+from faceinp.face.faces import Face
+from faceinp.face.heads import Turn, check_turn
+from faceinp.face.targets import find_targets
+from faceinp.find import Find, propose
+from faceinp.mask.erased import read_mask
+from faceinp.mask.masks import Polarity
+from faceinp.photo import grain, photos
 from faceinp.result import FilledFace, Result
-from faceinp.targets import find_targets
 
 T = TypeVar("T")
 BLENDINGS: dict[str, Callable[..., NDArray[np.uint8]]] = {"poisson": blend.poisson, "composite": blend.composite}

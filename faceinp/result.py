@@ -6,10 +6,11 @@ from os import PathLike
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import __version__, saving
+from faceinp import __version__
 from faceinp.exemplars import Reference
-from faceinp.faces import Crop, Face
-from faceinp.photo import Photo
+from faceinp.face.faces import Crop, Face
+from faceinp.photo import saving
+from faceinp.photo.photos import Photo
 
 
 @dataclass(frozen=True, eq=False)

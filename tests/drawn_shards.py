@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from faceinp import presets
+from faceinp.mask import presets
 
 FACE = presets.average_points(1)
 

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import worn
+from faceinp.mask import worn_occluders
 from faceinp.nets.points import MIRROR
 
 Bools = NDArray[np.bool_]
@@ -80,7 +80,7 @@ def detail(pixels: Pixels, where: Bools) -> float:
 
 def sunglasses(pixels: Pixels, points: Floats) -> Altered:
     """Dark lenses over both eyes."""
-    drawn, covered = worn.wear_glasses(pixels, points, lenses="dark", seed=3)
+    drawn, covered = worn_occluders.wear_glasses(pixels, points, lenses="dark", seed=3)
     return Altered(drawn, points, covered)
 
 

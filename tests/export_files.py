@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from faceinp import presets
+from faceinp.mask import presets
 from faceinp.nets import completion, dcgan, embedding, face_likeness, landmarks, segmentation
 
 SIDE = 128  # of the pictures; the least that the landmark predictor takes

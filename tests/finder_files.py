@@ -8,7 +8,7 @@ import torch
 from export_files import put
 from skimage import data
 
-from faceinp import weights
+from faceinp.models import weights
 from faceinp.nets.segmentation import CLASSES, Segmentation
 
 FINDERS = ("damage", "occluders")
@@ -42,7 +42,7 @@ def finders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
         (folder / f"{name}.safetensors").unlink(missing_ok=True)
         (folder / f"{name}.safetensors").write_bytes(b"stands for a network")
     monkeypatch.setenv("FACEINP_WEIGHTS", str(folder))
-    monkeypatch.setattr("faceinp.proposals.network.load", lambda _: by_colour)
+    monkeypatch.setattr("faceinp.find.network.load", lambda _: by_colour)
 
 
 def put_finders(folder: Path) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image
 from skimage.data import astronaut
 
-from faceinp import weights
 from faceinp.identity import calibration
+from faceinp.models import weights
 
 
 def calibrated(file: Path, judge: str = "bundled") -> calibration.Calibration:

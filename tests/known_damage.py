@@ -12,7 +12,7 @@ import numpy as np
 import skimage.data
 
 import faceinp
-from faceinp.proposals import propose
+from faceinp.find import propose
 
 SIDE, SURE, DOUBT = 512, 0.99, 0.95
 Map = np.ndarray

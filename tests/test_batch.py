@@ -19,7 +19,7 @@ from PIL import Image
 
 from faceinp.batch import record, sources, worker
 from faceinp.batch.run import run
-from faceinp.cli import main
+from faceinp.cli.main import main
 from faceinp.errors import DataError, EngineError, FaceinpError, MaskError, PhotoError
 from faceinp.exemplars import REFERENCE, SYMMETRY, Reference
 from faceinp.pipeline import Job, Result, fill_many
@@ -280,7 +280,7 @@ def test_the_manifest_tells_the_seconds_of_every_step(folder: Path) -> None:
 
 def test_a_preset_in_a_batch_is_the_preset_of_a_fill(tmp_path: Path) -> None:
     import faceinp
-    from faceinp.detection import find_large_faces
+    from faceinp.face.detection import find_large_faces
 
     whole = skimage.data.astronaut()
     (tmp_path / "in").mkdir()

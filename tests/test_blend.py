@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from faceinp import blend
+from faceinp.blend import blending
+from faceinp.blend.layers import Layer, mix
 from faceinp.errors import MaskError
-from faceinp.layers import Layer, mix
 
 holes = st.tuples(st.integers(1, 14), st.integers(1, 14)).flatmap(lambda shape: arrays(np.bool_, shape))
 
@@ -55,7 +55,7 @@ def blob(shape, centre, radius):
 
 
 @settings(deadline=None, max_examples=60)
-@given(hole=holes, seed=st.integers(0, 99), method=st.sampled_from([blend.composite, blend.poisson]))
+@given(hole=holes, seed=st.integers(0, 99), method=st.sampled_from([blending.composite, blending.poisson]))
 def test_known_pixels_leave_as_they_came(hole, seed, method):
     rng = np.random.default_rng(seed)
     pixels = rng.integers(0, 256, (*hole.shape, 3), dtype=np.uint8)
@@ -70,7 +70,7 @@ def test_known_pixels_leave_as_they_came(hole, seed, method):
 @given(hole=holes.filter(lambda hole: not hole.all()), seed=st.integers(0, 99))
 def test_agrees_with_a_dense_solution(hole, seed):
     pixels, frame = pictures(hole.shape, seed)
-    assert np.abs(blend.solve(pixels, frame, hole) - exact(pixels, all_over(frame), hole)).max() < 1e-4
+    assert np.abs(blending.solve(pixels, frame, hole) - exact(pixels, all_over(frame), hole)).max() < 1e-4
 
 
 LARGER = {
@@ -88,7 +88,7 @@ LARGER = {
 def test_agrees_with_a_dense_solution_through_all_levels(name):
     hole = LARGER[name]
     pixels, frame = pictures(hole.shape)
-    assert np.abs(blend.solve(pixels, frame, hole) - exact(pixels, all_over(frame), hole)).max() < 1e-4
+    assert np.abs(blending.solve(pixels, frame, hole) - exact(pixels, all_over(frame), hole)).max() < 1e-4
 
 
 def test_a_single_pixel_is_the_mean_of_its_neighbours_steps():
@@ -97,7 +97,7 @@ def test_a_single_pixel_is_the_mean_of_its_neighbours_steps():
     hole[1, 1] = True
     around = np.array([[0, 1], [2, 1], [1, 0], [1, 2]]).T
     expected = frame[1, 1] + np.mean(pixels[tuple(around)] - frame[tuple(around)], axis=0)
-    assert blend.solve(pixels, frame, hole)[1, 1] == pytest.approx(expected, abs=1e-5)
+    assert blending.solve(pixels, frame, hole)[1, 1] == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("centre", [(0, 30), (30, 0), (59, 30), (30, 79), (59, 79), (30, 40)])
@@ -106,57 +106,57 @@ def test_a_frame_of_another_brightness_leaves_no_seam(centre):
     picture = np.stack([x / 160 + 0.2, y / 120 + 0.2, (x + y) / 280 + 0.2], axis=2)
     hole = blob((60, 80), centre, 21)
     pixels = np.where(hole[..., None], 0, picture)
-    assert np.abs(blend.solve(pixels, picture + np.float32([0.1, -0.1, 0.2]), hole) - picture).max() < 1e-4
+    assert np.abs(blending.solve(pixels, picture + np.float32([0.1, -0.1, 0.2]), hole) - picture).max() < 1e-4
 
 
 def test_composite_selects_the_frame():
     pixels, frame = (np.rint(p * 255) for p in pictures((8, 9)))
     hole = blob((8, 9), (4, 4), 3)
-    blended = blend.composite(pixels.astype(np.uint8), np.float32(frame / 255), hole)
+    blended = blending.composite(pixels.astype(np.uint8), np.float32(frame / 255), hole)
     assert np.array_equal(blended, np.where(hole[..., None], frame, pixels))
 
 
 def test_without_known_pixels_it_is_the_frame():
     frame = pictures((9, 7))[1]
-    blended = blend.poisson(np.zeros((9, 7, 3), np.uint8), frame, np.ones((9, 7), bool))
+    blended = blending.poisson(np.zeros((9, 7, 3), np.uint8), frame, np.ones((9, 7), bool))
     assert np.array_equal(blended, np.rint(frame * 255).astype(np.uint8))
 
 
 def test_without_a_hole_it_is_the_photo():
     pixels = np.full((4, 5, 3), 7, np.uint8)
-    assert np.array_equal(blend.poisson(pixels, pictures((4, 5))[1], np.zeros((4, 5), bool)), pixels)
+    assert np.array_equal(blending.poisson(pixels, pictures((4, 5))[1], np.zeros((4, 5), bool)), pixels)
 
 
 def test_values_beyond_white_and_black_are_clipped():
     pixels = np.full((20, 20, 3), 250, np.uint8)
     frame = np.where(blob((20, 20), (10, 10), 4)[..., None], np.float32(1), np.float32(0)) * np.ones(3, np.float32)
-    assert blend.poisson(pixels, frame, blob((20, 20), (10, 10), 7))[10, 10].tolist() == [255, 255, 255]
+    assert blending.poisson(pixels, frame, blob((20, 20), (10, 10), 7))[10, 10].tolist() == [255, 255, 255]
 
 
 def test_channels_solved_one_by_one_are_the_same(monkeypatch):
     hole = LARGER["disc"]
     pixels, frame = pictures(hole.shape)
-    together = blend.solve(pixels, frame, hole)
-    monkeypatch.setattr(blend, "_ALL_CHANNELS", 10)
-    assert blend.solve(pixels, frame, hole) == pytest.approx(together, abs=2e-5)
+    together = blending.solve(pixels, frame, hole)
+    monkeypatch.setattr(blending, "_ALL_CHANNELS", 10)
+    assert blending.solve(pixels, frame, hole) == pytest.approx(together, abs=2e-5)
 
 
 @pytest.mark.filterwarnings("error")
 def test_the_number_of_steps_does_not_grow_with_the_hole(monkeypatch):
-    monkeypatch.setattr(blend, "MAX_ITERATIONS", 14)
+    monkeypatch.setattr(blending, "MAX_ITERATIONS", 14)
     for hole in (blob((540, 540), (270, 270), 252), np.random.default_rng(1).random((400, 400)) < 0.8):
-        blend.solve(*pictures(hole.shape), hole)  # warns when it has not converged
+        blending.solve(*pictures(hole.shape), hole)  # warns when it has not converged
 
 
 def test_says_so_when_it_does_not_converge(monkeypatch):
-    monkeypatch.setattr(blend, "MAX_ITERATIONS", 1)
+    monkeypatch.setattr(blending, "MAX_ITERATIONS", 1)
     with pytest.warns(RuntimeWarning, match="accurate to"):
-        blend.solve(*pictures((40, 44)), LARGER["disc"])
+        blending.solve(*pictures((40, 44)), LARGER["disc"])
 
 
 def test_other_shapes_are_refused():
     with pytest.raises(MaskError, match="do not match"):
-        blend.poisson(np.zeros((4, 5, 3), np.uint8), np.zeros((4, 4, 3), np.float32), np.zeros((4, 5), bool))
+        blending.poisson(np.zeros((4, 5, 3), np.uint8), np.zeros((4, 4, 3), np.float32), np.zeros((4, 5), bool))
 
 
 # ---- several pictures ----
@@ -177,7 +177,7 @@ def test_several_pictures_agree_with_a_dense_solution(hole, seed, hard):
     other = rng.random((*share.shape, 3), dtype=np.float32)
     both = [Layer(other, share, part), Layer(picture, rest, np.s_[0:height, 0:width])]
     frame, steps = mix(both, hole)
-    assert np.abs(blend.solve(pixels, frame, hole, steps) - exact(pixels, both, hole)).max() < 1e-4
+    assert np.abs(blending.solve(pixels, frame, hole, steps) - exact(pixels, both, hole)).max() < 1e-4
 
 
 def test_between_two_pictures_of_other_brightness_there_is_no_edge():
@@ -189,8 +189,8 @@ def test_between_two_pictures_of_other_brightness_there_is_no_edge():
     whole = np.ones((60, 40), np.float32)
     frame, steps = mix([Layer(bright, whole, np.s_[0:60, 0:40]), Layer(dark, whole, np.s_[0:60, 40:80])], hole)
     assert np.abs(frame[30, 39] - frame[30, 40]).min() > 0.7
-    assert np.array_equal(blend.poisson(pixels, frame, hole, steps), pixels)
-    assert np.abs(blend.poisson(pixels, frame, hole).astype(int) - 128).max() > 50  # what the steps are for
+    assert np.array_equal(blending.poisson(pixels, frame, hole, steps), pixels)
+    assert np.abs(blending.poisson(pixels, frame, hole).astype(int) - 128).max() > 50  # what the steps are for
 
 
 def test_a_picture_of_two_pieces_gives_no_gradient_between_them():
@@ -201,7 +201,7 @@ def test_a_picture_of_two_pieces_gives_no_gradient_between_them():
     picture[:, 20:] = 0.9
     pieces = np.broadcast_to(np.arange(40) >= 20, (40, 40))
     frame, steps = mix([Layer(picture, np.ones((40, 40), np.float32), np.s_[0:40, 0:40], pieces)], hole)
-    assert np.array_equal(blend.poisson(pixels, frame, hole, steps), pixels)
+    assert np.array_equal(blending.poisson(pixels, frame, hole, steps), pixels)
 
 
 def test_a_composite_takes_the_mixed_values():
@@ -212,4 +212,4 @@ def test_a_composite_takes_the_mixed_values():
         for value, w in zip((1, 0), halves, strict=True)
     ]
     frame, steps = mix(both, hole)
-    assert (blend.composite(np.zeros((4, 6, 3), np.uint8), frame, hole, steps) == 64).all()
+    assert (blending.composite(np.zeros((4, 6, 3), np.uint8), frame, hole, steps) == 64).all()

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage import data as pictures
 
-from faceinp import faces, presets
-from faceinp.cli import main
+from faceinp.cli.main import main
 from faceinp.errors import DataError
-from faceinp.train import build, data, photo_points
-from faceinp.train.shards import Shards
+from faceinp.face import faces
+from faceinp.mask import presets
+from faceinp.train.datasets import build, data, photo_points
+from faceinp.train.datasets.shards import Shards
 
 # On skimage's astronaut (512 x 512): eyes, tip of the nose, corners of the mouth.
 FIVE = np.float32([[208, 114], [242, 109], [230, 130], [211, 151], [243, 147]])

@@ -9,10 +9,11 @@ import pytest
 from PIL import Image
 from skimage import data as pictures
 
-from faceinp import weights
-from faceinp.cli import main
+from faceinp.cli.main import main
 from faceinp.errors import DataError
-from faceinp.train import data, loop
+from faceinp.models import weights
+from faceinp.train import loop
+from faceinp.train.datasets import data
 
 pytest.importorskip("webdataset", reason="the extra 'train' is not installed")
 

@@ -15,16 +15,17 @@ from PIL import Image
 from safetensors.torch import save_file
 from skimage.data import astronaut
 
-from faceinp import identity, weights
-from faceinp.cli import main
+from faceinp import identity
+from faceinp.cli.main import main
 from faceinp.errors import DataError, WeightsError
 from faceinp.identity import calibration
+from faceinp.models import weights
 from faceinp.nets.embedding import Embedding
 
 pytest.importorskip("webdataset")
 
 from faceinp.evaluate.judge_tables import pairs
-from faceinp.train.data import is_held_back
+from faceinp.train.datasets.data import is_held_back
 
 distances = st.floats(0, 2, allow_nan=False)
 

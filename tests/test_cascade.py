@@ -9,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from skimage import data
 
-from faceinp import cascade, weights
-from faceinp.cascade import Pixels
+from faceinp.face import cascade
+from faceinp.face.cascade import Pixels
+from faceinp.models import weights
 
 ASTRONAUT = data.astronaut()
 THRESHOLDS = (0.6, 0.6, 0.4)

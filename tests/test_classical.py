@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from skimage.data import astronaut
 
-from faceinp import patches
+from faceinp.blend import patches
 from faceinp.engines import classical, variation
 from faceinp.engines.base import Engine
 from faceinp.engines.loading import list_engines, load_engine

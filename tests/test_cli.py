@@ -15,8 +15,10 @@ from PIL import Image
 from skimage import data as pictures
 
 import faceinp
-from faceinp import arguments, cli, weights
-from faceinp.cli import main
+from faceinp.cli import arguments
+from faceinp.cli import main as cli
+from faceinp.cli.main import main
+from faceinp.models import weights
 
 ROOT = Path(__file__).parent.parent
 

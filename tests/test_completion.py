@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from faceinp import presets
+from faceinp.mask import presets
 from faceinp.nets import completion
 from faceinp.nets.patchgan import PatchDiscriminator
 

@@ -11,9 +11,8 @@ from photo_files import FACE, opened, saved
 from PIL import Image
 
 import faceinp
-from faceinp import cut_jpeg
-from faceinp import photo as photo_
 from faceinp.errors import PhotoError
+from faceinp.photo import photos, truncated_jpeg
 
 FLAT = np.full((70, 90, 3), 128, np.uint8)
 SKY = np.repeat(np.minimum(np.arange(100, 170, dtype=np.uint8), 140)[:, None, None], 90, axis=1).repeat(3, axis=2)
@@ -36,13 +35,13 @@ KINDS = {
 def test_a_cut_gives_the_whole_picture_or_none(kind: str) -> None:
     array, options = KINDS[kind]
     data = saved(Image.fromarray(array), "JPEG", **options)
-    expected = photo_.read(data).pixels
+    expected = photos.read(data).pixels
     restarts = [len(data) - match.start() for match in re.finditer(rb"\xff[\xd0-\xd7]", data)][-24:]
     cuts = [*range(1, 30), *range(30, min(len(data) - 1, 4000), 37), *restarts]
     results = dict.fromkeys(cuts, False)
     for cut in cuts:
         try:
-            photo = photo_.read(data[:-cut])
+            photo = photos.read(data[:-cut])
         except PhotoError as error:
             assert "cut off" in str(error)
         else:
@@ -56,7 +55,7 @@ def test_a_cut_gives_the_whole_picture_or_none(kind: str) -> None:
 
 def test_what_else_the_file_holds_is_kept() -> None:
     data = saved(Image.fromarray(FACE), "JPEG", dpi=(300, 300), comment=b"\xff\xda\xff\xd9")
-    photo = photo_.read(data[:-2])
+    photo = photos.read(data[:-2])
     assert photo.notes and photo.metadata.dpi == (300, 300)
 
 
@@ -76,7 +75,7 @@ def test_a_file_of_whole_scans_only_is_not_whole() -> None:
     tables = data.rindex(b"\xff\xc4", 0, at)
     for end in (at, tables):
         opened(data[:end] + b"\xff\xd9")  # a picture to Pillow
-        assert cut_jpeg.with_end(data[:end]) is None
-    assert cut_jpeg.with_end(b"\xff\xd8\xff") is None
-    with Image.open(io.BytesIO(cut_jpeg.with_end(data[:-2]))) as image:
-        assert np.array_equal(np.asarray(image), photo_.read(data).pixels)
+        assert truncated_jpeg.with_end(data[:end]) is None
+    assert truncated_jpeg.with_end(b"\xff\xd8\xff") is None
+    with Image.open(io.BytesIO(truncated_jpeg.with_end(data[:-2]))) as image:
+        assert np.array_equal(np.asarray(image), photos.read(data).pixels)

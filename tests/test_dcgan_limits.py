@@ -14,11 +14,12 @@ from PIL import Image
 torch = pytest.importorskip("torch", reason="the extra 'torch' is not installed")
 pytest.importorskip("webdataset", reason="the extra 'train' is not installed")
 
-from faceinp import losses, weights  # noqa: E402
 from faceinp.engines import search  # noqa: E402
 from faceinp.errors import DataError  # noqa: E402
+from faceinp.formulas import losses  # noqa: E402
+from faceinp.models import weights  # noqa: E402
 from faceinp.train import limits  # noqa: E402
-from faceinp.train.data import is_held_back  # noqa: E402
+from faceinp.train.datasets.data import is_held_back  # noqa: E402
 
 
 @pytest.fixture(scope="module")

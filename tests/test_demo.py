@@ -15,7 +15,7 @@ from serving import ROOT
 import faceinp
 from faceinp import exemplars
 from faceinp.identity import Distance
-from faceinp.likeness import Comparison
+from faceinp.identity.fill_score import Comparison
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import faceinp
-from faceinp.presets import average_points
+from faceinp.mask.presets import average_points
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data
 
-from faceinp import detection, face_location, faces, mtcnn
 from faceinp.errors import NoFaceError, PhotoError
+from faceinp.face import detection, face_location, faces, turns
 
 ROOT = Path(__file__).parent.parent
 ASTRONAUT = data.astronaut()
@@ -200,7 +200,7 @@ def test_a_photo_that_lies_on_its_side_or_head(find, turn, portrait):
     lying = clockwise(PORTRAIT, (360 - turn) % 360)
     (face,) = find(lying)
     assert face.turn == turn
-    back = faces.Face(face.box, mtcnn._turn_back(face.points, (360 - turn) % 360, PORTRAIT.shape), 1, face.yaw)
+    back = faces.Face(face.box, turns._turn_back(face.points, (360 - turn) % 360, PORTRAIT.shape), 1, face.yaw)
     assert off(back, portrait) < 0.05
     x, y, w, h = face.box
     assert (w > h) == (turn in (90, 270)) and x < face.points[2, 0] < x + w and y < face.points[2, 1] < y + h
@@ -294,7 +294,7 @@ def test_a_tiny_face_in_a_panorama_is_found_under_the_hole(turn, portrait):
     assert detection.find_large_faces(lying, under) == ()
     (face,) = detection.find_faces(lying, under)
     there = faces.Face(face.box, portrait.points * size / 256 + np.float32([x, y]), 1, 0)
-    back = mtcnn._turn_back(face.points, (360 - turn) % 360, wide.shape)
+    back = turns._turn_back(face.points, (360 - turn) % 360, wide.shape)
     assert face.turn == turn and off(faces.Face(face.box, back, 1, 0), there) < 0.1
     assert detection.faces_under((face,), under) == (face,)
 

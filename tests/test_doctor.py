@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from faceinp import doctor, sessions, weights
+from faceinp.cli import doctor
+from faceinp.models import sessions, weights
 
 ROOT = Path(__file__).parent.parent
 

@@ -11,9 +11,8 @@ from PIL import Image
 from skimage.data import astronaut
 
 from faceinp.errors import DataError
-from faceinp.train import drawn_damage
-from faceinp.train.drawn import overlays
-from faceinp.train.drawn.canvas import (
+from faceinp.train.drawn_damage import drawing, overlays
+from faceinp.train.drawn_damage.canvas import (
     CLEAN,
     SCRATCH,
     SPOT,
@@ -33,7 +32,7 @@ CLASSES = {
     TEAR: ("flakes", "patches", "worn", "tear", "missing"),
     STAMP: ("text", "handwriting", "ink strokes", "round stamp"),
 }
-NAMES = list(drawn_damage.KINDS)
+NAMES = list(drawing.KINDS)
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +45,8 @@ def test_each_kind_is_drawn_and_its_classes_mark_what_changed(face: NDArray[np.u
     own = next((number for number, names in CLASSES.items() if name in names), SCRATCH)
     shares, changed, unmarked = [], [], []
     for seed in range(5):
-        kinds = {name: drawn_damage.KINDS[name]}
-        picture, classes = drawn_damage.draw(face, np.random.default_rng(seed), kinds=kinds, amount=0.8)
+        kinds = {name: drawing.KINDS[name]}
+        picture, classes = drawing.draw(face, np.random.default_rng(seed), kinds=kinds, amount=0.8)
         assert picture.shape == face.shape and picture.dtype == classes.dtype == np.uint8
         assert set(np.unique(classes)) <= {CLEAN, own, UNKNOWN}
         shares.append(float((classes == own).mean()))
@@ -64,14 +63,14 @@ def test_each_kind_is_drawn_and_its_classes_mark_what_changed(face: NDArray[np.u
 def test_any_size_is_drawn_on(side: int) -> None:
     picture = np.full((side, side, 3), 120, np.uint8)
     for seed in range(6):
-        damaged, classes = drawn_damage.draw(picture, np.random.default_rng(seed), amount=1.0)
+        damaged, classes = drawing.draw(picture, np.random.default_rng(seed), amount=1.0)
         assert damaged.shape == (side, side, 3) and classes.shape == (side, side)
 
 
 def test_one_seed_draws_one_picture_and_leaves_its_input_alone(face: NDArray[np.uint8]) -> None:
     before = face.copy()
     for seed in range(8):
-        first, second = (drawn_damage.draw(face, np.random.default_rng(seed)) for _ in range(2))
+        first, second = (drawing.draw(face, np.random.default_rng(seed)) for _ in range(2))
         assert np.array_equal(first[0], second[0]) and np.array_equal(first[1], second[1])
     assert np.array_equal(face, before)
 
@@ -80,7 +79,7 @@ def test_a_third_stays_clean_and_clean_means_unchanged(face: NDArray[np.uint8]) 
     small = face[:96, :96]
     clean = 0
     for seed in range(60):
-        picture, classes = drawn_damage.draw(small, np.random.default_rng(seed))
+        picture, classes = drawing.draw(small, np.random.default_rng(seed))
         clean += np.array_equal(picture, small) and not classes.any()
     assert 11 <= clean <= 31
 

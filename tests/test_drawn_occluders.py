@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from faceinp.presets import average_points, hull
-from faceinp.train import drawn_looks as looks
-from faceinp.train.drawn_cloth import protective_mask, scarf
-from faceinp.train.drawn_eyewear import glasses
-from faceinp.train.drawn_hair import beard, brows, fringe, hair
-from faceinp.train.drawn_hands import hand
-from faceinp.train.drawn_objects import thing
-from faceinp.train.drawn_occluders import CLASSES, UNJUDGED, draw, photographed
-from faceinp.train.occluder_layers import Face
+from faceinp.mask.presets import average_points, hull
+from faceinp.train.drawn_occluders import looks
+from faceinp.train.drawn_occluders.cloth import protective_mask, scarf
+from faceinp.train.drawn_occluders.drawing import CLASSES, UNJUDGED, draw, photographed
+from faceinp.train.drawn_occluders.eyewear import glasses
+from faceinp.train.drawn_occluders.hair import beard, brows, fringe, hair
+from faceinp.train.drawn_occluders.hands import hand
+from faceinp.train.drawn_occluders.layers import Face
+from faceinp.train.drawn_occluders.objects import thing
 
 SIDE = 128
 POINTS = average_points(SIDE)

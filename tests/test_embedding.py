@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from faceinp import weights
 from faceinp.errors import DataError, WeightsError
+from faceinp.models import weights
 from faceinp.nets import embedding
-from faceinp.train import data, loop, pack
 from faceinp.train import embedding as training
+from faceinp.train import loop, pack
+from faceinp.train.datasets import data
 
 EYES, MOUTH = (36, 48), (48, 68)
 

@@ -11,10 +11,10 @@ from photo_files import opened, saved
 from PIL import Image
 
 import faceinp
-from faceinp import erased
-from faceinp import photo as photo_
-from faceinp.cli import main
+from faceinp.cli.main import main
 from faceinp.errors import MaskError
+from faceinp.mask import erased
+from faceinp.photo import photos
 
 PORTRAIT = np.ascontiguousarray(skimage.data.astronaut()[0:256, 96:352])
 HOLE = np.zeros(PORTRAIT.shape[:2], bool)
@@ -29,7 +29,7 @@ ERASED = saved(Image.fromarray(np.dstack([np.where(HOLE[..., None], 0, PORTRAIT)
 def test_the_hole_is_what_is_transparent_and_the_photo_is_no_more(depth: int, grey: bool) -> None:
     colours = PORTRAIT[..., :1] if grey else PORTRAIT
     array = np.dstack([colours, ALPHA])
-    photo = photo_.Photo(
+    photo = photos.Photo(
         np.repeat(colours, 3, axis=2) if grey else PORTRAIT,
         ALPHA,
         grey,
@@ -44,11 +44,11 @@ def test_the_hole_is_what_is_transparent_and_the_photo_is_no_more(depth: int, gr
 
 def test_nothing_or_everything_erased_is_said() -> None:
     for alpha, reason in ((255, "Nothing"), (0, "All")):
-        photo = photo_.read(np.dstack([PORTRAIT, np.full(HOLE.shape, alpha, np.uint8)]))
+        photo = photos.read(np.dstack([PORTRAIT, np.full(HOLE.shape, alpha, np.uint8)]))
         with pytest.raises(MaskError, match=reason):
             erased.mask_from_alpha(photo)
     with pytest.raises(MaskError, match="Nothing"):
-        erased.mask_from_alpha(photo_.read(PORTRAIT))
+        erased.mask_from_alpha(photos.read(PORTRAIT))
 
 
 def test_a_photo_given_as_its_own_mask_fills_what_is_erased(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ import pytest
 import skimage.data
 
 import faceinp
-from faceinp import faces
 from faceinp.exemplars import REFERENCE, SYMMETRY
+from faceinp.face import faces
 
 SIDE = 256
 # Errors in the hole, mean absolute differences in grey levels: with an exemplar they may exceed the network's own by

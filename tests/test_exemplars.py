@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import faceinp
-from faceinp import blend
+from faceinp.blend import blending
 from faceinp.exemplars import ENGINE, REFERENCE, SURROUNDINGS, SYMMETRY, warp
 
 PHOTO = skimage.data.astronaut()
@@ -124,7 +124,7 @@ def test_detail_is_the_solution_of_the_screened_poisson_equation(seed, screening
         (rng.uniform(0.3, 0.7, image.shape).astype(np.float32), rng.uniform(0, 0.5, hole.shape).astype(np.float32))
         for _ in range(2)
     ]
-    joined = blend.transfer_detail(image, hole, guides, np.full(hole.shape, screening, np.float32))
+    joined = blending.transfer_detail(image, hole, guides, np.full(hole.shape, screening, np.float32))
     assert np.array_equal(joined[~hole], image[~hole])
     assert np.abs(joined.astype(int) - _dense(image, hole, guides, screening)).max() <= 1
 
@@ -151,9 +151,9 @@ def _dense(image, hole, guides, screening):
 def test_without_weights_nothing_changes_and_unlike_shapes_are_refused():
     nothing = np.zeros(EYE.shape, np.float32)
     guide = np.zeros(PHOTO.shape, np.float32)
-    assert np.array_equal(blend.transfer_detail(PHOTO, EYE, [(guide, nothing)], nothing), PHOTO)
+    assert np.array_equal(blending.transfer_detail(PHOTO, EYE, [(guide, nothing)], nothing), PHOTO)
     with pytest.raises(faceinp.MaskError):
-        blend.transfer_detail(PHOTO, EYE, [(guide, nothing[1:])], nothing)
+        blending.transfer_detail(PHOTO, EYE, [(guide, nothing[1:])], nothing)
 
 
 # --- where an exemplar lies -------------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
 
 from faceinp.export import bench
 
-from faceinp import sessions
 from faceinp.errors import FaceinpError
+from faceinp.models import sessions
 
 pytestmark = pytest.mark.usefixtures("small_weights")
 

@@ -18,13 +18,10 @@ pytest.importorskip("webdataset", reason="the extra 'train' is not installed")
 from faceinp.export import cost, graphs, parity, quantisation  # noqa: E402
 from faceinp.export.onnx import main  # noqa: E402
 
-from faceinp import (  # noqa: E402
-    presets,
-    sessions,
-    sidecar,
-)
 from faceinp.errors import DataError  # noqa: E402
-from faceinp.train.data import is_held_back  # noqa: E402
+from faceinp.mask import presets  # noqa: E402
+from faceinp.models import sessions, sidecar  # noqa: E402
+from faceinp.train.datasets.data import is_held_back  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("small_weights")
 

@@ -17,8 +17,8 @@ pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
 from faceinp.export import cases, conversion, divergence, graphs, parity  # noqa: E402
 from faceinp.export.onnx import main  # noqa: E402
 
-from faceinp import sidecar  # noqa: E402
 from faceinp.errors import WeightsError  # noqa: E402
+from faceinp.models import sidecar  # noqa: E402
 from faceinp.nets import completion  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("small_weights")
@@ -83,7 +83,7 @@ def test_in_half_precision_the_generator_is_halved_and_norms_and_landmarks_are_n
 
 
 def test_the_file_itself_says_what_it_is(exported: Exported, small_folder: Path) -> None:
-    from faceinp import weights
+    from faceinp.models import weights
 
     file = exported("restorer")
     model = onnx.load(file)

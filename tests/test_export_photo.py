@@ -17,7 +17,9 @@ pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
 
 from faceinp.export import graphs, modules  # noqa: E402
 
-from faceinp import blend, cascade, faces, surroundings, weights  # noqa: E402
+from faceinp.blend import blending, surroundings  # noqa: E402
+from faceinp.face import cascade, faces  # noqa: E402
+from faceinp.models import weights  # noqa: E402
 from faceinp.nets.face_likeness import FaceLikeness  # noqa: E402
 
 Array = NDArray[Any]
@@ -74,7 +76,7 @@ def test_away_from_the_join_it_is_what_the_package_pastes(photo: Run, size: floa
     assert np.array_equal(result[0][~hole], image[~hole])
     crop = faces.align(image, hole, quad, SIDE)
     drawn = drawing(crop)
-    filled = surroundings.fill(image, hole, [surroundings.Drawn(drawn, quad)], blending=blend.composite).image
+    filled = surroundings.fill(image, hole, [surroundings.Drawn(drawn, quad)], blending=blending.composite).image
     reach = (modules.REACH + 1.5 / SIDE) * faces.side(quad)
     inner = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5) > reach
     assert inner.any() or name == "eyes"
@@ -209,7 +211,8 @@ def test_the_detector_takes_any_picture(detector: Run) -> None:
 
 
 def test_landmarks_tell_whether_there_is_a_face_in_the_middle() -> None:
-    from faceinp import landmarks, networks
+    from faceinp.face import landmark_predictor
+    from faceinp.models import networks
 
     quad = quad_of(POINTS)
     middle = quad.mean(axis=0)
@@ -219,9 +222,9 @@ def test_landmarks_tell_whether_there_is_a_face_in_the_middle() -> None:
     def of(corners: Array) -> float:
         import torch
 
-        crop = faces.align(ASTRONAUT, np.zeros((512, 512), np.bool_), corners, landmarks.SIZE)
+        crop = faces.align(ASTRONAUT, np.zeros((512, 512), np.bool_), corners, landmark_predictor.SIZE)
         crops = crop.pixels.transpose(2, 0, 1)[None].astype(np.float32) / 255
-        marks = landmarks.predict(crops, crop.hole[None, None])
+        marks = landmark_predictor.predict(crops, crop.hole[None, None])
         return float(likeness(torch.from_numpy(marks))[0])
 
     assert of(quad) > 0.8

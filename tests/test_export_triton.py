@@ -15,8 +15,8 @@ pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
 import faceinp.export.onnx as onnx_export
 from faceinp.export import graphs, triton
 
-from faceinp import sidecar
 from faceinp.errors import EngineError, FaceinpError
+from faceinp.models import sidecar
 
 pytestmark = pytest.mark.usefixtures("small_weights")
 

@@ -13,8 +13,8 @@ pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
 from faceinp.export import trt
 from faceinp.export.onnx import export
 
-from faceinp import sessions, sidecar
 from faceinp.errors import EngineError, WeightsError
+from faceinp.models import sessions, sidecar
 
 pytestmark = pytest.mark.usefixtures("small_weights")
 no_gpu = pytest.mark.skipif(sessions.nvidia_gpus() > 0, reason="there is a GPU: what lacks one cannot be tried")

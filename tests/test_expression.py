@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from faceinp.mask.presets import average_points
 from faceinp.nets.points import MIRROR
-from faceinp.presets import average_points
 
 pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 

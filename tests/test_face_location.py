@@ -6,10 +6,11 @@ import pytest
 import skimage.data
 
 import faceinp
-from faceinp import detection, face_location, faces, presets
-from faceinp import photo as photos
 from faceinp.errors import NoFaceError
-from faceinp.face_location import FaceLocation
+from faceinp.face import detection, face_location, faces
+from faceinp.face.face_location import FaceLocation
+from faceinp.mask import presets
+from faceinp.photo import photos
 
 ASTRONAUT = skimage.data.astronaut()
 POINTS = np.array([[205, 102], [247, 104], [225, 129], [202, 139], [245, 142]], np.float32)  # by hand

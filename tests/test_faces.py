@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data
 
-from faceinp import detection, faces
 from faceinp.errors import PhotoError
+from faceinp.face import detection, faces
 
 ASTRONAUT = data.astronaut()
 POINTS = np.array([[40, 50], [80, 48], [61, 70], [45, 92], [77, 91]], np.float64)

@@ -9,8 +9,8 @@ import torch
 import torchvision
 from safetensors.torch import save_file
 
-from faceinp import pretrained
 from faceinp.errors import WeightsError
+from faceinp.models import pretrained
 from faceinp.nets.features import TAPS
 
 

@@ -13,8 +13,9 @@ import torch
 from judge_files import calibrated, crops
 from safetensors.torch import save_file
 
-from faceinp import identity, weights
+from faceinp import identity
 from faceinp.errors import EngineError, WeightsError
+from faceinp.models import weights
 
 pytestmark = pytest.mark.usefixtures("judge_places")
 

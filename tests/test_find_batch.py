@@ -10,11 +10,11 @@ from finder_files import PAINT, finders, grey_astronaut, put_finders  # noqa: F4
 from PIL import Image
 
 import faceinp
-from faceinp import weights
 from faceinp.batch import record, worker
 from faceinp.batch.run import run
-from faceinp.cli import main
+from faceinp.cli.main import main
 from faceinp.errors import DataError, MaskError, NoFaceError, WeightsError
+from faceinp.models import weights
 
 FACE = np.asarray(Image.fromarray(grey_astronaut()).crop((145, 35, 305, 195)).resize((96, 96)))
 

@@ -12,9 +12,11 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 import faceinp
-from faceinp import arguments, mask_pictures, masks, proposals
-from faceinp.cli import main
-from faceinp.proposals import damage
+from faceinp import find
+from faceinp.cli import arguments
+from faceinp.cli.main import main
+from faceinp.find import damage
+from faceinp.mask import mask_pictures, masks
 
 pytestmark = pytest.mark.usefixtures("finders")
 
@@ -234,4 +236,4 @@ def test_what_makes_no_sense_is_refused(argv: list[str], capsys: pytest.CaptureF
 
 
 def test_the_shell_knows_what_the_library_finds() -> None:
-    assert arguments.FIND == proposals.NAMES and arguments.INCLUDE == damage.INCLUDES
+    assert arguments.FIND == find.NAMES and arguments.INCLUDE == damage.INCLUDES

@@ -11,9 +11,11 @@ import skimage
 from PIL import Image
 
 import faceinp
-from faceinp import presets, weights
 from faceinp.errors import DataError
-from faceinp.train import backgrounds, data, find_damage, find_occluders, pack, segmentation
+from faceinp.mask import presets
+from faceinp.models import weights
+from faceinp.train import find_damage, find_occluders, pack, segmentation
+from faceinp.train.datasets import backgrounds, data
 
 
 def named(held: bool, suffix: str = ".png") -> str:

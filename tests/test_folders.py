@@ -17,13 +17,15 @@ import torch
 from PIL import Image
 from skimage.color import rgb2gray
 
-from faceinp import identity, metrics, pretrained
-from faceinp.cli import main
+from faceinp import identity
+from faceinp.cli.main import main
 from faceinp.errors import DataError, MissingPackageError, WeightsError
 from faceinp.evaluate import folder_measures as kinds
 from faceinp.evaluate import folders
 from faceinp.evaluate.folder_measures import Pair
 from faceinp.evaluate.folders import Request, match, pictures, run
+from faceinp.formulas import metrics
+from faceinp.models import pretrained
 
 SIDE = 64
 

@@ -10,7 +10,7 @@ from PIL import Image
 from skimage import data as pictures
 
 import faceinp
-from faceinp.cli import main
+from faceinp.cli.main import main
 from faceinp.errors import EngineError, WeightsError
 
 onnx = pytest.importorskip("onnx", reason="the extra 'export' is not installed")

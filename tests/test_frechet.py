@@ -12,9 +12,10 @@ from PIL import Image
 from safetensors.torch import save_file
 from skimage.data import astronaut
 
-from faceinp import metrics, pretrained
 from faceinp.errors import DataError, WeightsError
 from faceinp.evaluate import frechet
+from faceinp.formulas import metrics
+from faceinp.models import pretrained
 from faceinp.nets.dcgan import Generator
 from faceinp.nets.squeezenet import SqueezeNet
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import faceinp
-from faceinp.grain import FORM, estimate_grain
+from faceinp.photo.grain import FORM, estimate_grain
 
 ASTRONAUT = skimage.data.astronaut()
 LOWER_FACE = np.zeros(ASTRONAUT.shape[:2], bool)

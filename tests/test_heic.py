@@ -9,9 +9,8 @@ from photo_files import FACE, HEIGHT, HOLE, ICC, WIDTH, opened, saved
 from photo_parts import MAKER, XMP, exif_block
 from PIL import Image, ImageOps, features
 
-from faceinp import formats, saving
-from faceinp import photo as photo_
 from faceinp.errors import PhotoError
+from faceinp.photo import formats, photos, saving
 
 pillow_heif = pytest.importorskip("pillow_heif")
 pytestmark = pytest.mark.skipif(not features.check("avif"), reason="this Pillow reads no AVIF")
@@ -42,7 +41,7 @@ def test_a_picture_is_turned_once(format: str, orientation: int) -> None:
     image = Image.fromarray(FACE)
     image.info["exif"] = tags.tobytes()
     expected = np.asarray(ImageOps.exif_transpose(image)).astype(int)
-    photo = photo_.read(data)
+    photo = photos.read(data)
     assert photo.pixels.shape == expected.shape
     assert np.abs(photo.pixels - expected).mean() < 4
     hole = np.zeros(expected.shape[:2], bool)
@@ -57,11 +56,11 @@ def test_deep_colours_stay_deep(bits: int, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(pillow_heif.options, "SAVE_HDR_TO_12_BIT", bits == 12)
     ramp = np.linspace(0, 65535, WIDTH).astype(np.uint16)
     array = np.ascontiguousarray(np.broadcast_to(ramp[None, :, None], (HEIGHT, WIDTH, 3)))
-    photo = photo_.read(heic(array, "RGB;16"))
+    photo = photos.read(heic(array, "RGB;16"))
     assert photo.deep is not None
     assert photo.deep.min() == 0 and photo.deep.max() == 65535
     assert np.abs(photo.deep.astype(int) - array).max() <= 65536 >> bits
-    again = photo_.read(saving.encode(photo, photo.pixels, HOLE, "png"))
+    again = photos.read(saving.encode(photo, photo.pixels, HOLE, "png"))
     assert np.array_equal(again.deep[~HOLE], photo.deep[~HOLE])
     assert any("8 bits" in loss for loss in saving.losses(photo, "jpg"))
 
@@ -69,13 +68,13 @@ def test_deep_colours_stay_deep(bits: int, monkeypatch: pytest.MonkeyPatch) -> N
 def test_transparency_and_metadata_are_kept() -> None:
     array = np.dstack([FACE, np.where(HOLE, 0, 255).astype(np.uint8)])
     data = heic(array, "RGBA", exif=b"Exif\0\0" + exif_block(), xmp=XMP.format(orientation=1).encode())
-    photo = photo_.read(data)
+    photo = photos.read(data)
     assert photo.source_format == "HEIF"
     assert np.array_equal(photo.alpha < 128, HOLE)
     assert photo.metadata.exif and b"Grandmother" in photo.metadata.xmp
     picture = avif(Image.fromarray(array), icc_profile=ICC)
-    assert np.array_equal(photo_.read(picture).alpha < 128, HOLE)
-    assert photo_.read(picture).icc == ICC
+    assert np.array_equal(photos.read(picture).alpha < 128, HOLE)
+    assert photos.read(picture).icc == ICC
 
 
 def test_too_large_a_picture_is_refused_by_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +84,7 @@ def test_too_large_a_picture_is_refused_by_its_header(monkeypatch: pytest.Monkey
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
     for picture in data:
         with pytest.raises(PhotoError, match=f"{WIDTH} x {HEIGHT}"):
-            photo_.read(picture)
+            photos.read(picture)
 
 
 def test_what_is_missing_is_said_with_the_line_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +93,7 @@ def test_what_is_missing_is_said_with_the_line_that_brings_it(monkeypatch: pytes
     monkeypatch.setattr(features, "check", lambda name: name != "avif")
     for picture, kind in zip(data, ("a HEIC", "an AVIF"), strict=True):
         with pytest.raises(PhotoError, match=rf"{kind}.*pip install 'faceinp\[heic\]'"):
-            photo_.read(picture)
+            photos.read(picture)
 
 
 @pytest.mark.parametrize("make", [lambda: heic(FACE, "RGB"), lambda: avif(Image.fromarray(FACE))])
@@ -105,6 +104,6 @@ def test_damage_gives_a_photo_or_a_photo_error(make) -> None:
         for place in random.integers(4, min(len(data), 1500), 3):
             broken[place] = random.integers(256)
         try:
-            photo_.read(bytes(broken[: random.integers(200, len(data))]))
+            photos.read(bytes(broken[: random.integers(200, len(data))]))
         except PhotoError as error:
             assert "\n" not in str(error)

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from PIL import Image
 from serving import ROOT, SLOWLY, serving
 
-from faceinp import weights
+from faceinp.models import weights
 
 pytest.importorskip("huggingface_hub", reason="the extra 'hub' is not installed")
 gradio_client = pytest.importorskip("gradio_client", reason="the extra 'demo' is not installed")

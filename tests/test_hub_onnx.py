@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hub import Hub, run, standing_in
 
-from faceinp import sidecar
+from faceinp.models import sidecar
 
 pytest.importorskip("huggingface_hub", reason="the extra 'hub' is not installed")
 

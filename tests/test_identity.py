@@ -13,7 +13,7 @@ from skimage.data import astronaut
 
 import faceinp
 from faceinp import identity
-from faceinp.cli import main
+from faceinp.cli.main import main
 from faceinp.errors import EngineError, NoFaceError, WeightsError
 from faceinp.identity import calibration
 from faceinp.identity.judges import POINTS, box_of
@@ -253,7 +253,7 @@ def test_dlib_sees_a_person_again() -> None:
     pytest.importorskip("onnxruntime")
     judge = identity.load("dlib")
     found = faceinp.find_faces(astronaut())[0]
-    from faceinp import faces
+    from faceinp.face import faces
 
     crop = faces.align(astronaut(), np.zeros((512, 512), bool), faces.quad(found), 256).pixels
     upright = crop.transpose(2, 0, 1).astype(np.float32) / np.float32(255)

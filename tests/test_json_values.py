@@ -5,41 +5,41 @@ from typing import Any
 
 import pytest
 
-from faceinp import json_values as values
+from faceinp.common import json_values
 
 NAN, INFINITY = float("nan"), float("inf")
 
 
 def whole(about: dict[str, Any]) -> int:
-    return values.whole(about, "key", 0, 9)
+    return json_values.whole(about, "key", 0, 9)
 
 
 def number(about: dict[str, Any]) -> float:
-    return values.number(about, "key", -1, 1)
+    return json_values.number(about, "key", -1, 1)
 
 
 def pair(about: dict[str, Any]) -> tuple[float, ...]:
-    return values.numbers(about, "key", 2, 0, 1)
+    return json_values.numbers(about, "key", 2, 0, 1)
 
 
 def line(about: dict[str, Any]) -> str:
-    return values.text(about, "key")
+    return json_values.text(about, "key")
 
 
 def choice(about: dict[str, Any]) -> str:
-    return values.text(about, "key", among=("one", "two"))
+    return json_values.text(about, "key", among=("one", "two"))
 
 
 def names(about: dict[str, Any]) -> tuple[str, ...]:
-    return values.texts(about, "key")
+    return json_values.texts(about, "key")
 
 
 def flag(about: dict[str, Any]) -> bool:
-    return values.flag(about, "key")
+    return json_values.flag(about, "key")
 
 
 def part(about: dict[str, Any]) -> dict[str, Any]:
-    return values.section(about, "key")
+    return json_values.section(about, "key")
 
 
 @pytest.mark.parametrize(
@@ -85,15 +85,15 @@ def test_what_is_not_is_a_sentence(read: Callable[..., Any], wrong: list[Any]) -
 
 
 def test_defaults_are_taken_where_nothing_is_said() -> None:
-    assert values.whole({}, "key", 1, 9, 3) == 3 and values.number({}, "key", 1, 9, 1.5) == 1.5
+    assert json_values.whole({}, "key", 1, 9, 3) == 3 and json_values.number({}, "key", 1, 9, 1.5) == 1.5
     assert (
-        values.text({}, "key", "") == ""
-        and values.texts({}, "key", ()) == ()
-        and values.flag({}, "key", False) is False
+        json_values.text({}, "key", "") == ""
+        and json_values.texts({}, "key", ()) == ()
+        and json_values.flag({}, "key", False) is False
     )
 
 
 def test_what_is_no_object_is_a_sentence() -> None:
     for text in ("", "nothing", "[1]", "null", "{", "[" * 100_000, '{"a":' * 100_000, "9" * 5000):
         with pytest.raises(ValueError, match=r"."):
-            values.parse_object(text)
+            json_values.parse_object(text)

@@ -9,8 +9,9 @@ import skimage.data
 from PIL import Image
 
 import faceinp
-from faceinp import detection, faces, presets, worn
-from faceinp.cli import main
+from faceinp.cli.main import main
+from faceinp.face import detection, faces
+from faceinp.mask import presets, worn_occluders
 
 ASTRONAUT = skimage.data.astronaut()
 EYES = (190, 85, 260, 117)  # left, top, right, bottom
@@ -84,7 +85,7 @@ def test_sunglasses_do_not_hide_the_face_and_all_of_them_goes() -> None:
     quad = faces.quad(face)
     corners = (face.points - quad[0]) @ np.linalg.inv(np.stack([quad[3] - quad[0], quad[1] - quad[0]]))
     points = presets.average_points(1, corners) @ np.stack([quad[3] - quad[0], quad[1] - quad[0]]) + quad[0]
-    wearing, hole = worn.wear_glasses(portrait, points, lenses="dark")
+    wearing, hole = worn_occluders.wear_glasses(portrait, points, lenses="dark")
     assert (wearing != portrait).any(axis=2).sum() > 500
     result = filled(wearing, hole)
     for x, y in face.points[:2].astype(int):  # an eye's place

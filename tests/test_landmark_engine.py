@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import faceinp
-from faceinp import weights
 from faceinp.errors import EngineError, WeightsError
+from faceinp.models import weights
 
 
 def test_alone_and_in_a_batch_are_the_same(small_weights):

@@ -12,13 +12,14 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from faceinp import weights
-from faceinp.cli import main
+from faceinp.cli.main import main
 from faceinp.errors import DataError, WeightsError
 from faceinp.evaluate import landmarks as evaluate
+from faceinp.models import weights
 from faceinp.nets.landmarks import Landmarks, LiteLandmarks, make
 from faceinp.nets.points import MIRROR
-from faceinp.train import data, landmarks, loop, pack
+from faceinp.train import landmarks, loop, pack
+from faceinp.train.datasets import data
 
 pytest.importorskip("webdataset")
 

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 import faceinp
-from faceinp import losses, weights
 from faceinp.engines import objectives, search
 from faceinp.engines.settings import Settings
+from faceinp.formulas import losses
+from faceinp.models import weights
 from faceinp.nets.dcgan import Discriminator, Generator
 
 

@@ -11,9 +11,10 @@ from faceinp.engines.settings import FAST, RECIPES, Settings, choose, names
 
 torch = pytest.importorskip("torch", reason="the extra 'torch' is not installed")
 
-from faceinp import losses, weights  # noqa: E402
 from faceinp.engines import search  # noqa: E402
 from faceinp.engines.objectives import Objective  # noqa: E402
+from faceinp.formulas import losses  # noqa: E402
+from faceinp.models import weights  # noqa: E402
 
 LIMITS = losses.Limits(ssim_min=-0.4, ssim_max=0.8, l1_min=1000.0, l1_max=6000.0)
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import faceinp
-from faceinp import limits, sessions, sidecar
 from faceinp.errors import EngineError, WeightsError
+from faceinp.models import input_limits, sessions, sidecar
 
 Exported = Callable[..., Path]
 
@@ -111,8 +111,9 @@ def test_odd_limits_are_refused_when_the_file_is_opened(odd: Any, onnx_file: Pat
 
 
 def test_limits_are_read_back_as_they_were_written() -> None:
-    known = limits.Limits(
-        {"z": limits.Input("float32", ("batch", 100))}, {"batch": limits.Axis(1, 16), "height": limits.Axis(64, 96, 32)}
+    known = input_limits.Limits(
+        {"z": input_limits.Input("float32", ("batch", 100))},
+        {"batch": input_limits.Axis(1, 16), "height": input_limits.Axis(64, 96, 32)},
     )
-    assert limits.from_json(json.loads(json.dumps(known.as_json()))) == known
-    assert limits.at_once({}, 8) == 8 and limits.at_once({"limits": known.as_json()}, 32) == 16
+    assert input_limits.from_json(json.loads(json.dumps(known.as_json()))) == known
+    assert input_limits.at_once({}, 8) == 8 and input_limits.at_once({"limits": known.as_json()}, 32) == 16

@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 from skimage.data import astronaut
 
-from faceinp.train import aged, lookalikes
+from faceinp.train.drawn_damage import aged, lookalikes
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceinp import losses
+from faceinp.formulas import losses
 
 LIMITS = losses.Limits(ssim_min=0.1, ssim_max=0.8, l1_min=700.0, l1_max=4900.0)
 

@@ -13,7 +13,7 @@ import torch
 from serving import until
 from threadpoolctl import threadpool_info
 
-from faceinp.machine import take_threads, threads
+from faceinp.common.system import take_threads, threads
 
 
 def counts() -> tuple[int, int, set[int]]:

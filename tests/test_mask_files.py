@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 from skimage import data as pictures
 
-from faceinp import mask_files
 from faceinp.errors import DataError
-from faceinp.train import holes, mask_holes
+from faceinp.mask import mask_files
 from faceinp.train.completion import CompletionRun
+from faceinp.train.holes import drawing, mask_holes
 
 SHARES = (0.05, 0.1, 0.15, 0.35)
 
@@ -194,9 +194,9 @@ def test_training_turns_and_mirrors_masks(folder: Path) -> None:
 def test_a_share_of_the_holes_comes_from_the_masks_and_the_others_stay(folder: Path) -> None:
     points = torch.rand(400, 68, 2, generator=torch.Generator().manual_seed(0))
     masks = mask_holes.load(CompletionRun(masks=str(corner(folder)), masks_share=0.3), 32, lambda _: None)
-    plain = holes.draw(points, 32, seed=(1, 2, 0))
-    mixed = holes.draw(points, 32, seed=(1, 2, 0), masks=masks)
-    assert torch.equal(mixed, holes.draw(points, 32, seed=(1, 2, 0), masks=masks))
+    plain = drawing.draw(points, 32, seed=(1, 2, 0))
+    mixed = drawing.draw(points, 32, seed=(1, 2, 0), masks=masks)
+    assert torch.equal(mixed, drawing.draw(points, 32, seed=(1, 2, 0), masks=masks))
     changed = (plain != mixed).flatten(1).any(dim=1)
     assert 0.2 < changed.float().mean() < 0.4
     assert (mixed[changed].sum((1, 2, 3)) == 160).all()

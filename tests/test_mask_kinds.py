@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import faceinp
-from faceinp import masks
-from faceinp import photo as photo_
 from faceinp.errors import MaskError
+from faceinp.mask import masks
+from faceinp.photo import photos
 
 SIDE = 128
-PHOTO = photo_.read(np.zeros((SIDE, SIDE, 3), np.uint8))
+PHOTO = photos.read(np.zeros((SIDE, SIDE, 3), np.uint8))
 RED, WHITE, BLACK = (255, 0, 0), (255, 255, 255), (0, 0, 0)
 
 
@@ -146,7 +146,7 @@ def test_strokes_of_two_strengths_all_count_in_soft_pictures(kind: str, weaker: 
 def test_what_is_too_faint_is_said() -> None:
     strength = np.zeros((256, 256), np.float32)
     strength[20:50, 15:50], strength[180:210, 160:200] = 1, 0.12  # no more than JPEG's ringing
-    mask = masks.read(saved(levels(strength), "JPEG", quality=80), photo_.read(np.zeros((256, 256), np.uint8)))
+    mask = masks.read(saved(levels(strength), "JPEG", quality=80), photos.read(np.zeros((256, 256), np.uint8)))
     assert not mask.hole[100:].any() and "too faintly" in mask.warnings[0]
 
 
@@ -175,7 +175,7 @@ def frame(width: float, side: int = 340, torn: float = 0.0) -> np.ndarray:
 @pytest.mark.parametrize("width", [10, 25, 40, 55, 65])
 def test_a_frame_is_asked_for(width: int, torn: float) -> None:
     hole = frame(width, torn=torn)
-    photo = photo_.read(np.zeros((340, 340, 3), np.uint8))
+    photo = photos.read(np.zeros((340, 340, 3), np.uint8))
     for tones in (levels(hole.astype(np.float32)), levels(1 - hole.astype(np.float32))):
         with pytest.raises(MaskError, match="--mask-hole white or --mask-hole black"):
             masks.read(tones, photo)
@@ -187,7 +187,7 @@ def test_a_frame_is_asked_for(width: int, torn: float) -> None:
 def test_what_is_plain_stays_guessed(name: str) -> None:
     known = faceinp.list_presets()
     name = name if name in known else name.replace(" ", "-")
-    portrait = photo_.read(np.ascontiguousarray(skimage.data.astronaut()[35:195, 145:305]))
+    portrait = photos.read(np.ascontiguousarray(skimage.data.astronaut()[35:195, 145:305]))
     hole = faceinp.make_preset(name, portrait, aligned=True).hole
     for tones in (levels(hole.astype(np.float32)), levels(1 - hole.astype(np.float32))):
         mask = masks.read(tones, portrait)
@@ -210,7 +210,7 @@ def test_the_erased_part_of_a_photo_is_the_hole() -> None:
     alpha[90:120, 90:150] = 0
     erased = np.dstack([np.where(alpha[..., None] > 0, face, 0), alpha]).astype(np.uint8)
     for photo in (erased, face):
-        mask = masks.read(saved(erased), photo_.read(photo))
+        mask = masks.read(saved(erased), photos.read(photo))
         assert np.array_equal(mask.hole, alpha == 0) and "erased" in mask.about
     flat = np.dstack([np.zeros_like(face), 255 - alpha])  # paint of one colour is paint, whatever the photo is
-    assert np.array_equal(masks.read(flat, photo_.read(np.zeros_like(face))).hole, alpha == 0)
+    assert np.array_equal(masks.read(flat, photos.read(np.zeros_like(face))).hole, alpha == 0)

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from faceinp import masks
-from faceinp import photo as photo_
 from faceinp.errors import MaskError
+from faceinp.mask import masks
+from faceinp.photo import photos
 
 SIDE = 256
-PHOTO = photo_.read(np.zeros((SIDE, SIDE, 3), np.uint8))
+PHOTO = photos.read(np.zeros((SIDE, SIDE, 3), np.uint8))
 
 
 def painted(*, antialiased: bool = False) -> np.ndarray:
@@ -98,7 +98,7 @@ def test_where_both_tones_touch_the_border_alike_the_smaller_is_the_hole() -> No
 @given(hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=24)), st.booleans())
 def test_a_mask_and_its_inverse_with_the_matching_flag_say_the_same(hole: np.ndarray, colour: bool) -> None:
     assume(hole.any() and not hole.all())
-    photo = photo_.read(np.zeros(hole.shape, np.uint8))
+    photo = photos.read(np.zeros(hole.shape, np.uint8))
     tones = hole.astype(np.uint8) * 255
     file = np.dstack([tones] * 3) if colour else tones
     for source, flag in ((saved(file), "white"), (saved(255 - file), "black")):
@@ -114,7 +114,7 @@ def test_soft_masks_keep_this_rule(seed: int, sigma: float) -> None:
     layer = np.zeros((96, 96), np.uint8)
     cv2.circle(layer, tuple(map(int, rng.integers(30, 66, 2))), 24, 255, -1)
     soft = cv2.GaussianBlur(layer, (0, 0), sigma)
-    photo = photo_.read(np.zeros((96, 96), np.uint8))
+    photo = photos.read(np.zeros((96, 96), np.uint8))
     white, black = masks.read(soft, photo, hole="white"), masks.read(255 - soft, photo, hole="black")
     assert np.array_equal(white.hole, black.hole)
     assert white.hole[soft > 0.6 * soft.max()].all()
@@ -177,7 +177,7 @@ def test_a_large_painted_part_is_still_the_painted_part() -> None:
 
 
 def test_a_single_pixel_counts_even_in_a_large_mask() -> None:
-    photo = photo_.read(np.zeros((1500, 1500), np.uint8))
+    photo = photos.read(np.zeros((1500, 1500), np.uint8))
     for paint in ((255, 0, 0), (0, 0, 0)):
         picture = np.full((1500, 1500, 3), 255, np.uint8)
         picture[701, 333] = paint
@@ -208,7 +208,7 @@ def test_another_size_is_scaled_and_said(factor: int) -> None:
     larger = np.kron(box, np.ones((factor, factor), np.uint8))
     for mask, target in ((box, larger), (larger, box)):
         for source in (mask, mask > 0):
-            read = masks.read(source, photo_.read(target))
+            read = masks.read(source, photos.read(target))
             assert np.array_equal(read.hole, target > 0)
             sizes = f"scaled from {mask.shape[1]} x {mask.shape[0]} to {target.shape[1]} x {target.shape[0]}"
             assert sizes in read.about and read.warnings == ()
@@ -217,7 +217,7 @@ def test_another_size_is_scaled_and_said(factor: int) -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.integers(40, 400), st.integers(40, 400))
 def test_scaling_keeps_place_and_share(height: int, width: int) -> None:
-    mask = masks.read(LAYER, photo_.read(np.zeros((height, width), np.uint8)))
+    mask = masks.read(LAYER, photos.read(np.zeros((height, width), np.uint8)))
     assert mask.hole.shape == (height, width)
     assert abs(mask.share - HOLE.mean()) < 0.02
     expected = np.argwhere(HOLE).mean(axis=0) / SIDE
@@ -236,7 +236,7 @@ def test_a_large_hole_is_warned_of() -> None:
     small, large = np.zeros((100, 100), np.uint8), np.zeros((100, 100), np.uint8)
     small[11:89, 12:88] = 255  # 59 %
     large[10:90, 11:89] = 255  # 62 %
-    photo = photo_.read(small)
+    photo = photos.read(small)
     assert masks.read(small, photo, hole="white").warnings == ()
     assert "62%" in masks.read(large, photo, hole="white").warnings[0]
 
@@ -290,7 +290,7 @@ def test_a_hole_is_never_read_out_of_a_photo(name: str, format: str) -> None:
     picture = PHOTOS[name].astype(np.uint8)
     for hole in ("auto", "white", "black"):
         with pytest.raises(MaskError, match="two tones"):
-            masks.read(saved(picture, format), photo_.read(picture), hole=hole)
+            masks.read(saved(picture, format), photos.read(picture), hole=hole)
 
 
 @pytest.mark.parametrize("sigma", [1, 4, 12, 30])
@@ -358,7 +358,7 @@ def test_a_mask_drawn_on_the_stored_pixels_is_turned(orientation: int, size: tup
     hole[20:36, 50:80] = 255
     face = (45.0, 10.0, 50.0, 35.0)
     upright = Image.fromarray(np.zeros((*size, 3), np.uint8))
-    photo = photo_.read(saved(np.asarray(upright.transpose(STORED[orientation])), exif=exif))
+    photo = photos.read(saved(np.asarray(upright.transpose(STORED[orientation])), exif=exif))
     drawn = Image.fromarray(hole).transpose(STORED[orientation])
     halved = drawn.resize((drawn.width // 2, drawn.height // 2), Image.Resampling.NEAREST)
     for stored in (drawn, halved):

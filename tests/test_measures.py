@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceinp import metrics
 from faceinp.evaluate import measures
 from faceinp.evaluate.engine_tables import figures
 from faceinp.evaluate.engine_tables.fills import Fill
+from faceinp.formulas import metrics
 
 COUNT, PEOPLE = 24, [f"person {n % 8}" for n in range(24)]
 floats = st.floats(-50, 50, allow_nan=False).map(lambda value: round(value, 3))

@@ -14,16 +14,15 @@ from photo_files import FACE, HEIGHT, HOLE, OUTPUTS, WIDTH, chunk, opened, saved
 from photo_parts import IPTC, MAKER, THUMBNAIL, XMP, exif_block, extended, segment, source, tiff, with_segments
 from PIL import Image
 
-from faceinp import exif, metadata, saving, xmp
-from faceinp import photo as photo_
-from faceinp.provenance import DIGITAL_SOURCE_TYPE, Provenance
-from faceinp.tiff import Builder, Tiff
+from faceinp.photo import exif, metadata, photos, saving, xmp
+from faceinp.photo.provenance import DIGITAL_SOURCE_TYPE, Provenance
+from faceinp.photo.tiff import Builder, Tiff
 
 SOURCES = ("JPEG", "PNG", "WEBP", "TIFF")
 ABOUT = Provenance("telea", "cv2", 7, "1.2.3")
 
 
-def written(photo: photo_.Photo, format: str, provenance: Provenance | None = ABOUT) -> bytes:
+def written(photo: photos.Photo, format: str, provenance: Provenance | None = ABOUT) -> bytes:
     return saving.encode(photo, photo.pixels, HOLE.T if photo.height != HEIGHT else HOLE, format, provenance)
 
 
@@ -58,10 +57,10 @@ def dpi_of(data: bytes, format: str) -> tuple[float, ...]:
 @pytest.mark.parametrize("format", SOURCES)
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_everything_survives_from_every_format_in_every_other(order: str, format: str, output: str) -> None:
-    photo = photo_.read(source(format, order=order))
+    photo = photos.read(source(format, order=order))
     assert photo.notes == ()
     data = written(photo, output)
-    assert photo_.read(data).notes == ()
+    assert photos.read(data).notes == ()
     image = opened(data)
     tags = image.getexif()
     assert (tags[271], tags[33432], tags[306]) == ("Kodak", "(c) grandma", "2001:01:02 03:04:05")
@@ -80,7 +79,7 @@ def test_everything_survives_from_every_format_in_every_other(order: str, format
         kept = {
             "jpg": image.info.get("photoshop", {}).get(0x0404),
             "tif": getattr(image, "tag_v2", {}).get(33723),
-            "png": photo_.read(data).metadata.iptc,
+            "png": photos.read(data).metadata.iptc,
         }
         said = any("IPTC" in loss for loss in saving.losses(photo, output))
         assert said if output == "webp" else kept[output] == IPTC and not said
@@ -90,7 +89,7 @@ def test_everything_survives_from_every_format_in_every_other(order: str, format
 @pytest.mark.parametrize("format", SOURCES)
 @pytest.mark.parametrize("orientation", [3, 5, 6, 8])
 def test_a_photo_is_turned_once_and_its_thumbnail_goes(format: str, output: str, orientation: int) -> None:
-    photo = photo_.read(source(format, orientation=orientation))
+    photo = photos.read(source(format, orientation=orientation))
     assert photo.orientation == orientation
     turned = orientation > 4
     assert photo.pixels.shape[:2] == ((WIDTH, HEIGHT) if turned else (HEIGHT, WIDTH))
@@ -100,7 +99,7 @@ def test_a_photo_is_turned_once_and_its_thumbnail_goes(format: str, output: str,
     assert 274 not in image.getexif()
     assert "Orientation" not in packet_of(data) and "Thumbnails" not in packet_of(data)
     assert THUMBNAIL not in data and THUMBNAIL[-40:] not in data
-    again = photo_.read(data)
+    again = photos.read(data)
     assert again.orientation == 1 and again.pixels.shape == photo.pixels.shape
     if format != "WEBP":
         assert dpi_of(data, output) == pytest.approx((300, 600) if turned else (600, 300), abs=0.02)
@@ -112,7 +111,7 @@ def test_a_photo_is_turned_once_and_its_thumbnail_goes(format: str, output: str,
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_makers_notes_stay_where_their_offsets_say(output: str) -> None:
     block = exif_block("<")
-    photo = photo_.read(with_segments(saved(Image.fromarray(FACE), "JPEG"), segment(0xE1, b"Exif\0\0" + block)))
+    photo = photos.read(with_segments(saved(Image.fromarray(FACE), "JPEG"), segment(0xE1, b"Exif\0\0" + block)))
     data = written(photo, output)
     start = 0 if output == "tif" else data.index(b"Exif\0\0") + 6 if output == "jpg" else data.index(b"II*\0")
     at = block.index(MAKER)
@@ -121,11 +120,11 @@ def test_makers_notes_stay_where_their_offsets_say(output: str) -> None:
 
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_a_tiff_is_as_another_program_wants_it(order: str) -> None:
-    data = written(photo_.read(source("JPEG", order=order)), "tif")
+    data = written(photos.read(source("JPEG", order=order)), "tif")
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages[0]
         assert file.byteorder == order and len(file.pages) == 1
-        assert np.array_equal(page.asarray()[~HOLE], photo_.read(source("JPEG")).pixels[~HOLE])
+        assert np.array_equal(page.asarray()[~HOLE], photos.read(source("JPEG")).pixels[~HOLE])
         assert list(page.tags.keys()) == sorted(page.tags.keys())
         assert page.tags[34665].value["MakerNote"] == MAKER
         assert page.tags[34853].value["GPSLatitude"] == (48, 1, 12, 1, 30, 1)
@@ -133,7 +132,7 @@ def test_a_tiff_is_as_another_program_wants_it(order: str) -> None:
 
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_a_second_fill_says_everything_once(output: str) -> None:
-    first = photo_.read(written(photo_.read(source("JPEG")), output))
+    first = photos.read(written(photos.read(source("JPEG")), output))
     second = Provenance("mirror", "numpy", 8, "2.0.0", references=1)
     for format in OUTPUTS:
         data = written(first, format, second)
@@ -156,14 +155,14 @@ def test_xmp_of_any_size_is_kept(output: str) -> None:
         "</rdf:RDF></x:xmpmeta>"
     ).encode()
     data = with_segments(source("JPEG"), *extended(more))
-    photo = photo_.read(data)
+    photo = photos.read(data)
     assert photo.notes == () and photo.metadata.xmp.count(b"<rdf:li>") == 20_000
-    again = photo_.read(written(photo, output))
+    again = photos.read(written(photo, output))
     assert again.notes == ()
     read = properties(again.metadata.xmp.decode())
     assert len(read["DocumentAncestors"][0]) > 20_000 and read["title"] == ["Grandmother & I"]
     broken = [*extended(more)[1:]]  # one piece is missing
-    photo = photo_.read(with_segments(source("JPEG"), *broken))
+    photo = photos.read(with_segments(source("JPEG"), *broken))
     assert any("extended XMP" in note for note in photo.notes)
     assert properties(packet_of(written(photo, output)))["title"] == ["Grandmother & I"]
 
@@ -185,7 +184,7 @@ DAMAGED = {
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_damaged_metadata_costs_itself_and_is_said(case: str, output: str) -> None:
     options, lost = DAMAGED[case]
-    photo = photo_.read(saved(Image.fromarray(FACE), "JPEG", **options))
+    photo = photos.read(saved(Image.fromarray(FACE), "JPEG", **options))
     assert [lost in note for note in photo.notes] == ([True] if lost else [])
     read = properties(packet_of(written(photo, output)))
     assert read["DigitalSourceType"] == [DIGITAL_SOURCE_TYPE]
@@ -200,9 +199,9 @@ def test_no_damage_to_metadata_costs_a_photo_or_a_result(data: st.DataObject) ->
             part[data.draw(st.integers(0, len(part) - 1))] = data.draw(st.integers(0, 255))
     tiny = saved(Image.fromarray(FACE[:8, :8]), "PNG")
     texts = chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + packet)
-    photo = photo_.read(tiny[:33] + chunk(b"eXIf", bytes(block)) + texts + tiny[33:])
+    photo = photos.read(tiny[:33] + chunk(b"eXIf", bytes(block)) + texts + tiny[33:])
     for output in OUTPUTS:
-        again = photo_.read(saving.encode(photo, photo.pixels, np.zeros((8, 8), bool), output, ABOUT))
+        again = photos.read(saving.encode(photo, photo.pixels, np.zeros((8, 8), bool), output, ABOUT))
         assert again.orientation == 1 and set(again.notes) <= set(photo.notes)
 
 
@@ -224,7 +223,7 @@ def test_directories_that_would_fill_memory_are_refused() -> None:
 def test_pictures_of_the_unfilled_photo_leave_the_packet() -> None:
     space = "http://ns.google.com/photos/1.0/image/"
     packet = XMP.format(orientation=1).replace("<dc:title>", f'<g:Data xmlns:g="{space}">AAAA</g:Data><dc:title>')
-    photo = photo_.read(saved(Image.fromarray(FACE), "JPEG", xmp=packet.encode()))
+    photo = photos.read(saved(Image.fromarray(FACE), "JPEG", xmp=packet.encode()))
     assert any("shows the unfilled photo" in note for note in photo.notes)
     data = written(photo, "png")
     assert b"AAAA" not in data and properties(packet_of(data))["title"] == ["Grandmother & I"]
@@ -240,7 +239,7 @@ def test_the_rest_of_a_packet_stays_as_it_was() -> None:
 
 @pytest.mark.parametrize("output", ["png", "jpg"])
 def test_texts_and_comments_are_kept_or_said_to_be_lost(output: str) -> None:
-    photo = photo_.read(with_segments(saved(Image.fromarray(FACE), "JPEG"), segment(0xFE, b"found in the attic")))
+    photo = photos.read(with_segments(saved(Image.fromarray(FACE), "JPEG"), segment(0xFE, b"found in the attic")))
     image = opened(written(photo, output, None))
     assert (image.text["Comment"] if output == "png" else image.info["comment"].decode()) == "found in the attic"
     assert saving.losses(photo, output) == ()
@@ -251,7 +250,7 @@ def test_texts_and_comments_are_kept_or_said_to_be_lost(output: str) -> None:
 
 def test_exif_too_large_for_a_jpeg_is_said_to_be_lost() -> None:
     large = Builder("<").finish([{271: Builder("<").longs([1] * 20_000)}])
-    photo = photo_.read(saved(Image.fromarray(FACE), "PNG", exif=b"Exif\0\0" + large))
+    photo = photos.read(saved(Image.fromarray(FACE), "PNG", exif=b"Exif\0\0" + large))
     (loss,) = saving.losses(photo, "jpg")
     assert "larger than a JPEG" in loss
     assert "exif" not in opened(written(photo, "jpg")).info
@@ -260,7 +259,7 @@ def test_exif_too_large_for_a_jpeg_is_said_to_be_lost() -> None:
 
 
 def test_depth_that_is_lost_is_said() -> None:
-    photo = photo_.read(tiff(FACE.astype(np.uint16) * 257))
+    photo = photos.read(tiff(FACE.astype(np.uint16) * 257))
     assert saving.losses(photo, "png")[1:] == ()
     for format in ("webp", "jpg"):
         assert any("8 bits" in loss for loss in saving.losses(photo, format))
@@ -269,7 +268,7 @@ def test_depth_that_is_lost_is_said() -> None:
 def test_a_gamma_that_no_profile_says_is_said_to_be_lost() -> None:
     data = saved(Image.fromarray(FACE), "PNG")
     for gamma, lost in ((100_000, True), (45_455, False)):
-        photo = photo_.read(data[:33] + chunk(b"gAMA", struct.pack(">I", gamma)) + data[33:])
+        photo = photos.read(data[:33] + chunk(b"gAMA", struct.pack(">I", gamma)) + data[33:])
         assert any("gamma" in note for note in photo.notes) == lost
 
 
@@ -277,15 +276,15 @@ def test_a_resolution_that_makes_no_sense_is_left_out() -> None:
     for dpi in ((0, 0), (float("nan"), 300), (1e9, 300), "300", (300,)):
         image = Image.fromarray(FACE)
         image.info["dpi"] = dpi
-        assert photo_.read(image).metadata.dpi is None
+        assert photos.read(image).metadata.dpi is None
     assert exif.resolution(exif.with_resolution(b"", (72.5, 299.9994))) == pytest.approx((72.5, 299.9994))
 
 
 def test_a_pillow_picture_brings_its_metadata() -> None:
     for format in SOURCES:
-        photo = photo_.read(Image.open(io.BytesIO(source(format, orientation=6))))
+        photo = photos.read(Image.open(io.BytesIO(source(format, orientation=6))))
         assert opened(written(photo, "png")).getexif()[271] == "Kodak"
         assert photo.metadata.xmp and photo.metadata.dpi == pytest.approx(
             (300, 600) if format != "WEBP" else (600, 600), abs=0.02
         )
-    assert photo_.read(FACE).metadata == metadata.EMPTY
+    assert photos.read(FACE).metadata == metadata.EMPTY

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from skimage.data import astronaut
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from faceinp import metrics
 from faceinp.errors import DataError
+from faceinp.formulas import metrics
 
 PHOTO = astronaut()[20:84, 190:254]
 NOISY = np.clip(PHOTO + np.random.default_rng(0).normal(0, 20, PHOTO.shape), 0, 255).astype(np.uint8)

@@ -10,10 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceinp import metrics, pretrained
 from faceinp.errors import DataError, MissingPackageError
 from faceinp.evaluate import measures, naturalness
 from faceinp.evaluate.measures import Measure
+from faceinp.formulas import metrics
+from faceinp.models import pretrained
 from faceinp.nets.efficientnet import SIDE, EfficientNetLite
 
 COUNT, PEOPLE = 24, [f"person {n % 8}" for n in range(24)]

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from faceinp import losses, pretrained, weights
 from faceinp.errors import MissingPackageError
+from faceinp.formulas import losses
+from faceinp.models import pretrained, weights
 from faceinp.nets import projected
 from faceinp.nets.efficientnet import EfficientNetLite
-from faceinp.train import augment, data, guides, loop, naturalness, opponents, pack
+from faceinp.train import loop, naturalness, opponents, pack
+from faceinp.train.augmentation import augment, guides
 from faceinp.train.completion import CompletionRun, CompletionTask
+from faceinp.train.datasets import data
 
 SIDE = 64
 

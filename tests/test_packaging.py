@@ -18,7 +18,7 @@ import skimage.data
 from PIL import Image
 from serving import serving
 
-from faceinp import weights
+from faceinp.models import weights
 
 pytest.importorskip("hatchling", reason="the extra 'dev' is not installed")
 

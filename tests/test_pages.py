@@ -11,10 +11,9 @@ from photo_files import DEEP, FACE, HEIGHT, HOLE, WIDTH, saved
 from photo_parts import tiff
 from PIL import Image, ImageSequence
 
-from faceinp import photo as photo_
-from faceinp import saving
-from faceinp.cli import main
+from faceinp.cli.main import main
 from faceinp.errors import PhotoError
+from faceinp.photo import photos, saving
 
 SHEETS = (FACE, DEEP["grey"], FACE[::-1, :, 0], FACE[:50, :60])
 
@@ -50,7 +49,7 @@ def test_the_other_pages_come_back_to_the_bit(name: str) -> None:
     data = FILES[name]
     before = pages(data)
     for number in range(1, len(before) + 1):
-        photo = photo_.read(data, page=number)
+        photo = photos.read(data, page=number)
         assert any(f"Page {number} of {len(before)}" in note for note in photo.notes)
         hole = np.zeros(photo.pixels.shape[:2], bool)
         hole[10:20, 10:20] = True
@@ -68,12 +67,12 @@ def test_a_page_is_chosen_by_number_from_python_and_the_shell(tmp_path: Path) ->
     file, mask, out = tmp_path / "album.tif", tmp_path / "mask.png", tmp_path / "out.tif"
     file.write_bytes(FILES["tifffile"])
     Image.fromarray(HOLE).save(mask)
-    assert np.array_equal(photo_.read(file, page=3).pixels[..., 0], FACE[::-1, :, 0])
+    assert np.array_equal(photos.read(file, page=3).pixels[..., 0], FACE[::-1, :, 0])
     for wrong in (0, 5, -1):
         with pytest.raises(PhotoError, match=f"4 pages; there is no page {wrong}"):
-            photo_.read(file, page=wrong)
+            photos.read(file, page=wrong)
     with pytest.raises(PhotoError, match="one page"):
-        photo_.read(saved(Image.fromarray(FACE), "PNG"), page=2)
+        photos.read(saved(Image.fromarray(FACE), "PNG"), page=2)
     box = ["--box", f"10,10,{WIDTH - 20},{HEIGHT - 20}", "--engine", "telea", "--no-symmetry"]
     assert main(["fill", str(file), "--mask", str(mask), "-o", str(out), "--page", "3", *box]) == 0
     before, after = pages(file.read_bytes()), pages(out.read_bytes())
@@ -82,7 +81,7 @@ def test_a_page_is_chosen_by_number_from_python_and_the_shell(tmp_path: Path) ->
 
 @pytest.mark.parametrize("format", ["png", "webp", "jpg"])
 def test_formats_of_one_picture_say_that_the_others_are_lost(format: str) -> None:
-    photo = photo_.read(FILES["pillow"])
+    photo = photos.read(FILES["pillow"])
     assert any("other 3 pages" in loss and "TIFF" in loss for loss in saving.losses(photo, format))
     assert saving.losses(photo, "tif") == ()
 
@@ -93,7 +92,7 @@ def test_previews_of_the_unfilled_photo_are_no_pages() -> None:
         writer.write(FACE, subifds=1, metadata=None, photometric="rgb")
         writer.write(FACE[::2, ::2], subfiletype=1, metadata=None, photometric="rgb")
         writer.write(FACE[::4, ::4], subfiletype=1, metadata=None, photometric="rgb")
-    photo = photo_.read(buffer.getvalue())
+    photo = photos.read(buffer.getvalue())
     assert photo.others is None and photo.notes == ()
     data = saving.encode(photo, photo.pixels, HOLE, "tiff")
     assert len(pages(data)) == 1 and 330 not in pages(data)[0][1]
@@ -108,7 +107,7 @@ def test_raw_files_are_not_taken_for_their_preview() -> None:
     dng = saved(Image.fromarray(FACE), "TIFF", tiffinfo={50706: b"\1\4\0\0"})
     for data in (buffer.getvalue(), dng):
         with pytest.raises(PhotoError, match=r"raw file\. Develop it"):
-            photo_.read(data)
+            photos.read(data)
 
 
 def test_what_cannot_be_told_of_a_damaged_chain_is_said() -> None:
@@ -116,7 +115,7 @@ def test_what_cannot_be_told_of_a_damaged_chain_is_said() -> None:
     (first,) = struct.unpack_from("<I", data, 4)
     (count,) = struct.unpack_from("<H", data, first)
     struct.pack_into("<I", data, first + 2 + 12 * count, first)  # a circle
-    photo = photo_.read(bytes(data))
+    photo = photos.read(bytes(data))
     assert np.array_equal(photo.pixels, FACE) and any("not kept" in note for note in photo.notes)
     with pytest.raises(PhotoError, match="cannot be told apart"):
-        photo_.read(bytes(data), page=2)
+        photos.read(bytes(data), page=2)

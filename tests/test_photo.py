@@ -29,12 +29,11 @@ from photo_files import (
 )
 from PIL import Image, ImageOps
 
-from faceinp import photo as photo_
-from faceinp import saving
 from faceinp.errors import PhotoError
+from faceinp.photo import photos, saving
 
 
-def filled(photo: photo_.Photo, value=(200, 40, 90)) -> np.ndarray:
+def filled(photo: photos.Photo, value=(200, 40, 90)) -> np.ndarray:
     """Random everywhere outside the hole as well: what is known must not come from here."""
     pixels = np.random.default_rng(1).integers(0, 256, photo.pixels.shape, dtype=np.uint8)
     pixels[HOLE] = value
@@ -47,13 +46,13 @@ def test_every_format_is_read_as_pillow_reads_it(tmp_path: Path, format: str) ->
     path.write_bytes(saved(Image.fromarray(FACE), format, **({"lossless": True} if format == "WEBP" else {})))
     expected = np.asarray(Image.open(path).convert("RGB"))
     for source in (path, str(path), path.read_bytes(), bytearray(path.read_bytes()), Image.open(path)):
-        photo = photo_.read(source)
+        photo = photos.read(source)
         assert np.array_equal(photo.pixels, expected)
         assert (photo.source_format, photo.alpha, photo.grey, photo.deep) == (format, None, False, None)
     buffer = io.BytesIO(path.read_bytes())
     buffer.seek(0, os.SEEK_END)
-    assert np.array_equal(photo_.read(buffer).pixels, expected)
-    assert photo_.read(photo) is photo
+    assert np.array_equal(photos.read(buffer).pixels, expected)
+    assert photos.read(photo) is photo
 
 
 @settings(max_examples=60, deadline=None)
@@ -65,8 +64,8 @@ def test_known_pixels_pass_through_lossless_files_to_the_bit(data: st.DataObject
     hole = data.draw(hnp.arrays(np.bool_, shape))
     result = data.draw(hnp.arrays(np.uint8, (*shape, 3)))
     format = data.draw(st.sampled_from(["png", "webp", "tiff"]))
-    photo = photo_.read(array)
-    again = photo_.read(saving.encode(photo, result, hole, format))
+    photo = photos.read(array)
+    again = photos.read(saving.encode(photo, result, hole, format))
     assert np.array_equal(again.pixels[~hole], photo.pixels[~hole])
     if not photo.grey:
         assert np.array_equal(again.pixels[hole], result[hole])
@@ -79,7 +78,7 @@ def test_known_pixels_pass_through_lossless_files_to_the_bit(data: st.DataObject
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16])
 def test_a_png_of_many_stripes_is_whole(depth: type) -> None:
     array = np.tile(FACE, (6, 9, 1))
-    photo = photo_.read(array if depth == np.uint8 else deep_png(array.astype(np.uint16) * 257 + 3))
+    photo = photos.read(array if depth == np.uint8 else deep_png(array.astype(np.uint16) * 257 + 3))
     data = saving.encode(photo, photo.pixels, np.zeros(array.shape[:2], bool), "png")
     assert data.count(b"IDAT") > 3
     parts, place = b"", 8
@@ -102,10 +101,10 @@ def test_exif_turns_the_photo_once(format: str, orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = saved(Image.fromarray(FACE), format, exif=exif)
-    photo = photo_.read(data)
+    photo = photos.read(data)
     expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))))
     assert np.array_equal(photo.pixels, expected)
-    assert np.array_equal(photo_.read(Image.open(io.BytesIO(data))).pixels, expected)
+    assert np.array_equal(photos.read(Image.open(io.BytesIO(data))).pixels, expected)
     hole = np.zeros(expected.shape[:2], bool)
     for output in OUTPUTS:
         written = opened(saving.encode(photo, photo.pixels, hole, output))
@@ -133,7 +132,7 @@ def test_exif_turns_16_bit_photos_once(kind: str, orientation: int) -> None:
     }[orientation]
     tiff = deep_tiff(array, extratags=[(0x0112, "H", 1, orientation, False)])
     for data in (png, tiff):
-        photo = photo_.read(data)
+        photo = photos.read(data)
         assert photo.deep is not None
         assert np.array_equal(photo.deep, upright)
         assert photo.pixels.shape == (*upright.shape[:2], 3)
@@ -145,13 +144,13 @@ def test_damaged_exif_does_not_cost_the_photo(exif: bytes) -> None:
     data = data[:33] + chunk(b"eXIf", exif) + data[33:]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert np.array_equal(photo_.read(data).pixels, FACE)
+        assert np.array_equal(photos.read(data).pixels, FACE)
 
 
 @pytest.mark.parametrize("source", ["JPEG", "PNG", "WEBP", "TIFF"])
 def test_the_colour_profile_is_kept(source: str) -> None:
     data = saved(Image.fromarray(FACE), source, icc_profile=ICC)
-    for photo in (photo_.read(data), photo_.read(Image.open(io.BytesIO(data)))):
+    for photo in (photos.read(data), photos.read(Image.open(io.BytesIO(data)))):
         assert photo.icc == ICC
         for output in OUTPUTS:
             assert opened(saving.encode(photo, photo.pixels, HOLE, output)).info["icc_profile"] == ICC
@@ -161,7 +160,7 @@ def test_the_colour_profile_is_kept(source: str) -> None:
 @pytest.mark.parametrize("make", [deep_png, deep_tiff])
 def test_16_bits_stay_16_bits(kind: str, make) -> None:
     array = DEEP[kind]
-    photo = photo_.read(make(array))
+    photo = photos.read(make(array))
     channels = 1 if array.ndim == 2 else array.shape[2]
     colours = array if channels == 1 else array[..., 0] if channels == 2 else array[..., :3]
     assert np.array_equal(photo.deep, array)
@@ -184,16 +183,16 @@ def test_16_bits_stay_16_bits(kind: str, make) -> None:
 @pytest.mark.parametrize("kind", DEEP)
 def test_16_bit_photos_keep_their_profile(kind: str) -> None:
     for data in (deep_png(DEEP[kind], ICC), deep_tiff(DEEP[kind], iccprofile=ICC)):
-        photo = photo_.read(data)
+        photo = photos.read(data)
         assert photo.icc == ICC
-        again = photo_.read(saving.encode(photo, photo.pixels, HOLE, "png"))
+        again = photos.read(saving.encode(photo, photo.pixels, HOLE, "png"))
         assert again.icc == ICC
         assert np.array_equal(again.deep[~HOLE], DEEP[kind][~HOLE])
 
 
 def test_a_16_bit_pillow_picture_is_deep() -> None:
     image = Image.open(io.BytesIO(deep_png(DEEP["grey"])))
-    assert np.array_equal(photo_.read(image).deep, DEEP["grey"])
+    assert np.array_equal(photos.read(image).deep, DEEP["grey"])
 
 
 def test_a_transparent_value_of_a_16_bit_photo_becomes_alpha() -> None:
@@ -202,7 +201,7 @@ def test_a_transparent_value_of_a_16_bit_photo_becomes_alpha() -> None:
         data = deep_png(array)
         value = array[3, 4]
         data = data[:33] + chunk(b"tRNS", np.atleast_1d(value).astype(">u2").tobytes()) + data[33:]
-        photo = photo_.read(data)
+        photo = photos.read(data)
         same = array == value
         assert np.array_equal(photo.alpha == 0, same if kind == "grey" else same.all(axis=2))
 
@@ -212,7 +211,7 @@ def test_grey_stays_grey(mode: str) -> None:
     image = Image.fromarray(FACE).convert("L").convert(mode)
     if mode == "LA":
         image.putalpha(Image.fromarray(FACE[..., 1]))
-    photo = photo_.read(saved(image, "PNG"))
+    photo = photos.read(saved(image, "PNG"))
     assert photo.grey
     for output in ("png", "tif"):
         again = opened(saving.encode(photo, filled(photo), HOLE, output))
@@ -229,7 +228,7 @@ def test_grey_stays_grey(mode: str) -> None:
 def test_a_palette_with_transparency_keeps_colours_and_alpha() -> None:
     image = Image.fromarray(FACE).quantize(64)
     image.info["transparency"] = bytes(range(0, 256, 4))
-    photo = photo_.read(saved(image, "PNG", transparency=image.info["transparency"]))
+    photo = photos.read(saved(image, "PNG", transparency=image.info["transparency"]))
     expected = np.asarray(image.convert("RGBA"))
     assert len(np.unique(expected[..., 3])) > 20
     again = np.asarray(opened(saving.encode(photo, filled(photo), HOLE, "png")))
@@ -238,17 +237,17 @@ def test_a_palette_with_transparency_keeps_colours_and_alpha() -> None:
 
 
 def test_colours_under_full_transparency_are_kept() -> None:
-    photo = photo_.read(np.dstack([FACE, np.zeros((HEIGHT, WIDTH), np.uint8)]))
+    photo = photos.read(np.dstack([FACE, np.zeros((HEIGHT, WIDTH), np.uint8)]))
     for output in ("png", "webp", "tif"):
         again = np.asarray(opened(saving.encode(photo, filled(photo), HOLE, output)))
         assert np.array_equal(again[~HOLE][:, :3], FACE[~HOLE])
 
 
 def test_transparency_is_not_lost_silently_in_a_jpeg() -> None:
-    photo = photo_.read(np.dstack([FACE, FACE[..., :1]]))
+    photo = photos.read(np.dstack([FACE, FACE[..., :1]]))
     with pytest.raises(PhotoError, match="transparency"):
         saving.encode(photo, photo.pixels, HOLE, "jpg")
-    opaque = photo_.read(np.dstack([FACE, np.full((HEIGHT, WIDTH), 255, np.uint8)]))
+    opaque = photos.read(np.dstack([FACE, np.full((HEIGHT, WIDTH), 255, np.uint8)]))
     assert opened(saving.encode(opaque, opaque.pixels, HOLE, "jpg")).mode == "RGB"
 
 
@@ -256,12 +255,12 @@ def test_a_cmyk_jpeg_becomes_rgb() -> None:
     image = Image.fromarray(FACE).convert("CMYK")
     profile = ICC[:16] + b"CMYK" + ICC[20:]  # says CMYK, and is none that could be used
     for options in ({}, {"icc_profile": profile}):
-        photo = photo_.read(saved(image, "JPEG", quality=95, **options))
+        photo = photos.read(saved(image, "JPEG", quality=95, **options))
         assert photo.icc is None
         assert np.abs(photo.pixels.astype(int) - FACE).mean() < 4
 
 
 def test_one_pixel_is_a_picture() -> None:
-    photo = photo_.read(np.array([[[1, 2, 3]]], np.uint8))
+    photo = photos.read(np.array([[[1, 2, 3]]], np.uint8))
     for output in OUTPUTS:
-        assert photo_.read(saving.encode(photo, photo.pixels, np.zeros((1, 1), bool), output)).pixels.shape == (1, 1, 3)
+        assert photos.read(saving.encode(photo, photo.pixels, np.zeros((1, 1), bool), output)).pixels.shape == (1, 1, 3)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from photo_files import DEEP, FACE, chunk, deep_png, deep_tiff, saved
 from PIL import Image
 
-from faceinp import photo as photo_
 from faceinp.errors import PhotoError
+from faceinp.photo import photos
 
 
 def over_the_limit(format: str) -> bytes:
@@ -27,7 +27,7 @@ def test_too_large_a_photo_is_refused_by_its_header(format: str, monkeypatch: py
     data = over_the_limit(format)
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
     with pytest.raises(PhotoError, match="10000 x 5100"):
-        photo_.read(data)
+        photos.read(data)
 
 
 @pytest.mark.parametrize("side", [10_000, 12_000, 60_000])
@@ -37,11 +37,11 @@ def test_pillows_own_limits_do_not_show(side: int) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(PhotoError, match="50 megapixels"):
-            photo_.read(data)
+            photos.read(data)
 
 
 def test_fifty_megapixels_are_accepted() -> None:
-    assert photo_.read(saved(Image.new("L", (10_000, 5_000)), "PNG", compress_level=1)).width == 10_000
+    assert photos.read(saved(Image.new("L", (10_000, 5_000)), "PNG", compress_level=1)).width == 10_000
 
 
 def animation(format: str) -> bytes:
@@ -86,7 +86,7 @@ def test_what_is_no_photo_is_refused_in_one_line(tmp_path: Path, case: str, capf
     path.write_bytes(data)
     for source in (path, data):
         with pytest.raises(PhotoError, match=reason) as caught:
-            photo_.read(source)
+            photos.read(source)
         assert "\n" not in str(caught.value)
         assert str(caught.value).count(". ") >= 1
     assert capfd.readouterr().err == ""
@@ -99,7 +99,7 @@ def test_damage_anywhere_gives_a_photo_or_a_photo_error(data: bytes, draw: st.Da
     for _ in range(draw.draw(st.integers(1, 6))):
         broken[draw.draw(st.integers(0, min(len(data), 700) - 1))] = draw.draw(st.integers(0, 255))
     try:
-        assert photo_.read(bytes(broken)).pixels.dtype == np.uint8
+        assert photos.read(bytes(broken)).pixels.dtype == np.uint8
     except PhotoError as error:
         assert "\n" not in str(error)
 
@@ -109,10 +109,10 @@ def test_places_without_a_photo_are_named(tmp_path: Path) -> None:
     cases = {"none.png": "no file", ".": "a folder", "pipe": "not an ordinary file", "x" * 5000: "cannot be read"}
     for name, reason in cases.items():
         with pytest.raises(PhotoError, match=reason):
-            photo_.read(tmp_path / name)
+            photos.read(tmp_path / name)
     for nonsense in (None, 3, [[0]], io.StringIO("text")):
         with pytest.raises(PhotoError):
-            photo_.read(nonsense)
+            photos.read(nonsense)
 
 
 @pytest.mark.parametrize(
@@ -132,4 +132,4 @@ def test_places_without_a_photo_are_named(tmp_path: Path) -> None:
 )
 def test_other_arrays_are_refused(array: np.ndarray) -> None:
     with pytest.raises(PhotoError):
-        photo_.read(array)
+        photos.read(array)

@@ -7,11 +7,12 @@ import skimage.data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceinp import detection, faces, masks, presets, sketches, worn
-from faceinp import photo as photo_
-from faceinp.cli import main
+from faceinp.cli.main import main
 from faceinp.errors import MaskError
-from faceinp.face_location import FaceLocation
+from faceinp.face import detection, faces
+from faceinp.face.face_location import FaceLocation
+from faceinp.mask import masks, presets, sketches, worn_occluders
+from faceinp.photo import photos
 
 SIDE = 128
 POINTS = presets.average_points(SIDE)
@@ -118,7 +119,11 @@ def test_a_sketch_turns_and_grows_with_the_face(name: str) -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize(
-    ("wear", "hole_of"), [(worn.wear_protective_mask, worn.protective_mask), (worn.wear_glasses, worn.glasses)]
+    ("wear", "hole_of"),
+    [
+        (worn_occluders.wear_protective_mask, worn_occluders.protective_mask),
+        (worn_occluders.wear_glasses, worn_occluders.glasses),
+    ],
 )
 def test_what_is_worn_is_all_in_its_hole(wear, hole_of, seed: int) -> None:
     photo = np.full((SIDE, SIDE, 3), 127, np.uint8)
@@ -134,20 +139,20 @@ def test_what_is_worn_is_all_in_its_hole(wear, hole_of, seed: int) -> None:
 def test_colours_straps_and_lenses_vary_and_can_be_chosen() -> None:
     photo = np.full((SIDE, SIDE, 3), 127, np.uint8)
     below_nose = tuple(POINTS[57].astype(int)[::-1])
-    seen = {worn.wear_protective_mask(photo, POINTS, seed=seed)[0][below_nose].argmax() for seed in range(20)}
+    seen = {worn_occluders.wear_protective_mask(photo, POINTS, seed=seed)[0][below_nose].argmax() for seed in range(20)}
     assert len(seen) > 1
-    red = worn.wear_protective_mask(photo, POINTS, colour=(255, 0, 0))[0][below_nose]
+    red = worn_occluders.wear_protective_mask(photo, POINTS, colour=(255, 0, 0))[0][below_nose]
     assert red[0] > 150 and red[1] == red[2] == 0
     none, ears, head = (
-        worn.protective_mask(POINTS, (SIDE, SIDE), straps=straps) for straps in ("none", "ears", "head")
+        worn_occluders.protective_mask(POINTS, (SIDE, SIDE), straps=straps) for straps in ("none", "ears", "head")
     )
     assert not (none & ~ears).any() and none.sum() < ears.sum() and not np.array_equal(ears, head)
     eye = tuple(POINTS[36:42].mean(axis=0).astype(int)[::-1])
-    clear, dark = (worn.glasses(POINTS, (SIDE, SIDE), lenses=lenses) for lenses in ("clear", "dark"))
+    clear, dark = (worn_occluders.glasses(POINTS, (SIDE, SIDE), lenses=lenses) for lenses in ("clear", "dark"))
     assert dark[eye] and not clear[eye] and not (clear & ~dark).any()
     for bad in ({"straps": "three"}, {"lenses": "red"}):
         with pytest.raises(MaskError, match="Choose one of"):
-            (worn.protective_mask if "straps" in bad else worn.glasses)(POINTS, (SIDE, SIDE), **bad)
+            (worn_occluders.protective_mask if "straps" in bad else worn_occluders.glasses)(POINTS, (SIDE, SIDE), **bad)
 
 
 def test_what_cannot_be_made_is_said() -> None:
@@ -200,7 +205,7 @@ def test_the_average_face_fits_five_points() -> None:
 
 
 def test_a_preset_is_put_on_a_found_face(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
-    photo = photo_.read(ASTRONAUT)
+    photo = photos.read(ASTRONAUT)
     eyes = presets.for_photo("eyes", photo)
     face = detection.find_faces(ASTRONAUT)[0]
     for x, y in face.points[:2].astype(int):
@@ -208,7 +213,7 @@ def test_a_preset_is_put_on_a_found_face(tmp_path, capsys: pytest.CaptureFixture
     assert not any(eyes.hole[y, x] for x, y in face.points[3:].astype(int)) and "average face" in eyes.about
     boxed = presets.for_photo("eyes", photo, face=FaceLocation.box(*face.box))
     assert (boxed.hole & eyes.hole).sum() > 0.9 * (boxed.hole | eyes.hole).sum()
-    square = photo_.read(ASTRONAUT[:256, 90:346])
+    square = photos.read(ASTRONAUT[:256, 90:346])
     assert presets.for_photo("centre", square, face=FaceLocation.aligned()).share == 0.25
     assert presets.for_photo("lower-face", square, face=FaceLocation.aligned()).hole[200, 128]
     path, out = tmp_path / "photo.png", tmp_path / "out.png"
@@ -235,7 +240,7 @@ def test_random_pixels_are_strewn_and_survive_a_file() -> None:
     assert np.allclose(hole.reshape(4, 64, 4, 64).mean(axis=(1, 3)), 0.3, atol=0.04)
     for side in (256, 1400):  # a large one too: it must not be averaged into greys on the way
         hole = presets.random_pixels((side, side), 0.3, seed=1)
-        photo = photo_.read(np.zeros((side, side), np.uint8))
+        photo = photos.read(np.zeros((side, side), np.uint8))
         assert np.array_equal(masks.read(cv2.imencode(".png", hole * np.uint8(255))[1].tobytes(), photo).hole, hole)
     with pytest.raises(MaskError):
         presets.random_pixels((4, 4), 1.2, 0)

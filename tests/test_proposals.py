@@ -17,12 +17,13 @@ from PIL import Image, ImageDraw
 from skimage import data
 
 import faceinp
-from faceinp import FaceLocation, weights
+from faceinp import FaceLocation
 from faceinp.errors import FaceinpError, MaskError, NoFaceError, NothingFoundError, PhotoError, WeightsError
 from faceinp.evaluate.finder_tables import damage, drawn_damage
-from faceinp.proposals import propose
-from faceinp.proposals.find import joined
-from faceinp.proposals.occluders import Occluders
+from faceinp.find import propose
+from faceinp.find.find_option import joined
+from faceinp.find.occluders import Occluders
+from faceinp.models import weights
 
 SCRATCH, SPOT, TEAR = (np.s_[300:304, 40:460], np.s_[60:68, 60:68], np.s_[480:512, 0:60])
 FRAMES = (185, 92, 222, 122), (230, 92, 266, 122)  # of glasses on the astronaut's face: x, y, x, y
@@ -199,10 +200,10 @@ def test_whatever_the_photo_shows_its_proposals_are_sound_and_grow_with_the_sens
     low, high = sorted((drawn.draw(SENSITIVITIES), drawn.draw(SENSITIVITIES)))
     include = drawn.draw(st.sampled_from(((), ("stamps",))))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("faceinp.proposals.network.load", lambda _: by_red_and_green)
-        patch.setattr("faceinp.proposals.damage.detection.find_large_faces", lambda *_: ())
+        patch.setattr("faceinp.find.network.load", lambda _: by_red_and_green)
+        patch.setattr("faceinp.find.damage.detection.find_large_faces", lambda *_: ())
         if by == "filters":
-            patch.setattr("faceinp.proposals.damage.weights.missing", lambda name: f"no {name}")
+            patch.setattr("faceinp.find.damage.weights.missing", lambda name: f"no {name}")
         less = faceinp.find_damage(photo, sensitivity=low, include=include)
     more = less.at(high)
     for found in (less, more):
@@ -284,7 +285,7 @@ def test_a_fill_that_finds_nothing_or_only_damage_is_refused() -> None:
 @pytest.mark.usefixtures("finders")
 def test_damage_that_hides_a_face_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     known = faceinp.find_faces(data.astronaut())  # a detector that would see it below the damage
-    monkeypatch.setattr("faceinp.proposals.damage.detection.find_large_faces", lambda *_: known)
+    monkeypatch.setattr("faceinp.find.damage.detection.find_large_faces", lambda *_: known)
     photo = grey_astronaut()
     photo[60:190, 170:280] = PAINT[4]
     assert "covers most of a face" in faceinp.find_damage(photo).notes[0]

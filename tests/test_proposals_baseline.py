@@ -6,7 +6,7 @@ import pytest
 import skimage.data
 from numpy.typing import NDArray
 
-from faceinp.proposals.baseline import SCRATCH, SPOT, TEAR, classical
+from faceinp.find.baseline import SCRATCH, SPOT, TEAR, classical
 
 Pixels = NDArray[np.uint8]
 

@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import save_file
 
 import faceinp
-from faceinp import weights
-from faceinp.cli import main
+from faceinp.cli.main import main
 from faceinp.errors import DataError
+from faceinp.models import weights
 from faceinp.nets.features import TorchvisionFeatures
 from faceinp.train import loop, pack, plots, settings
 

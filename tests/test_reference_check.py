@@ -17,18 +17,19 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from faceinp import detection, faces, weights
-from faceinp.cli import main
+from faceinp.cli.main import main
 from faceinp.engines.search import Prior
 from faceinp.errors import DataError, WeightsError
 from faceinp.exemplars import check
 from faceinp.exemplars.check import OUTCOMES, Limits
+from faceinp.face import detection, faces
+from faceinp.models import weights
 
 pytest.importorskip("webdataset", reason="the extra 'eval' is not installed")
 
 from faceinp.evaluate.judge_tables import reference_check
 from faceinp.evaluate.judge_tables.reference_check import ALTERATIONS, AS_IT_IS, HOLES, SIDE, WHOLE_FACE
-from faceinp.train.data import is_held_back
+from faceinp.train.datasets.data import is_held_back
 
 LIMITS = Limits("0" * 64, 1.3, 0.1, 1.2, 1.4, "drawn", 9, 99, 99, 9)
 HARDLY_HIDES = ("one-eye", "mouth", "cheek", "eye-scratch", "scratches")

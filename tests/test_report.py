@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from faceinp.cli import main
+from faceinp.cli.main import main
 from faceinp.errors import DataError
 from faceinp.evaluate.engine_tables import cells, report, sheets, thumbnails
 from faceinp.evaluate.engine_tables import page as html_page

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import faceinp
-from faceinp import networks, runtimes, sessions, weights
 from faceinp.errors import EngineError, MissingPackageError, WeightsError
-from faceinp.runtimes import Runtime, open_network
+from faceinp.models import networks, runtimes, sessions, weights
+from faceinp.models.runtimes import Runtime, open_network
 
 SHIPPED = Path(__file__).parent.parent / "weights"
 ODD_THREADS = ("abc", "2", 1.5, -1, 99_999_999_999, True, None, float("nan"))

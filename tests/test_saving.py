@@ -12,10 +12,9 @@ import skimage.data
 from PIL import Image
 
 import faceinp
-from faceinp import photo as photo_
-from faceinp import saving
 from faceinp.errors import PhotoError
 from faceinp.exemplars import Reference
+from faceinp.photo import photos, saving
 
 FACE = np.ascontiguousarray(skimage.data.astronaut()[:200, 150:300])
 HEIGHT, WIDTH = FACE.shape[:2]
@@ -28,14 +27,14 @@ RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 
 def test_a_png_is_hardly_larger_than_pillows() -> None:
     astronaut = skimage.data.astronaut()
-    ours = saving.encode(photo_.read(astronaut), astronaut, np.zeros((512, 512), bool), "png")
+    ours = saving.encode(photos.read(astronaut), astronaut, np.zeros((512, 512), bool), "png")
     pillows = io.BytesIO()
     Image.fromarray(astronaut).save(pillows, "PNG")
     assert len(ours) < 1.15 * len(pillows.getvalue())
 
 
 def test_writing_is_whole_or_not_at_all(tmp_path: Path) -> None:
-    photo = photo_.read(FACE)
+    photo = photos.read(FACE)
     target = tmp_path / "out.png"
     target.write_bytes(b"before")
     with pytest.raises(PhotoError, match="must be uint8"):
@@ -61,7 +60,7 @@ def test_a_failed_replacement_leaves_nothing_behind(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(PhotoError, match="No space"):
-        saving.write(tmp_path / "out.png", photo_.read(FACE), FACE, HOLE)
+        saving.write(tmp_path / "out.png", photos.read(FACE), FACE, HOLE)
     assert not list(tmp_path.iterdir())
 
 
@@ -70,13 +69,13 @@ def test_a_link_is_written_through_and_permissions_are_ordinary(tmp_path: Path) 
     real.write_bytes(b"")
     link.symlink_to(real)
     plain.write_bytes(b"")
-    saving.write(link, photo_.read(FACE), FACE, HOLE)
+    saving.write(link, photos.read(FACE), FACE, HOLE)
     assert link.is_symlink() and Image.open(real).size == (WIDTH, HEIGHT)
     assert real.stat().st_mode == plain.stat().st_mode
 
 
 def test_what_a_format_cannot_hold_is_said() -> None:
-    long = photo_.read(np.zeros((1, 17_000), np.uint8))
+    long = photos.read(np.zeros((1, 17_000), np.uint8))
     with pytest.raises(PhotoError, match="Write PNG"):
         saving.encode(long, long.pixels, np.zeros((1, 17_000), bool), "webp")
     with pytest.raises(PhotoError, match="png, webp"):
@@ -85,7 +84,7 @@ def test_what_a_format_cannot_hold_is_said() -> None:
 
 @pytest.mark.parametrize("format", ["png", "webp", "jpg", "tif"])
 def test_a_file_says_what_made_it(format: str) -> None:
-    photo = photo_.read(FACE)
+    photo = photos.read(FACE)
     image = Image.open(io.BytesIO(saving.encode(photo, FILLED, HOLE, format, ABOUT)))
     packet = image.info.get("XML:com.adobe.xmp") or image.info.get("xmp") or image.tag_v2[700]
     text = (packet if isinstance(packet, str) else packet.decode()).partition("?>")[2].rpartition("<?")[0]
@@ -96,7 +95,7 @@ def test_a_file_says_what_made_it(format: str) -> None:
     assert found["references"] == "2"
     if format == "png":
         assert image.text["faceinp:engine"] == "structural" and image.text["Software"] == "faceinp 1.2.3"
-    again = photo_.read(saving.encode(photo, FILLED, HOLE, format, ABOUT)).pixels
+    again = photos.read(saving.encode(photo, FILLED, HOLE, format, ABOUT)).pixels
     assert format == "jpg" or np.array_equal(again[~HOLE], FACE[~HOLE])
 
 
@@ -111,5 +110,5 @@ def test_a_result_counts_the_references_that_were_used() -> None:
 
 
 def test_a_photo_that_was_filled_by_nobody_says_nothing() -> None:
-    photo = photo_.read(FACE)
+    photo = photos.read(FACE)
     assert not Image.open(io.BytesIO(saving.encode(photo, FILLED, HOLE, "png"))).info

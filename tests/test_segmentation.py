@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from faceinp.find import network
 from faceinp.nets.segmentation import CLASSES, STEPS, Segmentation
-from faceinp.proposals import network
 from faceinp.train import segmentation
 
 

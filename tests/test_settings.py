@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from faceinp.cli import main
-from faceinp.commands import TRAININGS
+from faceinp.cli.commands import TRAININGS
+from faceinp.cli.main import main
 from faceinp.errors import DataError
 from faceinp.train import settings
 from faceinp.train.completion import CompletionRun

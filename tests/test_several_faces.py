@@ -7,8 +7,8 @@ import skimage.data
 from serving import ROOT
 
 import faceinp
-from faceinp import faces, targets
 from faceinp.exemplars import ENGINE, REFERENCE, SURROUNDINGS
+from faceinp.face import faces, targets
 
 ASTRONAUT = skimage.data.astronaut()
 GARDEN = np.ascontiguousarray(skimage.data.coffee()[:300, :400])

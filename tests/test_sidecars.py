@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 import faceinp
-from faceinp import cli, commands, deprecation, runtimes, sessions, sidecar, weights
+from faceinp.cli import commands, main
+from faceinp.common import deprecation
 from faceinp.errors import WeightsError
+from faceinp.models import runtimes, sessions, sidecar, weights
 
 NAN, INFINITY = float("nan"), float("inf")
 DEEP = pytest.param("[" * 100_000, id="deep")
@@ -231,7 +233,7 @@ def test_metadata_are_values(tmp_path: Path) -> None:
 def described(folder: Path, metadata: dict[str, str]) -> Path:
     """The smallest network, with metadata of ours."""
     onnx = pytest.importorskip("onnx", reason="the extra 'export' is not installed")
-    from faceinp.doctor import TINY
+    from faceinp.cli.doctor import TINY
 
     model = onnx.load_from_string(TINY)
     onnx.helper.set_model_props(model, {f"faceinp.{key}": value for key, value in metadata.items()})
@@ -247,12 +249,12 @@ def described(folder: Path, metadata: dict[str, str]) -> Path:
 def test_odd_checksums_are_a_sentence(
     said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from faceinp import doctor
+    from faceinp.cli import doctor
 
     monkeypatch.setenv("FACEINP_WEIGHTS", str(tmp_path))
     (tmp_path / "dcgan-limits.json").write_text("{}")
     (tmp_path / weights.CHECKSUMS).write_text(said)
-    assert cli.main(["weights", "verify"]) == WeightsError.exit_code
+    assert main.main(["weights", "verify"]) == WeightsError.exit_code
     assert "checksums.json cannot be read" in capsys.readouterr().err
     found = doctor._weights("dcgan-limits")
     assert found.works is False and "checksums.json cannot be read" in found.about
@@ -275,7 +277,7 @@ def test_odd_settings_of_packed_weights_are_a_sentence(
     pytest.importorskip("torch", reason="the extra 'torch' is not installed")
     from safetensors.torch import save_file
 
-    from faceinp import networks
+    from faceinp.models import networks
 
     metadata, tensors = weights.read_tensors(small_folder / "completion.safetensors")
     config = odd if isinstance(odd, str) else json.dumps(json.loads(metadata["config"]) | odd)
@@ -316,5 +318,5 @@ def test_the_shell_says_what_is_deprecated_as_a_note(
     monkeypatch.setattr(commands, "engines", lambda args: deprecation.warn("It is called otherwise now."))
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        assert cli.main(["engines"]) == 0
+        assert main.main(["engines"]) == 0
     assert capsys.readouterr().err == "note: It is called otherwise now.\n"

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 import skimage.data
 
-from faceinp import blend, patches, surroundings
-from faceinp.grain import Grain
-from faceinp.surroundings import Drawn
+from faceinp.blend import blending as blend
+from faceinp.blend import patches, surroundings
+from faceinp.blend.surroundings import Drawn
+from faceinp.photo.grain import Grain
 
 PHOTO = skimage.data.astronaut()
 QUAD = np.array([[100, 100], [100, 200], [200, 200], [200, 100]], np.float64)

@@ -8,13 +8,15 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from faceinp import losses
 from faceinp.errors import DataError, WeightsError
+from faceinp.formulas import losses
 from faceinp.nets.features import TorchvisionFeatures
 from faceinp.nets.landmarks import MobileNetV2Landmarks, make
 from faceinp.nets.patchgan import PatchDiscriminator
-from faceinp.train import data, holes, landmarks, loop, opponents, schedules
+from faceinp.train import landmarks, loop, opponents, schedules
 from faceinp.train.completion import CompletionRun, CompletionTask
+from faceinp.train.datasets import data
+from faceinp.train.holes import drawing
 
 STEPS = 20
 
@@ -153,19 +155,19 @@ def test_rates_follow_their_schedules(faces: data.Faces) -> None:
 def test_a_run_draws_the_second_papers_holes_only(faces: data.Faces) -> None:
     drawn: set[str] = set()
 
-    def noted(name: str, draw: holes.Draw) -> holes.Draw:
+    def noted(name: str, draw: drawing.Draw) -> drawing.Draw:
         return lambda *rest: drawn.add(name) or draw(*rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        for table in (holes.PAPERS, holes.SKETCHES):
+        for table in (drawing.PAPERS, drawing.SKETCHES):
             for name, draw in list(table.items()):
                 patch.setitem(table, name, noted(name, draw))
-        for kinds in holes.CHOICES:
+        for kinds in drawing.CHOICES:
             drawn.clear()
             points = faces.points[:1].expand(60, -1, -1)
-            hole = holes.draw(points, 32, seed=(1,), kinds=kinds)
-            assert hole.flatten(1).any(1).all() and drawn <= set(holes.CHOICES[kinds]) | {"scratch"}
-            assert kinds == "all" or drawn == set(holes.CHOICES[kinds])
+            hole = drawing.draw(points, 32, seed=(1,), kinds=kinds)
+            assert hole.flatten(1).any(1).all() and drawn <= set(drawing.CHOICES[kinds]) | {"scratch"}
+            assert kinds == "all" or drawn == set(drawing.CHOICES[kinds])
     assert task(faces, holes="blocks").draw((0, 0, 0), torch.device("cpu"))["hole"].any()
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import faceinp
-from faceinp.tone import estimate_tone
+from faceinp.photo.tone import estimate_tone
 
 ASTRONAUT = skimage.data.astronaut()
 GREY = cv2.cvtColor(ASTRONAUT, cv2.COLOR_RGB2GRAY)

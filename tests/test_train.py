@@ -18,10 +18,11 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from hypothesis.strategies import floats, sampled_from
 from PIL import Image
 
-from faceinp import weights
 from faceinp.errors import DataError, WeightsError
+from faceinp.models import weights
 from faceinp.nets.dcgan import Generator
-from faceinp.train import data, dcgan, loop, pack
+from faceinp.train import dcgan, loop, pack
+from faceinp.train.datasets import data
 
 
 @pytest.fixture(scope="module")

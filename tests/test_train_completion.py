@@ -11,12 +11,14 @@ import torch
 from PIL import Image
 
 import faceinp
-from faceinp import weights
 from faceinp.errors import DataError, WeightsError
+from faceinp.models import weights
 from faceinp.nets.points import MIRROR
-from faceinp.train import data, loop, opponents, pack, views
-from faceinp.train.colours import recolour
+from faceinp.train import loop, opponents, pack
+from faceinp.train.augmentation import views
+from faceinp.train.augmentation.colours import recolour
 from faceinp.train.completion import CompletionRun, CompletionTask
+from faceinp.train.datasets import data
 
 
 @pytest.fixture

@@ -17,10 +17,12 @@ import torch
 from PIL import Image
 from safetensors import SafetensorError
 
-from faceinp import presets, weights
-from faceinp.cli import main
+from faceinp.cli.main import main
 from faceinp.errors import DataError, WeightsError
-from faceinp.train import completion, data, dcgan, loop, stored
+from faceinp.mask import presets
+from faceinp.models import weights
+from faceinp.train import completion, dcgan, loop
+from faceinp.train.datasets import data, stored
 
 pytest.importorskip("webdataset")
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from faceinp.errors import DataError
 from faceinp.exemplars import MAX_REFERENCES
-from faceinp.formats import SUFFIXES
+from faceinp.photo.formats import SUFFIXES
 
 PICTURES = SUFFIXES
 NO_PHOTO = f"It is not a photo: their names end in {', '.join(PICTURES)}."

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faceinp import __version__, weights
+from faceinp import __version__
 from faceinp.batch.items import opened
 from faceinp.engines.foreign import PREFIX
 from faceinp.engines.loading import list_engines
 from faceinp.errors import DataError
+from faceinp.models import weights
 
 SETTINGS = "manifest/settings.json"
 MAY_DIFFER = ("version", "begun", "faces")  # recorded only

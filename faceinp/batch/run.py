@@ -10,15 +10,16 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from typing import Any
 
-from faceinp import errors, presets
-from faceinp import masks as masks_
-from faceinp import photo as photos
+from faceinp import errors
 from faceinp.batch.items import opened
 from faceinp.batch.record import Target, check_same, describe
 from faceinp.batch.sources import Part, check_apart, survey
 from faceinp.batch.worker import FAILED, FILLED, NOTHING_FOUND, SKIPPED, Settings, Worker, skipped_line
+from faceinp.common.system import processes
 from faceinp.errors import DataError, FaceinpError, MaskError, PhotoError
-from faceinp.machine import processes
+from faceinp.mask import masks as masks_
+from faceinp.mask import presets
+from faceinp.photo import photos
 
 AHEAD = 2  # parts that wait for each worker, so that none idles
 

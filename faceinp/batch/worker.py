@@ -11,21 +11,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from faceinp import identity, likeness, photo, presets
+from faceinp import identity
 from faceinp.batch.items import File, Item, Skipped
 from faceinp.batch.record import SETTINGS, Target
 from faceinp.batch.sources import Part
+from faceinp.common.system import take_threads
 from faceinp.engines.base import Engine
 from faceinp.engines.loading import load_engine
-from faceinp.erased import mask_from_alpha, read_mask
 from faceinp.errors import DataError, FaceinpError, MaskError, NothingFoundError, PhotoError
 from faceinp.exemplars import ENGINE, MAX_REFERENCES, REFERENCE, SURROUNDINGS, SYMMETRY, Reference
-from faceinp.face_location import FaceLocation, locate, no_face
-from faceinp.heads import Turn
-from faceinp.machine import take_threads
-from faceinp.masks import Polarity
+from faceinp.face.face_location import FaceLocation, locate, no_face
+from faceinp.face.heads import Turn
+from faceinp.find import Find, propose
+from faceinp.identity import fill_score
+from faceinp.mask import presets
+from faceinp.mask.erased import mask_from_alpha, read_mask
+from faceinp.mask.masks import Polarity
+from faceinp.photo import photos
 from faceinp.pipeline import Job, Result, fill_many
-from faceinp.proposals import Find, propose
 
 TOGETHER = 8  # photos whose faces go through the engine at once, of
 PIXELS = 32_000_000  # this many pixels at most, but for a single photo
@@ -124,7 +127,7 @@ class Worker:
         if item.location is not None:
             face = FaceLocation.from_json(item.location)
         with watch("read"):
-            opened = photo.read(item.photo)
+            opened = photos.read(item.photo)
             if settings.from_alpha:
                 opened, mask = mask_from_alpha(opened)
             elif not settings.preset and not settings.find:
@@ -181,7 +184,7 @@ class Worker:
         with watch("encode"):
             data = result.encode(self.settings.format)
         with watch("judge"):
-            judged = likeness.judge_fill(result, self.judge) if self.judge and result.faces else None
+            judged = fill_score.judge_fill(result, self.judge) if self.judge and result.faces else None
         with watch("put"):
             self.target.put(name, data)
         return _line(item, FILLED) | {

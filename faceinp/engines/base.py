@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import landmarks as predictor
 from faceinp.errors import EngineError
+from faceinp.face import landmark_predictor
 
 POINTS = 68  # landmarks of a face, in dlib's order
 
@@ -41,7 +41,7 @@ class Report(Protocol):
 class Needs:
     """What an engine requires before it can run.
 
-    packages: import names. extra: the extra of faceinp that installs them. weights: names in ``faceinp.weights``.
+    packages: import names. extra: the extra of faceinp that installs them. weights: names in ``models.weights``.
     """
 
     packages: tuple[str, ...] = ()
@@ -154,7 +154,7 @@ class Engine(ABC):
         crops: float32 (N, 3, 256, 256) in [0, 1]; masks: bool (N, 1, 256, 256), True = hole. Returns float32
         (N, 68, 2), x and y as shares of the side, in dlib's order. Raises EngineError as ``fill`` does, WeightsError.
         """
-        crops, masks = self._checked(crops, masks, predictor.SIZE, predictor.SIZE)
+        crops, masks = self._checked(crops, masks, landmark_predictor.SIZE, landmark_predictor.SIZE)
         points = [self._predict(crops[part], masks[part]) for part in _parts(len(crops), self.batch_size)]
         return np.concatenate(points) if points else np.zeros((0, POINTS, 2), np.float32)
 
@@ -164,7 +164,7 @@ class Engine(ABC):
 
     def _predict(self, crops: NDArray[np.float32], masks: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Landmarks (N, 68, 2), as shares of the side, of checked crops; the shipped predictor's."""
-        return predictor.predict(crops, masks)
+        return landmark_predictor.predict(crops, masks)
 
     def _checked(
         self, crops: Any, masks: Any, size: int, largest: int

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import patches
+from faceinp.blend import patches
 from faceinp.engines.base import Batch, Engine, Needs, register
 from faceinp.engines.variation import least_variation
 from faceinp.errors import EngineError

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import landmarks
 from faceinp.engines.base import Batch, Engine, Needs, register
+from faceinp.face import landmark_predictor
+from faceinp.models.runtimes import NAMES, Runtime, missing, open_network
+from faceinp.models.sessions import run_in_batches
 from faceinp.nets.points import landmark_map
-from faceinp.runtimes import NAMES, Runtime, missing, open_network
-from faceinp.sessions import run_in_batches
 
 
 @register
@@ -47,7 +47,7 @@ class Landmark(Engine):
         return "" if None in reasons else str(reasons[0])
 
     def _predict(self, crops: NDArray[np.float32], masks: NDArray[np.bool_]) -> NDArray[np.float32]:
-        return landmarks.predict(crops, masks, self.predictor)
+        return landmark_predictor.predict(crops, masks, self.predictor)
 
     def _generate(self, batch: Batch) -> NDArray[np.floating]:
         points = batch.landmarks

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from faceinp import weights
-from faceinp.deprecation import options_as_keywords
+from faceinp.common.deprecation import options_as_keywords
 from faceinp.engines import classical, foreign, landmark, latent
 from faceinp.engines.base import Engine, Needs, registry
 from faceinp.errors import EngineError, MissingPackageError
+from faceinp.models import weights
 
 # The files of this package that register engines, in the order in which engines are listed.
 FAMILIES = tuple(family.__name__ for family in (landmark, latent, classical))

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceinp import losses, networks
 from faceinp.engines.settings import Settings
+from faceinp.formulas import losses
+from faceinp.models import networks
 from faceinp.nets.landmarks import SEEN
 
 Distance = Callable[[Tensor], Tensor]  # how far pictures G(z) are from what is known, (N,)

@@ -7,11 +7,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import identity, metrics, pretrained
+from faceinp import identity
 from faceinp.errors import MissingPackageError
 from faceinp.evaluate import measures, naturalness
 from faceinp.evaluate.judge_tables import RATE
 from faceinp.evaluate.measures import Measure
+from faceinp.formulas import metrics
+from faceinp.models import pretrained
 
 FEWEST, FEWEST_OF_FRECHET = 10, 2000  # pictures that a kernel distance needs, and a Frechet distance
 MOST_WINDOWS = 2000  # whose naturalness is measured: the kernels have a number for each two of them

@@ -12,14 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import masks, metrics, photo
 from faceinp.errors import DataError, FaceinpError
 from faceinp.evaluate import folder_measures as kinds
 from faceinp.evaluate import folder_report, measures
 from faceinp.evaluate.folder_measures import Pair, PairMeasure, Row, See
 from faceinp.evaluate.judge_tables import JUDGES, NOBODY
-from faceinp.formats import SUFFIXES
-from faceinp.mask_pictures import Polarity
+from faceinp.formulas import metrics
+from faceinp.mask import masks
+from faceinp.mask.mask_pictures import Polarity
+from faceinp.photo import photos
+from faceinp.photo.formats import SUFFIXES
 
 SKIPS = ("lpips", "inception", "lite", "identity")
 SHOWN = 3  # examples in an error
@@ -73,7 +75,7 @@ def run(request: Request, say: Callable[[str], None] = print, progress: Progress
         lines = csv.writer(file)
         lines.writerow(["picture", *(column.key for column in columns)])
         for number, (name, paths) in enumerate(files.items(), len(files) + 1):
-            pair = read(request, photo.read(paths[0]), photo.read(paths[1]), paths[2])
+            pair = read(request, photos.read(paths[0]), photos.read(paths[1]), paths[2])
             table.append([figure for measure in pairwise for figure in measure.of(pair)])
             for kind, see in seeing.items():
                 features[kind].append(see(pair))
@@ -136,7 +138,7 @@ def check(request: Request, files: Files, progress: Progress) -> list[str]:
     for number, (name, paths) in enumerate(files.items(), 1):
         progress(number, 2 * len(files))
         try:
-            both = truth, result = photo.read(paths[0]), photo.read(paths[1])
+            both = truth, result = photos.read(paths[0]), photos.read(paths[1])
             read(request, truth, result, paths[2])
             if min(truth.height, truth.width) < side or (request.aligned and truth.height != truth.width):
                 wanted = f"be square and {side} pixels" if request.aligned else f"be {side} pixels"
@@ -154,9 +156,9 @@ def check(request: Request, files: Files, progress: Progress) -> list[str]:
     return [f"Pairs {text}: {count:,}." for text, count in counts.items() if count]
 
 
-def read(request: Request, truth: photo.Photo, result: photo.Photo, mask: Path | None) -> Pair:
+def read(request: Request, truth: photos.Photo, result: photos.Photo, mask: Path | None) -> Pair:
     """Raises PhotoError or MaskError for a mask that cannot be used, DataError for other sizes."""
-    drawn = photo.read(mask) if mask else truth
+    drawn = photos.read(mask) if mask else truth
     sizes = [f"{one.width} x {one.height}" for one in (truth, result, drawn)]
     if len(set(sizes)) > 1:
         names = "Truth, result and mask" if mask else "Truth and result"

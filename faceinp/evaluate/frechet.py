@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from faceinp import networks, pretrained
-from faceinp import weights as shipped
 from faceinp.errors import DataError
 from faceinp.evaluate import record
 from faceinp.evaluate.record import Provenance, Say
-from faceinp.metrics import frechet_distance
+from faceinp.formulas.metrics import frechet_distance
+from faceinp.models import networks, pretrained
+from faceinp.models import weights as shipped
 from faceinp.nets.dcgan import SIZE, Generator, latents
 from faceinp.nets.squeezenet import SIDE, SqueezeNet
-from faceinp.train import data as shards
+from faceinp.train.datasets import data as shards
 
 BATCH = 8  # more at once takes longer: layers then leave the processor's caches
 

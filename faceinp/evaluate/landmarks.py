@@ -14,14 +14,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from faceinp import metrics, presets
-from faceinp import weights as shipped
 from faceinp.errors import DataError, WeightsError
 from faceinp.evaluate import record
 from faceinp.evaluate.measures import Measure
 from faceinp.evaluate.record import Provenance, Say
+from faceinp.formulas import metrics
+from faceinp.mask import presets
+from faceinp.models import weights as shipped
 from faceinp.nets.landmarks import POINTS, SIZE, make
-from faceinp.train import data as shards
+from faceinp.train.datasets import data as shards
 from faceinp.train.landmarks import turn
 
 HIDDEN = {  # what is hidden, and by which preset

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from faceinp import metrics
+from faceinp.formulas import metrics
 
 
 @dataclass(frozen=True)

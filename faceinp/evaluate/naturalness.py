@@ -17,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from faceinp import metrics
 from faceinp.evaluate import measures
 from faceinp.evaluate.measures import Measure
+from faceinp.formulas import metrics
 from faceinp.nets.efficientnet import SIDE, EfficientNetLite
 
 Bools = NDArray[np.bool_]

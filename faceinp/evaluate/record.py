@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import faceinp
-from faceinp.machine import machine, today
+from faceinp.common.system import machine, today
 
 Say = Callable[[str], None]
 

@@ -18,8 +18,10 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from faceinp import identity, json_values, weights
+from faceinp import identity
+from faceinp.common import json_values
 from faceinp.errors import WeightsError
+from faceinp.models import weights
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import faces
 from faceinp.exemplars.sources import SYMMETRY
 from faceinp.exemplars.warp import centres
+from faceinp.face import faces
 from faceinp.nets.points import MIRROR
 
 Floats = NDArray[np.float32]

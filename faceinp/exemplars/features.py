@@ -4,11 +4,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import faces, presets
 from faceinp.exemplars import gaze
 from faceinp.exemplars.exemplar import SIZE, Crop
 from faceinp.exemplars.fields import blurred, grey, mean, ramp
 from faceinp.exemplars.warp import centres
+from faceinp.face import faces
+from faceinp.mask import presets
 
 Floats = NDArray[np.float32]
 

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import detection, faces, tone
-from faceinp import photo as photos
 from faceinp.errors import NoFaceError, PhotoError, WeightsError
 from faceinp.exemplars import check
 from faceinp.exemplars.exemplar import SIZE, Crop, Exemplar, as_crop
 from faceinp.exemplars.sources import MAX_REFERENCES, REFERENCE, photo_digest
-from faceinp.photo import Photo
+from faceinp.face import detection, faces
+from faceinp.photo import photos, tone
+from faceinp.photo.photos import Photo
 
 Floats = NDArray[np.float32]
 # Pictures, float32 (N, 3, SIZE, SIZE) in [0, 1], and holes, bool (N, 1, SIZE, SIZE) -> landmarks (N, 68, 2), in shares

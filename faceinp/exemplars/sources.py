@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from faceinp.photo import Photo
+from faceinp.photo.photos import Photo
 
 KNOWN, ENGINE, SYMMETRY, SURROUNDINGS = 0, 1, 2, 3
 REFERENCE = 10  # reference i, counted from 0, has the code REFERENCE + i

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import faces
 from faceinp.exemplars import notes, references
 from faceinp.exemplars.exemplar import SIZE, crop_of
 from faceinp.exemplars.references import Predictor, Prepared
 from faceinp.exemplars.sources import MAX_REFERENCES, REFERENCE, SYMMETRY, Reference
 from faceinp.exemplars.transfer import apply
 from faceinp.exemplars.warp import centres
-from faceinp.tone import Tone
+from faceinp.face import faces
+from faceinp.photo.tone import Tone
 
 Floats = NDArray[np.float32]
 

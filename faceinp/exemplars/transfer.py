@@ -6,12 +6,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import blend, faces
+from faceinp.blend import blending
 from faceinp.exemplars.exemplar import SIZE, Crop, Exemplar, other_half
 from faceinp.exemplars.fields import grey
 from faceinp.exemplars.match import Match, match
 from faceinp.exemplars.sources import SYMMETRY
-from faceinp.tone import Tone
+from faceinp.face import faces
+from faceinp.photo.tone import Tone
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -51,7 +52,7 @@ def apply(
     if not exemplars:
         return image, sources, {}
     matches = [match(target, one.crop, mirrored=one.code == SYMMETRY, drawn=drawn) for one in exemplars]
-    window = blend.around(hole)
+    window = blending.around(hole)
     part, to_crop = hole[window], _to_crop(quad, window)
     filled = image[window]
     if tone is not None:
@@ -78,7 +79,7 @@ def apply(
         return image, sources, problems
     joined = image.copy()
     if target.known.any():
-        joined[window][part] = blend.transfer_detail(filled, part, guides, screening)[part]
+        joined[window][part] = blending.transfer_detail(filled, part, guides, screening)[part]
     else:  # of a face that is hidden whole nothing says what its colours should be: they are the reference's
         joined[window][part] = _laid_over(filled, part, guides)[part]
     return joined, sources, problems
@@ -89,7 +90,7 @@ def _laid_over(filled: Pixels, hole: Bools, guides: Sequence[tuple[Floats, Float
     picture = filled.astype(np.float32) / np.float32(255)
     for guide, weight in guides:
         picture += weight[..., None] * (guide - picture)
-    return blend.composite(filled, picture, hole)
+    return blending.composite(filled, picture, hole)
 
 
 def share_out(matches: Sequence[Match]) -> list[Floats]:

@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import detection, faces, photo
 from faceinp.errors import NoFaceError
+from faceinp.face import detection, faces
 from faceinp.identity.calibration import RATES, Calibration
 from faceinp.identity.judges import CAVEAT, KIN, Distance, Judge, Verdict, independent
 from faceinp.identity.networks import JUDGES, load
+from faceinp.photo import photos
 
 __all__ = [
     "CAVEAT",
@@ -84,7 +85,7 @@ def crops_alike(
 
 def _crop(source: Any, which: str, aligned: bool) -> tuple[NDArray[np.float32], str]:
     """The crop of a photo's largest face, (3, SIDE, SIDE) in [0, 1], and a sentence on the faces of the photo."""
-    pixels = photo.read(source).pixels
+    pixels = photos.read(source).pixels
     no_hole = np.zeros(pixels.shape[:2], bool)
     if aligned:
         crop, note = faces.whole(pixels, no_hole, SIDE), ""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from faceinp import json_values
+from faceinp.common import json_values
 from faceinp.errors import DataError, EngineError, WeightsError
 
 RATES = (0.001, 0.01, 0.1)

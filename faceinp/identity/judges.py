@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import weights
 from faceinp.errors import EngineError, WeightsError
 from faceinp.identity.calibration import Calibration
+from faceinp.models import weights
 from faceinp.nets.sampling import resample
 
 if TYPE_CHECKING:

@@ -10,25 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from faceinp import losses, networks, pretrained, weights
 from faceinp.errors import DataError
+from faceinp.formulas import losses
+from faceinp.models import networks, pretrained, weights
 from faceinp.nets import completion
-from faceinp.train import (
-    completion_losses,
-    damage,
-    data,
-    graphs,
-    guides,
-    holes,
-    loop,
-    mask_holes,
-    naturalness,
-    opponents,
-    schedules,
-    views,
-)
+from faceinp.train import completion_losses, graphs, loop, naturalness, opponents, schedules
+from faceinp.train.augmentation import degradation, guides, views
 from faceinp.train.completion_losses import frozen
 from faceinp.train.completion_settings import CompletionRun
+from faceinp.train.datasets import data
+from faceinp.train.holes import drawing, mask_holes
 
 SHOWN, VALIDATED = 8, 128  # held-back faces shown and measured
 STRIDES = 16  # of the deepest maps that losses look at: as far as pictures are shifted
@@ -75,7 +66,7 @@ class CompletionTask:
             name: graphs.adam(network, self.rates[name][0], (config.beta1, config.beta2), config.graph)
             for name, network in self.networks.items()
         }
-        self.damage = damage.load(config.damage, config.side) if config.damage else None
+        self.damage = degradation.load(config.damage, config.side) if config.damage else None
         self.masks = mask_holes.load(config, config.side)
         self.losses = completion_losses.Losses(config)
         self.predictor = frozen(_predictor(config.predictor, config.side)) if config.predicted else None
@@ -146,7 +137,7 @@ class CompletionTask:
         """float (N, 1, side, side), 1 in the hole."""
         self.damage = None if self.damage is None else self.damage.to(device)
         side, kinds = self.config.side, self.config.holes
-        return holes.draw(points, side, seed=seed, damage=self.damage, masks=self.masks, kinds=kinds).float()
+        return drawing.draw(points, side, seed=seed, damage=self.damage, masks=self.masks, kinds=kinds).float()
 
     def _maps(self, points: Tensor) -> Tensor:
         maps = completion.landmark_map(points, self.config.side)

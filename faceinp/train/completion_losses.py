@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from faceinp import identity, losses, networks, pretrained
+from faceinp import identity
 from faceinp.errors import DataError, MissingPackageError
+from faceinp.formulas import losses
+from faceinp.models import networks, pretrained
 from faceinp.nets import embedding
-from faceinp.train import views
+from faceinp.train.augmentation import views
 
 if TYPE_CHECKING:  # which needs the names of the choices here
     from faceinp.train.completion_settings import CompletionRun

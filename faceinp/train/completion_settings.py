@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from faceinp import losses
+from faceinp.formulas import losses
 from faceinp.nets import completion
-from faceinp.train import completion_losses, mask_holes, opponents, schedules
+from faceinp.train import completion_losses, opponents, schedules
+from faceinp.train.holes import mask_holes
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from faceinp.nets.dcgan import SIZE, Discriminator, Generator, latents
-from faceinp.train import data, loop, schedules
+from faceinp.train import loop, schedules
+from faceinp.train.datasets import data
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from faceinp.errors import DataError
+from faceinp.models.sessions import OnnxFile
+from faceinp.models.weights import read_tensors
 from faceinp.nets.embedding import BOX, SIZE, Embedding
-from faceinp.sessions import OnnxFile
-from faceinp.train import data, loop
-from faceinp.weights import read_tensors
+from faceinp.train import loop
+from faceinp.train.datasets import data
 
 STORED = 160  # pictures are kept at this side: the part that BOX shows is then about 112 wide
 TEACHER = "teacher.safetensors"

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
 
-from faceinp import landmarks, weights
 from faceinp.errors import DataError
+from faceinp.face import landmark_predictor
+from faceinp.models import weights
 from faceinp.nets.face_likeness import FaceLikeness
-from faceinp.train import backgrounds, data, holes
+from faceinp.train.datasets import backgrounds, data
+from faceinp.train.holes import drawing
 
-SIDE = landmarks.SIZE
+SIDE = landmark_predictor.SIZE
 NOISE = 1e-3  # shares of the side
 LEAST = 1000  # faces
 # What a face may be off in a crop that counts as aligned: log of its size, degrees, shares of the side.
@@ -108,7 +110,7 @@ def _misplaced(rng: np.random.Generator) -> tuple[float, float, float, float]:
 def _predicted(pictures: Sequence[NDArray[np.uint8]], rng: np.random.Generator) -> Tensor:
     """Landmarks (N, 68, 2) of pictures (SIDE, SIDE, 3), half of which have a hole."""
     nowhere = torch.full((len(pictures), 68, 2), torch.nan)  # holes lie on an average face
-    hole = holes.draw(nowhere, SIDE, seed=(int(rng.integers(1 << 31)),)).numpy()
+    hole = drawing.draw(nowhere, SIDE, seed=(int(rng.integers(1 << 31)),)).numpy()
     hole &= (rng.random(len(pictures)) < 0.5)[:, None, None, None]
     crops = np.stack(pictures).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
-    return torch.from_numpy(landmarks.predict(crops, hole))
+    return torch.from_numpy(landmark_predictor.predict(crops, hole))

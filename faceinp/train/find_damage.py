@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from faceinp.train import aged, backgrounds, drawn_damage, lookalikes, loop
-from faceinp.train.drawn import overlays
+from faceinp.train import loop
+from faceinp.train.datasets import backgrounds
+from faceinp.train.drawn_damage import aged, drawing, lookalikes, overlays
 from faceinp.train.segmentation import Example, SegmentationRun, SegmentationTask
 
 
@@ -25,7 +26,7 @@ def train(config: FindDamageRun) -> None:
 
     def draw(rng: np.random.Generator, held: bool) -> Example:
         picture = lookalikes.draw((held_back if held else training).draw(config.side, rng), rng)
-        picture, classes = drawn_damage.draw(aged.age_print(picture, rng), rng, masks)
+        picture, classes = drawing.draw(aged.age_print(picture, rng), rng, masks)
         return Example(aged.scan(picture, rng), classes)
 
     loop.train(SegmentationTask("damage", config, draw), config)

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from faceinp.errors import DataError
-from faceinp.train import data, drawn_occluders, loop
+from faceinp.train import loop
+from faceinp.train.datasets import data
+from faceinp.train.drawn_occluders import drawing
 from faceinp.train.segmentation import UNKNOWN, Example, SegmentationRun, SegmentationTask
 
 OTHERS = 4  # faces from which objects take skin and texture
@@ -52,11 +54,11 @@ def train(config: FindOccludersRun) -> None:
             number = labelled[rng.integers(len(labelled))]
             known = labels[faces.keys[number]]
             classes = np.asarray(cv2.resize(known, (config.side,) * 2, interpolation=cv2.INTER_NEAREST), np.uint8)
-            return moved(Example(drawn_occluders.photographed(face(faces, number), rng), classes), rng)
+            return moved(Example(drawing.photographed(face(faces, number), rng), classes), rng)
         number = plain_held[rng.integers(len(plain_held))] if held else plain[rng.integers(len(plain))]
         others = np.stack([face(faces, int(n)) for n in rng.integers(len(faces), size=OTHERS)])
-        picture, classes = drawn_occluders.draw(face(faces, number), faces.points[number].numpy(), rng, others)
-        return moved(Example(drawn_occluders.photographed(picture, rng), classes), rng)
+        picture, classes = drawing.draw(face(faces, number), faces.points[number].numpy(), rng, others)
+        return moved(Example(drawing.photographed(picture, rng), classes), rng)
 
     loop.train(SegmentationTask("occluders", config, draw), config)
 

@@ -13,12 +13,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceinp import pretrained
 from faceinp.errors import DataError
+from faceinp.models import pretrained
 from faceinp.nets.landmarks import NETWORKS, Landmarks
 from faceinp.nets.points import MIRROR
-from faceinp.train import damage, data, holes, loop, mask_holes, schedules
-from faceinp.train.colours import recolour
+from faceinp.train import loop, schedules
+from faceinp.train.augmentation import degradation as damage
+from faceinp.train.augmentation.colours import recolour
+from faceinp.train.datasets import data
+from faceinp.train.holes import drawing, mask_holes
 
 OUTER_EYE_CORNERS = (36, 45)
 TURN, SCALE, SHIFT = 0.2, 0.12, 0.06  # how far faces are moved: radians, factor, share of the side
@@ -148,7 +151,7 @@ class LandmarksTask:
         return terms
 
     def _holes(self, points: Tensor, seed: tuple[int, ...], **overlays: Any) -> Tensor:
-        return holes.draw(points, self.side, seed=seed, kinds=self.config.holes, **overlays)
+        return drawing.draw(points, self.side, seed=seed, kinds=self.config.holes, **overlays)
 
     def _disturbed(self, pictures: Tensor, points: Tensor, rng: np.random.Generator, seed: tuple[int, ...]) -> Tensor:
         """Objects before some of the faces, damage on some of the pictures, noise on some; some without colour."""
@@ -159,7 +162,7 @@ class LandmarksTask:
 
         grey, hidden, noisy = some(GREY), some(config.occluded), some(NOISY)
         pictures[grey] = pictures[grey].mean(dim=1, keepdim=True)
-        shape = holes.draw(points[hidden], self.side, seed=(*seed, 2))
+        shape = drawing.draw(points[hidden], self.side, seed=(*seed, 2))
         pictures[hidden] = damage.occlude(pictures[hidden], shape, pictures[(hidden + 1) % count], rng)
         if self.overlays is not None:
             damaged = some(config.damaged)

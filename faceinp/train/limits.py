@@ -8,11 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceinp import losses, presets, weights
 from faceinp.engines.search import Prior
 from faceinp.errors import DataError
+from faceinp.formulas import losses
+from faceinp.mask import presets
+from faceinp.models import weights
 from faceinp.nets.dcgan import SIZE
-from faceinp.train import data
+from faceinp.train.datasets import data
 
 PAIRS = ("one", "all")
 READING = ("pairs", "window", "mask")  # what a file of limits also says where it is not the default

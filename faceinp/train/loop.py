@@ -23,10 +23,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from faceinp.errors import DataError, WeightsError
+from faceinp.models.weights import floats, read_tensors, under
 from faceinp.train import plots, settings
-from faceinp.train.data import DECODE
+from faceinp.train.datasets.data import DECODE
 from faceinp.train.graphs import Captured, Update
-from faceinp.weights import floats, read_tensors, under
 
 CHECKPOINT = "checkpoint.safetensors"
 BEST = "best.safetensors"  # the averages that measured best on held-back faces

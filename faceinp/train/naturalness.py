@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from faceinp import metrics, pretrained
+from faceinp.formulas import metrics
+from faceinp.models import pretrained
 from faceinp.nets.efficientnet import SIDE
-from faceinp.train import opponents, shapes
+from faceinp.train import opponents
+from faceinp.train.holes import shapes
 
 PART = 4  # the window's side is this part of the picture's
 STAGES = slice(2, 6)  # of EfficientNet-Lite0: the first see grain above all, the last hardly sees blur

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from faceinp import losses
+from faceinp.formulas import losses
 from faceinp.nets import projected
 from faceinp.nets.efficientnet import Trunk
 from faceinp.nets.patchgan import PatchDiscriminator
 from faceinp.nets.points import GROUPS
-from faceinp.train import augment
+from faceinp.train.augmentation import augment
 
 View = Callable[[Tensor], tuple[Any, Tensor]]  # pictures (N, 3, S, S) -> what the network is given
 

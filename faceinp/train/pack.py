@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from faceinp import weights
 from faceinp.errors import DataError
 from faceinp.identity.judges import network_of
+from faceinp.models import weights
 from faceinp.nets import completion, dcgan
 from faceinp.train import loop
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceinp import pretrained
+from faceinp.models import pretrained
 from faceinp.nets.segmentation import CLASSES, Segmentation
 from faceinp.train import loop
 

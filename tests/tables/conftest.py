@@ -9,11 +9,11 @@ import pytest
 from drawn import PICTURES, shard
 from numpy.typing import NDArray
 
-from faceinp import weights
 from faceinp.engines import base
 from faceinp.engines.base import Batch, Engine
 from faceinp.evaluate.engine_tables import variants
 from faceinp.identity import calibration
+from faceinp.models import weights
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from faceinp import presets
 from faceinp.evaluate.engine_tables import tables
 from faceinp.evaluate.engine_tables.cells import Cell
 from faceinp.evaluate.engine_tables.plan import Request
+from faceinp.mask import presets
 
 PICTURES, PEOPLE, SIDE = 6, 3, 256
 

@@ -9,13 +9,14 @@ from drawn import SIDE, asked, at, only, portrait, silent, write
 from numpy.typing import NDArray
 from PIL import Image
 
-from faceinp import identity, presets
-from faceinp.cli import main
+from faceinp import identity
+from faceinp.cli.main import main
 from faceinp.engines import base
 from faceinp.engines.base import Batch, Engine
 from faceinp.errors import DataError, EngineError
 from faceinp.evaluate.engine_tables import cells, plan, run, tables, thumbnails, variants
 from faceinp.evaluate.engine_tables.cells import Cell, Quantity
+from faceinp.mask import presets
 
 pytest.importorskip("webdataset")
 pytest.importorskip("onnx")

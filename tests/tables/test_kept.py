@@ -15,13 +15,13 @@ from drawn import asked, at, silent, timeless
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
-from faceinp import weights
-from faceinp.cli import main
+from faceinp.cli.main import main
 from faceinp.engines import base
 from faceinp.engines.base import Batch, Engine
 from faceinp.evaluate.engine_tables import cells, fills, tables, variants
 from faceinp.evaluate.engine_tables import run as paper
 from faceinp.evaluate.engine_tables.cells import Cell, Quantity
+from faceinp.models import weights
 
 pytest.importorskip("webdataset")
 pytest.importorskip("onnx")

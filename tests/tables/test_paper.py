@@ -9,8 +9,8 @@ import pytest
 from drawn import SIDE, asked, at, only, silent
 from PIL import Image
 
-from faceinp import blend, metrics, pretrained
-from faceinp.cli import main
+from faceinp.blend import blending
+from faceinp.cli.main import main
 from faceinp.engines import base, classical
 from faceinp.engines.loading import load_engine
 from faceinp.errors import DataError, EngineError, FaceinpError, MissingPackageError
@@ -18,6 +18,8 @@ from faceinp.evaluate import naturalness
 from faceinp.evaluate.engine_tables import run as paper
 from faceinp.evaluate.engine_tables import sheets, subjects, tables, variants
 from faceinp.evaluate.engine_tables.cells import EVERYTHING, Quantity
+from faceinp.formulas import metrics
+from faceinp.models import pretrained
 
 pytest.importorskip("webdataset")
 pytest.importorskip("onnx")
@@ -78,7 +80,7 @@ def test_naturalness_is_that_of_the_blended_place_among_other_people(
         seen["real"].append(naturalness.window(photo, hole))
         for name in ("telea", "grey"):
             drawn = np.rint(255 * load_engine(name).fill(crop, hole[None, None])[0].transpose(1, 2, 0))
-            blended = blend.poisson(photo, (drawn / 255).astype(np.float32), hole)
+            blended = blending.poisson(photo, (drawn / 255).astype(np.float32), hole)
             seen[name].append(naturalness.window(blended, hole))
     real, telea, grey = (naturalness.features(windows, network).astype(float) for windows in seen.values())
     expected = naturalness.distance(real, grey, faces.people)

@@ -9,14 +9,15 @@ import pytest
 import torch
 from drawn import SIDE, asked, at, only, silent, write
 
-from faceinp import pipeline, presets
+from faceinp import pipeline
 from faceinp.evaluate.engine_tables import fills, subjects, tables, variants
 from faceinp.evaluate.engine_tables import run as paper
 from faceinp.evaluate.engine_tables.cells import EVERYTHING, Quantity
 from faceinp.evaluate.engine_tables.fills import Order
 from faceinp.evaluate.engine_tables.subjects import Subjects
 from faceinp.evaluate.engine_tables.tables import ALIGNED, FOUND
-from faceinp.train.data import Faces
+from faceinp.mask import presets
+from faceinp.train.datasets.data import Faces
 
 pytest.importorskip("webdataset")
 pytest.importorskip("onnx")

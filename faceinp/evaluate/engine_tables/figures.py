@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import identity, metrics, pretrained, weights
+from faceinp import identity
 from faceinp.errors import MissingPackageError
 from faceinp.evaluate import naturalness
 from faceinp.evaluate.engine_tables import fills, variants
 from faceinp.evaluate.engine_tables.fills import Engines, Fill, Order, Store
 from faceinp.evaluate.engine_tables.subjects import Subjects, load
 from faceinp.evaluate.judge_tables import RATE
-from faceinp.mask_files import MaskFiles
+from faceinp.formulas import metrics
+from faceinp.mask.mask_files import MaskFiles
+from faceinp.models import pretrained, weights
 
 if TYPE_CHECKING:
     from faceinp.nets.efficientnet import EfficientNetLite

@@ -18,14 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from faceinp import blend, pipeline, staging
+from faceinp import pipeline
+from faceinp.blend import blending
+from faceinp.common import staging
 from faceinp.engines.base import Engine
 from faceinp.errors import DataError, FaceinpError
 from faceinp.evaluate.engine_tables import variants
 from faceinp.evaluate.engine_tables.subjects import Subjects, digest
 from faceinp.evaluate.engine_tables.tables import FOUND
 from faceinp.evaluate.engine_tables.variants import POINTS, WORN, Name, Variant
-from faceinp.face_location import FaceLocation
+from faceinp.face.face_location import FaceLocation
 
 Pixels = NDArray[np.uint8]
 
@@ -62,7 +64,7 @@ class Fill:
 
     def blended(self, photo: Pixels, hole: NDArray[np.bool_]) -> Pixels:
         """The photo with its hole filled by Poisson blending: uint8 (S, S, 3)."""
-        return blend.poisson(photo, self.at(len(photo)).astype(np.float32) / np.float32(255), hole)
+        return blending.poisson(photo, self.at(len(photo)).astype(np.float32) / np.float32(255), hole)
 
     def at(self, size: int) -> Pixels:
         """What was made at another size."""

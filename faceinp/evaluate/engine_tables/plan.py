@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceinp import identity, presets
+from faceinp import identity
 from faceinp.errors import DataError, FaceinpError
 from faceinp.evaluate.engine_tables import tables, variants
 from faceinp.evaluate.engine_tables.figures import Comparisons, Kind, Measurer, Times, Vectors, Windows
@@ -15,6 +15,7 @@ from faceinp.evaluate.engine_tables.fills import Order
 from faceinp.evaluate.engine_tables.tables import NATURALNESS, Table
 from faceinp.evaluate.engine_tables.variants import REFERENCES, WORN, Variant
 from faceinp.evaluate.judge_tables import JUDGES, NOBODY
+from faceinp.mask import presets
 
 FIRST = "celeba-val"  # the set that tables are made of where it is there
 WEARABLE = ("protective-mask", "glasses")

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import mask_files
 from faceinp.errors import EngineError
 from faceinp.evaluate.engine_tables import cells, page, report, sheets, thumbnails
 from faceinp.evaluate.engine_tables.cells import EVERYTHING, Cell, Quantity
@@ -25,6 +24,7 @@ from faceinp.evaluate.engine_tables.tables import ALIGNED, Table
 from faceinp.evaluate.engine_tables.variants import Name, Variant
 from faceinp.evaluate.engine_tables.work import one_thread, working
 from faceinp.evaluate.record import Provenance, Say
+from faceinp.mask import mask_files
 
 UNTOUCHED = Variant(Name.parse("untouched"), 1, 1, "", (), "")  # no engine: the faces themselves
 

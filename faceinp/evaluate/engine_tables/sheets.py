@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from faceinp import presets, staging
+from faceinp.common import staging
 from faceinp.evaluate.engine_tables import tables, variants
 from faceinp.evaluate.engine_tables.figures import Measurer
 from faceinp.evaluate.engine_tables.fills import Fill, Order
 from faceinp.evaluate.engine_tables.tables import ALIGNED, FOUND, NATURALNESS, Sheet, Table
+from faceinp.mask import presets
 
 if TYPE_CHECKING:
     from faceinp.evaluate.engine_tables.plan import Row

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import presets, worn
 from faceinp.evaluate.engine_tables.tables import ALIGNED
-from faceinp.mask_files import MaskFiles
-from faceinp.train import data as shards
+from faceinp.mask import presets, worn_occluders
+from faceinp.mask.mask_files import MaskFiles
+from faceinp.train.datasets import data as shards
 
 Bools = NDArray[np.bool_]
 Pixels = NDArray[np.uint8]
@@ -116,8 +116,8 @@ class Subjects:
         number = int(self.chosen[place])
         points = self.points(place) * self.size
         if mask == "glasses":
-            return worn.wear_glasses(self.picture(place), points, seed=number)[0]
-        return worn.wear_protective_mask(self.picture(place), points, seed=number)[0]
+            return worn_occluders.wear_glasses(self.picture(place), points, seed=number)[0]
+        return worn_occluders.wear_protective_mask(self.picture(place), points, seed=number)[0]
 
     def references(self, place: int, count: int) -> NDArray[np.intp]:
         """Numbers of the ``count`` other pictures of this person that are nearest in pose, nearest first."""

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from faceinp import presets, sketches
 from faceinp.errors import DataError
+from faceinp.mask import presets, sketches
 
 PICTURE = ("composite_psnr", "composite_ssim")
 NATURALNESS, SAME, OTHER, STRANGERS = "naturalness", "same", "other", "strangers"

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from faceinp import presets
-from faceinp.mask_files import MaskFiles
+from faceinp.mask import presets
+from faceinp.mask.mask_files import MaskFiles
 
 FOLDER = "masks"  # beside the text that shows them
 SIDE, DRAWN = 48, 192  # pixels, as shown and as drawn

@@ -16,11 +16,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from faceinp import weights
 from faceinp.engines import foreign
 from faceinp.engines.base import Engine
 from faceinp.engines.loading import available, known_engine, list_engines, load_engine
 from faceinp.errors import EngineError, FaceinpError
+from faceinp.models import weights
 
 WORN = "as worn"  # no engine: the face with the protective mask or the glasses still on
 PIPELINE, SYMMETRY, REFERENCES, POINTS = "pipeline", "symmetry", "references", "points"

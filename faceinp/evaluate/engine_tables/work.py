@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
+from faceinp.common.system import processes, take_threads
 from faceinp.errors import DataError
 from faceinp.evaluate.engine_tables.figures import Kind, Measurer, Setting
 from faceinp.evaluate.engine_tables.fills import Order
-from faceinp.machine import processes, take_threads
 
 Tasks = Mapping[Order, Sequence[Kind]]  # fills to make, and the kinds of figures to take of them
 

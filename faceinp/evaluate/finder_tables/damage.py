@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp import photo as files
 from faceinp.errors import DataError
 from faceinp.evaluate import record
 from faceinp.evaluate.finder_tables.drawn_damage import ROWS, draw
 from faceinp.evaluate.record import Provenance, Say
-from faceinp.proposals.baseline import classical
+from faceinp.find.baseline import classical
+from faceinp.photo import photos as files
 
 Bools = NDArray[np.bool_]
 Pixels = NDArray[np.uint8]
@@ -139,7 +139,7 @@ def _near(mask: Bools, distance: int) -> Bools:
 
 def network(pixels: Pixels) -> Bools:
     """The mask of ``find_damage``."""
-    from faceinp.proposals.damage import find_damage
+    from faceinp.find.damage import find_damage
 
     return find_damage(pixels).mask
 

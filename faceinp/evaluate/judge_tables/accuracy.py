@@ -10,14 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceinp import identity, metrics
+from faceinp import identity
 from faceinp.errors import DataError, FaceinpError
 from faceinp.evaluate import record
 from faceinp.evaluate.judge_tables import JUDGES
 from faceinp.evaluate.judge_tables import pairs as people_pairs
 from faceinp.evaluate.measures import Measure
 from faceinp.evaluate.record import Provenance, Say
-from faceinp.train import data as shards
+from faceinp.formulas import metrics
+from faceinp.train.datasets import data as shards
 
 SIDE = 256
 DAMAGES = ("eyes", "nose and mouth", "centre")

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from faceinp import identity, weights
+from faceinp import identity
 from faceinp.evaluate.judge_tables.pairs import Pairs, embed, pairs, portraits
 from faceinp.evaluate.record import Say, grid
 from faceinp.identity import calibration
 from faceinp.identity.calibration import Calibration, Check
-from faceinp.train.data import is_held_back
+from faceinp.models import weights
+from faceinp.train.datasets.data import is_held_back
 
 Data = str | Sequence[str]
 

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from faceinp import metrics
 from faceinp.errors import DataError
+from faceinp.formulas import metrics
 from faceinp.identity import Judge
 from faceinp.identity.calibration import threshold
-from faceinp.train import data as shards
+from faceinp.train.datasets import data as shards
 
 RESAMPLES = 1000
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from faceinp import identity, presets, weights
+from faceinp import identity
 from faceinp.errors import DataError
 from faceinp.evaluate import record
 from faceinp.evaluate.judge_tables.calibration import shard_names
@@ -23,7 +23,9 @@ from faceinp.evaluate.record import Provenance, Say
 from faceinp.exemplars import check
 from faceinp.exemplars.check import OUTCOMES, Limits
 from faceinp.identity.calibration import threshold
-from faceinp.train.data import is_held_back
+from faceinp.mask import presets
+from faceinp.models import weights
+from faceinp.train.datasets.data import is_held_back
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]

@@ -1,0 +1,1 @@
+"""Fills joined to the photo without a seam, and what lies outside of the faces."""

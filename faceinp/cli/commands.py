@@ -1,0 +1,291 @@
+"""What the commands of the shell do that neither fill nor find: they call the library with parsed arguments, and print.
+
+What a command needs is imported when it runs, so that ``faceinp --help`` answers at once.
+"""
+
+import argparse
+import dataclasses
+import importlib
+import shlex
+import sys
+from typing import Any
+
+import faceinp
+from faceinp.cli.arguments import UsageError
+from faceinp.cli.terminal import Bar, say
+from faceinp.errors import FaceinpError, WeightsError
+
+# `faceinp train NAME`: the module, its configuration, the function that takes one, and what the command is for.
+TRAININGS = {
+    "dcgan": ("faceinp.train.dcgan", "DcganRun", "train", "train the DCGAN, the prior of both latent engines"),
+    "dcgan-limits": ("faceinp.train.limits", "LimitsRun", "measure", "measure the limits of the losses on that DCGAN"),
+    "embedding": ("faceinp.train.embedding", "EmbeddingRun", "train", "train the bundled judge of identity"),
+    "landmarks": ("faceinp.train.landmarks", "LandmarksRun", "train", "train the predictor of 68 landmarks"),
+    "face-likeness": (
+        "faceinp.train.face_likeness",
+        "FaceLikenessRun",
+        "measure",
+        "measure what landmarks look like where there is a face",
+    ),
+    "completion": ("faceinp.train.completion", "CompletionRun", "train", "train the landmark-guided completion"),
+    "damage": ("faceinp.train.find_damage", "FindDamageRun", "train", "train the network that finds damage"),
+    "occluders": ("faceinp.train.find_occluders", "FindOccludersRun", "train", "train the one that finds occluders"),
+}
+
+# `faceinp export NAME`, each with a parser of its own.
+EXPORTERS = {
+    "onnx": "write ONNX files",
+    "core": "write the graphs that the package opens without torch",
+    "litert": "write LiteRT files, for phones",
+    "trt": "build TensorRT engines",
+    "parity": "compare an exported file with torch",
+    "cost": "measure what an exported file costs in decibels",
+    "bench": "time the runtimes",
+    "mtcnn": "write the networks of the face detector from facenet-pytorch's",
+    "triton": "write a model repository for the Triton Inference Server",
+}
+
+
+def engines(args: argparse.Namespace) -> None:
+    from faceinp.models import runtimes
+
+    engines = faceinp.list_engines()
+    rows = [("engine", "here", "needs", "about")]
+    for engine in engines:
+        needs = ", ".join((*engine.needs.packages, *(f"weights {name}" for name in engine.needs.weights)))
+        rows.append((engine.name, "ready" if engine.ready else "no", needs or "-", engine.about))
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)))
+    for engine in engines:
+        if not engine.ready:
+            print(f"{engine.name} is not ready: {engine.missing}")
+    reasons = {name: runtimes.missing(name) for name in runtimes.NAMES}
+    ready = [name for name, reason in reasons.items() if reason is None]
+    print(f"landmark runs here on: {', '.join(ready) or 'nothing'}")
+    for name, reason in reasons.items():
+        if reason is not None:
+            print(f"not on {name}: {reason}")
+
+
+def doctor(_: argparse.Namespace) -> None:
+    from faceinp.cli import doctor
+
+    broken = []
+    for finding in doctor.examine():
+        mark = {True: "ok", False: "BROKEN", None: "-"}[finding.works]
+        print(f"{mark:8}{finding.subject}: {finding.about}", flush=True)
+        broken += [finding.subject] if finding.works is False else []
+    if broken:
+        raise FaceinpError(f"Installed, and not working: {', '.join(broken)}. Mend these, or uninstall them.")
+
+
+def masks(_: argparse.Namespace) -> None:
+    from faceinp.mask import presets
+
+    width = max(map(len, presets.NAMES))
+    for name, about in presets.ABOUT.items():
+        print(f"{name.ljust(width)}  {about}")
+
+
+def train(args: argparse.Namespace) -> None:
+    module_name, config_name, function, _ = TRAININGS[args.training]
+    module = importlib.import_module(module_name)
+    config = getattr(module, config_name)
+    given = {field.name: getattr(args, field.name) for field in dataclasses.fields(config)}
+    chosen = config(**{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()})
+    if (args.recipe, args.config, args.show) != (args.settings.recipe, args.settings.config, args.settings.show):
+        raise UsageError("Do not abbreviate --recipe, --config and --show.")
+    if args.show:
+        settings = importlib.import_module("faceinp.train.settings")
+        print(settings.text(args.training, chosen, args.settings), end="")
+        return
+    for note in args.settings.notes:
+        say(note)
+    getattr(module, function)(chosen)
+
+
+def pack(args: argparse.Namespace) -> None:
+    from faceinp.train import pack
+
+    packed = pack.pack(args.run_folder, args.out, at=args.at, **({"coarse": args.coarse} if args.coarse else {}))
+    print(packed)
+    graph = packed.with_suffix(".onnx")
+    if graph.is_file():
+        say(f"note: {graph} reads the weights of before; `faceinp export core {packed.stem}` remakes it")
+
+
+def verify(args: argparse.Namespace) -> None:
+    from faceinp.models import weights
+
+    problems = []
+    for name in weights.CATALOGUE:
+        try:
+            weights.verify(name)
+            print(f"{name}: as recorded")
+        except WeightsError as error:
+            problems.append(str(error))
+    if problems:
+        raise WeightsError("\n".join(problems))
+
+
+def push(args: argparse.Namespace) -> None:
+    from faceinp.models import hub, hub_onnx
+
+    if args.onnx is None:
+        print(hub.push(args.repository, private=args.private))
+    else:
+        print(hub_onnx.push(args.repository, args.onnx, private=args.private))
+
+
+def pull(args: argparse.Namespace) -> None:
+    from faceinp.models import hub, hub_onnx
+
+    if args.onnx is None:
+        for file in hub.pull(args.repository, args.out):
+            print(f"{file}: as recorded")
+        return
+    for file, about in hub_onnx.pull(args.repository, args.out or hub_onnx.FOLDER, args.onnx).items():
+        print(f"{file}: as recorded; licence: {about['licence']}{'' if about['trained'] else '; UNTRAINED'}")
+
+
+def build(args: argparse.Namespace) -> None:
+    from faceinp.train.datasets import build
+
+    built = build.build(
+        args.source,
+        args.out,
+        size=args.size,
+        points=args.points,
+        aligned=args.aligned,
+        split=args.split,
+        identity_from=args.identity_from,
+        smallest=args.smallest,
+        shard_megabytes=args.shard_megabytes,
+        say=say,
+        progress=Bar("photos"),
+    )
+    names = {"own": "faceinp's predictor", "dlib": "dlib's predictor", "file": args.points, "pts": ".pts files"}
+    points = [f"{count:,} from {names[origin]}" for origin, count in built.points.items() if origin in names]
+    print(f"{args.out}: {built.faces:,} faces in {built.shards} shards")
+    print(f"68 points: {', '.join(points) or 'none'}; faces without points: {built.points.get('none', 0):,}")
+    print(
+        f"left out: {built.unreadable:,} unreadable photos, {built.faceless:,} photos without a face, "
+        f"{built.small:,} faces smaller than {args.smallest} pixels"
+    )
+
+
+def identity(args: argparse.Namespace) -> None:
+    from faceinp import identity
+
+    first, second = args.photos
+    rate = args.false_match_rate
+    verdict = identity.compare(first, second, _judge(args), aligned=args.aligned, false_match_rate=rate)
+    for note in verdict.notes:
+        say(f"note: {note}")
+    print(verdict)
+
+
+def calibrate(args: argparse.Namespace) -> None:
+    from faceinp.evaluate.judge_tables import calibration
+
+    calibration.run(_judge(args), args.data, args.out, args.check, args.strangers, args.strangers_are)
+
+
+def _judge(args: argparse.Namespace) -> Any:
+    from faceinp import identity
+
+    return identity.load(
+        args.judge,
+        sidecar=args.sidecar,
+        calibration=getattr(args, "calibration", None),
+        progress=Bar("fetching weights"),
+    )
+
+
+def evaluate_identity(args: argparse.Namespace) -> None:
+    from faceinp.evaluate.judge_tables import accuracy as identity
+
+    identity.run(args.data, args.out, args.judges, args.onnx, args.sidecar, seed=args.seed)
+
+
+def evaluate_reference_check(args: argparse.Namespace) -> None:
+    from faceinp.evaluate.judge_tables import reference_check
+
+    reference_check.run(
+        args.data, args.out, calibrate=args.calibrate, confirm=args.confirm, repeats=args.repeats, seed=args.seed
+    )
+
+
+def evaluate_damage(args: argparse.Namespace) -> None:
+    from faceinp.evaluate.finder_tables import damage
+
+    damage.run(args.photos, args.out, scans=args.scans, outlines=args.outlines, pictures=args.pictures, seed=args.seed)
+
+
+def evaluate_folders(args: argparse.Namespace) -> None:
+    from faceinp.evaluate import folders
+
+    names = [field.name for field in dataclasses.fields(folders.Request) if field.name in args]
+    given = {name: getattr(args, name) for name in names} | {"command": shlex.join(["faceinp", *sys.argv[1:]])}
+    folders.run(folders.Request(**given), progress=Bar("pairs"))
+
+
+def paper(args: argparse.Namespace) -> None:
+    from faceinp.evaluate.engine_tables import tables
+
+    _measure(args, tables.named(tuple(args.table)))
+
+
+def quick(args: argparse.Namespace) -> None:
+    from faceinp.evaluate.engine_tables import tables
+
+    _measure(args, (tables.QUICK,))
+
+
+def evaluate_masks(args: argparse.Namespace) -> None:
+    from faceinp.evaluate.engine_tables import tables
+
+    _measure(args, (tables.MASKS,))
+
+
+def _measure(args: argparse.Namespace, wanted: Any) -> None:
+    from faceinp.evaluate.engine_tables.plan import Request
+    from faceinp.evaluate.engine_tables.run import run
+
+    given = {field.name: getattr(args, field.name) for field in dataclasses.fields(Request) if field.name in args}
+    given |= {name: str(given[name] or "") for name in ("out", "sidecar") if name in given}
+    given |= {"data": tuple(args.data), "onnx": tuple(map(str, given.get("onnx", ())))}
+    if getattr(args, "features", None):
+        say("note: --features is not used any more: a Frechet distance of so few pictures says little.")
+    run(wanted, Request(**given))
+
+
+def report(args: argparse.Namespace) -> None:
+    from faceinp.evaluate.engine_tables import cells, report
+
+    found = cells.read(args.cells)
+    if args.into is None:
+        print(report.markdown(found))
+    else:
+        print(f"{', '.join(map(str, args.into))}: remade {', '.join(report.into(args.into, found))}")
+
+
+def frechet(args: argparse.Namespace) -> None:
+    from faceinp.evaluate import frechet
+
+    frechet.run(
+        data=args.data,
+        weights=args.weights,
+        out=args.out,
+        generator=args.generator,
+        samples=args.samples,
+        side=args.side,
+        seed=args.seed,
+    )
+
+
+def landmarks(args: argparse.Namespace) -> None:
+    from faceinp.evaluate import landmarks
+
+    landmarks.run(data=args.data, out=args.out, weights=args.weights, pictures=args.pictures)

@@ -1,0 +1,175 @@
+"""What the commands that fill and find do: they call the library with parsed arguments, and print.
+
+What a command needs is imported when it runs, as in ``commands.py``.
+"""
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import faceinp
+from faceinp.cli.arguments import UsageError
+from faceinp.cli.terminal import Bar, say
+from faceinp.errors import FaceinpError
+
+
+def fill(args: argparse.Namespace) -> None:
+    _check_output(args.out, args.photo)
+    _check_mask_hole(args)
+    options = dict(args.set or ())
+    options |= {"fast": True} if args.fast else {}
+    options |= {name: given for name in ("iterations", "mode") if (given := getattr(args, name)) is not None}
+    photo, mask = args.photo, args.mask
+    face = _face_location(args)
+    if args.page != 1 or args.mask_from_alpha or args.preset is not None:
+        photo = faceinp.read_photo(args.photo, page=args.page)
+    if args.mask_from_alpha:
+        from faceinp.mask import erased
+
+        photo, mask = erased.mask_from_alpha(photo)
+    if args.preset is not None:
+        from faceinp.mask import presets
+
+        mask = presets.for_photo(args.preset, photo, seed=args.seed, face=face, turn=args.turn)
+    result = faceinp.fill(
+        photo,
+        mask,
+        find=_find(args),
+        engine=faceinp.load_engine(args.engine, options),
+        seed=args.seed,
+        face=face,
+        turn=args.turn,
+        require_face=args.require_face,
+        mask_hole=args.mask_hole,
+        grow=args.grow,
+        blending=args.blend,
+        symmetry=args.symmetry,
+        references=args.references,
+        reference_check=args.reference_check,
+        progress=None if args.quiet else Bar("filling"),
+    )
+    losses = result.save(args.out)
+    if args.quiet:
+        return
+    for note in (*result.notes, *losses):
+        say(f"note: {note}")
+    print(
+        f"{args.out}: filled by {result.engine} ({result.runtime}) in {sum(result.timings.values()):.1f} s, "
+        f"known pixels changed: {result.changed_pixels:,} of {result.known_pixels:,}"
+    )
+
+
+def _check_output(out: Path, photo: Path) -> None:
+    """A slip in the output's name shows before the work, not after."""
+    from faceinp.photo import saving
+
+    if out.exists() and photo.exists() and out.samefile(photo):
+        raise UsageError(f"{out} is the photo itself, which would be lost. Choose another name for the result.")
+    saving.output_format(out)
+
+
+def _check_mask_hole(args: argparse.Namespace) -> None:
+    """Of a command that fills."""
+    if args.mask_hole != "auto" and (args.preset is not None or args.mask_from_alpha or args.find is not None):
+        raise UsageError("--mask-hole says how a mask is read, and none is read here. Leave it out.")
+
+
+@contextmanager
+def _as_usage() -> Iterator[None]:
+    """The library's errors become wrong usage: for what can be told from the arguments alone."""
+    try:
+        yield
+    except FaceinpError as error:
+        raise UsageError(str(error)) from error
+
+
+def _face_location(args: argparse.Namespace) -> faceinp.FaceLocation | None:
+    with _as_usage():
+        if args.aligned:
+            return faceinp.FaceLocation.aligned()
+        if args.face is not None:
+            return faceinp.FaceLocation.number(args.face)
+        if args.box is not None:
+            return faceinp.FaceLocation.box(*args.box)
+        return None if args.points is None else faceinp.FaceLocation.points(args.points)
+
+
+def _find(args: argparse.Namespace) -> faceinp.Find | None:
+    """What ``--find`` of a command that fills asks for."""
+    if args.find is None:
+        if args.sensitivity is not None or args.include:
+            raise UsageError("--sensitivity and --include belong to --find, which is not there. Add it.")
+        return None
+    with _as_usage():
+        return faceinp.Find(args.find, 0.5 if args.sensitivity is None else args.sensitivity, args.include)
+
+
+def find(args: argparse.Namespace) -> None:
+    from faceinp.find import overlay, propose
+    from faceinp.mask import mask_pictures
+    from faceinp.photo import saving
+
+    if args.out.suffix.lower() != ".png":
+        raise UsageError(f"A mask is written as PNG, and {args.out} is none. Name it {args.out.with_suffix('.png')}.")
+    if args.overlay == args.out:
+        raise UsageError(f"{args.out} cannot be mask and overlay at once. Name two files.")
+    for file in filter(None, (args.out, args.overlay)):
+        _check_output(file, args.photo)
+    with _as_usage():
+        wanted = faceinp.Find(args.kind, args.sensitivity, args.include)
+    face = _face_location(args)
+    if args.kind == "damage" and (face is not None or args.turn != "auto"):
+        raise UsageError("Where a face is does not matter to damage. Leave it out, or choose another --kind.")
+    photo = faceinp.read_photo(args.photo, page=args.page)
+    proposal = propose(photo, wanted, face=face, turn=args.turn)
+    mask = proposal.as_mask()
+    saving.write_file(args.out, mask_pictures.encode(mask.hole))
+    if args.overlay is not None:
+        tinted = overlay.tinted(photo.pixels, proposal)
+        saving.write(args.overlay, faceinp.read_photo(tinted), tinted, mask.hole)
+        say(f"{args.overlay}: {overlay.legend(proposal)}")
+    for note in proposal.notes:
+        say(f"note: {note}")
+    print(f"{args.out}: {mask.about}")
+
+
+def batch(args: argparse.Namespace) -> None:
+    from faceinp.batch import run, worker
+
+    _check_mask_hole(args)
+    settings = worker.Settings(
+        out=args.out,
+        engine=args.engine,
+        options=dict(args.set or ()),
+        preset=args.preset or "",
+        from_alpha=args.mask_from_alpha,
+        find=_find(args),
+        mask_hole=args.mask_hole,
+        grow=args.grow,
+        seed=args.seed,
+        aligned=args.aligned,
+        turn=args.turn,
+        require_face=args.require_face,
+        blending=args.blend,
+        symmetry=args.symmetry,
+        reference_check=args.reference_check,
+        judge="" if args.judge == "none" else args.judge,
+        format=args.format,
+        threads=args.threads,
+    )
+    counted = run.run(
+        args.source,
+        settings,
+        masks=args.masks,
+        faces=args.faces,
+        references=args.references,
+        workers=args.workers,
+        ray=args.ray,
+        retry=args.retry,
+        again=args.again,
+    )
+    if clean := counted[worker.NOTHING_FOUND]:
+        say(f"{clean:,} of {counted.total():,} photos were left alone: nothing was found in them")
+    if failed := counted[worker.FAILED]:
+        say(f"{failed:,} of {counted.total():,} photos failed; `{args.out}/manifest` says why")

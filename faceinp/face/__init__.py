@@ -1,0 +1,1 @@
+"""Faces: where they are in a photo, the crop that engines see, and their landmarks."""

@@ -1,0 +1,1 @@
+"""The formulas of the papers and the measures of the tables, one function each."""

@@ -1,0 +1,1 @@
+"""Masks (True = hole): how they are read, and masks made by name."""

@@ -1,0 +1,167 @@
+"""Photos: read from files, bytes, Pillow pictures or arrays; ``saving.py`` writes them back as they came.
+
+EXIF turns a photo upright once and is then left out, so that no viewer turns it again.
+"""
+
+import io
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from faceinp.errors import PhotoError
+from faceinp.photo import decoding, formats
+from faceinp.photo.decoding import Decoded
+from faceinp.photo.metadata import EMPTY, Metadata
+from faceinp.photo.pages import OtherPages
+
+CLEAR = 128  # an alpha under this is transparent
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """An upright photo.
+
+    pixels: uint8 (H, W, 3), RGB. alpha: uint8 (H, W) or None. grey: whether it came, and is written, as grey.
+    icc: the colour profile, or None. deep: the 16-bit original, uint16 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4):
+    grey, grey and alpha, RGB, RGBA; None for 8-bit photos. source_format: "PNG", "JPEG", ..., or "array".
+    orientation: EXIF's number for how the file stored it, 1 being upright; the pixels here are upright whatever it is.
+    metadata: what the file says beside the pixels. others: the other pages of its TIFF, or None. notes: what was mended
+    when the file was read, and what of it is not kept.
+    """
+
+    pixels: NDArray[np.uint8]
+    alpha: NDArray[np.uint8] | None = None
+    grey: bool = False
+    icc: bytes | None = None
+    deep: NDArray[np.uint16] | None = None
+    source_format: str = "array"
+    orientation: int = 1
+    metadata: Metadata = EMPTY
+    others: OtherPages | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def transparent(self) -> NDArray[np.bool_]:
+        """bool (H, W): where it is transparent by half or more."""
+        return np.zeros(self.pixels.shape[:2], np.bool_) if self.alpha is None else self.alpha < CLEAR
+
+    @property
+    def opaque(self) -> "Photo":
+        """This photo without its transparency; its colours stay as they are."""
+        deep = self.deep
+        if deep is not None and self.alpha is not None:
+            deep = deep[..., 0] if self.grey else deep[..., :3]
+        return replace(self, alpha=None, deep=deep)
+
+
+def read(source: Any, *, page: int = 1) -> Photo:
+    """Read a photo.
+
+    source: a path, bytes, a binary file object, a Pillow picture, a uint8 array (H, W, 3), (H, W, 4) or (H, W) in
+    RGB order, or a Photo, which is returned as it is. page: which one of a TIFF file, counted from 1; the others go
+    into the result where that is a TIFF. Raises PhotoError for everything that is not one whole picture of at most
+    ``formats.MAX_PIXELS`` pixels; too large a file is refused by its header, before it is decoded.
+    """
+    if isinstance(source, Photo):
+        return source
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    if isinstance(source, Image.Image):
+        return _photo(decoding.from_picture(source, "The picture"))
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _photo(decoding.decode(io.BytesIO(source), "The picture", page))
+    if isinstance(source, str | os.PathLike):
+        return _from_path(Path(source), page)
+    if hasattr(source, "read"):
+        return _from_file_object(source, page)
+    raise PhotoError(
+        f"A photo cannot be read from {type(source).__name__}. Give a path, bytes, a Pillow picture or a uint8 array."
+    )
+
+
+def several(given: Any, name: str) -> tuple[Any, ...]:
+    """A list of photos, each as ``read`` takes it, none where None was given. name: of the argument, for the error.
+
+    Raises PhotoError for a single photo, whose letters, bytes or rows would be taken for photos.
+    """
+    if given is None:
+        return ()
+    if isinstance(given, str | bytes | bytearray | os.PathLike | Image.Image | np.ndarray | Photo):
+        raise PhotoError(f"{name} takes a list of photos. Put the one into a list: {name}=[photo].")
+    return tuple(given)
+
+
+def _from_array(array: NDArray[Any]) -> Photo:
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
+        raise PhotoError(
+            f"This array is {array.dtype} {array.shape}. Convert it to uint8 (H, W, 3), (H, W, 4) or (H, W), RGB."
+        )
+    formats.check_size(array.shape[1], array.shape[0], "The array")
+    return _photo(Decoded(array, grey=array.ndim == 2))
+
+
+def _from_path(path: Path, page: int) -> Photo:
+    try:
+        if path.is_dir():
+            raise PhotoError(f"{path} is a folder. Give the path of one picture.")
+        if not path.exists():
+            raise PhotoError(f"There is no file {path}. Check the path.")
+        if not path.is_file():
+            raise PhotoError(f"{path} is not an ordinary file. Give the path of a picture.")
+        with path.open("rb") as file:
+            return _photo(decoding.decode(file, str(path), page))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise PhotoError(f"{str(path)[:200]!r} cannot be read ({reason}). Check path and permissions.") from error
+
+
+def _from_file_object(source: Any, page: int) -> Photo:
+    try:
+        if hasattr(source, "seek"):
+            source.seek(0)
+        data = source.read()
+    except (OSError, ValueError) as error:
+        raise PhotoError(f"The file object cannot be read ({error}). Open it anew.") from error
+    if not isinstance(data, bytes):
+        raise PhotoError("The file object gives text, not bytes. Open it in binary mode.")
+    return _photo(decoding.decode(io.BytesIO(data), "The picture", page))
+
+
+def _photo(decoded: Decoded) -> Photo:
+    array, grey = decoded.array, decoded.grey
+    deep = np.ascontiguousarray(array) if array.dtype == np.uint16 else None
+    if deep is not None:
+        array = np.empty(deep.shape, np.uint8)
+        np.right_shift(deep, 8, out=array, casting="unsafe")
+    channels = 1 if array.ndim == 2 else array.shape[2]
+    alpha = np.ascontiguousarray(array[..., -1]) if channels in (2, 4) else None
+    if grey:
+        pixels = cv2.cvtColor(np.ascontiguousarray(array if array.ndim == 2 else array[..., 0]), cv2.COLOR_GRAY2RGB)
+    else:
+        pixels = np.ascontiguousarray(array[..., :3])
+    return Photo(
+        pixels.astype(np.uint8, copy=False),
+        alpha,
+        grey,
+        decoded.icc,
+        deep,
+        decoded.source_format,
+        decoded.orientation,
+        decoded.metadata,
+        decoded.others,
+        decoded.notes,
+    )

@@ -1,0 +1,1 @@
+"""What pictures and landmarks go through before a network sees them."""

@@ -1,0 +1,1 @@
+"""Shards of faces: how they are built and read."""

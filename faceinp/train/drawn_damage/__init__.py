@@ -1,0 +1,1 @@
+"""Damage of old prints, drawn on photos, with the class of each pixel."""

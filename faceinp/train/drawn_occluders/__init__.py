@@ -1,0 +1,1 @@
+"""What hides a face, drawn on crops, with its mask."""
