@@ -1,22 +1,22 @@
-"""The errors a caller can meet. Each says what is wrong and what to do.
+"""The package's errors. Each message says what is wrong and what to do.
 
 FaceinpError (exit code 1)
 ├── PhotoError (2)        the photo cannot be read
 ├── MaskError (3)         the mask cannot be used
-│   └── NothingFoundError (8)     what was looked for in place of a mask is not in the photo
+│   └── NothingFoundError (8)     find= found nothing to fill
 ├── NoFaceError (4)       no face where one is needed
-├── EngineError (5)       no such engine, or it cannot run here
+├── EngineError (5)       an engine is unknown, or cannot run here
 │   └── MissingPackageError   an extra is not installed
-├── WeightsError (6)      weights are missing, damaged, or not to be fetched
-├── DataError (7)         training or measuring data is missing or malformed
+├── WeightsError (6)      weights are missing or damaged, or cannot be downloaded
+├── DataError (7)         data for training, evaluation or a batch is missing or malformed
 └── Cancelled (130)       the caller stopped the work
 
-The shell returns 2 for arguments that cannot be right, too, as argparse does.
+The shell also returns 2 for wrong arguments, as argparse does.
 """
 
 
 class FaceinpError(Exception):
-    """Base of every error raised on purpose; ``exit_code`` is what the shell command returns."""
+    """Base class of the package's errors. ``exit_code``: of the shell command."""
 
     exit_code = 1
 
@@ -30,7 +30,7 @@ class MaskError(FaceinpError):
 
 
 class NothingFoundError(MaskError):
-    """No damage, or nothing that hides a face: there is nothing to fill, which is no fault of the photo."""
+    """No damage or no occluder was found, so there is nothing to fill. The photo itself is fine."""
 
     exit_code = 8
 
@@ -44,7 +44,7 @@ class EngineError(FaceinpError):
 
 
 class MissingPackageError(EngineError):
-    """``package`` is not installed; ``extra`` of faceinp brings it, or faceinp itself where ``extra`` is empty."""
+    """``package`` is not installed. ``extra``: the extra of faceinp that requires it; empty: faceinp itself does."""
 
     def __init__(self, package: str, extra: str) -> None:
         wanted = f"'faceinp[{extra}]'" if extra else "faceinp"
@@ -53,7 +53,7 @@ class MissingPackageError(EngineError):
         self.extra = extra
 
     def __reduce__(self) -> tuple[type, tuple[str, str]]:
-        """So that it comes whole out of another process."""
+        """Rebuild it from its arguments, not its message, when it comes from another process."""
         return type(self), (self.package, self.extra)
 
 
@@ -66,6 +66,6 @@ class DataError(FaceinpError):
 
 
 class Cancelled(FaceinpError):
-    """Raised by a ``progress`` callable to stop the work; engines that can, return the best so far."""
+    """Raised by a ``progress`` callable to stop the work. Engines that search then return their best result so far."""
 
     exit_code = 130

@@ -1,6 +1,6 @@
-"""The pipeline: a photo and a mask become a filled photo. The shell, the page, the tables and callers all use it.
+"""The pipeline from a photo and a mask to a filled photo. Shell, page, tables and callers all use it.
 
-photo.read, masks.read -> find_targets -> engine.fill -> surroundings.fill -> use_real_pixels -> Result
+photos.read, masks.read -> find_targets -> engine.fill -> surroundings.fill -> use_real_pixels -> Result
 """
 
 import time
@@ -34,7 +34,7 @@ from faceinp.result import FilledFace, Result
 
 T = TypeVar("T")
 BLENDINGS: dict[str, Callable[..., NDArray[np.uint8]]] = {"poisson": blend.poisson, "composite": blend.composite}
-SOFTNESS_RATIO = 2  # a face so many times as wide as what the engine makes is filled visibly softer than the photo
+SOFTNESS_RATIO = 2  # a face so many times wider than the engine's output looks visibly softer than the photo
 
 
 @location_as_keywords
@@ -59,33 +59,32 @@ def fill(
     progress: Progress | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> Result:
-    """Fill the hole that ``mask`` shows on ``photo``: faces by the engine, what lies outside from its surroundings.
+    """Fill the masked part of ``photo``: faces by the engine, the rest from its surroundings.
 
-    photo, mask: path, bytes, PIL.Image or array, see ``photo.read`` and ``masks.read``. find: in place of a mask, what
-    is looked for and filled: "damage", "glasses", "protective-mask" or "occluders", or a ``Find`` with its sensitivity;
-    ``find_damage`` and ``find_occluders`` show it beforehand. engine: a name of
-    ``list_engines()``, or one from ``load_engine``. face: which face to fill and where it is, a
-    ``FaceLocation`` or one of ``find_faces``; without it, every face under the mask. turn: by how many degrees
-    clockwise the photo must be turned for its faces to stand upright; "auto" finds out. The photo is left as it lies.
-    require_face: raise NoFaceError where the mask touches no face, instead of filling it from its surroundings.
-    mask_hole: "white", "black" or "auto"; of a mask, so not with ``find``. grow: pixels of the photo by which the hole
-    is grown, besides the one by which a mask with soft edges is. blending: "poisson" or "composite".
-    landmarks: (68, 2) in photo pixels, in dlib's order, for a guided engine; ``Result.landmarks`` of an earlier fill,
-    moved, changes expression and pose. They are those of the first face that is filled.
-    symmetry: whether the face's other half is used where it helps; None leaves it to the engine (on where
-    ``Engine.completes_faces``). references: up to 8 other photos of the same person, as ``photo.read`` takes them,
-    used where they help; with several faces under the mask, for the one that each resembles most. reference_check:
-    refuse a reference whose face a judge finds too far from the photo's. progress: called now and then; when it raises
-    ``Cancelled``, latent engines give their best so far, others stop. options: of the engine, by name, as for
-    ``load_engine``: ``engine="structural", options={"fast": True}``.
+    photo, mask: path, bytes, PIL.Image or array, see ``read_photo`` and ``read_mask``. find: what to find and fill
+    instead of a mask: "damage", "glasses", "protective-mask" or "occluders", or a ``Find`` with its sensitivity;
+    ``find_damage`` and ``find_occluders`` show it beforehand. engine: a name of ``list_engines()``, or an engine of
+    ``load_engine``. seed: all randomness depends on it. face: the face to fill, a ``FaceLocation`` or one of
+    ``find_faces``; None: every face under the mask. turn: the clockwise rotation in degrees that makes the faces
+    upright; "auto" detects it. The result has the photo's own orientation. require_face: raise NoFaceError where the
+    mask touches no face, instead of filling it from its surroundings. mask_hole: the hole's tone in the mask, "white",
+    "black" or "auto"; not with ``find``. grow: pixels of the photo by which the hole is dilated; a mask with soft edges
+    is dilated by one more. blending: "poisson" or "composite". landmarks: (68, 2) in photo pixels, in dlib's order, for
+    a guided engine, of the first face that is filled; to change expression and pose, move ``Result.landmarks`` of an
+    earlier fill. symmetry: whether to use the face's other half where it helps; None: where ``Engine.completes_faces``.
+    references: up to 8 other photos of the same person, as ``read_photo`` takes them, used where they help; with
+    several faces under the mask, each for the face that it resembles most. reference_check: reject references whose
+    face a judge finds too different from the photo's. progress: called regularly; when it raises ``Cancelled``, latent
+    engines return their best result so far, others stop. options: of the engine, by name, see ``load_engine``:
+    ``engine="structural", options={"fast": True}``.
 
     Raises PhotoError, MaskError, NoFaceError, EngineError, WeightsError or Cancelled; NothingFoundError, a MaskError,
-    where ``find`` found nothing.
+    where ``find`` finds nothing.
     """
     if (mask is None) == (find is None):
-        raise MaskError("A fill needs a mask or find=, and one of them only.")
+        raise MaskError(f"A fill needs either a mask or find=: got {'neither' if mask is None else 'both'}.")
     if find is not None and mask_hole != "auto":
-        raise MaskError("mask_hole= says how a mask is read, and with find= none is. Leave it out.")
+        raise MaskError("mask_hole= applies to a mask, so it cannot be used with find=. Leave it out.")
     others = [read_reference(one, number) for number, one in enumerate(list_references(references))]
     settings = _settings(engine, options, seed, blending, symmetry, reference_check, mask_hole, grow, require_face)
     timings: dict[str, float] = {}
@@ -100,7 +99,7 @@ def fill(
 
 
 class Job(NamedTuple):
-    """One photo for ``fill_many``: those arguments of ``fill`` that are the photo's own."""
+    """One photo for ``fill_many``: the arguments of ``fill`` that differ from photo to photo."""
 
     photo: Any
     mask: Any
@@ -125,11 +124,11 @@ def fill_many(
     reference_check: bool = True,
     options: Mapping[str, Any] | None = None,
 ) -> list[Result | FaceinpError]:
-    """Fill several photos as ``fill`` does, their faces through the engine together: one result for each job.
+    """Fill several photos as ``fill`` does, with their faces batched through the engine: one result for each job.
 
-    jobs: ``Job``s, or (photo, mask). face: of those jobs that have none. The other arguments are ``fill``'s, too. What
-    one photo raises stands in its place, and the others go on. timings["fill"] is a photo's share of its batches.
-    Raises what concerns all of them: EngineError, WeightsError, MissingPackageError.
+    jobs: ``Job``s, or (photo, mask). face: for jobs that have none. The other arguments are those of ``fill``. An error
+    of one photo is returned in place of its result. timings["fill"] is a photo's share of its batches. Raises errors
+    that concern all photos: EngineError, WeightsError, MissingPackageError.
     """
     settings = _settings(engine, options, seed, blending, symmetry, reference_check, mask_hole, grow, require_face)
     begun = [_or_error(_begin_one, job, face, settings) for job in jobs]
@@ -140,7 +139,7 @@ def fill_many(
 
 @dataclass(frozen=True)
 class _Settings:
-    """What all photos of a call share: arguments of ``fill``."""
+    """The arguments of ``fill`` that all photos of a call share."""
 
     engine: Engine
     seed: int
@@ -163,9 +162,9 @@ def _settings(
     require_face: bool,
 ) -> _Settings:
     if blending not in BLENDINGS:
-        raise FaceinpError(f"There is no blending {blending!r}. Choose one of: {', '.join(BLENDINGS)}.")
+        raise FaceinpError(f"Unknown blending {blending!r}. Choose one of: {', '.join(BLENDINGS)}.")
     if seed < 0:
-        raise FaceinpError(f"seed must be >= 0, got {seed}. Choose another.")
+        raise FaceinpError(f"seed must be >= 0, got {seed}.")
     if symmetry not in (None, True, False):
         raise FaceinpError(f"symmetry must be True, False or None, got {symmetry!r}.")
     if not isinstance(grow, int | np.integer):
@@ -174,7 +173,7 @@ def _settings(
         engine = load_engine(engine, options)
     elif options:
         names = ", ".join(map(repr, options))
-        raise FaceinpError(f"Options {names} cannot change an engine that is loaded. Pass them to load_engine.")
+        raise FaceinpError(f"Options {names} have no effect on a loaded engine. Pass them to load_engine.")
     step = Step(engine.completes_faces if symmetry is None else symmetry, reference_check, engine.completes_faces)
     return _Settings(engine, seed, blending, step, mask_hole, grow, require_face)
 
@@ -187,12 +186,12 @@ def _or_error(step: Callable[..., T], *arguments: Any) -> T | FaceinpError:
 
 
 def _begin_one(job: Any, face: FaceLocation | Face | None, settings: _Settings) -> Work:
-    """One of several jobs; face: where it is in those that do not say."""
+    """Begin one of several jobs. face: for a job without one."""
     try:
-        whole = Job(*job)
+        complete = Job(*job)
     except TypeError as error:
-        raise PhotoError(f"A job is (photo, mask) or a Job, not {job!r:.80}. Pass both.") from error
-    return _begin(whole._replace(face=whole.face or face), settings)
+        raise PhotoError(f"A job must be (photo, mask) or a Job, got {job!r:.80}.") from error
+    return _begin(complete._replace(face=complete.face or face), settings)
 
 
 def _begin(job: Job, settings: _Settings) -> Work:
@@ -219,7 +218,7 @@ def _begin(job: Job, settings: _Settings) -> Work:
 
 
 def _finish(work: Work, settings: _Settings, watch: "_Watch") -> Result:
-    """Put what was drawn into the photo, real pixels over it, and say how it came about."""
+    """Compose the engine's output and real pixels into the photo, and collect notes and sources."""
     photo, hole, engine, targets = work.photo, work.mask.hole, settings.engine, work.targets.faces
     with _timed(work.timings, "blend"):
         filled = _compose(work, settings)
@@ -229,10 +228,10 @@ def _finish(work: Work, settings: _Settings, watch: "_Watch") -> Result:
         )
         sources = np.where(real.codes, real.codes, filled.sources)
     for index, target in enumerate(targets, 1):
-        native, made = faces.side(target.crop.quad), len(target.generated)
-        if native > SOFTNESS_RATIO * made and (sources[work.targets.owner == index] == ENGINE).any():
+        width, size = faces.side(target.crop.quad), len(target.generated)
+        if width > SOFTNESS_RATIO * size and (sources[work.targets.owner == index] == ENGINE).any():
             target.notes.append(
-                f"The face is {native:.0f} px wide but `{engine.name}` works at {made} px, so the fill will look "
+                f"The face is {width:.0f} px wide but `{engine.name}` works at {size} px, so the fill will look "
                 "softer than the photo."
             )
     known, changed = _count_changed(photo.pixels, real.image, hole)
@@ -256,22 +255,22 @@ def _finish(work: Work, settings: _Settings, watch: "_Watch") -> Result:
 
 
 def _compose(work: Work, settings: _Settings) -> surroundings.Filled:
-    """The photo with its hole filled by what was drawn and from surroundings, in the photo's tone, with its grain."""
+    """The photo with its hole filled from the engine's output and the surroundings, in its own tone, with its grain."""
     pixels, hole, targets = work.photo.pixels, work.mask.hole, work.targets.faces
     grainy, grain_note = None, ""
     if not settings.engine.copies:
-        width = max((faces.side(target.crop.quad) for target in targets), default=float(grain.FACE))
+        width = max((faces.side(target.crop.quad) for target in targets), default=float(grain.FACE_WIDTH))
         grainy, grain_note = grain.estimate_grain(pixels, hole, width)
 
     def match_edge(
-        beside: NDArray[np.uint8], part: NDArray[np.bool_], window: tuple[slice, slice]
+        pixels: NDArray[np.uint8], part: NDArray[np.bool_], window: tuple[slice, slice]
     ) -> NDArray[np.uint8]:
-        """The known pixels beside the hole, in the tone of each face."""
+        """The pixels of a window, with the known ones beside the hole in the tone of each face."""
         for index, target in enumerate(targets, 1):
             if target.tone is not None:
                 own = part if len(targets) == 1 else work.targets.owner[window] == index
-                beside = target.tone.match_edge(beside, own, target.crop.quad - (window[1].start, window[0].start))
-        return beside
+                pixels = target.tone.match_edge(pixels, own, target.crop.quad - (window[1].start, window[0].start))
+        return pixels
 
     filled = surroundings.fill(
         pixels,
@@ -286,21 +285,21 @@ def _compose(work: Work, settings: _Settings) -> surroundings.Filled:
     return filled._replace(notes=tuple(note for note in (grain_note, *filled.notes) if note))
 
 
-def _notes(work: Work, sources: NDArray[np.uint8], of_the_fill: Sequence[str]) -> Iterator[str]:
-    """What a person should know of a fill, a sentence each. sources: uint8 (H, W)."""
+def _notes(work: Work, sources: NDArray[np.uint8], fill_notes: Sequence[str]) -> Iterator[str]:
+    """All notes of a fill, a sentence each. sources: uint8 (H, W). fill_notes: those about the fill itself."""
     photo, mask, targets = work.photo, work.mask, work.targets.faces
     yield from (note for note in (*photo.notes, mask.about, *mask.warnings, *work.targets.notes) if note)
     if any(target.tone is not None for target in targets) and not photo.grey:
         yield "The photo is monochrome; the fill was matched to it."
     if targets and (outside := int(np.count_nonzero(sources == SURROUNDINGS))):
         yield f"{outside:,} masked pixels lie outside the face and were filled from their surroundings."
-    yield from of_the_fill
+    yield from fill_notes
     for index, target in enumerate(targets, 1):
         yield from (note if len(targets) == 1 else f"Face {index}: {note}" for note in target.notes)
 
 
 def _count_changed(before: NDArray[np.uint8], after: NDArray[np.uint8], hole: NDArray[np.bool_]) -> tuple[int, int]:
-    """Known pixels, and those of them that differ; by bands, to spare memory on large photos."""
+    """The number of known pixels, and how many of them differ; computed in bands, to save memory on large photos."""
     changed = 0
     for top in range(0, len(hole), 256):
         band = slice(top, top + 256)
@@ -310,7 +309,7 @@ def _count_changed(before: NDArray[np.uint8], after: NDArray[np.uint8], hole: ND
 
 
 class _Watch:
-    """Passes progress on and remembers whether the caller stopped the work."""
+    """Forwards progress and remembers whether the caller stopped the work."""
 
     def __init__(self, progress: Progress | None) -> None:
         self.progress = reporting(progress)
@@ -329,7 +328,7 @@ class _Watch:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return (f"Stopped at {self.done} of {self.total}: this is the best so far.",) if self.stopped else ()
+        return (f"Stopped at step {self.done} of {self.total}: this is the best so far.",) if self.stopped else ()
 
 
 @contextmanager

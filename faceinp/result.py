@@ -1,4 +1,4 @@
-"""What a fill returns: the filled photo, each face that was filled, where each pixel comes from, and the notes."""
+"""The result of a fill: the filled photo, each filled face, the source of each pixel, and the notes."""
 
 from dataclasses import dataclass
 from os import PathLike
@@ -17,9 +17,9 @@ from faceinp.photo.photos import Photo
 class FilledFace:
     """One face of a filled photo.
 
-    location: where it is; None for a photo that was aligned already. crop: what the engine was given. generated:
-    float32 (S, S, 3) in [0, 1], what it made, before blending. landmarks: float32 (68, 2), x and y in photo pixels,
-    that led the engine; None for engines that use none. notes: what concerns this face alone.
+    location: None for a photo that is an aligned crop. crop: the engine's input. generated: float32 (S, S, 3) in
+    [0, 1], the engine's output before blending. landmarks: float32 (68, 2), x and y in photo pixels, that guided the
+    engine; None for engines without landmarks. notes: those about this face only.
     """
 
     location: Face | None
@@ -31,15 +31,15 @@ class FilledFace:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A filled photo and how it came about.
+    """A filled photo, and how it was filled.
 
-    image: uint8 (H, W, 3), the photo's own size; known pixels are the photo's, to the bit. mask: bool (H, W), True =
-    hole. faces: each face under the mask, in the order in which they were filled, the least hidden first; none where
-    the mask touches no face and was filled from its surroundings. timings: seconds by step. notes: whatever a person
-    should know, every fallback among it, those of the faces too. changed_pixels: known pixels that differ from the
-    photo's (0, always). sources: uint8 (H, W), where each pixel comes from: 0 known, 1 drawn by the engine, 2 the
-    face's other half, 3 continued from the surroundings, 10 + i reference i. references: what became of each reference
-    photo, in the order given.
+    image: uint8 (H, W, 3), of the photo's size; known pixels are bit-exact. mask: bool (H, W), True = hole. photo: as
+    it was read. faces: each face under the mask, in the order in which they were filled, the least hidden first; empty
+    where the mask touches no face and was filled from its surroundings. engine, runtime: their names. timings: seconds
+    by step. notes: how the mask was read, every fallback, and more, a sentence each, including those of the faces.
+    known_pixels: their number. changed_pixels: the number of known pixels that differ from the photo's, always 0.
+    sources: uint8 (H, W), the source of each pixel: 0 known, 1 the engine, 2 the face's other half, 3 the surroundings,
+    10 + i reference i. references: how each reference photo was used, in the order of the call.
     """
 
     image: NDArray[np.uint8]
@@ -78,30 +78,30 @@ class Result:
 
     @property
     def shares(self) -> dict[int, float]:
-        """The part of the hole that comes from each source, by its code in ``sources``; parts sum to 1."""
+        """The share of the hole from each source, by its code in ``sources``; the shares sum to 1."""
         counts = np.bincount(self.sources[self.mask])
         return {int(code): float(counts[code] / counts.sum()) for code in np.flatnonzero(counts)}
 
     def save(self, path: str | PathLike[str]) -> tuple[str, ...]:
-        """Write the picture in the format of ``path``'s suffix, with all that the photo's file says and holds.
+        """Write the picture in the format of ``path``'s suffix, with everything else in the photo's file.
 
         That is alpha (opaque in the hole), ICC profile, depth, EXIF, XMP, resolution, IPTC, texts, and other pages.
-        Returns what the format cannot hold of it, a sentence each. The file says what made it: engine, seed, version
-        and the number of reference photos, as XMP and, in PNG, as text.
+        Returns ``losses``: what the format cannot hold. Engine, seed, version and the number of reference photos are
+        written as XMP and, in PNG, as text.
         """
         return saving.write(path, self.photo, self.image, self.mask, self._provenance)
 
     def encode(self, format: str) -> bytes:
-        """What ``save`` would write, as bytes; formats as for ``saving.encode``."""
+        """The file that ``save`` would write, as bytes. format: "png", "webp", "jpeg" or "tiff"."""
         return saving.encode(self.photo, self.image, self.mask, format, self._provenance)
 
     def losses(self, format: str) -> tuple[str, ...]:
-        """What of the photo's file ``format`` cannot hold, a sentence each: what ``save`` returns."""
+        """What ``format`` cannot hold of the photo's file, a sentence each."""
         return saving.losses(self.photo, format)
 
     @property
     def alpha(self) -> NDArray[np.uint8] | None:
-        """uint8 (H, W), the photo's transparency with the hole opaque, as it is saved; None where it has none."""
+        """uint8 (H, W), the photo's transparency with an opaque hole, as ``save`` writes it; None where it has none."""
         return None if self.photo.alpha is None else np.where(self.mask, np.uint8(255), self.photo.alpha)
 
     @property

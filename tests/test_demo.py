@@ -68,7 +68,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> filling.Made:
         ("No module in '/usr/lib/python3/a b.py'", "No module in 'a b.py'"),
         ("/tmp/one/two is full", "two is full"),
         (
-            "a.heic is a HEIC, which pillow-heif reads. Run: pip install 'faceinp[heic]'",
+            "a.heic is a HEIC, which needs pillow-heif. Run: pip install 'faceinp[heic]'",
             "reads. It is not installed here. Save the photo as JPEG.",
         ),
         ("fetched from https://example.org/a/b.pt", "fetched from https://example.org/a/b.pt"),

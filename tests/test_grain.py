@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import faceinp
-from faceinp.photo.grain import FORM, estimate_grain
+from faceinp.photo.grain import BLUR_SIGMA, estimate_grain
 
 ASTRONAUT = skimage.data.astronaut()
 LOWER_FACE = np.zeros(ASTRONAUT.shape[:2], bool)
@@ -34,7 +34,7 @@ def as_jpeg(pixels, quality):
 def roughness(pixels, where):
     """Standard deviation in grey levels of what a blur takes away, over the pixels ``where``."""
     values = pixels.astype(np.float32)
-    return float((values - cv2.GaussianBlur(values, (0, 0), FORM))[where].std())
+    return float((values - cv2.GaussianBlur(values, (0, 0), BLUR_SIGMA))[where].std())
 
 
 def test_a_grainy_photo_is_filled_with_grain_and_says_so():
@@ -138,7 +138,7 @@ def test_what_is_drawn_is_as_strong_and_as_fine_as_what_was_seen(strength, size,
         x = x[..., 0] - x[..., 0].mean()
         return float((x[:, 1:] * x[:, :-1]).mean() / (x * x).mean())
 
-    fine = seen - cv2.GaussianBlur(seen, (0, 0), FORM)
+    fine = seen - cv2.GaussianBlur(seen, (0, 0), BLUR_SIGMA)
     assert 0.65 < drawn.std() / fine.std() < 1.1  # a little low: the flattest samples are so by chance, too
     assert of_neighbours(drawn) == pytest.approx(of_neighbours(fine), abs=0.2)
 

@@ -69,7 +69,7 @@ def test_a_page_is_chosen_by_number_from_python_and_the_shell(tmp_path: Path) ->
     Image.fromarray(HOLE).save(mask)
     assert np.array_equal(photos.read(file, page=3).pixels[..., 0], FACE[::-1, :, 0])
     for wrong in (0, 5, -1):
-        with pytest.raises(PhotoError, match=f"4 pages; there is no page {wrong}"):
+        with pytest.raises(PhotoError, match=f"4 pages, so there is no page {wrong}"):
             photos.read(file, page=wrong)
     with pytest.raises(PhotoError, match="one page"):
         photos.read(saved(Image.fromarray(FACE), "PNG"), page=2)
@@ -117,5 +117,5 @@ def test_what_cannot_be_told_of_a_damaged_chain_is_said() -> None:
     struct.pack_into("<I", data, first + 2 + 12 * count, first)  # a circle
     photo = photos.read(bytes(data))
     assert np.array_equal(photo.pixels, FACE) and any("not kept" in note for note in photo.notes)
-    with pytest.raises(PhotoError, match="cannot be told apart"):
+    with pytest.raises(PhotoError, match="cannot be separated"):
         photos.read(bytes(data), page=2)

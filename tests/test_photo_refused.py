@@ -53,29 +53,29 @@ PNG, JPEG = saved(Image.fromarray(FACE), "PNG"), saved(Image.fromarray(FACE), "J
 REFUSED = {
     "empty": (b"", "empty"),
     "text": (b"hello, this is a letter", "not a picture"),
-    "gif": (saved(Image.new("L", (8, 8)), "GIF"), "a GIF.*Save its picture as PNG"),
+    "gif": (saved(Image.new("L", (8, 8)), "GIF"), "a GIF.*Save it as PNG"),
     "moving gif": (animation("GIF"), "a GIF"),
     "moving webp": (animation("WEBP"), "animation"),
     "moving png": (animation("PNG"), "animation"),
     "svg": (b"<?xml version='1.0'?><!-- c --><svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
-    "cut heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIC, is damaged or cut off"),
-    "cut avif": (b"\0\0\0\x18ftypavif\0\0\0\0mif1", "cut off"),
+    "cut heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIC, is damaged or truncated"),
+    "cut avif": (b"\0\0\0\x18ftypavif\0\0\0\0mif1", "truncated"),
     "jpeg 2000": (saved(Image.new("L", (8, 8)), "JPEG2000"), "a JPEG 2000.*Convert it to PNG or TIFF"),
     "jpeg 2000 stream": (b"\xff\x4f\xff\x51\0\x29", "a JPEG 2000"),
     "jpeg xl": (b"\xff\x0a\xfa\x1f", "a JPEG XL"),
-    "film": (b"\0\0\0\x18ftypisom\0\0\2\0isomiso2", "a film"),
+    "video": (b"\0\0\0\x18ftypisom\0\0\2\0isomiso2", "a video"),
     "pdf": (b"%PDF-1.7", "PDF"),
-    "cut png": (PNG[: len(PNG) // 2], "cut off"),
-    "cut jpeg": (JPEG[: len(JPEG) // 2], "cut off"),
-    "cut webp": (saved(Image.fromarray(FACE), "WEBP")[:3000], "cut off"),
-    "cut tiff": (saved(Image.fromarray(FACE), "TIFF")[:3000], "cut off"),
-    "cut header": (PNG[:20], "cut off"),
-    "cut jpeg header": (b"\xff\xd8\xff", "cut off"),
-    "cut webp header": (b"RIFF\0\0\0\0WEBP", "cut off"),
-    "cut deep png": (deep_png(DEEP["rgb"])[:90_000], "cut off"),
-    "cut deep tiff": (deep_tiff(DEEP["rgb"])[:90_000], "cut off"),
-    "cut grey+alpha tiff": (deep_tiff(DEEP["grey+alpha"])[:60_000], "cut off"),
-    "float tiff": (saved(Image.new("F", (8, 8)), "TIFF"), "kind F"),
+    "cut png": (PNG[: len(PNG) // 2], "truncated"),
+    "cut jpeg": (JPEG[: len(JPEG) // 2], "truncated"),
+    "cut webp": (saved(Image.fromarray(FACE), "WEBP")[:3000], "truncated"),
+    "cut tiff": (saved(Image.fromarray(FACE), "TIFF")[:3000], "truncated"),
+    "cut header": (PNG[:20], "truncated"),
+    "cut jpeg header": (b"\xff\xd8\xff", "truncated"),
+    "cut webp header": (b"RIFF\0\0\0\0WEBP", "truncated"),
+    "cut deep png": (deep_png(DEEP["rgb"])[:90_000], "truncated"),
+    "cut deep tiff": (deep_tiff(DEEP["rgb"])[:90_000], "truncated"),
+    "cut grey+alpha tiff": (deep_tiff(DEEP["grey+alpha"])[:60_000], "truncated"),
+    "float tiff": (saved(Image.new("F", (8, 8)), "TIFF"), "pixel mode F"),
 }
 
 
@@ -106,7 +106,7 @@ def test_damage_anywhere_gives_a_photo_or_a_photo_error(data: bytes, draw: st.Da
 
 def test_places_without_a_photo_are_named(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    cases = {"none.png": "no file", ".": "a folder", "pipe": "not an ordinary file", "x" * 5000: "cannot be read"}
+    cases = {"none.png": "no file", ".": "a folder", "pipe": "not a regular file", "x" * 5000: "cannot be read"}
     for name, reason in cases.items():
         with pytest.raises(PhotoError, match=reason):
             photos.read(tmp_path / name)

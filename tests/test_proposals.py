@@ -250,11 +250,11 @@ def test_settings_that_there_are_not_get_a_sentence() -> None:
 def test_a_fill_takes_a_mask_or_looks_for_one() -> None:
     photo = damaged()
     for both in ({"mask": np.ones((512, 512), bool), "find": "damage"}, {}):
-        with pytest.raises(MaskError, match="needs a mask or find="):
+        with pytest.raises(MaskError, match="needs either a mask or find="):
             faceinp.fill(photo, **both)
     for polarity in ("black", "white", "grey", None):
         with pytest.raises(
-            MaskError, match=r"mask_hole= says how a mask is read, and with find= none is\. Leave it out"
+            MaskError, match=r"mask_hole= applies to a mask, so it cannot be used with find=\. Leave it out"
         ):
             faceinp.fill(photo, find="damage", mask_hole=polarity)
 

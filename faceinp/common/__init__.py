@@ -1,1 +1,1 @@
-"""Small helpers that every package uses."""
+"""Helpers for all packages: files, JSON, processes, extras, deprecations."""

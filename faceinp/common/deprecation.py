@@ -1,4 +1,4 @@
-"""What earlier versions allowed and this one still does, with a warning."""
+"""Deprecated calls, which still work, with a DeprecationWarning."""
 
 import functools
 import inspect
@@ -12,29 +12,29 @@ R = TypeVar("R")
 
 
 def options_as_keywords(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorator: keywords that ``function`` does not have go into its ``options``, with a DeprecationWarning.
+    """Decorator: moves keywords that ``function`` does not have into its ``options``, with a DeprecationWarning.
 
-    Engine options were keywords of ``fill``, ``fill_many`` and ``load_engine`` once. The signature stays that of
-    ``function``, so that a type checker reports each of these keywords, and each that is misspelt.
+    Engine options were keywords of ``fill``, ``fill_many`` and ``load_engine`` in earlier versions. The signature stays
+    that of ``function``, so that type checkers report these keywords, and misspelt ones.
     """
     parameters = frozenset(inspect.signature(function).parameters)
 
     @functools.wraps(function)
-    def accepting(*args: Any, **keywords: Any) -> Any:
-        given = {name: keywords.pop(name) for name in [*keywords] if name not in parameters}
-        if given:
+    def wrapper(*args: Any, **keywords: Any) -> Any:
+        options = {name: keywords.pop(name) for name in [*keywords] if name not in parameters}
+        if options:
             warn(
-                f"{function.__name__}({', '.join(f'{name}=...' for name in given)}) is deprecated for engine options. "
-                f"Write options={given!r}."
+                f"{function.__name__}({', '.join(f'{name}=...' for name in options)}) is deprecated for engine "
+                f"options. Write options={options!r}."
             )
-            keywords["options"] = {**(keywords.get("options") or {}), **given}
+            keywords["options"] = {**(keywords.get("options") or {}), **options}
         return function(*args, **keywords)
 
-    return accepting
+    return wrapper
 
 
 def warn(message: str) -> None:
-    """A DeprecationWarning at the line outside of this package that led here."""
+    """Issue a DeprecationWarning for the innermost line outside of this package."""
     level = 1
     while sys._getframe(level).f_globals.get("__name__", "").partition(".")[0] == "faceinp":
         level += 1

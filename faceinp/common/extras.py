@@ -1,8 +1,8 @@
-"""Which extra of faceinp brings which package: what a user is told where one is missing."""
+"""The extras of faceinp and their packages, for the error message where a package is missing."""
 
 from faceinp.errors import MissingPackageError
 
-# A package's import name -> the extras that bring it, the first where the command that was run says nothing.
+# A package's import name -> the extras that require it. The first is named unless the command belongs to another one.
 EXTRAS = {
     **dict.fromkeys(("torch", "torchvision", "safetensors"), ("torch", "export", "train", "eval")),
     "facenet_pytorch": ("torch",),
@@ -20,11 +20,11 @@ EXTRAS = {
     "pyarrow": ("batch",),
     "ray": ("ray",),
 }
-COMMANDS = {"data": "train", "evaluate": "eval", "identity": "eval"}  # whose extra has another name than they
+COMMANDS = {"data": "train", "evaluate": "eval", "identity": "eval"}  # commands whose extra has another name
 
 
 def missing_package(error: ModuleNotFoundError, command: str = "") -> MissingPackageError | None:
-    """``error`` as a sentence with the pip line, for who ran ``command``; None where no extra brings the module."""
+    """The error with the pip command, for a user of ``command``; None where no extra requires the module."""
     package = (error.name or "").partition(".")[0]
     if package not in EXTRAS:
         return None

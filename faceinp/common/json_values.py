@@ -1,8 +1,7 @@
-"""JSON that somebody else wrote, read value by value: each is of its type and within its bounds, or a ValueError says
-which is not. Whoever reads a file adds its name and what to do.
+"""Reads untrusted JSON value by value, and raises a ValueError for one of a wrong type or out of bounds.
 
-Bounds are finite, so that NaN and infinity, which Python's JSON knows, are always outside of them. A default of None
-means that the value must be there.
+The caller adds the file's name and what to do. Bounds are finite, so that NaN and infinity, which Python's JSON
+accepts, are always out of bounds. A default of None means that the value is required.
 """
 
 import json
@@ -17,7 +16,7 @@ Values = Mapping[str, Any]
 
 
 def parse(text: str) -> Any:
-    """What JSON says. Raises ValueError for text that is none, or is nested too deeply."""
+    """Parse JSON. Raises ValueError where it is malformed or nested too deeply."""
     try:
         return json.loads(text)
     except RecursionError:
@@ -25,14 +24,14 @@ def parse(text: str) -> Any:
 
 
 def parse_object(text: str) -> dict[str, Any]:
-    """As ``parse``, of an object: {...}."""
+    """Like ``parse``, for an object: {...}."""
     if not isinstance(content := parse(text), dict):
         raise ValueError(f"it must be an object, {{...}}, got {reprlib.repr(content)}")
     return content
 
 
 def read_object(file: Path) -> dict[str, Any]:
-    """As ``parse_object``, of a file in UTF-8, with or without a byte order mark. Raises OSError, too."""
+    """Like ``parse_object``, for a UTF-8 file with or without a byte order mark. Also raises OSError."""
     return parse_object(file.read_text(encoding="utf-8-sig"))
 
 
@@ -52,14 +51,14 @@ def whole(values: Values, key: str, low: int, high: int, default: int | None = N
 
 def numbers(values: Values, key: str, count: int, low: float, high: float) -> tuple[float, ...]:
     """A list of ``count`` numbers."""
-    found = values_of(values, key)
-    if len(found) != count or not all(_is_number(value) and low <= value <= high for value in found):
-        raise _wrong(key, f"{count} numbers from {low:g} to {high:g}", found)
-    return tuple(map(float, found))
+    items = values_of(values, key)
+    if len(items) != count or not all(_is_number(item) and low <= item <= high for item in items):
+        raise _wrong(key, f"{count} numbers from {low:g} to {high:g}", items)
+    return tuple(map(float, items))
 
 
 def text(values: Values, key: str, default: str | None = None, *, among: Sequence[str] = ()) -> str:
-    """One line. among: those that are known; empty: any."""
+    """One line of text. among: the allowed values; empty: any."""
     value = _value(values, key, default)
     if not _is_line(value):
         raise _wrong(key, "one line of text", value)
@@ -69,12 +68,12 @@ def text(values: Values, key: str, default: str | None = None, *, among: Sequenc
 
 
 def texts(values: Values, key: str, default: Sequence[str] | None = None) -> tuple[str, ...]:
-    """A list of names; one name need not be in a list."""
+    """A list of names, or a single name."""
     value = _value(values, key, default)
-    found = (value,) if isinstance(value, str) else value
-    if not isinstance(found, list | tuple) or not all(one and _is_line(one) for one in found):
+    names = (value,) if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not all(name and _is_line(name) for name in names):
         raise _wrong(key, "a list of names", value)
-    return tuple(found)
+    return tuple(names)
 
 
 def flag(values: Values, key: str, default: bool | None = None) -> bool:
@@ -85,7 +84,7 @@ def flag(values: Values, key: str, default: bool | None = None) -> bool:
 
 
 def values_of(values: Values, key: str) -> list[Any]:
-    """A list of anything."""
+    """A list with elements of any type."""
     value = _value(values, key, None)
     if not isinstance(value, list):
         raise _wrong(key, "a list", value)
@@ -93,7 +92,7 @@ def values_of(values: Values, key: str) -> list[Any]:
 
 
 def section(values: Values, key: str) -> dict[str, Any]:
-    """An object in an object."""
+    """A nested object."""
     value = _value(values, key, None)
     if not isinstance(value, dict):
         raise _wrong(key, "an object, {...}", value)
@@ -111,7 +110,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_line(value: Any) -> bool:
-    """Whether it is text that a terminal shows as one line: no line breaks, control characters or half characters."""
+    """Whether it is text that a terminal shows as one line: no line breaks, control characters or lone surrogates."""
     return isinstance(value, str) and not {"Cc", "Cs", "Zl", "Zp"} & {unicodedata.category(sign) for sign in value}
 
 

@@ -1,4 +1,4 @@
-"""This machine: what stands beside a measurement, processes side by side, and how many cores each takes."""
+"""The system: its description for measurements, threads, and processes."""
 
 import multiprocessing
 import os
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def machine() -> str:
-    """The processor and its cores, for people."""
+    """The processor's name and its number of cores."""
     name = platform.processor() or platform.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -28,8 +28,8 @@ def today() -> str:
 
 
 def threads() -> int:
-    """How many threads a runtime may take in this process: what ``take_threads`` left, else OMP_NUM_THREADS, but no
-    more than there are cores; 0: all.
+    """How many threads a runtime may use in this process, by OMP_NUM_THREADS, which ``take_threads`` sets, but at most
+    the number of cores; 0: all cores.
     """
     try:
         return min(max(0, int(os.environ.get("OMP_NUM_THREADS", ""))), os.cpu_count() or 1)
@@ -38,47 +38,46 @@ def threads() -> int:
 
 
 def take_threads(count: int) -> Callable[[], None]:
-    """torch, onnxruntime, OpenCV and NumPy's products of matrices use ``count`` threads each in this process from now
-    on. Networks that are open already keep theirs.
+    """Limit torch, onnxruntime, OpenCV and NumPy's BLAS to ``count`` threads each in this process. Networks that are
+    already open keep theirs. Returns a function that undoes it.
 
-    Processes side by side that all take every core for small products wait for each other twenty times as long as they
-    compute. Returns what undoes it.
+    Parallel processes that each use every core for small matrix products wait twenty times as long as they compute.
     """
     import cv2
     from threadpoolctl import threadpool_limits
 
-    torch = sys.modules.get("torch")  # one that is imported later heeds the variable
-    before, of_opencv = os.environ.get("OMP_NUM_THREADS"), cv2.getNumThreads()
-    of_torch = torch.get_num_threads() if torch else 0
-    of_products = threadpool_limits(count, user_api="blas")
+    torch = sys.modules.get("torch")  # if it is imported later, it reads the variable
+    variable, opencv_threads = os.environ.get("OMP_NUM_THREADS"), cv2.getNumThreads()
+    torch_threads = torch.get_num_threads() if torch else 0
+    blas_limits = threadpool_limits(count, user_api="blas")
     os.environ["OMP_NUM_THREADS"] = str(count)
     cv2.setNumThreads(count)
     if torch:
         torch.set_num_threads(count)
 
     def undo() -> None:
-        of_products.restore_original_limits()
-        cv2.setNumThreads(of_opencv)
-        if before is None:
+        blas_limits.restore_original_limits()
+        cv2.setNumThreads(opencv_threads)
+        if variable is None:
             os.environ.pop("OMP_NUM_THREADS", None)
         else:
-            os.environ["OMP_NUM_THREADS"] = before
+            os.environ["OMP_NUM_THREADS"] = variable
         if torch:
-            torch.set_num_threads(of_torch)
+            torch.set_num_threads(torch_threads)
 
     return undo
 
 
-def processes(count: int, begin: Callable[..., None], *given: Any) -> ProcessPoolExecutor:
-    """``count`` new processes, for torch's threads do not survive a fork. Each calls ``begin(*given)`` first, and ends
-    when this one does, even when that is killed.
+def processes(count: int, begin: Callable[..., None], *arguments: Any) -> ProcessPoolExecutor:
+    """A pool of ``count`` processes. Each first calls ``begin(*arguments)``, and ends when this process ends, even when
+    that is killed. They are spawned, as torch's threads do not survive a fork.
     """
-    return ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _begin, (begin, *given))
+    return ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _begin, (begin, *arguments))
 
 
-def _begin(begin: Callable[..., None], *given: Any) -> None:
+def _begin(begin: Callable[..., None], *arguments: Any) -> None:
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
-    begin(*given)
+    begin(*arguments)
 
 
 def _end_with_parent() -> None:

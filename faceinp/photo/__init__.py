@@ -1,1 +1,1 @@
-"""Photos: files that become pixels, what a file says beside them, and the way back into a file."""
+"""Photos: decoding, metadata, tone, grain, and encoding."""

@@ -1,6 +1,6 @@
-"""Files that become pixels: uint8 or uint16, upright, with what their file says beside them.
+"""Decodes photo files into upright uint8 or uint16 arrays, with their metadata.
 
-Whatever is no whole picture, or too large a one, raises PhotoError; its header is looked at before it is decoded.
+Damaged, incomplete and oversized pictures raise PhotoError. The size is checked in the header, before decoding.
 """
 
 import contextlib
@@ -26,15 +26,13 @@ _GREY_MODES = {"1", "L", "LA", "La"}
 _DEEP_MODES = {"I;16", "I;16L", "I;16B"}
 _COLOUR_MODES = {"P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "HSV"}
 _ORIENTATION, _BITS, _SAMPLE_FORMAT = 0x0112, 258, 339
-_NO_PAGES = (
-    "If the file has more pages, they are not kept: its directories are damaged, or those of a TIFF for more than 4 GB."
-)
+_NO_PAGES = "If the file has more pages, they are not kept: its TIFF directories are damaged, or it is a BigTIFF."
 _quiet_lock = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """array: uint8 or uint16, (H, W) or (H, W, 1 to 4), upright. The others: as ``photo.Photo`` has them."""
+    """array: uint8 or uint16, (H, W) or (H, W, 1 to 4), upright. The other fields are those of ``photos.Photo``."""
 
     array: NDArray[Any]
     grey: bool
@@ -47,9 +45,9 @@ class Decoded:
 
 
 def upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """What was stored as EXIF's ``orientation`` says, (H, W) or (H, W, C), turned and mirrored to stand upright.
+    """A view of ``array``, (H, W) or (H, W, C), rotated and mirrored upright from EXIF's ``orientation``.
 
-    EXIF 2.3, table 6: 2 to 8 are the mirrored and turned ways to store a picture; every other number is upright.
+    EXIF 2.3, table 6: 2 to 8 are mirrored or rotated; every other number is upright.
     """
     if orientation in (5, 6, 7, 8):
         array = array.swapaxes(0, 1)
@@ -59,10 +57,10 @@ def upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 
 def decode(stream: BinaryIO, name: str, page: int = 1) -> Decoded:
-    """The picture in ``stream``, or a page of it, counted from 1, where it is a TIFF. name: for errors."""
+    """Decode the picture in ``stream``. page: of a TIFF, counted from 1. name: for messages. Raises PhotoError."""
     head = stream.read(1024)
     if not head:
-        raise PhotoError(f"{name} is empty. Give a whole picture.")
+        raise PhotoError(f"{name} is empty. Give a complete picture file.")
     stream.seek(0)
     if formats.is_tiff(head):
         return _from_tiff(stream, head, name, page)
@@ -84,7 +82,8 @@ def decode(stream: BinaryIO, name: str, page: int = 1) -> Decoded:
             raise
     with _opened(io.BytesIO(mended), head, name) as image:
         decoded = from_picture(image, name)
-    return replace(decoded, notes=(*decoded.notes, "The file lacks its last bytes; every row of its picture is there."))
+    note = "The file is truncated: its last bytes are missing, but every row of the picture could be decoded."
+    return replace(decoded, notes=(*decoded.notes, note))
 
 
 def _from_heif(data: bytes, name: str) -> Decoded:
@@ -92,7 +91,7 @@ def _from_heif(data: bytes, name: str) -> Decoded:
         array, info, notes = heic.read(data, name)
     except PhotoError:
         raise
-    except Exception as error:  # of libheif, whatever it likes
+    except Exception as error:  # libheif raises errors of every kind
         raise formats.damaged(f"{name}, a HEIC,", error) from error
     block = (info.get("exif") or b"").removeprefix(b"Exif\0\0")
     turned = False
@@ -101,21 +100,21 @@ def _from_heif(data: bytes, name: str) -> Decoded:
     metadata, more = metadata_.from_parts(block, info.get("xmp"), turned)
     grey = array.ndim == 2 or array.shape[2] == 2
     icc = info.get("icc_profile") or None
-    # The orientation is 1 whatever EXIF says: libheif has turned the picture.
+    # Orientation 1, whatever EXIF says: libheif has already rotated the picture.
     return Decoded(array, grey, icc, "HEIF", 1, metadata, None, (*notes, *more))
 
 
 def _from_tiff(stream: BinaryIO, head: bytes, name: str, number: int) -> Decoded:
     page: Page | None = None
-    with contextlib.suppress(ValueError):  # Pillow may read it nevertheless, or says better what is wrong with it
+    with contextlib.suppress(ValueError):  # Pillow may still read it, or has a better message
         page = pages.choose(stream, number, name)
-    if page is not None and page.alone is not None:
-        decoded = _pixels_of_tiff(io.BytesIO(page.alone), page.alone[:1024], name)
+    if page is not None and page.extracted is not None:
+        decoded = _pixels_of_tiff(io.BytesIO(page.extracted), page.extracted[:1024], name)
     else:
         decoded = _pixels_of_tiff(stream, head, name)
     if page is None:
         if number != 1:
-            raise PhotoError(f"The pages of {name} cannot be told apart. Save the one to fill as a file of its own.")
+            raise PhotoError(f"The pages of {name} cannot be separated. Save the page to fill as its own file.")
         return replace(decoded, notes=(*decoded.notes, _NO_PAGES))
     orientation = (*page.tiff.numbers(page.entries.get(_ORIENTATION))[:1], 1)[0]
     metadata, more = metadata_.from_page(page.tiff, page.entries, turned=orientation in (5, 6, 7, 8))
@@ -144,31 +143,31 @@ def _opened(stream: BinaryIO, head: bytes, name: str) -> Image.Image:
         raise PhotoError(f"{name} has far more than {formats.LIMIT}. Make it smaller first.") from error
     except UnidentifiedImageError as error:
         raise formats.refusal(head, name) from error
-    except Exception as error:  # Pillow's plugins let errors of every kind escape on damaged files
+    except Exception as error:  # Pillow's plugins raise errors of every kind on damaged files
         raise formats.damaged(name, error) from error
     if image.format in ("PNG", "WEBP", "AVIF") and getattr(image, "is_animated", False):
         image.close()
-        raise PhotoError(f"{name} is an animation. Save one picture of it as PNG or JPEG.")
+        raise PhotoError(f"{name} is an animation. Save one frame as PNG or JPEG.")
     return image
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without Pillow's warnings of what is refused or mended here; filters are global, so one at a time, briefly."""
+    """Silences Pillow's warnings about problems that are handled here. Filters are global, hence the lock."""
     with _quiet_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def from_picture(image: Image.Image, name: str, stream: BinaryIO | None = None, head: bytes = b"") -> Decoded:
-    """stream, head: the file ``image`` was opened from, where 16-bit colours, which Pillow cuts, can be had."""
+    """Decode an opened Pillow picture. stream, head: its file, for 16-bit colours, which Pillow reduces to 8 bits."""
     formats.check_size(*image.size, name)
     try:
         deep_file = stream is not None and _is_deep(image, head)
         stored = _orientation(image)
         image.load()
         icc = image.info.get("icc_profile") or None
-        orientation = _orientation(image)  # what is left to do: Pillow turns TIFFs by itself and then drops the tag
+        orientation = _orientation(image)  # 1 for a TIFF: Pillow has rotated it and dropped the tag
         source_format = {"MPO": "JPEG", None: "array"}.get(image.format, image.format or "array")
         grey = image.mode in _GREY_MODES or image.mode in _DEEP_MODES
         array: NDArray[Any]
@@ -188,16 +187,16 @@ def from_picture(image: Image.Image, name: str, stream: BinaryIO | None = None, 
     except Exception as error:  # as above
         raise formats.damaged(name, error) from error
     if image.format == "MPO":
-        notes.append("The file holds further pictures, such as a depth or gain map, which are not kept.")
+        notes.append("The file contains further pictures, such as a depth or gain map, which are not kept.")
     if image.format == "AVIF" and _is_deep_avif(stream):
-        notes.append("The AVIF has more than 8 bits a colour; it was read at 8.")
+        notes.append("The AVIF has more than 8 bits per channel; it was read with 8.")
     return Decoded(upright(array, orientation), grey, icc, source_format, stored, metadata, None, tuple(notes))
 
 
 def _plain(image: Image.Image, icc: bytes | None, name: str) -> Image.Image:
     """The picture in one of Pillow's modes L, LA, RGB, RGBA."""
     if image.mode not in _GREY_MODES | _COLOUR_MODES:
-        raise PhotoError(f"{name} holds pixels of the kind {image.mode}, which is not supported. {formats.ADVICE}")
+        raise PhotoError(f"{name} has the pixel mode {image.mode}, which is not supported. {formats.ADVICE}")
     if image.mode == "CMYK":
         return _from_cmyk(image, icc)
     transparent = image.has_transparency_data
@@ -211,7 +210,7 @@ def _from_cmyk(image: Image.Image, icc: bytes | None) -> Image.Image:
             profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
             converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
         except (ImageCms.PyCMSError, OSError):
-            converted = None  # the profile is damaged or of another colour space: as if there were none
+            converted = None  # the profile is damaged or of another colour space, so it is ignored
         if converted is not None:
             return converted
     return image.convert("RGB")
@@ -236,7 +235,7 @@ def _is_deep_avif(stream: BinaryIO | None) -> bool:
 
 
 def _deep_pixels(stream: BinaryIO, grey: bool, key: int | None) -> NDArray[Any]:
-    """key: the grey value that stands for transparent, which OpenCV passes over, or None."""
+    """key: the grey value that means transparent, which OpenCV ignores, or None."""
     stream.seek(0)
     array = cv2.imdecode(np.frombuffer(stream.read(), np.uint8), cv2.IMREAD_UNCHANGED)
     if array is None or array.dtype != np.uint16:
@@ -274,9 +273,9 @@ def _orientation(image: Image.Image) -> int:
         with _quiet():
             tags = image.getexif()
             value = tags.get(_ORIENTATION, 1)
-            if image.format == "TIFF":  # else read, with warnings, when pixels are
+            if image.format == "TIFF":  # Pillow would read them later, with warnings
                 for directory in (exif.EXIF, exif.GPS):
                     tags.get_ifd(directory)
-    except Exception:  # EXIF is written by many hands; a damaged one must not cost the photo
+    except Exception:  # damaged EXIF must not make a photo unreadable
         return 1
     return value if isinstance(value, int) else 1

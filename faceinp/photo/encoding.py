@@ -1,4 +1,4 @@
-"""Pixels and metadata as the bytes of PNG, TIFF, WebP and JPEG files, each as its specification wants them."""
+"""Encodes pixels and metadata as PNG, TIFF, WebP and JPEG files, each by its specification."""
 
 import hashlib
 import io
@@ -19,20 +19,20 @@ from faceinp.photo.metadata import EXTENSION, IPTC, XMP, Metadata, to_raw_profil
 from faceinp.photo.pages import OtherPages
 from faceinp.photo.tiff import Builder, Directory, Entry, Tiff
 
-MOST_IN_SEGMENT = 65_533  # bytes, of a JPEG's segment
+MAX_SEGMENT_BYTES = 65_533  # of a JPEG
 _XMP_SEGMENT = b"http://ns.adobe.com/xap/1.0/\0"
-_EXTENSION_PIECE = 65_400
+_EXTENSION_PIECE_BYTES = 65_400
 _ICC, _SUBTYPE, _ONE_OF_PAGES = 34675, 254, 2
 _BYTE, _UNDEFINED = 1, 7
-_STRIPE = 1 << 22  # bytes handled at a time where a whole copy would cost too much memory
+_STRIPE_BYTES = 1 << 22  # processed at a time, to save memory
 
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """What goes into a file.
+    """The content of a file.
 
-    picture: uint8 or uint16, (H, W) or (H, W, 2 to 4). icc: the colour profile, or None. metadata: of the photo, its
-    packet and texts with the provenance. others: further pages, for TIFF.
+    picture: uint8 or uint16, (H, W) or (H, W, 2 to 4). icc: the colour profile, or None. metadata: the photo's, with
+    the provenance in its XMP and texts. others: further pages, for TIFF.
     """
 
     picture: NDArray[Any]
@@ -42,12 +42,13 @@ class Contents:
 
 
 def webp(contents: Contents) -> bytes:
-    """Lossless. Google's WebP container specification, extended file format; it has no resolution but EXIF's."""
+    """Lossless WebP (WebP container specification, extended file format). Only EXIF holds its resolution."""
     metadata, buffer = contents.metadata, io.BytesIO()
     block = metadata.exif
     if metadata.dpi and (not block or exif.resolution(block) != metadata.dpi):
         block = exif.with_resolution(block, metadata.dpi)
-    # exact: colours under transparent pixels are known pixels, too. Here quality is effort, which only costs time.
+    # exact keeps the colours under transparent pixels, which are known pixels. Quality 0 is the least effort: lossless
+    # files differ in size only.
     options = {"lossless": True, "exact": True, "method": 0, "quality": 0}
     image = Image.fromarray(contents.picture)
     image.save(buffer, "WEBP", icc_profile=contents.icc, exif=block, xmp=metadata.xmp, **options)
@@ -55,9 +56,9 @@ def webp(contents: Contents) -> bytes:
 
 
 def jpeg(contents: Contents) -> bytes:
-    """Of quality 95. EXIF and XMP as their specifications have them (XMP: part 3, section 1.1.3), IPTC as Photoshop."""
+    """JPEG of quality 95, with EXIF, XMP (its specification, part 3, section 1.1.3), and IPTC as Photoshop resource."""
     metadata, buffer = contents.metadata, io.BytesIO()
-    comments = [text.encode() for word, text in metadata.texts if is_comment(word, text)]
+    comments = [text.encode() for keyword, text in metadata.texts if is_comment(keyword, text)]
     options: dict[str, Any] = {"comment": comments[0]} if comments else {}
     if metadata.dpi:
         options["dpi"] = tuple(min(max(round(value), 1), 65_535) for value in metadata.dpi)
@@ -68,18 +69,18 @@ def jpeg(contents: Contents) -> bytes:
     if metadata.iptc and fits_jpeg(metadata.iptc):
         segments.append(_segment(0xED, b"Photoshop 3.0\0" + to_resources(metadata.iptc)))
     data = buffer.getvalue()
-    after = 4 + int.from_bytes(data[4:6], "big") if data[2:4] == b"\xff\xe0" else 2  # JFIF's own stands first
+    after = 4 + int.from_bytes(data[4:6], "big") if data[2:4] == b"\xff\xe0" else 2  # the JFIF segment comes first
     return b"".join([data[:after], *segments, data[after:]])
 
 
 def fits_jpeg(block: bytes) -> bool:
-    """Whether EXIF or IPTC is small enough for a JPEG."""
-    return len(block) + 32 <= MOST_IN_SEGMENT
+    """Whether a block of EXIF or IPTC is small enough for a JPEG."""
+    return len(block) + 32 <= MAX_SEGMENT_BYTES
 
 
-def is_comment(word: str, text: str) -> bool:
-    """Whether a PNG's text is one that a JPEG can hold, as its comment."""
-    return word == "Comment" and 0 < len(text.encode()) <= MOST_IN_SEGMENT
+def is_comment(keyword: str, text: str) -> bool:
+    """Whether a JPEG can hold a text as its comment."""
+    return keyword == "Comment" and 0 < len(text.encode()) <= MAX_SEGMENT_BYTES
 
 
 def _segment(marker: int, data: bytes) -> bytes:
@@ -87,28 +88,28 @@ def _segment(marker: int, data: bytes) -> bytes:
 
 
 def _xmp_segments(packet: bytes) -> list[bytes]:
-    """One segment, or, of a packet too long for one, a short packet that names the long one, and the long one's."""
-    if not packet or len(_XMP_SEGMENT) + len(packet) <= MOST_IN_SEGMENT:
+    """The packet in one segment; a longer one as extended XMP: a short packet with its digest, then its pieces."""
+    if not packet or len(_XMP_SEGMENT) + len(packet) <= MAX_SEGMENT_BYTES:
         return [_segment(0xE1, _XMP_SEGMENT + packet)] if packet else []
     digest = hashlib.md5(packet, usedforsecurity=False).hexdigest().upper()
     short = xmp.with_description(b"", {"xmpNote:HasExtendedXMP": digest})
     segments = [_segment(0xE1, _XMP_SEGMENT + short)]
-    for offset in range(0, len(packet), _EXTENSION_PIECE):
+    for offset in range(0, len(packet), _EXTENSION_PIECE_BYTES):
         head = EXTENSION + digest.encode() + struct.pack(">II", len(packet), offset)
-        segments.append(_segment(0xE1, head + packet[offset : offset + _EXTENSION_PIECE]))
+        segments.append(_segment(0xE1, head + packet[offset : offset + _EXTENSION_PIECE_BYTES]))
     return segments
 
 
 def tiff(contents: Contents) -> bytes:
-    """TIFF 6.0, not compressed. Its directory is EXIF's as well, and EXIF's block stands first, where it stays true."""
+    """Uncompressed TIFF 6.0. The EXIF block comes first, at its own offsets; its entries join the TIFF's directory."""
     metadata, others, picture = contents.metadata, contents.others, contents.picture
     order = Tiff(metadata.exif).order if metadata.exif else others.order if others else "<"
     builder = Builder(order, metadata.exif)
     page = _stored(picture, builder)
     page |= exif.descriptive(exif.main_entries(metadata.exif))
-    beside = {_ICC: contents.icc, XMP: metadata.xmp, IPTC: metadata.iptc}
+    blocks = {_ICC: contents.icc, XMP: metadata.xmp, IPTC: metadata.iptc}
     page |= {
-        tag: Entry(_BYTE if tag == XMP else _UNDEFINED, len(value), value) for tag, value in beside.items() if value
+        tag: Entry(_BYTE if tag == XMP else _UNDEFINED, len(value), value) for tag, value in blocks.items() if value
     }
     if metadata.dpi:
         page |= exif.resolution_entries(metadata.dpi, order)
@@ -119,7 +120,7 @@ def tiff(contents: Contents) -> bytes:
 
 
 def _stored(picture: NDArray[Any], builder: Builder) -> Directory:
-    """The entries that say how pixels are stored, and the pixels, a strip for each stripe."""
+    """Append the pixels to ``builder``, a strip for each stripe; returns the entries that describe them."""
     height, width = picture.shape[:2]
     channels = 1 if picture.ndim == 2 else picture.shape[2]
     strips = [picture[rows] for rows in stripes(picture)]
@@ -139,14 +140,14 @@ def _stored(picture: NDArray[Any], builder: Builder) -> Directory:
         279: builder.longs([len(strip) for strip in data]),
         284: builder.shorts([1]),
     }
-    return page | ({338: builder.shorts([2])} if channels in (2, 4) else {})  # alpha that colours are not multiplied by
+    return page | ({338: builder.shorts([2])} if channels in (2, 4) else {})  # unassociated alpha
 
 
 def png(contents: Contents) -> bytes:
-    """W3C PNG specification, third edition, sections 5, 9, 10 and 11.
+    """PNG (W3C PNG specification, third edition, sections 5, 9, 10 and 11).
 
-    Neither Pillow nor OpenCV writes 16-bit grey with alpha, nor every profile; and stripes packed on threads by ISA-L
-    take a fraction of their time on a large photo, at a smaller size than Pillow's fastest.
+    Neither Pillow nor OpenCV writes 16-bit grey with alpha, or every colour profile. On a large photo, stripes that
+    ISA-L compresses in threads take a fraction of their time, and less space than Pillow's fastest setting.
     """
     picture, metadata = contents.picture, contents.metadata
     height, width = picture.shape[:2]
@@ -173,10 +174,10 @@ def png(contents: Contents) -> bytes:
         parts.append(_chunk(b"pHYs", struct.pack(">IIB", *(round(value / 0.0254) for value in metadata.dpi), 1)))
     if metadata.exif:
         parts.append(_chunk(b"eXIf", metadata.exif))
-    texts = [(word.encode("latin-1", "replace"), text.encode()) for word, text in metadata.texts]
+    texts = [(keyword.encode("latin-1", "replace"), text.encode()) for keyword, text in metadata.texts]
     texts += [(b"XML:com.adobe.xmp", metadata.xmp)] if metadata.xmp else []
     texts += [(b"Raw profile type iptc", to_raw_profile(metadata.iptc).encode())] if metadata.iptc else []
-    parts += [_chunk(b"iTXt", word + b"\0\0\0\0\0" + text) for word, text in texts]
+    parts += [_chunk(b"iTXt", keyword + b"\0\0\0\0\0" + text) for keyword, text in texts]
     checksum = 1
     parts.append(_chunk(b"IDAT", b"\x78\x01"))
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
@@ -192,5 +193,6 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def stripes(array: NDArray[Any]) -> Iterator[slice]:
-    step = max(1, _STRIPE // (array[0].size * array.itemsize))
+    """Slices of consecutive rows, each of about ``_STRIPE_BYTES``."""
+    step = max(1, _STRIPE_BYTES // (array[0].size * array.itemsize))
     return (slice(start, start + step) for start in range(0, len(array), step))

@@ -1,6 +1,6 @@
-"""EXIF blocks (EXIF 2.32, section 4): what of them is kept, and how they go into a TIFF and come out of one.
+"""EXIF blocks (EXIF 2.32, section 4): cleaning, and conversion from and to TIFF directories.
 
-A block is edited where it is, and nothing in it moves: makers' notes hold offsets that nobody else can mend.
+A block is edited in place and nothing in it moves: maker notes contain offsets in undocumented formats.
 """
 
 import struct
@@ -12,19 +12,19 @@ Resolution = tuple[float, float]  # pixels per inch, across and down
 
 _ORIENTATION, _ACROSS, _DOWN, _UNIT = 274, 282, 283, 296
 _RATIONAL, _SHORT, _INCH, _CM = 5, 3, 2, 3
-# Pictures of what the photo was: Windows' thumbnail, Photoshop's resources and layers, other sizes.
+# Pictures of the unfilled photo: Windows' thumbnail, Photoshop's resources and layers, other sizes.
 _PICTURES = {0x501B, 34377, 37724, 330}
 _DROPPED = _PICTURES | {_ORIENTATION}
-# Of the tags that TIFF 6.0 defines, all below 700 but these say how pixels are stored.
+# Tags below 700 say how pixels are stored (TIFF 6.0), except these.
 _DESCRIPTIVE = {269, 270, 271, 272, 285, 297, 305, 306, 315, 316}
-_ELSEWHERE = {700, 33723, 34675} | _DROPPED  # XMP, IPTC and the colour profile have places of their own
-_ALONG = ((256, 257), (_ACROSS, _DOWN), (40962, 40963), (41486, 41487))  # of each, one is of the width
+_ELSEWHERE = {700, 33723, 34675} | _DROPPED  # XMP, IPTC and the colour profile are handled separately
+_SWAPPED_BY_TURN = ((256, 257), (_ACROSS, _DOWN), (40962, 40963), (41486, 41487))  # (of the width, of the height)
 
 
 def cleaned(block: bytes, turned: bool) -> bytes:
-    """An EXIF block without orientation and thumbnail, since the photo was turned and will be filled.
+    """The EXIF block without orientation and thumbnail: the photo is upright now, and will be filled.
 
-    block: from its TIFF header on. turned: width and height were exchanged. Raises ValueError for a damaged one.
+    block: from its TIFF header on. turned: width and height were swapped. Raises ValueError for a damaged block.
     """
     tiff, data = Tiff(block), bytearray(block)
     (first,) = tiff.unpack("I", 4)
@@ -38,7 +38,7 @@ def cleaned(block: bytes, turned: bool) -> bytes:
 
 
 def is_whole(tiff: Tiff, entries: Directory) -> bool:
-    """Whether the directories of the photo's data and of its GPS position, which ``entries`` point to, can be read."""
+    """Whether the EXIF and GPS directories that ``entries`` point to can be read."""
     try:
         for tag in (EXIF, GPS):
             for offset in tiff.numbers(entries.get(tag)):
@@ -49,24 +49,24 @@ def is_whole(tiff: Tiff, entries: Directory) -> bool:
 
 
 def orientation(block: bytes) -> int:
-    """The number by which the block says that its picture is to be turned; 1, upright, where it does not."""
+    """EXIF's orientation number; 1, upright, where the block has none."""
     return (*Tiff(block).numbers(main_entries(block).get(_ORIENTATION))[:1], 1)[0]
 
 
 def resolution(block: bytes) -> Resolution | None:
-    """What the block says of it, where it says so in inches or centimetres."""
+    """The block's resolution; None where it has none, or one in neither inches nor centimetres."""
     return resolution_of(Tiff(block), main_entries(block))
 
 
 def resolution_of(tiff: Tiff, entries: Directory) -> Resolution | None:
-    """What a TIFF's entries say, likewise."""
+    """The same of a TIFF's entries."""
     scale = {_INCH: 1.0, _CM: 2.54}.get(*tiff.numbers(entries.get(_UNIT))[:1] or (_INCH,))
     values = [_ratio(tiff, entries.get(tag)) for tag in (_ACROSS, _DOWN)]
     return (values[0] * scale, values[1] * scale) if scale and all(values) else None
 
 
 def with_resolution(block: bytes, dpi: Resolution) -> bytes:
-    """The block, or a new one where it is empty, saying ``dpi``."""
+    """The block with the resolution ``dpi``; a new block where ``block`` is empty."""
     builder = Builder(Tiff(block).order if block else "<", block)
     return builder.finish([main_entries(block) | resolution_entries(dpi, builder.order)])
 
@@ -81,7 +81,7 @@ def resolution_entries(dpi: Resolution, order: str) -> Directory:
 
 
 def main_entries(block: bytes) -> Directory:
-    """The entries of the block's first directory, where the block stays where it is."""
+    """The entries of the block's first directory; none for an empty block. Their offsets count from its start."""
     if not block:
         return {}
     tiff = Tiff(block)
@@ -89,20 +89,20 @@ def main_entries(block: bytes) -> Directory:
 
 
 def descriptive(entries: Directory) -> Directory:
-    """Of a TIFF's entries, those that describe the photo rather than say how its pixels are stored."""
+    """Those of a TIFF's entries that describe the photo, not how its pixels are stored."""
     return {
         tag: entry for tag, entry in entries.items() if (tag >= 700 or tag in _DESCRIPTIVE) and tag not in _ELSEWHERE
     }
 
 
 def from_page(tiff: Tiff, entries: Directory) -> bytes:
-    """An EXIF block of what describes a page; empty where nothing does."""
+    """An EXIF block of a TIFF page's descriptive entries; empty where it has none."""
     builder, wanted = Builder(tiff.order), descriptive(entries)
     return builder.finish([builder.copy(tiff, wanted)]) if wanted else b""
 
 
 def _edit(tiff: Tiff, data: bytearray, offset: int, turned: bool) -> None:
-    """Take what is dropped out of the directory at ``offset`` of ``data``, and exchange width and height."""
+    """Remove the dropped tags from the directory at ``offset`` of ``data``; where ``turned``, swap width and height."""
     (count,) = tiff.unpack("H", offset)
     rows = {}
     for start in range(offset + 2, offset + 2 + 12 * count, 12):
@@ -111,19 +111,19 @@ def _edit(tiff: Tiff, data: bytearray, offset: int, turned: bool) -> None:
             rows[tag] = bytes(data[start + 2 : start + 12])
         elif length > 4 and kind in (1, 7):
             data[at : at + length] = bytes(len(data[at : at + length]))
-    for across, down in _ALONG if turned else ():
+    for across, down in _SWAPPED_BY_TURN if turned else ():
         if across in rows and down in rows:
             rows[across], rows[down] = rows[down], rows[across]
     packed = b"".join(struct.pack(f"{tiff.order}H", tag) + row for tag, row in rows.items())
-    end = offset + 2 + 12 * count + 4  # the next directory is the thumbnail's: no next one
+    end = offset + 2 + 12 * count + 4  # without a next directory, which is the thumbnail's
     data[offset:end] = (struct.pack(f"{tiff.order}H", len(rows)) + packed).ljust(end - offset, b"\0")
 
 
 def _blank_preview(tiff: Tiff, data: bytearray, offset: int) -> None:
-    """Blank the thumbnail whose directory is at ``offset``, and cut it off where nothing follows it."""
+    """Overwrite the thumbnail whose directory is at ``offset`` with zeros; cut it off where nothing follows it."""
     try:
         entries, _ = tiff.directory(offset) if offset else ({}, 0)
-    except ValueError:  # some cameras leave anything at all there
+    except ValueError:  # some cameras write garbage there
         return
     for where, length in (*STRIPS, PREVIEW):
         offsets, lengths = tiff.numbers(entries.get(where)), tiff.numbers(entries.get(length))

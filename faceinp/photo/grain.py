@@ -1,12 +1,12 @@
-"""Grain of film, paper or a sensor. What engines draw has none, and looks like wax beside it, so it gets the photo's.
+"""Grain of film, paper or a sensor. An engine's output has none and looks waxy beside it, so the photo's is added.
 
-It is measured on flat known parts of the photo and drawn anew as discrete spot noise (Galerne, Gousseau and Morel 2011,
-*Random phase textures*, section 2): white noise, convolved with a sample, has the sample's spectrum, so that grains
-have the size, strength and colours of those around.
+Grain is measured on flat known regions of the photo and synthesised as discrete spot noise (Galerne, Gousseau and Morel
+2011, *Random phase textures*, section 2): white noise convolved with a sample has the sample's spectrum, and with it
+the size, strength and colours of its grain.
 
-What else is fine is told apart by how it is distributed over the flattest samples. Grain is equally strong in all of
-them, has no direction, and its values are nearly normal. Detail of small photos varies in strength, runs along edges
-and has heavy tails; the lines of an engraving have a direction; a halftone's spectrum has peaks.
+Other fine structure is recognised by its statistics over the flattest samples. Grain is equally strong in all of them,
+has no direction, and its values are nearly normal. Detail of small photos varies in strength, runs along edges and has
+heavy tails; the lines of an engraving have a direction; a halftone's spectrum has peaks.
 """
 
 from dataclasses import dataclass
@@ -17,24 +17,35 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-FACE, LARGEST = 256, 4  # a face so wide has samples as below; of wider ones they grow with it, up to so many times
-SIDE, RIM = 24, 6  # of a sample, and what is cut off around it: there the blur sees less than it should
-FORM = 1.5  # standard deviation of that blur in pixels: what it leaves is form, what it takes away is grain
-REACH, ACROSS = 256, 16  # pixels around the hole in which samples are taken, and how many along a side at most
-FEWEST, FLATTEST, TAKEN = 12, 0.05, 8  # samples to go by; the share of them that shows grain alone; of these are kept
-DARKEST, BRIGHTEST = 0.08, 0.92  # beyond them film and files cut grain off
-FAINTEST = 2.0  # grey levels
-# What tells detail from grain on the COMPARED flattest samples: weights of the logarithm of how much their strength
-# varies, of their anisotropy (0 to 1) and excess kurtosis, and the sum from which on they are detail. Of 40 photos with
-# faces, shrunk to 72 to 900 pixels and saved as JPEG of quality 60, 90 or not at all, at most 1 was below at each size;
-# with grain of 5 levels added, 98 % of those of 256 pixels and more, 70 % of 120 pixels, and 24 % of 72.
-COMPARED = 0.15
-VARIATION, DIRECTION, TAILS, DETAIL = 1.0, 4.0, 0.6, 1.75
-# Halftone: the side of windows whose spectrum is looked at, the least median deviation of samples in grey levels, and
-# the least peak. Photos have peaks of 3 to 70 (2 of 120 were above), halftones with dots 3 to 9 pixels apart 130 to
-# 4,000.
-SCREEN, CONTRAST, PEAKED = 64, 10.0, 100.0
-TILE = 256  # pixels after which what is drawn repeats
+FACE_WIDTH = 256  # pixels: samples have the sizes below on a face so wide, and grow with a wider one
+MAX_SCALE = 4  # how many times larger samples may be
+SAMPLE_SIDE = 24  # pixels
+SAMPLE_MARGIN = 6  # pixels cut off around a sample, where the blur lacks neighbours
+BLUR_SIGMA = 1.5  # pixels: the blur keeps form and removes grain
+REACH = 256  # pixels around the hole in which samples are taken
+MAX_SAMPLES_PER_AXIS = 16
+MIN_SAMPLES = 12
+FLATTEST_SHARE = 0.05  # of the samples: these show grain alone
+MAX_KEPT_SAMPLES = 8  # of the flattest
+DARKEST = 0.08  # mean of a sample; film and files clip grain below it
+BRIGHTEST = 0.92  # and above this
+MIN_STRENGTH = 2.0  # standard deviation in grey levels
+# Detail is distinguished from grain on the flattest samples, COMPARED_SHARE of them all, by a weighted sum of three
+# measures: the logarithm of how much their strength varies, their anisotropy (0 to 1), and their excess kurtosis. Of 40
+# photos with faces, shrunk to 72 to 900 pixels and saved as JPEG of quality 60, 90 or not at all, at most 1 was below
+# the threshold at each size; with grain of 5 levels added, 98 % of those of 256 pixels and more, 70 % of those of 120
+# pixels, and 24 % of those of 72.
+COMPARED_SHARE = 0.15
+VARIATION_WEIGHT = 1.0
+ANISOTROPY_WEIGHT = 4.0
+KURTOSIS_WEIGHT = 0.6
+DETAIL_THRESHOLD = 1.75
+# Halftones. Spectra of photos have peaks of 3 to 70 (2 of 120 were above), those of halftones with dots 3 to 9 pixels
+# apart 130 to 4,000.
+HALFTONE_SIDE = 64  # pixels, of the windows whose spectrum is examined
+HALFTONE_MIN_DEVIATION = 10.0  # grey levels, the median of the samples
+HALFTONE_MIN_PEAK = 100.0
+TILE = 256  # pixels, the period of synthesised grain
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,61 +60,65 @@ class Grain:
         return 255 * float(self.samples.std())
 
     def tile(self, seed: int) -> Floats:
-        """Such grain, float32 (TILE, TILE, 3), that goes on at its borders; the same for the same seed."""
+        """Synthesised grain, float32 (TILE, TILE, 3), periodic; the same for the same seed."""
         rng, grains = np.random.default_rng(seed), np.zeros((TILE, TILE // 2 + 1, 3), np.complex128)
         for sample in self.samples:
             white = rng.standard_normal((TILE, TILE, 1))
             grains += np.fft.rfft2(white, axes=(0, 1)) * np.fft.rfft2(sample, (TILE, TILE), axes=(0, 1))
-        of_variance = len(self.samples) * self.samples.shape[1] * self.samples.shape[2]
-        return np.asarray(np.fft.irfft2(grains / np.sqrt(of_variance), axes=(0, 1)), np.float32)
+        pixels = len(self.samples) * self.samples.shape[1] * self.samples.shape[2]
+        return np.asarray(np.fft.irfft2(grains / np.sqrt(pixels), axes=(0, 1)), np.float32)
 
     def add(self, frame: Floats, hole: NDArray[np.bool_], seed: int) -> None:
-        """Onto float32 (H, W, 3), in place, where the hole is, bool (H, W); by bands, to spare memory on large ones."""
+        """Add grain to the hole, bool (H, W), of ``frame``, float32 (H, W, 3), in place; in bands, to save memory."""
         width = hole.shape[1]
         wide = np.tile(self.tile(seed), (1, -(-width // TILE), 1))[:, :width]
         for top in range(0, len(hole), TILE):
-            here = hole[top : top + TILE]
-            frame[top : top + TILE][here] += wide[: len(here)][here]
+            part = hole[top : top + TILE]
+            frame[top : top + TILE][part] += wide[: len(part)][part]
 
 
 def estimate_grain(pixels: NDArray[np.uint8], hole: NDArray[np.bool_], width: float) -> tuple[Grain | None, str]:
-    """The grain of uint8 (H, W, 3) around its hole, bool (H, W), and a note for people, empty where nothing is to say.
+    """The grain of ``pixels``, uint8 (H, W, 3), around ``hole``, bool (H, W), and a note, which may be empty.
 
-    None where the photo has none, or too little is known to say. width: of the face's crop, in pixels: the wider, the
-    coarser what may count as grain.
+    The grain is None where the photo has none, or too few known pixels show it. width: of the face's crop, in pixels;
+    the wider it is, the coarser grain may be.
     """
-    times = int(np.clip(round(width / FACE), 1, LARGEST))
-    side, rim = SIDE * times, RIM * times
-    windows = [window for window in _windows(hole, side, ACROSS) if _shows(pixels, hole, window)]
-    if len(windows) < FEWEST:
+    scale = int(np.clip(round(width / FACE_WIDTH), 1, MAX_SCALE))
+    side, margin = SAMPLE_SIDE * scale, SAMPLE_MARGIN * scale
+    windows = [window for window in _windows(hole, side, MAX_SAMPLES_PER_AXIS) if _is_usable(pixels, hole, window)]
+    if len(windows) < MIN_SAMPLES:
         return None, ""
-    deviations = np.array([_rough(_grey(pixels[window]), rim).std() for window in windows])
+    deviations = np.array([_fine(_grey(pixels[window]), margin).std() for window in windows])
     order = np.argsort(deviations)
-    flattest = order[: max(1, round(FLATTEST * len(windows)))]
-    chosen = flattest[np.unique(np.linspace(0, len(flattest) - 1, TAKEN).astype(int))]
-    if 255 * np.median(deviations) > CONTRAST and _peak(pixels, hole, SCREEN * times) > PEAKED:
+    flattest = order[: max(1, round(FLATTEST_SHARE * len(windows)))]
+    kept = flattest[np.unique(np.linspace(0, len(flattest) - 1, MAX_KEPT_SAMPLES).astype(int))]
+    contrast = 255 * np.median(deviations)
+    if contrast > HALFTONE_MIN_DEVIATION and _peak(pixels, hole, HALFTONE_SIDE * scale) > HALFTONE_MIN_PEAK:
         return None, "The print's halftone dots or engraved lines are not reproduced in the fill."
-    grain = Grain(np.stack([_rough(pixels[windows[number]], rim) for number in chosen]))
-    if grain.strength < FAINTEST:
+    grain = Grain(np.stack([_fine(pixels[windows[index]], margin) for index in kept]))
+    if grain.strength < MIN_STRENGTH:
         return None, ""
-    rough = _all_rough(pixels, windows, order[: max(FEWEST // 2, round(COMPARED * len(windows)))], rim)
-    varying = float(np.log(np.quantile(deviations, 0.25) / deviations[flattest].mean()))
-    if VARIATION * varying + DIRECTION * _anisotropy(rough) + TAILS * _kurtosis(rough) > DETAIL:
+    compared = order[: max(MIN_SAMPLES // 2, round(COMPARED_SHARE * len(windows)))]
+    samples = np.stack([_fine(_grey(pixels[windows[index]]), margin) for index in compared])
+    variation = float(np.log(np.quantile(deviations, 0.25) / deviations[flattest].mean()))
+    detail = VARIATION_WEIGHT * variation + ANISOTROPY_WEIGHT * _anisotropy(samples)
+    if detail + KURTOSIS_WEIGHT * _kurtosis(samples) > DETAIL_THRESHOLD:
         return None, ""
     return grain, f"Film grain (standard deviation {grain.strength:.0f}) was detected and added to the fill."
 
 
-def _windows(hole: NDArray[np.bool_], side: int, across: int) -> list[tuple[slice, slice]]:
-    """Squares of this side within REACH of the hole, so many along an axis at most."""
+def _windows(hole: NDArray[np.bool_], side: int, most: int) -> list[tuple[slice, slice]]:
+    """Squares of this side within REACH of the hole, at most ``most`` along an axis."""
     starts = []
     for hidden, size in zip((hole.any(axis=1), hole.any(axis=0)), hole.shape, strict=True):
         along = np.flatnonzero(hidden)
         first, last = max(0, along[0] - REACH), min(size, along[-1] + 1 + REACH) - side
-        starts.append(np.unique(np.linspace(first, last, across).astype(int)).tolist() if last >= first else [])
+        starts.append(np.unique(np.linspace(first, last, most).astype(int)).tolist() if last >= first else [])
     return [np.s_[y : y + side, x : x + side] for y in starts[0] for x in starts[1]]
 
 
-def _shows(pixels: NDArray[np.uint8], hole: NDArray[np.bool_], window: tuple[slice, slice]) -> bool:
+def _is_usable(pixels: NDArray[np.uint8], hole: NDArray[np.bool_], window: tuple[slice, slice]) -> bool:
+    """Whether the window is known and its grain is not clipped."""
     return not hole[window].any() and DARKEST < pixels[window].mean() / 255 < BRIGHTEST
 
 
@@ -111,42 +126,35 @@ def _grey(sample: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(sample, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def _rough(sample: NDArray[np.uint8], rim: int) -> Floats:
-    """What a blur takes away from uint8 (S, S) or (S, S, 3), in [0, 1], without the rim."""
-    fine = sample.astype(np.float32) / np.float32(255)
-    form = cv2.GaussianBlur(fine, (0, 0), FORM * rim / RIM)
-    return np.asarray((fine - form)[rim:-rim, rim:-rim], np.float32)
+def _fine(sample: NDArray[np.uint8], margin: int) -> Floats:
+    """``sample``, uint8 (S, S) or (S, S, 3), in [0, 1], less its blur, and without its margin."""
+    sharp = sample.astype(np.float32) / np.float32(255)
+    blurred = cv2.GaussianBlur(sharp, (0, 0), BLUR_SIGMA * margin / SAMPLE_MARGIN)
+    return np.asarray((sharp - blurred)[margin:-margin, margin:-margin], np.float32)
 
 
-def _all_rough(
-    pixels: NDArray[np.uint8], windows: list[tuple[slice, slice]], numbers: NDArray[np.intp], rim: int
-) -> Floats:
-    """``_rough`` of the grey values in some of the windows: (K, S, S)."""
-    return np.stack([_rough(_grey(pixels[windows[number]]), rim) for number in numbers])
-
-
-def _anisotropy(rough: Floats) -> float:
+def _anisotropy(samples: Floats) -> float:
     """How far the gradients of (K, S, S) have one direction, 0 to 1: the mean coherence of their structure tensors."""
-    dy, dx = rough[:, 2:, 1:-1] - rough[:, :-2, 1:-1], rough[:, 1:-1, 2:] - rough[:, 1:-1, :-2]
+    dy, dx = samples[:, 2:, 1:-1] - samples[:, :-2, 1:-1], samples[:, 1:-1, 2:] - samples[:, 1:-1, :-2]
     xx, yy, xy = ((a * b).mean(axis=(1, 2)) for a, b in ((dx, dx), (dy, dy), (dx, dy)))
     return float((np.hypot(xx - yy, 2 * xy) / np.maximum(xx + yy, 1e-12)).mean())
 
 
-def _kurtosis(rough: Floats) -> float:
-    """Mean excess kurtosis of (K, S, S): 0 of normal values."""
-    values = rough - rough.mean(axis=(1, 2), keepdims=True)
+def _kurtosis(samples: Floats) -> float:
+    """Mean excess kurtosis of (K, S, S): 0 for a normal distribution."""
+    values = samples - samples.mean(axis=(1, 2), keepdims=True)
     variance = np.maximum((values**2).mean(axis=(1, 2)), 1e-12)
     return float(((values**4).mean(axis=(1, 2)) / variance**2).mean() - 3)
 
 
 def _peak(pixels: NDArray[np.uint8], hole: NDArray[np.bool_], side: int) -> float:
-    """The largest value of the spectrum around the hole, as a multiple of the median at its frequency: 0 if unknown.
+    """The largest value of the spectrum around the hole, as a multiple of the median at its frequency.
 
-    Frequencies of structure coarser than a sixth of the side do not count.
+    0 without known windows. Frequencies of structure coarser than a sixth of the side do not count.
     """
     taper = np.outer(*[np.hanning(side + 2)[1:-1]] * 2)
     power = np.zeros((side, side))
-    for window in _windows(hole, side, ACROSS // 4):
+    for window in _windows(hole, side, MAX_SAMPLES_PER_AXIS // 4):
         if not hole[window].any():
             grey = _grey(pixels[window]).astype(np.float64)
             one = np.abs(np.fft.fft2((grey - grey.mean()) * taper)) ** 2

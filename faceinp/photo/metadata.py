@@ -1,6 +1,6 @@
-"""What a file says of its photo beside the pixels: EXIF, XMP, resolution, IPTC and texts, as it is kept.
+"""A photo's metadata, as it is kept: EXIF, XMP, resolution, IPTC and texts.
 
-Whatever is damaged is left out when the photo is read, and a note says so: no metadata ever costs a photo or a result.
+Damaged metadata is dropped when the photo is read, with a note, and never makes a photo unreadable.
 """
 
 import math
@@ -14,19 +14,19 @@ from faceinp.photo.provenance import is_ours
 from faceinp.photo.tiff import Directory, Tiff
 
 IPTC, XMP = 33723, 700  # tags
-IPTC_RESOURCE = 0x0404  # of Photoshop's in a JPEG
+IPTC_RESOURCE = 0x0404  # the number of the Photoshop resource in a JPEG
 EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 _NO_TEXTS = ("XML:com.adobe.xmp", "Raw profile type ")
 _PART_LOST = "Part of the photo's EXIF is damaged; the rest is kept."
-_SRGB_GAMMA = 0.45455  # as a PNG says it
+_SRGB_GAMMA = 0.45455  # as a PNG stores it
 _LARGEST_DPI = 100_000
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """exif: an EXIF block from its TIFF header on, less orientation and thumbnail. xmp: a packet, UTF-8, less those
-    and what an earlier fill said. dpi: pixels per inch, across and down. iptc: IPTC-IIM's records. texts: (keyword,
-    text), a PNG's text and a JPEG's comment. Empty or None: the file has none.
+    """exif: an EXIF block from its TIFF header on, without orientation and thumbnail. xmp: a packet, UTF-8, without
+    these and without an earlier fill's provenance. dpi: pixels per inch, across and down. iptc: IPTC-IIM records.
+    texts: (keyword, text), a PNG's texts and a JPEG's comment. Empty or None: the file has none.
     """
 
     exif: bytes = b""
@@ -40,7 +40,7 @@ EMPTY = Metadata()
 
 
 def from_picture(image: Any, turned: bool) -> tuple[Metadata, list[str]]:
-    """Of a Pillow picture that was loaded. turned: its width becomes its height. Returns notes of what is lost."""
+    """The metadata of a loaded Pillow picture, and notes on what is lost. turned: width and height are swapped."""
     info = image.info
     block = info.get("exif") or _raw_profile(info, "exif") or _raw_profile(info, "APP1")
     if image.format == "TIFF":
@@ -51,24 +51,24 @@ def from_picture(image: Any, turned: bool) -> tuple[Metadata, list[str]]:
         turned=turned,
         more=_extension(getattr(image, "applist", ())),
     )
-    # Pillow makes 72 of a JPEG's EXIF that says nothing.
+    # Pillow reports 72 for a JPEG whose EXIF has no resolution.
     dpi = info.get("dpi") if image.format != "JPEG" or info.get("jfif_unit") in (1, 2) else None
     texts = [("Comment", info["comment"].decode("latin-1"))] if isinstance(info.get("comment"), bytes) else []
     texts += [pair for pair in getattr(image, "text", {}).items() if not pair[0].startswith(_NO_TEXTS)]
     if "srgb" not in info and not info.get("icc_profile") and abs(info.get("gamma", _SRGB_GAMMA) - _SRGB_GAMMA) > 0.001:
-        notes.append("The PNG's gamma is not kept: colours may look different. Convert it to sRGB first.")
+        notes.append("The PNG's gamma is not kept, so colours may look different. Convert it to sRGB first.")
     photoshop = info.get("photoshop")
     iptc = photoshop.get(IPTC_RESOURCE, b"") if isinstance(photoshop, dict) else b""
     return replace(
         metadata,
         dpi=_checked(dpi and tuple(dpi)[:: -1 if turned else 1]) or metadata.dpi,
         iptc=iptc or _from_resources(_raw_profile(info, "iptc")),
-        texts=tuple((str(word), str(text)) for word, text in texts if not is_ours(str(word), str(text))),
+        texts=tuple((str(keyword), str(text)) for keyword, text in texts if not is_ours(str(keyword), str(text))),
     ), notes
 
 
 def from_page(tiff: Tiff, entries: Directory, turned: bool) -> tuple[Metadata, list[str]]:
-    """Of a TIFF's page, ``entries``; otherwise as ``from_picture``."""
+    """The metadata of a TIFF's page, whose directory is ``entries``; otherwise like ``from_picture``."""
     try:
         block, notes = exif.from_page(tiff, entries), [] if exif.is_whole(tiff, entries) else [_PART_LOST]
     except ValueError:
@@ -80,7 +80,10 @@ def from_page(tiff: Tiff, entries: Directory, turned: bool) -> tuple[Metadata, l
 
 
 def from_parts(block: bytes, packet: Any, turned: bool, more: bytes = b"") -> tuple[Metadata, list[str]]:
-    """block: EXIF from its TIFF header on, packet: XMP, more: extended XMP; each may be empty, damaged or anything."""
+    """The metadata in blocks, each of which may be empty or damaged, and notes on what is lost.
+
+    block: EXIF from its TIFF header on. packet: XMP, str or bytes. turned: see ``from_picture``. more: extended XMP.
+    """
     notes, dpi = [], None
     try:
         if block:
@@ -102,18 +105,18 @@ def from_parts(block: bytes, packet: Any, turned: bool, more: bytes = b"") -> tu
                     notes.append(_lost("extended XMP"))
             kept = xmp.Packet(read.data).data
             if read.pictures:
-                notes.append("A picture or depth map inside the photo's XMP is not kept: it shows the unfilled photo.")
+                notes.append("A picture or depth map in the photo's XMP is not kept: it shows the unfilled photo.")
     except ValueError:
         notes.append(_lost("XMP"))
     return Metadata(block, kept, dpi), notes
 
 
 def _of_tiff(image: Any) -> bytes:
-    """An EXIF block as Pillow makes it of a TIFF's tags."""
+    """The EXIF block that Pillow makes from a TIFF's tags."""
     try:
         block = image.getexif().tobytes().removeprefix(b"Exif\0\0")
         return exif.from_page(Tiff(block), exif.main_entries(block))
-    except Exception:  # Pillow lets errors of every kind escape on damaged tags
+    except Exception:  # Pillow raises errors of every kind on damaged tags
         return b""
 
 
@@ -122,7 +125,7 @@ def _lost(what: str) -> str:
 
 
 def _checked(dpi: Any) -> Resolution | None:
-    """A resolution that makes sense, or None."""
+    """The resolution, or None where it is missing or implausible."""
     try:
         across, down = (float(value) for value in dpi or ())
     except (TypeError, ValueError):
@@ -131,7 +134,7 @@ def _checked(dpi: Any) -> Resolution | None:
 
 
 def _raw_profile(info: dict[str, Any], kind: str) -> bytes:
-    """What ImageMagick writes into a PNG's text: a line break, its name, its length, and hexadecimal digits."""
+    """A block that ImageMagick wrote as a PNG's text: a line break, its name, its length, and hexadecimal digits."""
     text = info.get(f"Raw profile type {kind}")
     try:
         return bytes.fromhex("".join(str(text).split("\n")[3:])) if text else b""
@@ -140,10 +143,9 @@ def _raw_profile(info: dict[str, Any], kind: str) -> bytes:
 
 
 def _from_resources(data: bytes) -> bytes:
-    """IPTC's records out of Photoshop's resources: a mark, a number, a name of even length, a length, and the data."""
-    mark = b"8BIM" + IPTC_RESOURCE.to_bytes(2, "big")
-    _, there, rest = data.partition(mark)
-    if not there or not rest:
+    """The IPTC records in Photoshop resources: a signature, a number, a padded name, a length, and the data."""
+    rest = data.partition(b"8BIM" + IPTC_RESOURCE.to_bytes(2, "big"))[2]
+    if not rest:
         return b""
     start = (rest[0] + 2) // 2 * 2
     size = int.from_bytes(rest[start : start + 4], "big")
@@ -151,22 +153,23 @@ def _from_resources(data: bytes) -> bytes:
 
 
 def to_resources(iptc: bytes) -> bytes:
-    """The reverse of it."""
+    """IPTC records as a Photoshop resource."""
     head = b"8BIM" + struct.pack(">HHI", IPTC_RESOURCE, 0, len(iptc))
     return head + iptc + bytes(len(iptc) % 2)
 
 
 def to_raw_profile(data: bytes) -> str:
-    """IPTC's records as a PNG's text "Raw profile type iptc", which ImageMagick brought about."""
+    """IPTC records as a PNG's text "Raw profile type iptc", ImageMagick's convention."""
     digits = to_resources(data).hex()
     lines = [digits[at : at + 72] for at in range(0, len(digits), 72)]
     return "\n".join(["", "iptc", f"{len(digits) // 2:8}", *lines, ""])
 
 
 def _extension(segments: Any) -> bytes:
-    """Extended XMP out of a JPEG's segments (XMP specification, part 3, section 1.1.3.1); empty where it is not whole.
+    """The extended XMP in a JPEG's segments (XMP specification, part 3, section 1.1.3.1).
 
-    A segment: the name of the kind, 32 digits that tell packets apart, the whole length, an offset, and a piece.
+    A segment: the namespace, 32 digits that identify the packet, the packet's length, an offset, and a piece. Empty
+    where there is none; b"<", which no parser accepts, where it is incomplete.
     """
     pieces: dict[bytes, dict[int, bytes]] = {}
     lengths: dict[bytes, int] = {}
@@ -179,4 +182,4 @@ def _extension(segments: Any) -> bytes:
         whole = b"".join(parts[offset] for offset in sorted(parts))
         if len(whole) == lengths[digest]:
             return whole
-    return b"<" if pieces else b""  # what cannot be read, and is said to be lost
+    return b"<" if pieces else b""

@@ -1,4 +1,4 @@
-"""Pages of a TIFF: one is filled, and the others go into the result's TIFF as they are, none of them decoded."""
+"""Pages of a TIFF: one is filled, and the others are copied into the result's TIFF without decoding them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -7,13 +7,14 @@ from typing import BinaryIO
 from faceinp.errors import PhotoError
 from faceinp.photo.tiff import SUBIFDS, Builder, Directory, Order, Tiff
 
-_SUBTYPE, _PREVIEW = 254, 1  # of which bit 0 says that a page shows another one, smaller
+_SUBTYPE = 254
+_PREVIEW = 1  # the bit of the subtype that marks a reduced copy of another page
 _DNG = 50706
 
 
 @dataclass(frozen=True)
 class OtherPages:
-    """The pages beside the photo's in its TIFF. data: the file. before, after: offsets of their directories."""
+    """The other pages of the photo's TIFF. data: the file. before, after: offsets of their directories."""
 
     data: bytes = field(repr=False)
     before: tuple[int, ...]
@@ -21,12 +22,12 @@ class OtherPages:
 
     @property
     def count(self) -> int:
-        """How many pages the file has, the photo's among them."""
+        """How many pages the file has, including the photo's."""
         return len(self.before) + 1 + len(self.after)
 
     @property
     def number(self) -> int:
-        """The photo's, counted from 1."""
+        """The photo's page number, counted from 1."""
         return len(self.before) + 1
 
     @property
@@ -34,7 +35,7 @@ class OtherPages:
         return Tiff(self.data).order
 
     def copied(self, builder: Builder, page: Directory) -> list[Directory]:
-        """All pages of a new file, ``page`` being the photo's."""
+        """The directories of all pages, copied into ``builder``, with ``page`` for the photo's own."""
         tiff = Tiff(self.data)
         directories = [builder.copy(tiff, tiff.directory(offset)[0]) for offset in (*self.before, *self.after)]
         return [*directories[: len(self.before)], page, *directories[len(self.before) :]]
@@ -42,9 +43,9 @@ class OtherPages:
 
 @dataclass(frozen=True)
 class Page:
-    """A page that was chosen. alone: it as a TIFF, where it is not the first. entries: its own, of ``tiff``."""
+    """The chosen page. extracted: it as a single-page TIFF; None for the first page. entries: its own, of ``tiff``."""
 
-    alone: bytes | None
+    extracted: bytes | None
     tiff: Tiff
     entries: Directory
     others: OtherPages | None
@@ -52,10 +53,10 @@ class Page:
 
 
 def choose(file: BinaryIO, number: int, name: str) -> Page:
-    """The page of this number, counted from 1; previews of pages do not count.
+    """The page with this number, counted from 1; reduced copies of pages do not count.
 
-    Raises PhotoError where there is none, or the file is a camera's raw file, and ValueError for a damaged TIFF, or
-    one of the kind for more than 4 GB.
+    Raises PhotoError for a page that does not exist and for a camera's raw file, ValueError for a damaged TIFF and for
+    a BigTIFF.
     """
     tiff = Tiff(file)
     offsets = tiff.pages()
@@ -68,7 +69,7 @@ def choose(file: BinaryIO, number: int, name: str) -> Page:
     whole = whole or [0]
     if not 1 <= number <= len(whole):
         pages = f"{len(whole)} page{'s' * (len(whole) > 1)}"
-        raise PhotoError(f"{name} has {pages}; there is no page {number}. Choose 1 to {len(whole)}.")
+        raise PhotoError(f"{name} has {pages}, so there is no page {number}. Choose 1 to {len(whole)}.")
     chosen = whole[number - 1]
     before, lost = _copyable(tiff, offsets, directories, whole[: number - 1])
     after, more = _copyable(tiff, offsets, directories, whole[number:])
@@ -78,11 +79,11 @@ def choose(file: BinaryIO, number: int, name: str) -> Page:
     if lost or more:
         notes.append(f"{lost + more} pages of the file cannot be copied and are not kept.")
     others = OtherPages(tiff.read(0, tiff.size), before, after) if before or after else None
-    alone = None
+    extracted = None
     if chosen:
         builder = Builder(tiff.order)
-        alone = builder.finish([builder.copy(tiff, directories[chosen])])
-    return Page(alone, tiff, directories[chosen], others, tuple(notes))
+        extracted = builder.finish([builder.copy(tiff, directories[chosen])])
+    return Page(extracted, tiff, directories[chosen], others, tuple(notes))
 
 
 def _is_preview(tiff: Tiff, entries: Directory) -> bool:

@@ -1,6 +1,6 @@
-"""Photos: read from files, bytes, Pillow pictures or arrays; ``saving.py`` writes them back as they came.
+"""Photos, read from files, bytes, Pillow pictures or arrays. ``saving.py`` writes them.
 
-EXIF turns a photo upright once and is then left out, so that no viewer turns it again.
+EXIF's orientation is applied when a photo is read and then dropped, so that no viewer applies it again.
 """
 
 import io
@@ -20,19 +20,19 @@ from faceinp.photo.decoding import Decoded
 from faceinp.photo.metadata import EMPTY, Metadata
 from faceinp.photo.pages import OtherPages
 
-CLEAR = 128  # an alpha under this is transparent
+OPAQUE_ALPHA = 128  # and more; below it a pixel counts as transparent
 
 
 @dataclass(frozen=True, eq=False)
 class Photo:
     """An upright photo.
 
-    pixels: uint8 (H, W, 3), RGB. alpha: uint8 (H, W) or None. grey: whether it came, and is written, as grey.
-    icc: the colour profile, or None. deep: the 16-bit original, uint16 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4):
-    grey, grey and alpha, RGB, RGBA; None for 8-bit photos. source_format: "PNG", "JPEG", ..., or "array".
-    orientation: EXIF's number for how the file stored it, 1 being upright; the pixels here are upright whatever it is.
-    metadata: what the file says beside the pixels. others: the other pages of its TIFF, or None. notes: what was mended
-    when the file was read, and what of it is not kept.
+    pixels: uint8 (H, W, 3), RGB. alpha: uint8 (H, W) or None. grey: whether the file is grey; it is then written as
+    grey. icc: the colour profile, or None. deep: the 16-bit original, uint16 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4):
+    grey, grey and alpha, RGB, RGBA; None for 8-bit photos. source_format: "PNG", "JPEG", ..., or "array". orientation:
+    EXIF's number for how the file stores the pixels, 1 being upright; ``pixels`` are always upright. metadata: EXIF,
+    XMP and others. others: the other pages of its TIFF, or None. notes: what was repaired when the file was read, and
+    what is not kept.
     """
 
     pixels: NDArray[np.uint8]
@@ -56,8 +56,8 @@ class Photo:
 
     @property
     def transparent(self) -> NDArray[np.bool_]:
-        """bool (H, W): where it is transparent by half or more."""
-        return np.zeros(self.pixels.shape[:2], np.bool_) if self.alpha is None else self.alpha < CLEAR
+        """bool (H, W): where the photo is at least half transparent."""
+        return np.zeros(self.pixels.shape[:2], np.bool_) if self.alpha is None else self.alpha < OPAQUE_ALPHA
 
     @property
     def opaque(self) -> "Photo":
@@ -72,9 +72,9 @@ def read(source: Any, *, page: int = 1) -> Photo:
     """Read a photo.
 
     source: a path, bytes, a binary file object, a Pillow picture, a uint8 array (H, W, 3), (H, W, 4) or (H, W) in
-    RGB order, or a Photo, which is returned as it is. page: which one of a TIFF file, counted from 1; the others go
-    into the result where that is a TIFF. Raises PhotoError for everything that is not one whole picture of at most
-    ``formats.MAX_PIXELS`` pixels; too large a file is refused by its header, before it is decoded.
+    RGB order, or a Photo, which is returned unchanged. page: of a TIFF file, counted from 1; the other pages are copied
+    into the result where that is a TIFF. Raises PhotoError for anything but one complete picture of at most
+    ``formats.MAX_PIXELS`` pixels; the size is checked in the header, before decoding.
     """
     if isinstance(source, Photo):
         return source
@@ -89,26 +89,26 @@ def read(source: Any, *, page: int = 1) -> Photo:
     if hasattr(source, "read"):
         return _from_file_object(source, page)
     raise PhotoError(
-        f"A photo cannot be read from {type(source).__name__}. Give a path, bytes, a Pillow picture or a uint8 array."
+        f"A photo cannot be read from {type(source).__name__}. Pass a path, bytes, a Pillow picture or a uint8 array."
     )
 
 
-def several(given: Any, name: str) -> tuple[Any, ...]:
-    """A list of photos, each as ``read`` takes it, none where None was given. name: of the argument, for the error.
+def several(sources: Any, name: str) -> tuple[Any, ...]:
+    """Check a list of photos, each as ``read`` takes it; None is an empty list. name: of the argument, for the error.
 
-    Raises PhotoError for a single photo, whose letters, bytes or rows would be taken for photos.
+    Raises PhotoError for a single photo, whose characters, bytes or rows would be read as photos.
     """
-    if given is None:
+    if sources is None:
         return ()
-    if isinstance(given, str | bytes | bytearray | os.PathLike | Image.Image | np.ndarray | Photo):
-        raise PhotoError(f"{name} takes a list of photos. Put the one into a list: {name}=[photo].")
-    return tuple(given)
+    if isinstance(sources, str | bytes | bytearray | os.PathLike | Image.Image | np.ndarray | Photo):
+        raise PhotoError(f"{name} takes a list of photos. Pass a single photo as a list, too: {name}=[photo].")
+    return tuple(sources)
 
 
 def _from_array(array: NDArray[Any]) -> Photo:
     if array.dtype != np.uint8 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
         raise PhotoError(
-            f"This array is {array.dtype} {array.shape}. Convert it to uint8 (H, W, 3), (H, W, 4) or (H, W), RGB."
+            f"The array is {array.dtype} {array.shape}. Convert it to uint8 (H, W, 3), (H, W, 4) or (H, W), RGB."
         )
     formats.check_size(array.shape[1], array.shape[0], "The array")
     return _photo(Decoded(array, grey=array.ndim == 2))
@@ -121,7 +121,7 @@ def _from_path(path: Path, page: int) -> Photo:
         if not path.exists():
             raise PhotoError(f"There is no file {path}. Check the path.")
         if not path.is_file():
-            raise PhotoError(f"{path} is not an ordinary file. Give the path of a picture.")
+            raise PhotoError(f"{path} is not a regular file. Give the path of a picture.")
         with path.open("rb") as file:
             return _photo(decoding.decode(file, str(path), page))
     except (OSError, ValueError) as error:
@@ -135,9 +135,9 @@ def _from_file_object(source: Any, page: int) -> Photo:
             source.seek(0)
         data = source.read()
     except (OSError, ValueError) as error:
-        raise PhotoError(f"The file object cannot be read ({error}). Open it anew.") from error
+        raise PhotoError(f"The file object cannot be read ({error}). Open it again.") from error
     if not isinstance(data, bytes):
-        raise PhotoError("The file object gives text, not bytes. Open it in binary mode.")
+        raise PhotoError("The file object returns text, not bytes. Open it in binary mode.")
     return _photo(decoding.decode(io.BytesIO(data), "The picture", page))
 
 

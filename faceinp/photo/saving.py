@@ -1,7 +1,7 @@
-"""Filled photos as files, with everything the fill does not touch kept as it came.
+"""Writes filled photos; everything outside of the hole stays as in the original file.
 
-Known pixels and their transparency, the colour profile, grey as grey, 16 bits as 16 bits: to the bit in PNG, WebP and
-TIFF. What the file says of its photo goes along, as far as the format can hold it; ``losses`` says what it cannot.
+Known pixels and their transparency, the colour profile, grey as grey, 16 bits as 16 bits: bit-exact in PNG, WebP and
+TIFF. Metadata is kept as far as the format can hold it; ``losses`` lists what it cannot.
 """
 
 import os
@@ -36,18 +36,18 @@ def encode(
     format: str,
     provenance: Provenance | None = None,
 ) -> bytes:
-    """The filled photo as the bytes of a file.
+    """Encode the filled photo.
 
-    pixels: uint8 (H, W, 3), the result; only what lies in the hole is taken from it, and is opaque; everything else
-    is ``photo``'s. hole: bool (H, W), True = hole. format: "png", "webp" (lossless), "jpeg" (quality 95) or "tiff"; PNG
-    and TIFF keep 16 bits, where hole pixels are the 8-bit value times 257, and TIFF keeps the other pages. provenance:
-    written into the file, as XMP beside the photo's own and, in PNG, as text. Raises PhotoError.
+    pixels: uint8 (H, W, 3), the result; only its hole is used, opaque; everything else comes from ``photo``. hole: bool
+    (H, W), True = hole. format: "png", "webp" (lossless), "jpeg" (quality 95) or "tiff"; PNG and TIFF keep 16 bits,
+    where hole pixels are the 8-bit value times 257, and TIFF keeps the other pages. provenance: written into the file,
+    as XMP beside the photo's own and, in PNG, as text. Raises PhotoError.
     """
     kind = _kind(format)
     if pixels.dtype != np.uint8 or pixels.shape != photo.pixels.shape:
-        raise PhotoError(f"The result must be uint8 {photo.pixels.shape}; it is {pixels.dtype} {pixels.shape}.")
+        raise PhotoError(f"The result must be uint8 {photo.pixels.shape}, got {pixels.dtype} {pixels.shape}.")
     if hole.dtype != np.bool_ or hole.shape != photo.pixels.shape[:2]:
-        raise PhotoError(f"The hole must be bool {photo.pixels.shape[:2]}; it is {hole.dtype} {hole.shape}.")
+        raise PhotoError(f"The hole must be bool {photo.pixels.shape[:2]}, got {hole.dtype} {hole.shape}.")
     with_alpha = photo.alpha is not None and kind != "jpeg"
     if photo.alpha is not None and not with_alpha and bool(((photo.alpha < 255) & ~hole).any()):
         raise PhotoError("A JPEG cannot hold the photo's transparency. Write PNG, WebP or TIFF instead.")
@@ -65,24 +65,24 @@ def encode(
 
 
 def losses(photo: Photo, format: str) -> tuple[str, ...]:
-    """What of the photo's file ``format`` cannot hold, a sentence each; ``encode`` leaves it out. Raises PhotoError."""
+    """What ``format`` cannot hold of the photo's file and ``encode`` leaves out, a sentence each. Raises PhotoError."""
     kind, metadata = _kind(format), photo.metadata
     name, lost = _NAMES[kind], []
     if photo.others is not None and kind != "tiff":
         others = photo.others.count - 1
-        pages = f"other {others} pages" if others > 1 else "other page"
-        lost.append(f"{name} holds one picture: the {pages} of the file are not in it. Write TIFF to keep them.")
+        pages = f"other {others} pages were" if others > 1 else "other page was"
+        lost.append(f"{name} holds one picture, so the file's {pages} lost. Write TIFF to keep all pages.")
     if photo.deep is not None and kind not in _DEEP:
-        lost.append(f"{name} holds 8 bits a colour: the photo's 16 became 8. Write PNG or TIFF to keep them.")
+        lost.append(f"{name} holds 8 bits per channel, so the photo's 16 became 8. Write PNG or TIFF to keep them.")
     if _profile_is_lost(photo, kind):
-        lost.append(f"{name} holds no grey pictures: the photo's grey colour profile is not in it.")
+        lost.append(f"{name} has no grey pictures, so the photo's grey colour profile was lost.")
     if kind == "jpeg" and not encoding.fits_jpeg(metadata.exif):
-        lost.append("The photo's EXIF is larger than a JPEG can hold and is not in it. Write PNG, WebP or TIFF.")
+        lost.append("The photo's EXIF is too large for a JPEG and was lost. Write PNG, WebP or TIFF to keep it.")
     if metadata.iptc and (kind == "webp" or (kind == "jpeg" and not encoding.fits_jpeg(metadata.iptc))):
-        lost.append(f"{name} cannot hold the photo's IPTC record (IIM), which is not in it. Write TIFF to keep it.")
-    words = [word for word, text in metadata.texts if kind != "jpeg" or not encoding.is_comment(word, text)]
-    if words and kind != "png":
-        lost.append(f"{name} cannot hold the photo's texts ({', '.join(words)[:80]}). Write PNG to keep them.")
+        lost.append(f"{name} cannot hold the photo's IPTC record (IIM), which was lost. Write TIFF to keep it.")
+    keywords = [key for key, text in metadata.texts if kind != "jpeg" or not encoding.is_comment(key, text)]
+    if keywords and kind != "png":
+        lost.append(f"{name} cannot hold the photo's texts ({', '.join(keywords)[:80]}). Write PNG to keep them.")
     return tuple(lost)
 
 
@@ -93,10 +93,9 @@ def write(
     hole: NDArray[np.bool_],
     provenance: Provenance | None = None,
 ) -> tuple[str, ...]:
-    """Write the filled photo to ``path``; the suffix chooses the format. Arguments as for ``encode``.
+    """Write the filled photo to ``path``, in the format of its suffix. The other arguments are those of ``encode``.
 
-    Returns what the format cannot hold, see ``losses``. Either the whole file is there afterwards, or what was there
-    before is untouched. Raises PhotoError.
+    Returns ``losses``. On an error an earlier file at ``path`` stays as it was. Raises PhotoError.
     """
     kind = output_format(path)
     write_file(path, encode(photo, pixels, hole, kind, provenance))
@@ -113,28 +112,28 @@ def write_file(path: str | os.PathLike[str], data: bytes) -> None:
         os.replace(temporary, target)
     except OSError as error:
         reason = error.strerror or error
-        raise PhotoError(f"{path} cannot be written ({reason}). Choose another place, or make room.") from error
+        raise PhotoError(f"{path} cannot be written ({reason}). Choose another folder, or free disk space.") from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def output_format(path: str | os.PathLike[str]) -> str:
-    """The format ``write`` would use for ``path``; worth asking before long work. Raises PhotoError as it would."""
-    where = Path(path)
-    if where.suffix.lower() not in SUFFIXES:
-        raise PhotoError(f"{where} has no known suffix. Use one of: {', '.join(SUFFIXES)}.")
-    folder = Path(os.path.realpath(where)).parent
+    """The format ``write`` would use for ``path``. Raises the PhotoError that it would raise, before long work."""
+    file = Path(path)
+    if file.suffix.lower() not in SUFFIXES:
+        raise PhotoError(f"{file} has an unsupported suffix. Use one of: {', '.join(SUFFIXES)}.")
+    folder = Path(os.path.realpath(file)).parent
     if not folder.is_dir():
-        raise PhotoError(f"There is no folder {folder} to write {where.name} to. Make it first.")
-    if where.is_dir():
-        raise PhotoError(f"{where} is a folder. Give the path of a file.")
-    return SUFFIXES[where.suffix.lower()]
+        raise PhotoError(f"There is no folder {folder} to write {file.name} to. Create it first.")
+    if file.is_dir():
+        raise PhotoError(f"{file} is a folder. Give the path of a file.")
+    return SUFFIXES[file.suffix.lower()]
 
 
 def _select(
     photo: Photo, pixels: NDArray[np.uint8], hole: NDArray[np.bool_], *, deep: bool, with_alpha: bool
 ) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    """(H, W) grey or (H, W, 2 to 4): the photo as it is stored, with ``pixels``, opaque, in the hole."""
+    """The photo as its file stores it, (H, W) or (H, W, 2 to 4), with ``pixels``, opaque, in the hole."""
     picture: NDArray[Any]
     if deep and photo.deep is not None:
         picture = photo.deep.copy()
@@ -151,7 +150,7 @@ def _select(
             new = new.astype(np.uint16) * np.uint16(257)
         if picture.ndim == 3 and picture.shape[2] in (2, 4):
             new = np.dstack([new, np.full(new.shape[:2], np.iinfo(picture.dtype).max, picture.dtype)])
-        # A boolean index costs seconds at 50 megapixels; this, a tenth of one.
+        # A boolean index takes seconds at 50 megapixels, copyTo a tenth of one.
         picture[rows] = cv2.copyTo(np.ascontiguousarray(new), hole[rows].astype(np.uint8), picture[rows])
     return picture
 
@@ -159,10 +158,10 @@ def _select(
 def _kind(format: str) -> str:
     kind = SUFFIXES.get(f".{format.lower().removeprefix('.')}")
     if kind is None:
-        raise PhotoError(f"There is no output format {format!r}. Choose one of: png, webp, jpeg, tiff.")
+        raise PhotoError(f"Unknown output format {format!r}. Choose one of: png, webp, jpeg, tiff.")
     return kind
 
 
 def _profile_is_lost(photo: Photo, kind: str) -> bool:
-    """A WebP has three colours, and no profile of a single one describes them."""
+    """Whether the profile is of grey, which a WebP, always in colour, cannot use."""
     return kind == "webp" and photo.icc is not None and photo.icc[16:20] == b"GRAY"

@@ -1,7 +1,7 @@
-"""TIFF directories, read and copied without decoding a pixel (TIFF 6.0, section 2). EXIF is made of them as well.
+"""TIFF directories, read and copied without decoding pixels (TIFF 6.0, section 2). EXIF blocks consist of them, too.
 
-A directory is a list of entries: a tag's number, the kind and count of its values, and the values, or where in the file
-they lie. Copying one means copying its values, strips, tiles and subdirectories, and writing down where they lie now.
+A directory is a list of entries: a tag, the type and count of its values, and the values or their offset. Copying a
+directory copies its values, strips, tiles and subdirectories, and updates their offsets.
 """
 
 import contextlib
@@ -10,22 +10,26 @@ import struct
 from collections.abc import Sequence
 from typing import BinaryIO, Literal, NamedTuple
 
-STRIPS = ((273, 279), (324, 325))  # where strips or tiles lie, and how many bytes each has
+STRIPS = ((273, 279), (324, 325))  # tags of the offsets and the byte counts of strips, and of tiles
 PREVIEW = (513, 514)  # likewise of EXIF's thumbnail
-EXIF, GPS, INTEROP, SUBIFDS = 34665, 34853, 40965, 330
-MOST_PAGES = 10_000
+EXIF = 34665
+GPS = 34853
+INTEROP = 40965
+SUBIFDS = 330
+MAX_PAGES = 10_000
 
 Order = Literal["<", ">"]  # of bytes, as ``struct`` spells it
 
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-_SHORT, _LONG = 3, 4
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}  # bytes of each type
+_SHORT = 3
+_LONG = 4
 _SUBDIRECTORIES = (EXIF, GPS, INTEROP, SUBIFDS)
-_DEEPEST = 4
-_OLD_JPEG = 6  # a compression whose tables lie at offsets of their own
+_MAX_DEPTH = 4  # of subdirectories
+_OLD_JPEG = 6  # a compression with tables at further offsets
 
 
 class Entry(NamedTuple):
-    """kind: TIFF's number of the values' type. length: how many. value: their bytes, in the file's byte order."""
+    """kind: TIFF's number of the values' type. length: their count. value: their bytes, in the file's byte order."""
 
     kind: int
     length: int
@@ -36,7 +40,7 @@ Directory = dict[int, Entry]
 
 
 class Tiff:
-    """A TIFF file or an EXIF block, as bytes or an open file. Raises ValueError, everywhere, for what is damaged."""
+    """A TIFF file or an EXIF block, as bytes or an open file. All methods raise ValueError for a damaged one."""
 
     def __init__(self, source: bytes | BinaryIO) -> None:
         self._file = io.BytesIO(source) if isinstance(source, bytes) else source
@@ -49,7 +53,7 @@ class Tiff:
 
     def read(self, offset: int, size: int) -> bytes:
         if offset + size > self.size:
-            raise ValueError("something reaches out of the file")
+            raise ValueError("an offset points past its end")
         self._file.seek(offset)
         return self._file.read(size)
 
@@ -58,15 +62,15 @@ class Tiff:
         return struct.unpack(codes, self.read(offset, struct.calcsize(codes)))
 
     def directory(self, offset: int) -> tuple[Directory, int]:
-        """The directory at ``offset``, and where the next one is, or 0. Entries of unknown kinds are left out."""
+        """The directory at ``offset``, and the offset of the next one, or 0. Skips entries of unknown types."""
         (count,) = self.unpack("H", offset)
-        rows, room = self.read(offset + 2, 12 * count), self.size
+        rows, remaining = self.read(offset + 2, 12 * count), self.size
         entries: Directory = {}
         for tag, kind, length, value in struct.iter_unpack(f"{self.order}HHI4s", rows):
             size = length * _SIZES.get(kind, 0)
-            room -= size
-            if room < 0:  # values that overlap could be more than memory holds
-                raise ValueError("a directory claims more than the file has")
+            remaining -= size
+            if remaining < 0:  # overlapping values could be more than memory holds
+                raise ValueError("a directory has more values than its size allows")
             if size:
                 start = struct.unpack(f"{self.order}I", value)[0]
                 data = value[:size] if size <= len(value) else self.read(start, size)
@@ -74,28 +78,28 @@ class Tiff:
         return entries, self.unpack("I", offset + 2 + 12 * count)[0]
 
     def pages(self) -> list[int]:
-        """Where the directories of the main chain are."""
+        """Offsets of the directories in the main chain."""
         offsets: dict[int, None] = {}
         (offset,) = self.unpack("I", 4)
         while offset:
-            if offset in offsets or len(offsets) >= MOST_PAGES:
-                raise ValueError("its directories form a circle")
+            if offset in offsets or len(offsets) >= MAX_PAGES:
+                raise ValueError("its directories form a cycle")
             offsets[offset] = None
             (count,) = self.unpack("H", offset)
             (offset,) = self.unpack("I", offset + 2 + 12 * count)
         return list(offsets)
 
     def numbers(self, entry: Entry | None) -> tuple[int, ...]:
-        """Whole numbers of an entry; none of another kind, or of none."""
+        """The whole numbers of an entry; none for an entry of another type, and for None."""
         code = {1: "B", 3: "H", 4: "I", 13: "I"}.get(entry.kind) if entry else None
         return struct.unpack(f"{self.order}{entry.length}{code}", entry.value) if entry and code else ()
 
 
 class Builder:
-    """A TIFF file in the making.
+    """Builds a TIFF file.
 
-    order: "<" or ">", the byte order. block: an EXIF block to begin with, of that order; it stays where it is, so that
-    offsets in it, makers' own among them, go on being true.
+    order: "<" or ">", the byte order. block: an EXIF block of that order, which the file begins with, so that all its
+    offsets, including those in maker notes, stay valid.
     """
 
     def __init__(self, order: Order, block: bytes = b"") -> None:
@@ -104,7 +108,7 @@ class Builder:
         self._length, self._copied = 8 + len(self._parts[0]), 0
 
     def append(self, value: bytes | memoryview) -> int:
-        """Add ``value`` on a word boundary, as TIFF wants it; returns where it lies."""
+        """Append ``value`` on a word boundary, as TIFF requires; returns its offset."""
         if self._length % 2:
             self._parts.append(b"\0")
             self._length += 1
@@ -113,23 +117,23 @@ class Builder:
         return self._length - len(value)
 
     def copy(self, source: Tiff, entries: Directory, depth: int = 0) -> Directory:
-        """``entries`` of ``source``, which has the same byte order, with all they point to copied into this file.
+        """``entries`` of ``source``, which has the same byte order, with all data they point to copied into this file.
 
-        Subdirectories that are damaged are left out.
+        Damaged subdirectories are left out.
         """
         self._copied += sum(12 + len(entry.value) for entry in entries.values())
-        if depth > _DEEPEST:
-            raise ValueError("its directories lie in one another too deeply")
+        if depth > _MAX_DEPTH:
+            raise ValueError("its directories are nested too deeply")
         if _OLD_JPEG in source.numbers(entries.get(259)):
-            raise ValueError("it is compressed by a JPEG of the old kind")
+            raise ValueError("it has old-style JPEG compression")
         copied = dict(entries)
         for where, length in (*STRIPS, PREVIEW):
             offsets, lengths = source.numbers(entries.get(where)), source.numbers(entries.get(length))
             if len(offsets) != len(lengths):
-                raise ValueError("its strips do not match")
+                raise ValueError("its strips have no matching byte counts")
             self._copied += sum(lengths)
-            if self._copied > 2 * source.size:  # parts that overlap could be more than memory holds
-                raise ValueError("its directories point to one another")
+            if self._copied > 2 * source.size:  # overlapping parts could be more than memory holds
+                raise ValueError("its directories overlap")
             if offsets:
                 copied[where] = self.longs(
                     [self.append(source.read(*part)) for part in zip(offsets, lengths, strict=True)]
@@ -137,7 +141,7 @@ class Builder:
         for tag in _SUBDIRECTORIES:
             if offsets := source.numbers(entries.get(tag)):
                 del copied[tag]
-                with contextlib.suppress(ValueError):  # a page does not depend on them
+                with contextlib.suppress(ValueError):  # the page can be read without them
                     inner = [self.copy(source, source.directory(offset)[0], depth + 1) for offset in offsets]
                     copied[tag] = self.longs([self._put(one) for one in inner])
         return copied
@@ -149,7 +153,7 @@ class Builder:
         return Entry(_LONG, len(values), struct.pack(f"{self.order}{len(values)}I", *values))
 
     def finish(self, pages: Sequence[Directory]) -> bytes:
-        """The file whose main chain is ``pages``. Raises struct.error where it would be larger than 4 GB."""
+        """The file with ``pages`` as its main chain. Raises struct.error where it would be larger than 4 GB."""
         packed = [self._packed(entries) for entries in pages]
         self.append(b"")
         first = offset = self._length

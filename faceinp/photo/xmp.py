@@ -1,6 +1,6 @@
-"""XMP packets (ISO 16684-1): what is kept of a photo's own, and where ours is put in.
+"""XMP packets (ISO 16684-1): cleans the photo's own, and adds a description to it.
 
-A packet is read as a stream and edited as text: no tree is built of what may be large, and all else stays as it was.
+A packet is parsed as a stream and edited as text, so that a large one builds no tree, and the rest stays unchanged.
 """
 
 import re
@@ -13,41 +13,41 @@ XAP = "http://ns.adobe.com/xap/1.0/"
 IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 OURS = "urn:faceinp:1"
 NOTE = "http://ns.adobe.com/xmp/note/"
-# What is false of a filled photo that stands upright: its turn, its thumbnails, what it was made by, what an earlier
-# fill said, and where the rest of the packet is.
+# Properties that are wrong for an upright, filled photo: orientation, thumbnails, how it was created, and the pointer
+# to an extended packet.
 _DROPPED = {
     ("http://ns.adobe.com/tiff/1.0/", "Orientation"),
     (XAP, "Thumbnails"),
     (IPTC, "DigitalSourceType"),
     (NOTE, "HasExtendedXMP"),
 }
-# Namespaces of pictures beside the photo, or in the packet: the photo before a camera's effects, depths, gains.
+# Namespaces of further pictures in the file or the packet: the photo before a camera's effects, depth and gain maps.
 _PICTURES = {
     "http://ns.google.com/photos/1.0/image/",
     "http://ns.google.com/photos/1.0/depthmap/",
     "http://ns.google.com/photos/1.0/container/",
     "http://ns.adobe.com/hdr-gain-map/1.0/",
 }
-LARGEST = 64 << 20
-_SEPARATOR = "\n"  # cannot stand in a namespace
+MAX_BYTES = 64 << 20
+_SEPARATOR = "\n"  # never part of a namespace
 
 
 class Packet:
-    """A packet that was read. Raises ValueError for what is damaged, or is more than a packet.
+    """A parsed packet. Raises ValueError for a damaged one, and for one with a document type.
 
-    data: its text, UTF-8, less what is dropped. start, end: where in ``data`` its descriptions are. about: what they
-    describe. pictures: whether some were dropped. has_tool: whether it names the first tool that made the photo.
+    data: its text, UTF-8, without the dropped properties. start, end: where its descriptions are in ``data``. about:
+    what they describe. pictures: whether pictures were dropped. has_tool: whether it names a creator tool.
     """
 
     def __init__(self, data: bytes) -> None:
         self._text = data[data.find(b"<") : data.rfind(b">") + 1]
-        if not self._text or len(self._text) > LARGEST:
-            raise ValueError("no packet, or too large a one")
+        if not self._text or len(self._text) > MAX_BYTES:
+            raise ValueError("no packet, or one that is too large")
         self.about, self.pictures, self.has_tool = "", False, False
         self._cuts: list[tuple[int, int]] = []
         self._depth = 0
-        self._descriptions: tuple[int, int, int] | None = None  # of rdf:RDF: depth, where it begins and ends
-        self._dropped: tuple[int, int] | None = None  # of the element that is being dropped: depth, where it ends
+        self._descriptions: tuple[int, int, int] | None = None  # the content of rdf:RDF: depth, start, end
+        self._dropped: tuple[int, int] | None = None  # the element being dropped: depth, end of its start tag
         self._parse()
         self.data, self.start, self.end = self._cut()
 
@@ -95,25 +95,25 @@ class Packet:
                 self.about = value
 
     def _close(self, name: str) -> None:
-        here = self._parser.CurrentByteIndex
+        position = self._parser.CurrentByteIndex
         if self._dropped is not None and self._dropped[0] == self._depth:
             start, end = self._cuts[-1]
-            if not self._text[start:end].endswith(b"/>"):  # else both events are at its one tag
-                self._cuts[-1] = (start, here + len(_match(_TAG, self._text, here)))
+            if not self._text[start:end].endswith(b"/>"):  # an empty element has a single tag
+                self._cuts[-1] = (start, position + len(_match(_TAG, self._text, position)))
             self._dropped = None
         elif self._descriptions is not None and (self._depth, self._descriptions[1]) == self._descriptions[::2]:
-            self._descriptions = (self._depth, self._descriptions[1], here)
+            self._descriptions = (self._depth, self._descriptions[1], position)
         self._depth -= 1
 
     def _drops(self, name: str) -> bool:
         space, local, prefix = _split(name)
         self.pictures |= space in _PICTURES
-        # Pillow takes whatever is spelt so for the photo's turn.
+        # Pillow applies any property spelt so as the orientation, whatever its namespace.
         turn = (prefix, local) == ("tiff", "Orientation")
         return turn or (space, local) in _DROPPED or space in _PICTURES or space == OURS
 
     def _cut(self) -> tuple[bytes, int, int]:
-        """The text without its cuts, and where in it the descriptions begin and end."""
+        """The text without its cuts, and where its descriptions begin and end."""
         _, start, end = self._descriptions or (0, 0, 0)
         parts, at = [], 0
         for first, last in sorted(self._cuts):
@@ -124,19 +124,18 @@ class Packet:
 
 
 def joined(packet: Packet, more: bytes) -> Packet:
-    """``packet`` with the descriptions of another one, as JPEG's extended XMP has them. Raises ValueError."""
+    """``packet`` with the descriptions of a second one, ``more``, such as a JPEG's extended XMP. Raises ValueError."""
     descriptions = Packet(more).descriptions
     return Packet(packet.data[: packet.end] + descriptions + packet.data[packet.end :])
 
 
 def with_description(packet: bytes, properties: dict[str, str]) -> bytes:
-    """A packet, or a new one where it is empty, that has a description more.
+    """``packet`` with one more description; a new packet where it is empty.
 
-    packet: as ``Packet.data`` has it. properties: texts by their names, with a prefix out of Iptc4xmpExt, xmp, xmpNote
-    and faceinp.
+    packet: a ``Packet.data``. properties: texts by name; a name's prefix is Iptc4xmpExt, xmp, xmpNote or faceinp.
     """
     read = Packet(packet or _EMPTY)
-    if read.has_tool:  # the first tool that made it is not ours
+    if read.has_tool:  # keep the tool that created the photo
         properties = {name: text for name, text in properties.items() if name != "xmp:CreatorTool"}
     return read.data[: read.end] + _description(read.about, properties) + read.data[read.end :]
 
@@ -172,7 +171,7 @@ def _match(pattern: re.Pattern[bytes], text: bytes, start: int) -> bytes:
 
 
 def _span(tag: bytes, start: int, name: bytes) -> tuple[int, int]:
-    """Where in the text an attribute of the tag at ``start`` stands, with the space before it."""
+    """Where an attribute of the tag at ``start`` is in the text, with the space before it."""
     for match in _ATTRIBUTE.finditer(tag):
         if match[1] == name:
             return start + match.start(), start + match.end()
