@@ -277,4 +277,4 @@ def test_ctrl_c_stops_without_a_traceback(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 130
         assert process.stderr.read() == "faceinp: stopped\n"
-    assert not list(out.glob("*.partial"))
+    assert not list(out.glob(".faceinp-*"))

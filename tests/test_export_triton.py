@@ -139,7 +139,7 @@ def test_a_model_is_exchanged_whole_and_a_failure_leaves_the_earlier_one(
         raise OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr(triton.shutil, "copyfile", full)
-    with pytest.raises(FaceinpError, match="has no room left"):
+    with pytest.raises(FaceinpError, match="is full"):
         repository(exported, models, instances=3)
     assert "count: 2" in placed.read_text() and list(tmp_path.iterdir()) == [models]
 

@@ -1,4 +1,4 @@
-"""What a folder of results says of itself: the manifest's lines, and the settings it was begun with."""
+"""The record in a folder of results: the manifest's lines, and the settings of the run."""
 
 import dataclasses
 import io
@@ -13,61 +13,60 @@ from typing import Any
 
 from faceinp import __version__
 from faceinp.batch.items import opened
+from faceinp.common import staging
 from faceinp.engines.foreign import PREFIX
 from faceinp.engines.loading import list_engines
 from faceinp.errors import DataError
 from faceinp.models import weights
 
 SETTINGS = "manifest/settings.json"
-MAY_DIFFER = ("version", "begun", "faces")  # recorded only
+MAY_DIFFER = ("version", "begun", "faces")  # recorded, but not compared
 
 
 @dataclass(frozen=True)
 class Target:
-    """A folder for results and their manifest; local, or behind a URL.
+    """A folder for results and their manifest, local or behind a URL.
 
-    begun: with what the names of the manifest's files begin that count; others are of an earlier filling, which
-    another with --again replaced. Empty: all count.
+    begun: prefix of the names of this run's manifest files; files with other names are of an earlier run, which
+    --again replaced. Empty: all files count.
     """
 
     url: str
     begun: str = ""
 
     def put(self, name: str, data: bytes) -> None:
-        """Write a file, whole or not at all, whenever the process is killed."""
+        """Write a file atomically."""
         files, root = opened(self.url)
         path = posixpath.join(root, name)
         if "file" not in (files.protocol if isinstance(files.protocol, tuple) else (files.protocol,)):
-            files.pipe_file(path, data)  # object stores show an object when all of it is there
+            files.pipe_file(path, data)  # an object store shows an object once it is complete
             return
-        part = f"{path}.{uuid.uuid4().hex}.part"  # workers may write the same file
         files.makedirs(posixpath.dirname(path), exist_ok=True)
-        files.pipe_file(part, data)
-        files.mv(part, path)
+        staging.write_atomically(path, data)
 
     def add(self, lines: Sequence[dict[str, Any]]) -> None:
-        """Write lines into the manifest, in a file of their own."""
+        """Append lines to the manifest, as a new file."""
         if lines:
             content = "".join(json.dumps(line) + "\n" for line in lines)
             name = "-".join(filter(None, (self.begun, f"{time.time_ns():020}", uuid.uuid4().hex)))
             self.put(f"manifest/{name}.jsonl", content.encode())
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """What the manifest says so far, oldest file first."""
+        """The manifest's lines so far, oldest file first."""
         files, _ = opened(self.url)
-        # The names tell when they were written; those of earlier versions do not.
+        # Files are sorted by the time in their names; those of earlier versions have none.
         for path in sorted(self._files(self.begun), key=lambda path: ("-" in posixpath.basename(path), path)):
             for line in io.BytesIO(files.cat_file(path)):
                 yield json.loads(line)
 
     def settings(self) -> dict[str, Any] | None:
-        """What it was begun with; None where that is not recorded."""
+        """The settings of the run; None where they are not recorded."""
         files, root = opened(self.url)
         path = posixpath.join(root, SETTINGS)
         return dict(json.loads(files.cat_file(path))) if files.isfile(path) else None
 
     def tidy(self) -> None:
-        """Remove the manifest of an earlier filling."""
+        """Remove the manifest of an earlier run."""
         files, _ = opened(self.url)
         for path in self._files("").difference(self._files(self.begun)):
             files.rm_file(path)
@@ -80,8 +79,8 @@ class Target:
 
 
 def describe(settings: Any, **companions: str) -> dict[str, Any]:
-    """What decides a result, as JSON: a ``worker.Settings``, without where results go and how many threads work, the
-    URLs of its photos' companions, and checksums of the weights that fill and find.
+    """All that determines the results, as JSON: the ``worker.Settings`` without output folder and threads, the URLs of
+    the photos' companions, and checksums of the weights.
     """
     kept = dataclasses.asdict(settings)
     kept = {name: value for name, value in kept.items() if name not in ("out", "threads", "record", "begun")}
@@ -92,18 +91,18 @@ def describe(settings: Any, **companions: str) -> dict[str, Any]:
 
 
 def check_same(out: str, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Raise DataError where a folder of results was begun with other settings than those of ``now``."""
+    """Raise DataError where the settings of the folder ``out`` differ from those of ``now``."""
     names = [name for name in now if name not in MAY_DIFFER and before.get(name, now[name]) != now[name]]
     if names:
         differences = ", ".join(f"{name} {before[name]!r}, now {now[name]!r}" for name in names)
         raise DataError(
-            f"{out} was begun with other settings: {differences}. Use the same, or another OUT, or fill all photos "
-            "again with --again."
+            f"{out} contains results of other settings: {differences}. Use the same settings, use another OUT, or fill "
+            "all photos again with --again."
         )
 
 
 def _whole(url: str) -> str:
-    """The URL with its protocol, and from the root on: the same from wherever it is named."""
+    """The absolute URL with its protocol."""
     if not url:
         return ""
     files, path = opened(url)
@@ -111,10 +110,7 @@ def _whole(url: str) -> str:
 
 
 def _checksums(engine: str, options: dict[str, Any], more: Sequence[str]) -> dict[str, str]:
-    """sha256 of the files that the engine's networks come from, by the names of weights or the files' own.
-
-    more: names of other weights.
-    """
+    """sha256 of the engine's weights by name, and of its option's files by file name. more: names of other weights."""
     names = (*next((status.needs.weights for status in list_engines() if status.answers_to(engine)), ()), *more)
     sums = {name: weights.sha256(weights.path(name)) for name in names if not weights.missing(name)}
     files = [Path(str(value)) for value in (engine.removeprefix(PREFIX), *options.values()) if value]

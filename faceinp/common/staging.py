@@ -1,10 +1,13 @@
-"""Files that appear whole and judged, or not at all.
+"""Files that appear complete or not at all.
 
-What takes time to make is made in a temporary folder beside its place, on the same disk, looked at there, and moved.
-A move is one step for whoever looks on; of what fails, or is stopped, nothing stays.
+``write_atomically`` and ``replacing`` write one file. ``folder`` is for results of long work, which is done in a
+temporary folder beside its destination, on the same disk, checked there, and moved. Whatever fails or is stopped leaves
+nothing behind.
 """
 
 import errno
+import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,34 +16,65 @@ from pathlib import Path
 
 from faceinp.errors import FaceinpError
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, the user's share of it, the largest file
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, the user's quota, the largest file
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary file for the caller to write, which replaces ``path`` at the end.
+
+    It lies beside ``path``, or beside the file that ``path`` links to, and is on disk before it replaces that. After
+    an error, an interruption or a power cut, ``path`` is as it was. Raises OSError.
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".faceinp-{secrets.token_hex(6)}.part")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write ``data`` to ``path``, which on an error is as it was. Raises OSError."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write(path: Path, data: bytes) -> None:
+    """Like ``write_atomically``, in a folder that is created if it is missing. Raises FaceinpError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, data)
+    except OSError as error:
+        raise _cannot_write(path.parent, error) from error
 
 
 @contextmanager
 def folder(out: Path) -> Iterator[Path]:
-    """A temporary folder in ``out``, which is made where it is missing; whatever has not been moved out of it goes.
+    """A temporary folder in ``out``, which is created if it is missing; at the end it is removed with its files.
 
-    Entered before the work, it tells at once that nothing can be written there. Raises FaceinpError then, and when the
-    disk is full.
+    Enter it before long work, so that a folder that cannot be written is reported at once. Raises FaceinpError for
+    such a folder, and when the disk is full.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=".faceinp-", dir=out))
     except OSError as error:
-        raise FaceinpError(f"Nothing can be written to {out} ({error.strerror}). Give another folder.") from error
+        raise _cannot_write(out, error) from error
     try:
         yield scratch
     except OSError as error:
-        if error.errno not in NO_ROOM:
+        if error.errno not in DISK_FULL:
             raise
-        raise FaceinpError(f"{out} has no room left ({error.strerror}). Make room, or give another folder.") from error
+        raise _cannot_write(out, error) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def write(file: Path, data: bytes) -> None:
-    """Write ``data`` to ``file``, whole or not at all. Raises FaceinpError as ``folder`` does."""
-    with folder(file.parent) as scratch:
-        part = scratch / file.name
-        part.write_bytes(data)
-        part.replace(file)
+def _cannot_write(out: Path, error: OSError) -> FaceinpError:
+    if error.errno in DISK_FULL:
+        return FaceinpError(f"The disk of {out} is full ({error.strerror}). Free space, or choose another folder.")
+    return FaceinpError(f"Cannot write to {out} ({error.strerror}). Choose another folder.")

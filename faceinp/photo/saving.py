@@ -5,7 +5,6 @@ TIFF. Metadata is kept as far as the format can hold it; ``losses`` lists what i
 """
 
 import os
-import secrets
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp.common import staging
 from faceinp.errors import PhotoError
 from faceinp.photo import encoding, xmp
 from faceinp.photo.encoding import Contents, stripes
@@ -103,18 +103,12 @@ def write(
 
 
 def write_file(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write ``data`` to ``path``, whole or not at all. Raises PhotoError."""
-    target = Path(os.path.realpath(path))  # a link keeps pointing at the file it names
-    temporary = target.with_name(f".faceinp-{secrets.token_hex(6)}.part")
+    """Write ``data`` to ``path`` atomically. Raises PhotoError."""
     try:
-        with temporary.open("xb") as file:
-            file.write(data)
-        os.replace(temporary, target)
+        staging.write_atomically(path, data)
     except OSError as error:
         reason = error.strerror or error
         raise PhotoError(f"{path} cannot be written ({reason}). Choose another folder, or free disk space.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def output_format(path: str | os.PathLike[str]) -> str:

@@ -6,7 +6,6 @@ person is known, to tell people apart by a margin (Deng et al. 2019, ArcFace, ar
 """
 
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from faceinp.common import staging
 from faceinp.errors import DataError
 from faceinp.models.sessions import OnnxFile
 from faceinp.models.weights import read_tensors
@@ -214,9 +214,8 @@ def ask_teacher(config: EmbeddingRun, faces: data.Faces, file: Path, say: Callab
             raise DataError("The judge learns from a teacher. Name its ONNX file with --teacher.")
         ask = _teacher(config)
         say(f"asking {Path(config.teacher).name} about {len(faces):,} faces; kept in {file}")
-        partial = file.with_suffix(f".{os.getpid()}.partial")  # of several processes, each asks
-        save_file(_lessons(config, faces, ask), partial)
-        partial.replace(file)
+        with staging.replacing(file) as temporary:  # of several processes, each asks
+            save_file(_lessons(config, faces, ask), temporary)
     _, kept = read_tensors(file)
     if len(kept["embeddings"]) != len(faces):
         raise DataError(f"{file} holds answers about other faces. Remove it, or choose another --out.")

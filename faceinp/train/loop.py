@@ -22,6 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from faceinp.common import staging
 from faceinp.errors import DataError, WeightsError
 from faceinp.models.weights import floats, read_tensors, under
 from faceinp.train import plots, settings
@@ -267,14 +268,10 @@ def kept_path(run: str | Path, step: int) -> Path:
 
 
 def _write(tensors: dict[str, Tensor], metadata: dict[str, str], path: Path) -> None:
-    partial = path.with_suffix(".partial")
     try:
-        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, partial, metadata)
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
+        with staging.replacing(path) as temporary:
+            save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, metadata)
     except (OSError, SafetensorError) as error:
-        partial.unlink(missing_ok=True)
         raise DataError(
             f"{path} cannot be written ({error}). What was saved before is whole: make room, and go on with --resume."
         ) from error
