@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from faceinp.identity.fill_score import Likeness, judge_fill
     from faceinp.mask.masks import Mask
     from faceinp.mask.masks import read as read_mask
-    from faceinp.mask.presets import for_photo as make_preset
-    from faceinp.mask.presets import listed as list_presets
+    from faceinp.mask.photo_presets import make_preset
+    from faceinp.mask.presets import list_presets
     from faceinp.models.hub import upload_folder
     from faceinp.models.weights import folder as weights_folder
     from faceinp.photo.photos import Photo
@@ -46,8 +46,7 @@ if TYPE_CHECKING:
     from faceinp.pipeline import Job, fill, fill_many
     from faceinp.result import FilledFace, Result
 
-# onnxruntime tells its maker which networks run where unless this is set before it is imported. What happens to
-# people's photos is nobody else's business; who wants to tell sets the variable to 0.
+# Turns off onnxruntime's telemetry, which must happen before it is imported. Set the variable to 0 to allow it.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
@@ -99,7 +98,7 @@ __all__ = [
     "weights_folder",
 ]
 
-# Where each of them is fetched from: its module, or module:attribute where it has another name there.
+# The module that defines each public name, or module:attribute where the name differs there.
 _PUBLIC = {
     "fill": "faceinp.pipeline",
     "fill_many": "faceinp.pipeline",
@@ -114,8 +113,8 @@ _PUBLIC = {
     "read_photo": "faceinp.photo.photos:read",
     "Mask": "faceinp.mask.masks",
     "read_mask": "faceinp.mask.masks:read",
-    "make_preset": "faceinp.mask.presets:for_photo",
-    "list_presets": "faceinp.mask.presets:listed",
+    "make_preset": "faceinp.mask.photo_presets",
+    "list_presets": "faceinp.mask.presets",
     "Face": "faceinp.face.faces",
     "FaceLocation": "faceinp.face.face_location",
     "find_faces": "faceinp.face.detection",
@@ -148,8 +147,8 @@ _PUBLIC = {
 
 
 def _find_in_checkout() -> None:
-    """The wheel holds the page and the exporters inside of this package. In a checkout, where they lie beside it, they
-    are to be faceinp.demo and faceinp.export as well.
+    """Make faceinp.demo and faceinp.export importable in a checkout, where they lie beside this package; the wheel
+    contains them inside of it.
     """
     folder = os.path.dirname(__file__)
     beside = os.path.dirname(folder)
@@ -157,7 +156,7 @@ def _find_in_checkout() -> None:
         return
     try:
         with open(os.path.join(beside, "pyproject.toml"), "rb") as project:
-            if b'name = "faceinp"' in project.read():  # not that of a project which holds a copy of this package
+            if b'name = "faceinp"' in project.read():  # not the project of someone who copied this package
                 __path__.append(beside)
     except OSError:
         pass
@@ -165,7 +164,7 @@ def _find_in_checkout() -> None:
 
 _find_in_checkout()
 
-if not TYPE_CHECKING:  # a type checker takes any name for right where it sees a __getattr__
+if not TYPE_CHECKING:  # with a __getattr__, a type checker accepts any name
 
     def __getattr__(name: str) -> Any:
         if name not in _PUBLIC:

@@ -9,7 +9,7 @@ import faceinp
 from faceinp.errors import NoFaceError
 from faceinp.face import detection, face_location, faces
 from faceinp.face.face_location import FaceLocation
-from faceinp.mask import presets
+from faceinp.mask import photo_presets, presets
 from faceinp.photo import photos
 
 ASTRONAUT = skimage.data.astronaut()
@@ -134,15 +134,18 @@ def test_points_that_are_no_face_are_refused(points, match):
 
 def test_a_preset_takes_the_points_as_well(astronaut):
     photo = photos.read(ASTRONAUT)
-    found, given = presets.for_photo("eyes", photo), presets.for_photo("eyes", photo, face=FaceLocation.points(POINTS))
+    found, given = (
+        photo_presets.make_preset("eyes", photo),
+        photo_presets.make_preset("eyes", photo, face=FaceLocation.points(POINTS)),
+    )
     assert (found.hole & given.hole).sum() > 0.9 * (found.hole | given.hole).sum()
-    flipped = presets.for_photo(
+    flipped = photo_presets.make_preset(
         "eyes", photos.read(ASTRONAUT[::-1, ::-1]), face=FaceLocation.points((512, 512) - POINTS)
     )
     assert (flipped.hole[::-1, ::-1] & given.hole).sum() > 0.95 * given.hole.sum()
     all_points = presets.average_points(1) @ (faces.quad(astronaut[0])[[3, 1]] - faces.quad(astronaut[0])[0])
     all_points += faces.quad(astronaut[0])[0]
-    assert "average face" not in presets.for_photo("eyes", photo, landmarks=all_points).about
+    assert "average face" not in photo_presets.make_preset("eyes", photo, landmarks=all_points).about
 
 
 def test_a_small_face_under_the_hole_is_meant_though_a_large_one_is_plain():

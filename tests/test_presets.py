@@ -11,7 +11,7 @@ from faceinp.cli.main import main
 from faceinp.errors import MaskError
 from faceinp.face import detection, faces
 from faceinp.face.face_location import FaceLocation
-from faceinp.mask import masks, presets, sketches, worn_occluders
+from faceinp.mask import masks, photo_presets, presets, sketches, worn_occluders
 from faceinp.photo import photos
 
 SIDE = 128
@@ -59,6 +59,18 @@ def test_the_twelve_lie_where_the_papers_page_says() -> None:
         assert all(twelve[number - 1][pixel] for pixel in inside)
     assert twelve[10][other_corner] and twelve[11][other] and not twelve[11][eye] and not twelve[10][mouth]
     assert not twelve[6][:, SIDE // 2 :].any() and not twelve[7][:, : SIDE // 2].any()
+
+
+def test_the_papers_numbers_are_further_names() -> None:
+    for number, name in presets.ALIASES.items():
+        hole = presets.make(name, (SIDE, SIDE), points=POINTS)
+        assert np.array_equal(hole, presets.make(number, (SIDE, SIDE), points=POINTS))
+        assert np.array_equal(hole, presets.standard(int(number), POINTS, SIDE))
+        assert presets.is_name(number) and presets.describe(number) == presets.list_presets()[name]
+        assert (number in presets.OF_FACES) == (name in presets.OF_FACES) == name.startswith("face-")
+    assert list(presets.ALIASES) == [str(number) for number in range(1, 13)] and "1" not in presets.list_presets()
+    lower_left = presets.make("picture-lower-left", (SIDE, SIDE))
+    assert lower_left[SIDE - 1, 0] and lower_left.mean() == 0.25
 
 
 @given(st.sampled_from(presets.AREAS), st.integers(11, 90), st.integers(11, 90), st.integers(0, 2**31))
@@ -157,7 +169,7 @@ def test_colours_straps_and_lenses_vary_and_can_be_chosen() -> None:
 
 def test_what_cannot_be_made_is_said() -> None:
     for name in presets.OF_FACES:
-        with pytest.raises(MaskError, match="needs the face's 68 points"):
+        with pytest.raises(MaskError, match="needs the face's 68 landmarks"):
             presets.make(name, (SIDE, SIDE))
         with pytest.raises(MaskError, match="finite"):
             presets.make(name, (SIDE, SIDE), points=np.full((68, 2), np.nan))
@@ -183,7 +195,7 @@ def test_on_a_photo_a_preset_is_the_crops(name: str, scale: float) -> None:
     start = np.array([90.3, 40.7])
     quad = np.array([start, start + down, start + across + down, start + across])
     points = start + POINTS / SIDE @ np.stack([across, down])
-    hole = presets.on_photo(name, quad, (480, 500, 3), points, seed=3)
+    hole = photo_presets.on_photo(name, quad, (480, 500, 3), points, seed=3)
     side = round(SIDE * scale)
     wanted = presets.make(name, (side, side), points=POINTS * scale, seed=3)
     warped, inside, (rows, columns) = faces.paste(
@@ -206,16 +218,16 @@ def test_the_average_face_fits_five_points() -> None:
 
 def test_a_preset_is_put_on_a_found_face(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
     photo = photos.read(ASTRONAUT)
-    eyes = presets.for_photo("eyes", photo)
+    eyes = photo_presets.make_preset("eyes", photo)
     face = detection.find_faces(ASTRONAUT)[0]
     for x, y in face.points[:2].astype(int):
         assert eyes.hole[y, x]
     assert not any(eyes.hole[y, x] for x, y in face.points[3:].astype(int)) and "average face" in eyes.about
-    boxed = presets.for_photo("eyes", photo, face=FaceLocation.box(*face.box))
+    boxed = photo_presets.make_preset("eyes", photo, face=FaceLocation.box(*face.box))
     assert (boxed.hole & eyes.hole).sum() > 0.9 * (boxed.hole | eyes.hole).sum()
     square = photos.read(ASTRONAUT[:256, 90:346])
-    assert presets.for_photo("centre", square, face=FaceLocation.aligned()).share == 0.25
-    assert presets.for_photo("lower-face", square, face=FaceLocation.aligned()).hole[200, 128]
+    assert photo_presets.make_preset("centre", square, face=FaceLocation.aligned()).share == 0.25
+    assert photo_presets.make_preset("lower-face", square, face=FaceLocation.aligned()).hole[200, 128]
     path, out = tmp_path / "photo.png", tmp_path / "out.png"
     cv2.imwrite(str(path), cv2.cvtColor(ASTRONAUT, cv2.COLOR_RGB2BGR))
     assert main(["fill", str(path), "--preset", "eyes", "--engine", "telea", "-o", str(out)]) == 0
@@ -223,7 +235,9 @@ def test_a_preset_is_put_on_a_found_face(tmp_path, capsys: pytest.CaptureFixture
     assert changed.any() and not (changed & ~eyes.hole).any()
     capsys.readouterr()
     assert main(["masks"]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(presets.NAMES)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(presets.NAMES)
+    assert " ".join(lines[2].split()) == "picture-lower-left lower left quarter of the picture (or: 3)"
     assert main(["fill", str(path), "--preset", "13", "-o", str(out)]) == 3
 
 

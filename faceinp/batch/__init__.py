@@ -1,1 +1,1 @@
-"""Many photos: a folder, shards or tables through the pipeline of ``faceinp.fill``, on this machine or on many."""
+"""Batches: fills the photos of a folder, of shards or of tables, on one machine or many."""

@@ -1,4 +1,4 @@
-"""Photos beside their companions in one file: shards (.tar) and tables (.parquet)."""
+"""Reads bundles, files that contain photos and their companions: shards (.tar) and tables (.parquet)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,9 +10,9 @@ _MANY_DOTS = "Its name has several dots, and in a shard the first one ends the n
 
 
 def from_shard(url: str, under: str, done: frozenset[str]) -> Iterator[Item | Skipped]:
-    """Samples of a .tar as WebDataset has them: KEY.jpg and, where there are such, its companions.
+    """The samples of a WebDataset shard: KEY.jpg with its companions.
 
-    url: of the shard. under: what their names begin with. done: names that are passed over, here and in ``from_table``.
+    url: of the shard. under: prefix of the items' names. done: names to skip.
     """
     from webdataset import tariterators
 
@@ -34,7 +34,7 @@ def from_shard(url: str, under: str, done: frozenset[str]) -> Iterator[Item | Sk
             companions = {kind: kind.in_sample(sample) for kind in COMPANIONS} if photo else {}
             used = {file.name for kind, matches in companions.items() for file in matches[: kind.most]} | {photo[1:]}
             others = [name for name in sample if name not in used and not name.startswith("__")]
-            reason = f"It is no companion of {key}{photo}." if photo else f"There is no photo {key} with it."
+            reason = f"It is not a companion of {key}{photo}." if photo else f"There is no photo {key} beside it."
             skipped += [Skipped(f"{key}.{name}", _MANY_DOTS if _has_dots(name) else reason) for name in others]
             if photo and stem + photo not in done:
                 yield gather(stem + photo, stem, sample[photo[1:]], companions)
@@ -42,7 +42,7 @@ def from_shard(url: str, under: str, done: frozenset[str]) -> Iterator[Item | Sk
 
 
 def _has_dots(suffix: str) -> bool:
-    """Whether what follows the first dot of a picture's name is no word that a companion has."""
+    """Whether a picture's name has dots in its key: what follows the first dot is no suffix and no companion's word."""
     word = suffix.partition(".")[0]
     return suffix.endswith(PICTURES) and f".{suffix}" not in PICTURES and word not in {kind.word for kind in COMPANIONS}
 
@@ -58,10 +58,10 @@ def row_groups(url: str) -> int:
 
 
 def from_table(url: str, under: str, group: int, done: frozenset[str]) -> Iterator[Item | Skipped]:
-    """Rows with ``image``, and ``mask``, ``references``, ``name``, ``box`` and ``points`` where there are such columns.
+    """The rows of a Parquet table: ``image`` and, optionally, ``mask``, ``references``, ``name``, ``box``, ``points``.
 
-    url, under, done: as for ``from_shard``. group: which row group, counted from 0. Images are bytes, or {"bytes"};
-    references are a list of them. Raises DataError where the column ``image`` is missing.
+    url, under, done: as for ``from_shard``. group: the row group, counted from 0. Images are bytes or {"bytes": bytes},
+    references a list of them. Raises DataError where the column ``image`` is missing.
     """
     from pyarrow import parquet
 
@@ -70,10 +70,10 @@ def from_table(url: str, under: str, group: int, done: frozenset[str]) -> Iterat
         rows = parquet.ParquetFile(stream).read_row_group(group).to_pylist()
     for number, row in enumerate(rows):
         if "image" not in row:
-            raise DataError(f"{url} has no column `image`. It has: {', '.join(row)}.")
+            raise DataError(f"{url} has no column `image`. Its columns: {', '.join(row)}.")
         name = f"{under}/{row.get('name') or f'{group:05}-{number:06}'}"
         if not row["image"] and name not in done:
-            yield Skipped(name, "Its row holds no image.")
+            yield Skipped(name, "Its row has no image.")
         elif name not in done:
             stem = stem_of(name) if name.lower().endswith(PICTURES) else name
             mask = _bytes(row["mask"]) if row.get("mask") else None

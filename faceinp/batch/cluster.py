@@ -1,4 +1,4 @@
-"""The same workers as actors of Ray Data, on one machine or many."""
+"""Workers as actors of Ray Data, on one machine or many."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -10,13 +10,13 @@ from faceinp.errors import DataError, MissingPackageError
 
 
 class _Actor:
-    """A worker as Ray Data calls it: numbers of parts in, their lines as JSON out."""
+    """A worker as an actor of Ray Data: from numbers of parts to their manifest lines as JSON."""
 
     def __init__(self, settings: Settings, shared: Any) -> None:
         import ray
 
         self.worker = Worker(settings)
-        self.todo, self.done = ray.get(shared[0])  # in a list, else Ray would resolve it before it is here
+        self.todo, self.done = ray.get(shared[0])  # in a list, because Ray resolves a bare reference before the call
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         return {"lines": [json.dumps(self.worker(self.todo[number], self.done)) for number in batch["id"]]}
@@ -25,9 +25,9 @@ class _Actor:
 def on_ray(
     todo: Iterable[Part], settings: Settings, done: frozenset[str], workers: int, address: str
 ) -> Iterator[list[dict[str, Any]]]:
-    """Lines of each part, as it is done. A part whose actor died is done again by another one.
+    """The manifest lines of each part, as it finishes. A part whose actor died is repeated by another actor.
 
-    address: of a cluster, "auto", or "local". Raises MissingPackageError, and DataError when there is no cluster.
+    address: of a cluster, "auto", or "local". Raises MissingPackageError, and DataError where there is no cluster.
     """
     try:
         import ray
@@ -45,10 +45,10 @@ def on_ray(
     if not parts:
         return
     shared = ray.put((parts, done))
-    # One actor at least and no more than can be had: if actors took every core, nothing could feed them.
+    # From one actor up, so that a busy cluster can begin: if actors took every core, nothing could feed them.
     actors = ray.data.ActorPoolStrategy(min_size=1, max_size=workers)
-    made = ray.data.range(len(parts), override_num_blocks=len(parts)).map_batches(
+    results = ray.data.range(len(parts), override_num_blocks=len(parts)).map_batches(
         _Actor, batch_size=1, fn_constructor_args=(settings, [shared]), compute=actors
     )
-    for row in made.iter_rows():
+    for row in results.iter_rows():
         yield json.loads(row["lines"])

@@ -1,4 +1,4 @@
-"""A photo and its companions: the mask, the location of its face, its reference photos, recognised by its name."""
+"""A photo and its companions of the same name: its mask, its face's location, its reference photos."""
 
 import json
 import posixpath
@@ -12,11 +12,11 @@ from faceinp.exemplars import MAX_REFERENCES
 from faceinp.photo.formats import SUFFIXES
 
 PICTURES = SUFFIXES
-NO_PHOTO = f"It is not a photo: their names end in {', '.join(PICTURES)}."
+NO_PHOTO = f"It is not a photo: photos' names end in {', '.join(PICTURES)}."
 
 
 class File(NamedTuple):
-    """A file that was read; its name tells it from a photo's other files."""
+    """A file that was read. name: distinguishes it from the photo's other files."""
 
     name: str
     content: bytes
@@ -24,11 +24,11 @@ class File(NamedTuple):
 
 @dataclass(frozen=True)
 class Companion:
-    """A kind of file that belongs to a photo of the same name.
+    """A kind of file that belongs to the photo of the same name.
 
-    To KEY.jpg in a shard belongs KEY.word.SUFFIX, to NAME.jpg in a folder NAME.SUFFIX in another one. most: how many
-    a photo may have; where that is more than one, KEY.word.N.SUFFIX and NAME/*.SUFFIX belong to it as well. plural: the
-    kind's name in messages.
+    In a shard KEY.word.SUFFIX belongs to KEY.jpg; in a folder of companions NAME.SUFFIX belongs to the photo NAME.jpg.
+    most: how many a photo may have; with more than one, KEY.word.N.SUFFIX and NAME/*.SUFFIX belong to it as well.
+    plural: the kind's name in messages.
     """
 
     word: str
@@ -37,15 +37,15 @@ class Companion:
     most: int = 1
 
     def in_sample(self, sample: Mapping[str, Any]) -> list[File]:
-        """Those in a shard's sample, which holds contents by what follows KEY in the names of its files."""
+        """The companions in a shard's sample, which maps what follows KEY in a file's name to the file's content."""
         words = {key: stem_of(stem_of(key)) if self.most > 1 else stem_of(key) for key in sample}
         keys = [key for key, word in words.items() if word == self.word and key.endswith(self.suffixes)]
         return [File(key, sample[key]) for key in sorted(keys, key=by_number)]
 
     def in_folder(self, folder: str, stems: Set[str]) -> tuple[dict[str, tuple[str, ...]], list["Skipped"]]:
-        """URLs of those in ``folder`` by the photo's stem, for photos of these ``stems`` only, and all other files.
+        """URLs of the companions in ``folder`` by the photo's stem, one of ``stems``, and all other files.
 
-        Of a photo that has more than ``most``, one more is listed: enough to see that they are too many.
+        Of more than ``most`` companions of a photo, one too many is listed, which suffices to refuse them.
         """
         files, root = opened(folder)
         matches: dict[str, tuple[str, ...]] = {}
@@ -55,11 +55,11 @@ class Companion:
             own = stem_of(name)
             stem = own if own in stems or self.most == 1 else posixpath.dirname(own)
             if not path.lower().endswith(self.suffixes):
-                reason = f"It is none of the {self.plural}: their names end in {', '.join(self.suffixes)}."
+                reason = f"It is not one of the {self.plural}: their names end in {', '.join(self.suffixes)}."
             elif stem not in stems:
-                reason = "There is no photo of its name."
+                reason = "There is no photo with its name."
             elif self.most == 1 and stem in matches:
-                reason = f"{posixpath.basename(matches[stem][0])} is for the same photo."
+                reason = f"{posixpath.basename(matches[stem][0])} belongs to the same photo."
             else:
                 reason = ""
                 if len(urls := matches.get(stem, ())) <= self.most:
@@ -79,10 +79,9 @@ Urls = dict[Companion, tuple[str, ...]]  # of one photo's companions
 
 @dataclass(frozen=True)
 class Item:
-    """One photo. name: its path within the source, or within its shard or table. stem: of its result, which is this and
-    a suffix. photo, mask: encoded bytes. references: other photos of the same person. problem: why it could not be
-    fetched; empty where it could. location: where the face is, as ``FaceLocation.from_json`` takes it; None where the
-    source does not say.
+    """One photo. name: its path within the source, or within its shard or table. stem: of the result's name. photo,
+    mask: encoded bytes. references: other photos of the same person. problem: why it could not be read; empty where it
+    could. location: JSON for ``FaceLocation.from_json``; None where the source has none.
     """
 
     name: str
@@ -95,20 +94,21 @@ class Item:
 
 
 class Skipped(NamedTuple):
-    """A file that is no photo and belongs to none. name: as in the manifest. reason: a sentence."""
+    """A file that is neither a photo nor a companion. name: as in the manifest. reason: a sentence."""
 
     name: str
     reason: str
 
 
 def gather(name: str, stem: str, photo: bytes, companions: Mapping[Companion, list[File]]) -> Item:
+    """The item of a photo and its companions."""
     mask, face = (next(iter(companions.get(kind, ())), None) for kind in (MASK, FACE))
     references = tuple(companions.get(REFERENCE, ()))
-    return Item(name, stem, photo, mask.content if mask else None, references, location=_stated(face))
+    return Item(name, stem, photo, mask.content if mask else None, references, location=_location(face))
 
 
-def _stated(face: File | None) -> Any:
-    """The JSON that says where a photo's face is; the bytes themselves where they are none, which nothing takes."""
+def _location(face: File | None) -> Any:
+    """The parsed JSON of a face's location; where it is malformed the bytes, which ``FaceLocation`` refuses."""
     if face is None:
         return None
     try:
@@ -118,18 +118,18 @@ def _stated(face: File | None) -> Any:
 
 
 def opened(url: str) -> tuple[Any, str]:
-    """fsspec's file system of ``url``, and the path in it. Raises DataError for a URL it does not know."""
+    """The fsspec file system of ``url``, and the path in it. Raises DataError for an unsupported URL."""
     import fsspec
 
     try:
         files, path = fsspec.core.url_to_fs(url)
     except (ValueError, ImportError) as error:
-        raise DataError(f"{url} cannot be reached ({error}). Install what fsspec needs for it.") from error
+        raise DataError(f"{url} cannot be accessed ({error}). Install the package that fsspec needs for it.") from error
     return files, path.rstrip("/")
 
 
 def by_number(key: str) -> list[tuple[int, str]]:
-    """Sorts 2 before 10."""
+    """A sorting key by which 2 comes before 10."""
     return [(int(part) if part.isdigit() else -1, part) for part in re.split(r"(\d+)", key)]
 
 

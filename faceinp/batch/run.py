@@ -1,4 +1,4 @@
-"""``faceinp batch``: what is to do, who does it, and what is said while it is done."""
+"""``faceinp batch``: lists the photos, distributes them to workers, and reports progress."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from faceinp.mask import masks as masks_
 from faceinp.mask import presets
 from faceinp.photo import photos
 
-AHEAD = 2  # parts that wait for each worker, so that none idles
+QUEUED_PARTS = 2  # for each worker, so that none idles
 
 Lines = list[dict[str, Any]]
 
@@ -39,15 +39,17 @@ def run(
     again: bool = False,
     say: Callable[[str], None] = print,
 ) -> Counter[str]:
-    """Fill the photos of ``source``: a folder, a .tar or a .parquet, local or a URL of fsspec's.
+    """Fill the photos of ``source``: a folder, a .tar or a .parquet, local or a URL that fsspec supports.
 
-    masks, faces, references: folders of masks, of JSON that says where faces are, and of other photos of the same
-    people, all named like the photos; masks may be one file, for all photos. workers: processes on this machine, or
-    actors. ray: a cluster's address, "auto" for the one that is here, "local" for a new one of this machine alone.
-    retry: try what failed before, too. again: fill everything, whatever the manifest in ``settings.out`` holds; else
-    that is left alone. Returns how many photos were filled, how many failed, and in how many nothing was found, now.
-    Raises DataError when nothing is there, results would lie among the photos, the folder was begun with other
-    settings, or a worker died, and what concerns all photos; at its end, where all photos failed, now or before, the
+    masks, faces, references: folders of masks, of JSON with faces' locations, and of other photos of the same people,
+    all named like the photos; masks may be one file, for all photos. workers: processes on this machine, or actors.
+    ray: a cluster's address, "auto" for the running one, "local" for a new one on this machine. retry: also fill photos
+    that failed before. again: fill all photos; otherwise those in the manifest of ``settings.out`` are skipped. say:
+    called with each line of progress.
+
+    Returns the numbers of photos that were filled, that failed, and in which nothing was found, in this call. Raises
+    DataError where there are no photos, results would lie among the photos, the folder contains results of other
+    settings, or a worker died; errors that concern all photos; at the end, where all photos failed, now or before, the
     error that all of them share, or FaceinpError.
     """
     check_apart(source, settings.out)
@@ -64,7 +66,7 @@ def run(
     if before and earlier:
         check_same(settings.out, earlier, now)
     elif before:
-        say(f"{settings.out} was begun by a version that did not record its settings: they are taken to be these")
+        say(f"{settings.out} has no record of its settings, as an earlier version wrote it: assuming the same settings")
     else:
         begun = f"{time.time_ns():020}"
     settings = replace(settings, begun=begun, record=json.dumps(now | {"begun": begun}, indent=2))
@@ -74,7 +76,7 @@ def run(
     if kinds:
         failed = kinds.total() - kinds[FILLED]
         retried = f", {failed:,} of them failed (--retry tries these again)" if failed else ""
-        say(f"{kinds.total():,} photos are done already{retried}; `{settings.out}/manifest` lists them")
+        say(f"{kinds.total():,} photos are already done{retried}; `{settings.out}/manifest` lists them")
     if mask:
         _check_mask(mask, settings)
     if ray:
@@ -88,7 +90,7 @@ def run(
         answers = (worker(part, done) for part in todo)
     counted: Counter[str] = Counter({FILLED: 0, FAILED: 0})
     for answer in answers:
-        if again:  # from now on the new settings are recorded, and the earlier manifest counts no more
+        if again:  # the new settings are recorded now, so the earlier manifest can go
             target.tidy()
             again = False
         counted.update(line["outcome"] for line in answer)
@@ -100,15 +102,17 @@ def run(
         say(f"{counted[FILLED]:,} filled, {counted[FAILED]:,} failed{clean}")
     target.add([skipped_line(one) for one in skipped if one.name not in done])
     if passed := counted.pop(SKIPPED, 0) + len(skipped):
-        say(f"{passed:,} other files were passed over; `{settings.out}/manifest` says why")
+        say(f"{passed:,} other files were skipped; see `{settings.out}/manifest`")
     if kinds and not kinds[FILLED]:
         failed = counted[FAILED] or len(before)
-        raise _shared(kinds)(f"None of {failed:,} photos could be filled; `{settings.out}/manifest` says why.")
+        raise _shared(kinds)(
+            f"None of {failed:,} photos could be filled. See `{settings.out}/manifest` for the errors."
+        )
     return counted
 
 
 def _check_mask(url: str, settings: Settings) -> None:
-    """Raise MaskError for a file that is no mask for any photo."""
+    """Raise MaskError for a file that cannot be a mask."""
     files, path = opened(url)
     content = files.cat_file(path)
     try:
@@ -119,19 +123,19 @@ def _check_mask(url: str, settings: Settings) -> None:
 
 
 def _shared(kinds: Iterable[str]) -> type[FaceinpError]:
-    """The error that all photos' are, so that the shell's exit code says it."""
+    """The class of all photos' errors, so that the shell can return its exit code; FaceinpError where they differ."""
     codes = {getattr(errors, kind, FaceinpError).exit_code for kind in kinds}
     return next((error for error in FaceinpError.__subclasses__() if codes == {error.exit_code}), FaceinpError)
 
 
-_worker: Worker | FaceinpError  # of a process of the pool; or why there is none
+_worker: Worker | FaceinpError  # of this process of the pool, or the error that prevented it
 
 
 def _begin(settings: Settings) -> None:
-    global _worker  # noqa: PLW0603 - a process of the pool has no other place for what it loads once
+    global _worker  # noqa: PLW0603 - a pool's initializer can only leave its result in a global
     try:
         _worker = Worker(settings)
-    except FaceinpError as error:  # raised here it would only break the pool, and nobody would be told
+    except FaceinpError as error:  # raised here it would break the pool and be lost
         _worker = error
 
 
@@ -147,7 +151,7 @@ def _in_processes(todo: Iterable[Part], settings: Settings, done: frozenset[str]
         try:
             for part in todo:
                 waiting.add(pool.submit(_take, part, _of(part, done)))
-                if len(waiting) >= AHEAD * workers:
+                if len(waiting) >= QUEUED_PARTS * workers:
                     finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                     yield from (future.result() for future in finished)
             while waiting:
@@ -155,13 +159,13 @@ def _in_processes(todo: Iterable[Part], settings: Settings, done: frozenset[str]
                 yield from (future.result() for future in finished)
         except BrokenProcessPool as error:
             raise DataError(
-                "A worker process died, possibly out of memory. What it finished is kept: run the same command again, "
+                "A worker process died, possibly out of memory. Finished photos are kept: run the same command again "
                 "with fewer --workers."
             ) from error
 
 
 def _of(part: Part, done: frozenset[str]) -> frozenset[str]:
-    """Files that are done are in no part; of shards and tables a worker needs to know."""
+    """The finished photos that a worker must skip in a shard or table; a part of files contains none of them."""
     return frozenset() if part.names else done
 
 

@@ -1,8 +1,7 @@
-"""Where photos come from and go: a folder, tar shards, Parquet tables, local or behind any URL that fsspec knows.
+"""The photos of a batch: in a folder, in tar shards or Parquet tables, local or behind a URL that fsspec supports.
 
-What there is to do is divided into parts: a few files, one shard, one row group. A part is small, can be sent to
-another process or machine, and is read there. A photo's companions (its mask, the location of its face, its reference
-photos) are recognised by its name.
+They are divided into parts: a few files, one shard, one row group. A part is small, can be sent to another process or
+machine, and is read there. A photo's companions (its mask, its face's location, its reference photos) have its name.
 """
 
 import posixpath
@@ -29,17 +28,17 @@ from faceinp.batch.items import (
 )
 from faceinp.errors import DataError
 
-FILES = 16  # photos of a part that is made of files
+FILES_PER_PART = 16
 
 
 @dataclass(frozen=True)
 class Part:
-    """Photos that one worker takes at once.
+    """Photos that one worker processes together.
 
-    source: URL of the folder, shard or table. stems: of the photos' results; of a shard or table, the one folder of all
-    of them. names: of its photos, in order; empty: all there are. companions: for each of these, where its mask, what
-    says where its face is, and its reference photos lie. row_group: of a Parquet table. mask: URL of one that is for
-    all of them; empty where each has its own.
+    source: URL of the folder, shard or table. stems: of the photos' results; for a shard or table, the one folder of
+    its results. names: of the photos, in order; empty: all photos of the source. companions: URLs of each photo's mask,
+    face location and reference photos. row_group: of a Parquet table. mask: URL of the mask of all photos; empty where
+    each has its own.
     """
 
     source: str
@@ -50,7 +49,7 @@ class Part:
     mask: str = ""
 
     def items(self, done: frozenset[str]) -> Iterator[Item | Skipped]:
-        """Its photos, read now, and what is none, without those whose names are in ``done``."""
+        """Read its photos, except those in ``done``; other files are ``Skipped``."""
         mask = _read(self.mask).content if self.mask else None
         for item in self._items(done):
             yield replace(item, mask=mask) if mask is not None and isinstance(item, Item) else item
@@ -70,12 +69,12 @@ class Part:
                     read = {kind: [_read(url, kind is REFERENCE) for url in urls] for kind, urls in companions.items()}
                     yield gather(name, stem, photo, read)
                 except OSError as error:
-                    problem = f"It cannot be read ({error}). See that it is there, and may be read."
+                    problem = f"It cannot be read ({error}). Check that it exists, and its permissions."
                     yield Item(name, stem, problem=problem)
 
 
 def _read(url: str, optional: bool = False) -> File:
-    """optional: what cannot be read comes back empty, to be a reference photo with a problem."""
+    """Read a file. optional: return an empty file where it cannot be read, which becomes a reference with a problem."""
     files, path = opened(url)
     try:
         return File(posixpath.basename(path), files.cat_file(path))
@@ -86,19 +85,19 @@ def _read(url: str, optional: bool = False) -> File:
 
 
 def check_apart(source: str, out: str) -> None:
-    """Raise DataError where results would lie among the photos, to be written over some or taken for some."""
+    """Raise DataError where results would lie among the photos, and could overwrite them or be mistaken for them."""
     (files, root), (others, target) = opened(source), opened(out)
     folder = files.isdir(root)
     base = root if folder else posixpath.dirname(root)
     bundle = root.endswith((".tar", ".parquet"))
     inside = target == base or (folder and target.startswith(f"{base}/"))
     if inside and not bundle and files.protocol == others.protocol:
-        raise DataError(f"{out} lies in {source}: results would mix with the photos. Give a folder beside it.")
+        raise DataError(f"{out} is inside {source}, so results would mix with the photos. Give a folder outside of it.")
 
 
 class Survey(NamedTuple):
-    """What there is in a source. parts: what there is to do, found while it is asked for. skipped: files that are no
-    photos, as far as they do not lie in shards. mask: URL of one that is for all photos, or empty.
+    """The content of a source. parts: of the photos to fill, generated lazily. skipped: files outside of shards that
+    are neither photos nor companions. mask: URL of the mask of all photos, or empty.
     """
 
     parts: Iterator[Part]
@@ -131,11 +130,9 @@ def survey(
     bundles = [posixpath.relpath(path, base) for path in own if path.endswith((".tar", ".parquet"))]
     photos = [posixpath.relpath(path, base) for path in own if path.lower().endswith(PICTURES)]
     if not bundles and not photos:
-        raise DataError(f"{source} holds no photos. Give a folder of photos, or of .tar or .parquet files.")
+        raise DataError(f"{source} contains no photos. Give a folder of photos, or of .tar or .parquet files.")
     if photos and need_masks and not masks:
-        raise DataError(
-            f"Nothing says where the holes of the photos in {source} are. Give --masks, --find, or --preset NAME."
-        )
+        raise DataError(f"The photos in {source} need masks. Give --masks, --find, or --preset NAME.")
     skipped = [Skipped(posixpath.relpath(path, base), NO_PHOTO) for path in own]
     skipped = [one for one in skipped if one.name not in {*photos, *bundles}]
     one_mask = masks if masks and _is_file(masks) else ""
@@ -144,7 +141,7 @@ def survey(
         if folder and not (kind is MASK and one_mask):
             matches[kind], unused = kind.in_folder(folder, {stem_of(name) for name in photos})
             if not matches[kind]:
-                raise DataError(f"{folder} holds no {kind.plural} for the photos in {source}. Name them like these.")
+                raise DataError(f"{folder} contains no {kind.plural} with the names of the photos in {source}.")
             skipped += unused
     url = files.unstrip_protocol(base)
     return Survey(_parts(url, bundles, photos, done, matches, one_mask), skipped, one_mask)
@@ -164,8 +161,8 @@ def _parts(
             yield Part(url, (stem,), row_group=group, mask=mask)
     stems = _stems(photos)
     names = [name for name in photos if name not in done]
-    for start in range(0, len(names), FILES):
-        chosen = tuple(names[start : start + FILES])
+    for start in range(0, len(names), FILES_PER_PART):
+        chosen = tuple(names[start : start + FILES_PER_PART])
         companions = tuple({kind: urls.get(stem_of(name), ()) for kind, urls in matches.items()} for name in chosen)
         yield Part(base, tuple(stems[name] for name in chosen), chosen, companions, mask=mask)
 
@@ -176,6 +173,6 @@ def _is_file(url: str) -> bool:
 
 
 def _stems(names: list[str]) -> dict[str, str]:
-    """Each name without its suffix; with it where several differ in nothing else, or one result would hide another."""
+    """Each name's stem; the whole name where several differ only in their suffix, so that their results differ."""
     several = Counter(map(stem_of, names))
     return {name: stem_of(name) if several[stem_of(name)] == 1 else name for name in names}

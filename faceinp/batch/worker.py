@@ -1,5 +1,5 @@
-"""What one worker does with a part: the pipeline of ``faceinp.fill`` for each photo, several faces through the engine
-at once, and a line of the manifest for each, whatever becomes of it.
+"""A worker of a batch: fills the photos of a part as ``faceinp.fill`` does, with batched faces, and writes a line of
+the manifest for each photo, also for one that fails.
 """
 
 import dataclasses
@@ -24,16 +24,16 @@ from faceinp.face.face_location import FaceLocation, locate, no_face
 from faceinp.face.heads import Turn
 from faceinp.find import Find, propose
 from faceinp.identity import fill_score
-from faceinp.mask import presets
+from faceinp.mask import photo_presets
 from faceinp.mask.erased import mask_from_alpha, read_mask
 from faceinp.mask.masks import Polarity
 from faceinp.photo import photos
 from faceinp.pipeline import Job, Result, fill_many
 
-TOGETHER = 8  # photos whose faces go through the engine at once, of
-PIXELS = 32_000_000  # this many pixels at most, but for a single photo
+MAX_PHOTOS = 8  # whose faces are batched
+MAX_PIXELS = 32_000_000  # of batched photos; a single one may have more
 FILLED, FAILED, SKIPPED, NOTHING_FOUND = "filled", "failed", "skipped", "nothing found"
-SOURCES = {  # what the manifest calls the codes of ``Result.sources``
+SOURCES = {  # the manifest's names for the codes of ``Result.sources``
     ENGINE: "engine",
     SYMMETRY: "symmetry",
     SURROUNDINGS: "surroundings",
@@ -43,15 +43,14 @@ SOURCES = {  # what the manifest calls the codes of ``Result.sources``
 
 @dataclass(frozen=True)
 class Settings:
-    """How a folder is filled. Everything a worker needs to know; it is sent to others as it is.
+    """The settings of a batch, which every worker gets.
 
-    out: URL of the folder for results. engine, options, seed, turn, require_face, blending, symmetry, reference_check:
-    as for ``faceinp.fill``. aligned: the photos are aligned face crops. preset: a name of ``list_presets``. from_alpha:
-    the hole is where a photo is transparent. find: it is what is found. Without these three, masks come with the
-    photos. mask_hole, grow: how masks are read, as for ``faceinp.fill``; grow concerns every hole. judge: as for
-    ``load_judge``; empty: nobody judges. format: of the results, a suffix. threads: of the processor, for each worker;
-    0: all. record, begun: JSON that is kept in the folder before any result is, see ``record.describe``, and
-    ``record.Target``'s; empty: none.
+    out: URL of the folder for results. engine, options, seed, turn, require_face, blending, symmetry, reference_check,
+    mask_hole, grow: as for ``faceinp.fill``. aligned: the photos are aligned face crops. preset: a name of
+    ``list_presets``; from_alpha: the hole is where a photo is transparent; find: the hole is what is found. Without
+    these three, masks come with the photos. judge: as for ``load_judge``; empty: no judge. format: of the results, a
+    suffix. threads: CPU threads of each worker; 0: all. record: JSON of ``record.describe``, which is written before
+    the first result; empty: none. begun: see ``record.Target``.
     """
 
     out: str
@@ -77,7 +76,7 @@ class Settings:
 
 
 class Worker:
-    """An engine and a judge, loaded once, that take part after part."""
+    """Loads engine and judge once, and fills part after part."""
 
     def __init__(self, settings: Settings) -> None:
         if settings.threads:
@@ -91,7 +90,7 @@ class Worker:
             self.target.put(SETTINGS, settings.record.encode())
 
     def __call__(self, part: Part, done: frozenset[str] = frozenset()) -> list[dict[str, Any]]:
-        """Fill what the part holds and is not ``done``; returns the manifest's lines, which are written as well."""
+        """Fill the part's photos, except those in ``done``; writes and returns their manifest lines."""
         lines: list[dict[str, Any]] = []
         waiting: list[_Ready] = []
         try:
@@ -101,28 +100,30 @@ class Worker:
                     lines.append(skipped_line(item))
                     continue
                 try:
-                    waiting.append(self._opened(item, time.perf_counter() - started))
+                    waiting.append(self._prepare(item, time.perf_counter() - started))
                 except NothingFoundError as error:
                     lines.append(self._clean(item, error))
                 except FaceinpError as error:
                     lines.append(_failed(item, error))
-                if len(waiting) >= TOGETHER or sum(ready.job.photo.pixels.size // 3 for ready in waiting) >= PIXELS:
-                    lines += self._filled(waiting)
+                pixels = sum(ready.job.photo.pixels.size // 3 for ready in waiting)
+                if len(waiting) >= MAX_PHOTOS or pixels >= MAX_PIXELS:
+                    lines += self._fill(waiting)
                     waiting = []
                 started = time.perf_counter()
         except (OSError, ValueError, tarfile.TarError, DataError) as error:  # of a damaged shard or table
             lines.append({"name": part.source, "outcome": FAILED, "error": str(error), "kind": type(error).__name__})
-        lines += self._filled(waiting)
+        lines += self._fill(waiting)
         self.target.add(lines)
         return lines
 
-    def _opened(self, item: Item, fetched: float) -> "_Ready":
+    def _prepare(self, item: Item, fetch_seconds: float) -> "_Ready":
+        """Read the photo and its mask, or make the mask."""
         settings, watch = self.settings, _Watch()
-        watch.seconds["fetch"] = fetched
+        watch.seconds["fetch"] = fetch_seconds
         if item.problem:
             raise PhotoError(item.problem)
         if len(item.references) > MAX_REFERENCES:
-            raise PhotoError(f"It has more than {MAX_REFERENCES} reference photos. Keep the best {MAX_REFERENCES}.")
+            raise PhotoError(f"The photo has more than {MAX_REFERENCES} references. Keep the best {MAX_REFERENCES}.")
         face = FaceLocation.aligned() if settings.aligned else None
         if item.location is not None:
             face = FaceLocation.from_json(item.location)
@@ -133,17 +134,19 @@ class Worker:
             elif not settings.preset and not settings.find:
                 if item.mask is None:
                     raise MaskError(
-                        "There is no mask for it. Put one of its name into --masks, or use --preset or --find."
+                        "The photo has no mask. Put a mask with its name into --masks, or use --preset or --find."
                     )
                 opened, mask = read_mask(item.mask, opened, item.photo, hole=settings.mask_hole)
         if settings.preset:
             with watch("align"):
-                if face is None or face.kind != "aligned":  # found once, for the hole and for the fill
+                if face is None or face.kind != "aligned":  # detected once, for the preset and for the fill
                     faces, _ = locate(opened.pixels, None, face, settings.turn)
                     if not faces:
                         raise no_face()
                     face = FaceLocation.of(faces[0])
-                mask = presets.for_photo(settings.preset, opened, face=face, turn=settings.turn, seed=settings.seed)
+                mask = photo_presets.make_preset(
+                    settings.preset, opened, face=face, turn=settings.turn, seed=settings.seed
+                )
         found = None
         if settings.find:
             with watch("find"):
@@ -152,7 +155,7 @@ class Worker:
         job = Job(opened, mask.grown(settings.grow), face, [file.content for file in item.references], settings.turn)
         return _Ready(item, job, watch, found)
 
-    def _filled(self, waiting: Sequence["_Ready"]) -> list[dict[str, Any]]:
+    def _fill(self, waiting: Sequence["_Ready"]) -> list[dict[str, Any]]:
         settings = self.settings
         try:
             results = fill_many(
@@ -164,7 +167,7 @@ class Worker:
                 symmetry=settings.symmetry,
                 reference_check=settings.reference_check,
             )
-        except Exception as error:  # whatever it is, a few photos' trouble does not end a run over a million
+        except Exception as error:  # an error of a few photos must not end a run over a million
             return [_failed(ready.item, error) for ready in waiting]
         lines = []
         for ready, result in zip(waiting, results, strict=True):
@@ -172,12 +175,13 @@ class Worker:
                 lines.append(_failed(ready.item, result))
                 continue
             try:
-                lines.append(self._kept(ready, result))
+                lines.append(self._save(ready, result))
             except FaceinpError as error:
                 lines.append(_failed(ready.item, error))
         return lines
 
-    def _kept(self, ready: "_Ready", result: Result) -> dict[str, Any]:
+    def _save(self, ready: "_Ready", result: Result) -> dict[str, Any]:
+        """Judge and write the result; returns its manifest line."""
         item, watch = ready.item, ready.watch
         name = f"{item.stem}.{self.settings.format}"
         watch.add(result.timings)
@@ -207,7 +211,7 @@ class Worker:
         return _line(item, NOTHING_FOUND) | self._find_line(_Found(0.0, {})) | {"reason": str(error)}
 
     def _find_line(self, found: "_Found | None") -> dict[str, Any]:
-        """What was found, of which kinds; nothing where nothing was looked for."""
+        """The manifest's entry on what ``find`` found; empty without ``find``."""
         if found is None or self.settings.find is None:
             return {}
         kinds = {kind: round(share, 6) for kind, share in found.kinds.items()}
@@ -215,7 +219,7 @@ class Worker:
 
 
 class _Watch:
-    """Seconds of one photo, by step."""
+    """Measures the seconds of each step for one photo."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -232,7 +236,7 @@ class _Watch:
 
 
 class _Found(NamedTuple):
-    """Parts of the photo that a proposal marks: in all, and of each kind."""
+    """Shares of the photo that a proposal marks: in total, and of each kind."""
 
     share: float
     kinds: dict[str, float]
@@ -240,7 +244,7 @@ class _Found(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class _Ready:
-    """A photo that waits for the engine."""
+    """A photo that is ready for the engine."""
 
     item: Item
     job: Job
@@ -249,7 +253,7 @@ class _Ready:
 
 
 def skipped_line(skipped: Skipped) -> dict[str, Any]:
-    """The manifest's line of a file that was passed over."""
+    """The manifest line of a skipped file."""
     return {"name": skipped.name, "outcome": SKIPPED, "reason": skipped.reason}
 
 

@@ -1,4 +1,4 @@
-"""What commands take: arguments of those that fill, find and build, fields of trainings, and how these are read."""
+"""Arguments of the commands that fill, find, build and measure folders, and of trainings; and their parsing."""
 
 import argparse
 import ast
@@ -9,13 +9,13 @@ from typing import Any
 
 from faceinp.errors import FaceinpError
 
-FIND = ("damage", "glasses", "protective-mask", "occluders")  # proposals.NAMES, which would import what finds them
-REQUIRED = ("data", "out")  # fields of a training's configuration that have no useful default
-INCLUDE = ("stamps",)  # proposals.INCLUDES, likewise
+FIND = ("damage", "glasses", "protective-mask", "occluders")  # find.find_option.NAMES, without its imports
+INCLUDE = ("stamps",)  # find.damage.INCLUDES
+REQUIRED = ("data", "out")  # fields of a training's configuration without a useful default
 
 
 class UsageError(FaceinpError):
-    """Arguments that cannot be right, whatever the files hold."""
+    """Arguments that are wrong whatever the files contain."""
 
     exit_code = 2  # argparse's own
 
@@ -29,12 +29,12 @@ def add_fill(parser: argparse.ArgumentParser) -> None:
     _add_find(parser, hole)
     _add_page(parser)
     parser.add_argument(
-        "-o", "--out", type=Path, required=True, help="where the filled photo goes; its suffix is its format"
+        "-o", "--out", type=Path, required=True, help="file for the filled photo; its suffix chooses the format"
     )
     parser.add_argument("--engine", default="landmark", help="one of `faceinp engines`, or onnx:FILE")
     _add_face(
         parser,
-        "which face comes first, 1 being the largest (default: every face under the mask, the least hidden first)",
+        "the face to fill, 1 being the largest (default: every face under the mask)",
     )
     _add_turn(parser)
     _add_require_face(parser)
@@ -53,52 +53,52 @@ def add_fill(parser: argparse.ArgumentParser) -> None:
         help="another photo of the same person, whose pixels are used where they help (repeatable, up to 8)",
     )
     _add_exemplars(parser)
-    parser.add_argument("--fast", action="store_true", help="the quick setting of an engine that searches")
-    parser.add_argument("--iterations", type=int, metavar="N", help="steps of an engine that searches")
+    parser.add_argument("--fast", action="store_true", help="fast setting of an engine that optimises")
+    parser.add_argument("--iterations", type=int, metavar="N", help="steps of an engine that optimises")
     parser.add_argument(
         "--mode",
         choices=("robust", "faithful"),
         help="for `structural`: robust (our variant) or faithful (exactly as published)",
     )
     parser.add_argument(
-        "--set", type=_setting, action="append", metavar="KEY=VALUE", help="any other option of the engine (repeatable)"
+        "--set", type=_setting, action="append", metavar="KEY=VALUE", help="another option of the engine (repeatable)"
     )
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
 def add_find(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
-        "The mask is for `faceinp fill --mask`: look at it and correct it first. Where nothing is found, nothing is "
-        "written, and the exit code is 8; errors have other codes (2 usage or photo, 3 mask, 4 no face, 6 weights)."
+        "Check and correct the mask before you pass it to `faceinp fill --mask`. If nothing is found, no file is "
+        "written and the exit code is 8. Other codes: 2 usage or photo, 3 mask, 4 no face, 6 weights."
     )
     parser.add_argument("photo", type=Path, help="the photo")
-    parser.add_argument("--kind", choices=FIND, default="damage", help="what is looked for")
+    parser.add_argument("--kind", choices=FIND, default="damage", help="what to find")
     parser.add_argument(
-        "-o", "--out", type=Path, required=True, help="the mask, a PNG of the photo's size, white where to fill"
+        "-o", "--out", type=Path, required=True, help="file for the mask, a PNG of the photo's size, white = hole"
     )
     parser.add_argument(
-        "--overlay", type=Path, metavar="FILE", help="the photo with what was found tinted, a colour for each kind"
+        "--overlay", type=Path, metavar="FILE", help="file for the photo with the hole tinted, a colour for each kind"
     )
     _add_sensitivity(parser, 0.5)
     _add_page(parser)
-    _add_face(parser, "which face is looked at, 1 being the largest (default: all); not for damage")
+    _add_face(parser, "the face to search, 1 being the largest (default: all); not for damage")
     _add_turn(parser)
 
 
 def add_batch(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
-        "It succeeds (exit code 0) when a photo was filled, or had nothing to be found, now or by an earlier run, "
-        "whatever else failed: OUT/manifest says which, and why. When all failed the exit code is that of the error "
-        "which all of them share, else 1."
+        "The exit code is 0 if any photo was filled or had nothing to find, in this or an earlier run; OUT/manifest "
+        "lists the photos that failed, and why. If all photos failed with the same error, the exit code is that "
+        "error's, otherwise 1."
     )
-    parser.add_argument("source", metavar="IN", help="a folder, .tar shard or .parquet table, here or a URL: s3://...")
-    parser.add_argument("out", metavar="OUT", help="the folder for filled photos and their manifest, here or a URL")
+    parser.add_argument("source", metavar="IN", help="a folder, .tar shard or .parquet table, or its URL (s3://...)")
+    parser.add_argument("out", metavar="OUT", help="folder or URL for filled photos and their manifest")
     hole = parser.add_mutually_exclusive_group()
     hole.add_argument(
         "--masks",
         default="",
         metavar="DIR",
-        help="masks named as the photos are (default: in the shards); or one file, the mask of all photos",
+        help="masks named like the photos (default: in the shards); or one file, the mask of all photos",
     )
     hole.add_argument("--preset", metavar="NAME", help="a ready-made hole on each face: one of `faceinp masks`")
     hole.add_argument("--mask-from-alpha", action="store_true", help="the hole is where a photo is transparent")
@@ -111,8 +111,8 @@ def add_batch(parser: argparse.ArgumentParser) -> None:
         "--faces",
         default="",
         metavar="DIR",
-        help='JSON of the photos\' names, {"box": [x, y, width, height]}, {"points": [[x, y], ...]} or {"number": 2} '
-        "as in `faceinp fill`, of photos whose face is not found (in shards: KEY.face.json)",
+        help='JSON files named like the photos, for faces that are not detected: {"box": [x, y, width, height]}, '
+        '{"points": [[x, y], ...]} or {"number": 2}, as in `faceinp fill` (in shards: KEY.face.json)',
     )
     _add_turn(parser)
     _add_require_face(parser)
@@ -120,38 +120,38 @@ def add_batch(parser: argparse.ArgumentParser) -> None:
         "--references",
         default="",
         metavar="DIR",
-        help="other photos of the same person, up to 8 for each photo: for IN/NAME.jpg all pictures in the folder "
-        "DIR/NAME, and DIR/NAME.jpg (in shards: KEY.reference.N.jpg)",
+        help="other photos of the same person, up to 8 for each photo: for IN/NAME.jpg, DIR/NAME.jpg and all pictures "
+        "in the folder DIR/NAME (in shards: KEY.reference.N.jpg)",
     )
     _add_exemplars(parser)
     parser.add_argument("--seed", type=int, default=0, help="random seed")
     parser.add_argument("--blend", choices=("poisson", "composite"), default="poisson", help="as in `faceinp fill`")
     parser.add_argument("--judge", default="auto", help="auto, facenet, bundled, dlib, an ONNX file, or none")
     parser.add_argument("--format", choices=("png", "webp", "tif", "jpg"), default="png", help="format of the results")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="how many processes, or actors on Ray")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="number of processes, or of actors on Ray")
     parser.add_argument(
-        "--threads", type=int, default=0, metavar="N", help="threads a worker (default: cores / workers)"
+        "--threads", type=int, default=0, metavar="N", help="threads per worker (default: cores / workers)"
     )
     parser.add_argument("--ray", default="", metavar="ADDRESS", help="run on Ray: a cluster's address, auto, or local")
     again = parser.add_mutually_exclusive_group()
-    again.add_argument("--retry", action="store_true", help="try photos again that failed before")
-    again.add_argument("--again", action="store_true", help="fill all photos again, with other settings if need be")
+    again.add_argument("--retry", action="store_true", help="retry photos that failed before")
+    again.add_argument("--again", action="store_true", help="fill all photos again; the settings may differ")
     parser.add_argument("--set", type=_setting, action="append", metavar="KEY=VALUE", help="an option of the engine")
 
 
 def add_build(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "`NAME.pts` beside a photo, 68 points as the 300-W set has them, is used before --points."
+    parser.epilog = "A file `NAME.pts` beside a photo, with 68 landmarks in the 300-W format, overrides --points."
     parser.add_argument(
-        "source", type=Path, metavar="SOURCE", help="a folder, zip or tar of photos, or CelebA's as downloaded"
+        "source", type=Path, metavar="SOURCE", help="a folder, zip or tar of photos, or the downloaded CelebA"
     )
-    parser.add_argument("out", type=Path, metavar="OUT", help="a new folder for the shards")
+    parser.add_argument("out", type=Path, metavar="OUT", help="new folder for the shards")
     parser.add_argument("--size", type=int, default=256, help="side of the crops in pixels")
     parser.add_argument(
         "--points",
         default="own",
         metavar="KIND",
-        help="where 68 landmarks come from: own (faceinp's predictor), dlib (its predictor, of the extra eval), a CSV "
-        "file (a photo's name, x1, y1 ... x68, y68 in its pixels), or none",
+        help="source of the 68 landmarks: own (faceinp's predictor), dlib (dlib's predictor, needs the extra eval), a "
+        "CSV file (a photo's name, x1, y1 ... x68, y68 in its pixels), or none",
     )
     parser.add_argument(
         "--aligned", action="store_true", help="the photos are square, aligned face crops already, such as FFHQ's"
@@ -160,7 +160,7 @@ def add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--identity-from",
         choices=("folder",),
-        help="the person is the name of the photo's folder; its largest face is taken",
+        help="use the name of a photo's folder as its person, and only its largest face",
     )
     parser.add_argument(
         "--smallest", type=int, default=96, metavar="PIXELS", help="leave out crops narrower than this in the photo"
@@ -169,23 +169,23 @@ def add_build(parser: argparse.ArgumentParser) -> None:
 
 
 def add_folders(parser: argparse.ArgumentParser) -> None:
-    """Defaults are those of ``evaluate.folders.Request``, whose import would bring much along."""
-    parser.epilog = "docs/evaluate-folders.md says what each figure is, and which agree with other programs' figures."
-    parser.add_argument("truth", type=Path, metavar="TRUTH", help="the folder of untouched pictures")
+    """Repeats the defaults of ``evaluate.folders.Request``, whose import is slow."""
+    parser.epilog = "docs/evaluate-folders.md explains each figure, and which agree with other programs' figures."
+    parser.add_argument("truth", type=Path, metavar="TRUTH", help="folder of the original pictures")
     parser.add_argument(
-        "result", type=Path, metavar="RESULT", help="the folder of results, whose names are the same but for the suffix"
+        "result", type=Path, metavar="RESULT", help="folder of the results, with the same names except for suffixes"
     )
     parser.add_argument(
-        "--masks", type=Path, metavar="DIR", help="masks of the pictures' names, white = hole; or one file, for all"
+        "--masks", type=Path, metavar="DIR", help="masks named like the pictures, white = hole; or one file, for all"
     )
-    parser.add_argument("--mask-hole", choices=("white", "black"), default="white", help="which is the hole")
-    parser.add_argument("--common", action="store_true", help="measure the names that all folders have, not only all")
+    parser.add_argument("--mask-hole", choices=("white", "black"), default="white", help="the hole's colour in masks")
+    parser.add_argument("--common", action="store_true", help="measure only pictures that all folders contain")
     parser.add_argument("--aligned", action="store_true", help="the pictures are square, aligned face crops already")
     parser.add_argument(
         "--protocol",
         choices=("edgeconnect",),
         default="",
-        help="PSNR, SSIM and MAE as a published script has them",
+        help="compute PSNR, SSIM and MAE as a published script does",
     )
     parser.add_argument("--lpips", choices=("alex", "vgg"), default="alex", help="the network of LPIPS")
     parser.add_argument(
@@ -193,17 +193,17 @@ def add_folders(parser: argparse.ArgumentParser) -> None:
         type=names,
         default=(),
         metavar="A,B",
-        help="of identity, or none (default: those of bundled, dlib that run)",
+        help="judges of identity, or none (default: bundled and dlib, if available)",
     )
     parser.add_argument(
-        "--skip", type=names, default=(), metavar="A,B", help="leave out: lpips, inception, lite, identity"
+        "--skip", type=names, default=(), metavar="A,B", help="measures to skip: lpips, inception, lite, identity"
     )
     parser.add_argument("--seed", type=int, default=0, help="random seed")
-    parser.add_argument("-o", "--out", type=Path, default=Path("runs/folders"), help="folder of the report")
+    parser.add_argument("-o", "--out", type=Path, default=Path("runs/folders"), help="folder for the report")
 
 
 def add_fields(parser: argparse.ArgumentParser, config: Any, values: dict[str, Any], *, show: bool) -> None:
-    """One flag for each field of the dataclass ``config``. values: defaults from files. show: nothing is required."""
+    """A flag for each field of the dataclass ``config``. values: defaults from files. show: no flag is required."""
     kinds = typing.get_type_hints(config)
     for field in dataclasses.fields(config):
         flags = [*(["-o"] if field.name == "out" else []), f"--{field.name.replace('_', '-')}"]
@@ -228,8 +228,8 @@ def add_fields(parser: argparse.ArgumentParser, config: Any, values: dict[str, A
 
 
 def _add_find(parser: argparse.ArgumentParser, hole: Any) -> None:
-    """hole: the group of arguments that say where the hole is."""
-    hole.add_argument("--find", choices=FIND, help="the hole is what is found: `faceinp find` shows it beforehand")
+    """hole: the group of mutually exclusive arguments that define the hole."""
+    hole.add_argument("--find", choices=FIND, help="find the hole automatically; preview it with `faceinp find`")
     _add_sensitivity(parser, None)
 
 
@@ -239,33 +239,33 @@ def _add_sensitivity(parser: argparse.ArgumentParser, default: float | None) -> 
         type=float,
         default=default,
         metavar="S",
-        help="from 0, to find only what is certain, to 1, to find what is possible (default: 0.5)",
+        help="from 0 (find only what is certain) to 1 (find all that is possible) (default: 0.5)",
     )
     parser.add_argument(
         "--include",
         choices=INCLUDE,
         action="append",
         default=[],
-        help="look for it, too: stamps and handwriting, which are left alone otherwise; with damage only",
+        help="also find stamps and handwriting, which are kept otherwise; with damage only",
     )
 
 
 def _add_page(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--page", type=int, default=1, metavar="N", help="which page of a TIFF file, counted from 1")
+    parser.add_argument("--page", type=int, default=1, metavar="N", help="page of a TIFF file, counted from 1")
 
 
 def _add_face(parser: argparse.ArgumentParser, numbered: str) -> None:
-    """numbered: what the number of a face does."""
+    """numbered: help of --face."""
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--aligned", action="store_true", help="the photo is a square, aligned face crop already")
     where.add_argument("--face", type=int, metavar="N", help=numbered)
-    where.add_argument("--box", type=_box, metavar="X,Y,W,H", help="where the face is, in pixels, when it is not found")
+    where.add_argument("--box", type=_box, metavar="X,Y,W,H", help="box around a face that is not detected, in pixels")
     where.add_argument(
         "--points",
         type=_points,
         metavar="X,Y,...",
-        help="where a face is that is not found, turned in any way or partly outside of the photo: its left eye, right "
-        "eye, nose, left and right mouth corner, in pixels; left is what is left when the face is upright",
+        help="five points, in pixels, of a face that is not detected, rotated by any angle or partly outside of the "
+        "photo: left eye, right eye, nose, left and right mouth corner; left as seen on the upright face",
     )
 
 
@@ -275,8 +275,8 @@ def _add_turn(parser: argparse.ArgumentParser) -> None:
         type=lambda text: int(text) if text.isdecimal() else text,
         choices=("auto", 0, 90, 180, 270),
         default="auto",
-        help="by how many degrees clockwise the photo must be turned for its faces to stand upright (default: auto); "
-        "it is left as it lies",
+        help="clockwise rotation in degrees that makes the photo's faces upright (default: auto); the result keeps the "
+        "photo's orientation",
     )
 
 
@@ -284,7 +284,7 @@ def _add_require_face(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--require-face",
         action="store_true",
-        help="fail where there is no face under the mask, instead of filling it from its surroundings",
+        help="fail if there is no face under the mask, instead of filling it from its surroundings",
     )
 
 
@@ -292,20 +292,20 @@ def _add_mask_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mask-hole", choices=("auto", "white", "black"), default="auto", help="the hole's colour in the mask"
     )
-    parser.add_argument("--grow", type=int, default=0, metavar="N", help="grow the hole by N pixels of the photo")
+    parser.add_argument("--grow", type=int, default=0, metavar="N", help="dilate the hole by N pixels of the photo")
 
 
 def _add_exemplars(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--symmetry",
         action=argparse.BooleanOptionalAction,
-        help="use the other half of the face where it helps (default: with engines that complete faces)",
+        help="use the other half of the face where it helps (default: depends on the engine)",
     )
     parser.add_argument(
         "--no-reference-check",
         dest="reference_check",
         action="store_false",
-        help="use reference photos even where their face looks like somebody else's",
+        help="use reference photos even if their face looks like another person's",
     )
 
 

@@ -1,6 +1,6 @@
-"""What the commands of the shell do that neither fill nor find: they call the library with parsed arguments, and print.
+"""The commands that neither fill nor find: they call the library with parsed arguments, and print.
 
-What a command needs is imported when it runs, so that ``faceinp --help`` answers at once.
+Each command imports what it needs when it runs, so that ``faceinp --help`` is fast.
 """
 
 import argparse
@@ -15,33 +15,43 @@ from faceinp.cli.arguments import UsageError
 from faceinp.cli.terminal import Bar, say
 from faceinp.errors import FaceinpError, WeightsError
 
-# `faceinp train NAME`: the module, its configuration, the function that takes one, and what the command is for.
+# `faceinp train NAME`: the module, its configuration, the function that takes it, and the command's description.
 TRAININGS = {
-    "dcgan": ("faceinp.train.dcgan", "DcganRun", "train", "train the DCGAN, the prior of both latent engines"),
-    "dcgan-limits": ("faceinp.train.limits", "LimitsRun", "measure", "measure the limits of the losses on that DCGAN"),
-    "embedding": ("faceinp.train.embedding", "EmbeddingRun", "train", "train the bundled judge of identity"),
+    "dcgan": ("faceinp.train.dcgan", "DcganRun", "train", "train the DCGAN, the prior of the latent engines"),
+    "dcgan-limits": ("faceinp.train.limits", "LimitsRun", "measure", "measure the losses' thresholds on a DCGAN"),
+    "embedding": ("faceinp.train.embedding", "EmbeddingRun", "train", "train the bundled identity judge"),
     "landmarks": ("faceinp.train.landmarks", "LandmarksRun", "train", "train the predictor of 68 landmarks"),
     "face-likeness": (
         "faceinp.train.face_likeness",
         "FaceLikenessRun",
         "measure",
-        "measure what landmarks look like where there is a face",
+        "measure the landmarks' scores on real faces",
     ),
-    "completion": ("faceinp.train.completion", "CompletionRun", "train", "train the landmark-guided completion"),
+    "completion": (
+        "faceinp.train.completion",
+        "CompletionRun",
+        "train",
+        "train the landmark-guided completion network",
+    ),
     "damage": ("faceinp.train.find_damage", "FindDamageRun", "train", "train the network that finds damage"),
-    "occluders": ("faceinp.train.find_occluders", "FindOccludersRun", "train", "train the one that finds occluders"),
+    "occluders": (
+        "faceinp.train.find_occluders",
+        "FindOccludersRun",
+        "train",
+        "train the network that finds occluders",
+    ),
 }
 
-# `faceinp export NAME`, each with a parser of its own.
+# `faceinp export NAME`: each has its own parser.
 EXPORTERS = {
     "onnx": "write ONNX files",
-    "core": "write the graphs that the package opens without torch",
+    "core": "write the graphs that the package runs without torch",
     "litert": "write LiteRT files, for phones",
     "trt": "build TensorRT engines",
     "parity": "compare an exported file with torch",
-    "cost": "measure what an exported file costs in decibels",
+    "cost": "measure an exported file's loss of quality in decibels",
     "bench": "time the runtimes",
-    "mtcnn": "write the networks of the face detector from facenet-pytorch's",
+    "mtcnn": "convert the face detector's networks from facenet-pytorch",
     "triton": "write a model repository for the Triton Inference Server",
 }
 
@@ -77,23 +87,24 @@ def doctor(_: argparse.Namespace) -> None:
         print(f"{mark:8}{finding.subject}: {finding.about}", flush=True)
         broken += [finding.subject] if finding.works is False else []
     if broken:
-        raise FaceinpError(f"Installed, and not working: {', '.join(broken)}. Mend these, or uninstall them.")
+        raise FaceinpError(f"Installed but not working: {', '.join(broken)}. Repair or uninstall them.")
 
 
 def masks(_: argparse.Namespace) -> None:
     from faceinp.mask import presets
 
     width = max(map(len, presets.NAMES))
+    numbers = {name: number for number, name in presets.ALIASES.items()}
     for name, about in presets.ABOUT.items():
-        print(f"{name.ljust(width)}  {about}")
+        print(f"{name.ljust(width)}  {about}{f' (or: {numbers[name]})' if name in numbers else ''}")
 
 
 def train(args: argparse.Namespace) -> None:
     module_name, config_name, function, _ = TRAININGS[args.training]
     module = importlib.import_module(module_name)
     config = getattr(module, config_name)
-    given = {field.name: getattr(args, field.name) for field in dataclasses.fields(config)}
-    chosen = config(**{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()})
+    values = {field.name: getattr(args, field.name) for field in dataclasses.fields(config)}
+    chosen = config(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
     if (args.recipe, args.config, args.show) != (args.settings.recipe, args.settings.config, args.settings.show):
         raise UsageError("Do not abbreviate --recipe, --config and --show.")
     if args.show:
@@ -112,7 +123,7 @@ def pack(args: argparse.Namespace) -> None:
     print(packed)
     graph = packed.with_suffix(".onnx")
     if graph.is_file():
-        say(f"note: {graph} reads the weights of before; `faceinp export core {packed.stem}` remakes it")
+        say(f"note: {graph} still has the previous weights; update it with `faceinp export core {packed.stem}`")
 
 
 def verify(args: argparse.Namespace) -> None:
@@ -227,8 +238,8 @@ def evaluate_folders(args: argparse.Namespace) -> None:
     from faceinp.evaluate import folders
 
     names = [field.name for field in dataclasses.fields(folders.Request) if field.name in args]
-    given = {name: getattr(args, name) for name in names} | {"command": shlex.join(["faceinp", *sys.argv[1:]])}
-    folders.run(folders.Request(**given), progress=Bar("pairs"))
+    values = {name: getattr(args, name) for name in names} | {"command": shlex.join(["faceinp", *sys.argv[1:]])}
+    folders.run(folders.Request(**values), progress=Bar("pairs"))
 
 
 def paper(args: argparse.Namespace) -> None:
@@ -253,22 +264,22 @@ def _measure(args: argparse.Namespace, wanted: Any) -> None:
     from faceinp.evaluate.engine_tables.plan import Request
     from faceinp.evaluate.engine_tables.run import run
 
-    given = {field.name: getattr(args, field.name) for field in dataclasses.fields(Request) if field.name in args}
-    given |= {name: str(given[name] or "") for name in ("out", "sidecar") if name in given}
-    given |= {"data": tuple(args.data), "onnx": tuple(map(str, given.get("onnx", ())))}
+    values = {field.name: getattr(args, field.name) for field in dataclasses.fields(Request) if field.name in args}
+    values |= {name: str(values[name] or "") for name in ("out", "sidecar") if name in values}
+    values |= {"data": tuple(args.data), "onnx": tuple(map(str, values.get("onnx", ())))}
     if getattr(args, "features", None):
-        say("note: --features is not used any more: a Frechet distance of so few pictures says little.")
-    run(wanted, Request(**given))
+        say("note: --features is ignored: a Frechet distance of so few pictures is not meaningful.")
+    run(wanted, Request(**values))
 
 
 def report(args: argparse.Namespace) -> None:
     from faceinp.evaluate.engine_tables import cells, report
 
-    found = cells.read(args.cells)
+    measured = cells.read(args.cells)
     if args.into is None:
-        print(report.markdown(found))
+        print(report.markdown(measured))
     else:
-        print(f"{', '.join(map(str, args.into))}: remade {', '.join(report.into(args.into, found))}")
+        print(f"{', '.join(map(str, args.into))}: updated {', '.join(report.into(args.into, measured))}")
 
 
 def frechet(args: argparse.Namespace) -> None:

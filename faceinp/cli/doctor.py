@@ -1,4 +1,4 @@
-"""``faceinp doctor``: what is installed here, and whether it works, found out by running it."""
+"""``faceinp doctor``: lists what is installed, and runs it to see whether it works."""
 
 import base64
 import importlib
@@ -24,20 +24,20 @@ PACKAGES = (
     *("numpy", "opencv-python-headless", "scikit-image", "torch", "torchvision", "gradio", "onnx"),
     *("openvino", "tensorrt", "tensorrt-rtx"),
 )
-# Distributions of one import package: of two that are installed, one has overwritten files of the other.
+# Distributions of the same import package: if two are installed, one has overwritten files of the other.
 ONNXRUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino")
 # An ONNX file of 117 bytes: one convolution of ones, 1 x 1, from x float32 (1, 3, 8, 8) to y (1, 1, 8, 8).
 TINY = base64.b64decode(
     "CAg6awoPCgF4CgF3EgF5IgRDb252EgFnKhsIAQgDCAEIARABQgF3SgwAAIA/AACAPwAAgD9aGwoBeBIWChQIARIQCgIIAQoCCAMKAggICgII"
     "CGIbCgF5EhYKFAgBEhAKAggBCgIIAQoCCAgKAggIQgQKABAN"
 )
-REMOTE = ("AzureExecutionProvider",)  # it calls a server, and is in every onnxruntime: nothing of ours runs there
-TRIES = 3
+REMOTE = ("AzureExecutionProvider",)  # part of every onnxruntime; it calls a server, so it is not used
+REPEATS = 3  # of the timing
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report. works: False for what is installed and does not work; None where there is none."""
+    """A line of the report. works: False for something that is installed but does not work; None if it is missing."""
 
     subject: str
     works: bool | None
@@ -45,7 +45,7 @@ class Finding:
 
 
 def examine() -> Iterator[Finding]:
-    """Everything that there is to say about this machine, one finding after the other, as it is found."""
+    """The findings about this machine, as they are made."""
     yield Finding("python", True, f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     yield Finding("faceinp", True, faceinp.__version__)
     for package, number in _versions(PACKAGES).items():
@@ -57,7 +57,7 @@ def examine() -> Iterator[Finding]:
 
 
 def _versions(packages: Sequence[str]) -> dict[str, str]:
-    """Of those that are installed."""
+    """The versions of those packages that are installed."""
     versions = {}
     for package in packages:
         with suppress(PackageNotFoundError):
@@ -75,18 +75,18 @@ def _onnxruntimes() -> Iterator[Finding]:
         yield Finding(
             " and ".join(installed),
             False,
-            f"they are one package to Python, and overwrite each other. Run: pip uninstall -y {others} && "
+            f"they install the same Python package and overwrite each other. Run: pip uninstall -y {others} && "
             f"pip install --force-reinstall --no-deps {kept}",
         )
 
 
 def _runtimes() -> Iterator[Finding]:
     gpus = sessions.nvidia_gpus()
-    yield Finding("NVIDIA GPUs", True if gpus else None, f"{gpus} by the driver's count")
+    yield Finding("NVIDIA GPUs", True if gpus else None, f"{gpus} according to the driver")
     if importlib.util.find_spec("torch"):
-        yield _tried("torch on cpu", partial(_torch, "cpu"))
+        yield _try("torch on cpu", partial(_torch, "cpu"))
         if gpus:
-            yield _tried("torch on cuda", partial(_torch, "cuda"))
+            yield _try("torch on cuda", partial(_torch, "cuda"))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "tiny.onnx"
         file.write_bytes(TINY)
@@ -98,17 +98,17 @@ def _runtimes() -> Iterator[Finding]:
                 providers = []
             for provider in providers:
                 if provider not in REMOTE:
-                    yield _tried(f"onnxruntime, {provider}", partial(_onnx, file, provider))
+                    yield _try(f"onnxruntime, {provider}", partial(_onnx, file, provider))
         if importlib.util.find_spec("openvino"):
-            yield _tried("openvino on cpu", partial(_openvino, file))
+            yield _try("openvino on cpu", partial(_openvino, file))
     for package in filter(importlib.util.find_spec, sessions.TENSORRT):
-        yield _tried(package, partial(_tensorrt, package, gpus))
+        yield _try(package, partial(_tensorrt, package, gpus))
 
 
-def _tried(subject: str, run: Callable[[], str]) -> Finding:
+def _try(subject: str, run: Callable[[], str]) -> Finding:
     try:
         return Finding(subject, True, run())
-    except Exception as error:  # whatever a runtime raises is the finding
+    except Exception as error:  # runtimes raise errors of every kind
         return Finding(subject, False, f"does not work: {error}")
 
 
@@ -136,13 +136,13 @@ def _openvino(file: Path) -> str:
 def _tensorrt(package: str, gpus: int) -> str:
     trt = importlib.import_module(package)
     if trt.Builder(trt.Logger(trt.Logger.ERROR)) is None:
-        raise EngineError("it makes no builder. It needs an NVIDIA GPU and its driver.")
-    return "makes engines" if gpus else "makes engines; there is no GPU to run them on"
+        raise EngineError("it cannot create a builder. It needs an NVIDIA GPU and its driver.")
+    return "builds engines" if gpus else "builds engines, but there is no GPU to run them"
 
 
 def _check(answer: np.ndarray) -> None:
     if not np.allclose(answer, 3):
-        raise EngineError(f"it ran, and its answer is wrong: {answer.flat[0]} in place of 3")
+        raise EngineError(f"it ran, but the result is wrong: {answer.flat[0]} instead of 3")
 
 
 def _weights(name: str) -> Finding:
@@ -156,7 +156,7 @@ def _weights(name: str) -> Finding:
 
 
 def _timing() -> Finding:
-    """One crop by the best engine that is ready here."""
+    """Time one crop with the best engine that is ready."""
     name = next(status.name for status in loading.list_engines() if status.ready)
 
     def run() -> str:
@@ -165,10 +165,10 @@ def _timing() -> Finding:
         masks = np.zeros((1, 1, engine.size, engine.size), np.bool_)
         masks[..., engine.size // 3 : engine.size // 2, engine.size // 3 : engine.size // 2] = True
         seconds = []
-        for _ in range(TRIES):
+        for _ in range(REPEATS):
             started = time.perf_counter()
             engine.fill(crops, masks)
             seconds.append(time.perf_counter() - started)
-        return f"{min(seconds):.3f} s a crop of {engine.size} x {engine.size}, on {engine.runtime}"
+        return f"{min(seconds):.3f} s per crop of {engine.size} x {engine.size}, on {engine.runtime}"
 
-    return _tried(f"engine {name}", run)
+    return _try(f"engine {name}", run)

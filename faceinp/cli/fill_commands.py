@@ -1,6 +1,6 @@
-"""What the commands that fill and find do: they call the library with parsed arguments, and print.
+"""The commands that fill and find: they call the library with parsed arguments, and print.
 
-What a command needs is imported when it runs, as in ``commands.py``.
+Each command imports what it needs when it runs, as in ``commands.py``.
 """
 
 import argparse
@@ -19,7 +19,7 @@ def fill(args: argparse.Namespace) -> None:
     _check_mask_hole(args)
     options = dict(args.set or ())
     options |= {"fast": True} if args.fast else {}
-    options |= {name: given for name in ("iterations", "mode") if (given := getattr(args, name)) is not None}
+    options |= {name: value for name in ("iterations", "mode") if (value := getattr(args, name)) is not None}
     photo, mask = args.photo, args.mask
     face = _face_location(args)
     if args.page != 1 or args.mask_from_alpha or args.preset is not None:
@@ -29,9 +29,7 @@ def fill(args: argparse.Namespace) -> None:
 
         photo, mask = erased.mask_from_alpha(photo)
     if args.preset is not None:
-        from faceinp.mask import presets
-
-        mask = presets.for_photo(args.preset, photo, seed=args.seed, face=face, turn=args.turn)
+        mask = faceinp.make_preset(args.preset, photo, seed=args.seed, face=face, turn=args.turn)
     result = faceinp.fill(
         photo,
         mask,
@@ -61,23 +59,23 @@ def fill(args: argparse.Namespace) -> None:
 
 
 def _check_output(out: Path, photo: Path) -> None:
-    """A slip in the output's name shows before the work, not after."""
+    """Raise errors of the output's name before the work, not after it."""
     from faceinp.photo import saving
 
     if out.exists() and photo.exists() and out.samefile(photo):
-        raise UsageError(f"{out} is the photo itself, which would be lost. Choose another name for the result.")
+        raise UsageError(f"{out} is the photo itself and would be overwritten. Choose another name for the result.")
     saving.output_format(out)
 
 
 def _check_mask_hole(args: argparse.Namespace) -> None:
-    """Of a command that fills."""
+    """Raise UsageError for a --mask-hole without a mask."""
     if args.mask_hole != "auto" and (args.preset is not None or args.mask_from_alpha or args.find is not None):
-        raise UsageError("--mask-hole says how a mask is read, and none is read here. Leave it out.")
+        raise UsageError("--mask-hole applies to --mask, which is not used here. Leave it out.")
 
 
 @contextmanager
 def _as_usage() -> Iterator[None]:
-    """The library's errors become wrong usage: for what can be told from the arguments alone."""
+    """Turn the library's errors into UsageError, for checks of the arguments alone."""
     try:
         yield
     except FaceinpError as error:
@@ -96,10 +94,10 @@ def _face_location(args: argparse.Namespace) -> faceinp.FaceLocation | None:
 
 
 def _find(args: argparse.Namespace) -> faceinp.Find | None:
-    """What ``--find`` of a command that fills asks for."""
+    """The ``--find`` of a command that fills."""
     if args.find is None:
         if args.sensitivity is not None or args.include:
-            raise UsageError("--sensitivity and --include belong to --find, which is not there. Add it.")
+            raise UsageError("--sensitivity and --include need --find. Add it.")
         return None
     with _as_usage():
         return faceinp.Find(args.find, 0.5 if args.sensitivity is None else args.sensitivity, args.include)
@@ -111,16 +109,18 @@ def find(args: argparse.Namespace) -> None:
     from faceinp.photo import saving
 
     if args.out.suffix.lower() != ".png":
-        raise UsageError(f"A mask is written as PNG, and {args.out} is none. Name it {args.out.with_suffix('.png')}.")
+        raise UsageError(f"The mask must be a PNG, got {args.out}. Name it {args.out.with_suffix('.png')}.")
     if args.overlay == args.out:
-        raise UsageError(f"{args.out} cannot be mask and overlay at once. Name two files.")
+        raise UsageError(f"{args.out} cannot be both mask and overlay. Choose two names.")
     for file in filter(None, (args.out, args.overlay)):
         _check_output(file, args.photo)
     with _as_usage():
         wanted = faceinp.Find(args.kind, args.sensitivity, args.include)
     face = _face_location(args)
     if args.kind == "damage" and (face is not None or args.turn != "auto"):
-        raise UsageError("Where a face is does not matter to damage. Leave it out, or choose another --kind.")
+        raise UsageError(
+            "--kind damage does not use a face's location or --turn. Leave them out, or choose another kind."
+        )
     photo = faceinp.read_photo(args.photo, page=args.page)
     proposal = propose(photo, wanted, face=face, turn=args.turn)
     mask = proposal.as_mask()
@@ -170,6 +170,6 @@ def batch(args: argparse.Namespace) -> None:
         again=args.again,
     )
     if clean := counted[worker.NOTHING_FOUND]:
-        say(f"{clean:,} of {counted.total():,} photos were left alone: nothing was found in them")
+        say(f"{clean:,} of {counted.total():,} photos were not filled: nothing was found in them")
     if failed := counted[worker.FAILED]:
-        say(f"{failed:,} of {counted.total():,} photos failed; `{args.out}/manifest` says why")
+        say(f"{failed:,} of {counted.total():,} photos failed; see `{args.out}/manifest`")

@@ -1,4 +1,4 @@
-"""The command ``faceinp``: what it takes, and its exit code; ``commands.py`` and ``fill_commands.py`` do the rest."""
+"""The command ``faceinp``: its parser and its exit code; ``commands.py`` and ``fill_commands.py`` run the commands."""
 
 import argparse
 import importlib
@@ -18,10 +18,10 @@ from faceinp.errors import FaceinpError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command in ``argv`` (the shell's, when None) and return its exit code."""
+    """Run the command ``argv`` (None: the shell's) and return its exit code."""
     argv = sys.argv[1:] if argv is None else list(argv)
     try:
-        if argv[:1] == ["demo"]:  # it has a parser of its own, and so has each exporter
+        if argv[:1] == ["demo"]:  # it has its own parser, and so has each exporter
             return _call("faceinp.demo.__main__", argv[1:])
         if argv[:1] == ["export"] and argv[1:] and argv[1] in EXPORTERS:
             return _call(f"faceinp.export.{argv[1]}", argv[2:])
@@ -43,12 +43,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _call(module: str, arguments: Sequence[str]) -> int:
-    """Import ``module``, not before it is wanted, and run its ``main``."""
+    """Import ``module`` and run its ``main``."""
     return importlib.import_module(module).main(arguments) or 0
 
 
 def _joined(argv: Sequence[str]) -> list[str]:
-    """``--box -5,0,90,90`` as ``--box=-5,0,90,90``: argparse takes what begins with a dash for a flag."""
+    """Rewrite ``--box -5,0,90,90`` to ``--box=-5,0,90,90``, as argparse takes a leading dash for a flag."""
     joined: list[str] = []
     for word in argv:
         if joined and joined[-1] in ("--box", "--points") and re.match(r"-[\d.]", word):
@@ -68,26 +68,26 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="faceinp",
         description="Fills in missing parts of faces.",
-        epilog="To begin with: faceinp fill photo.jpg --preset eyes -o out.png",
+        epilog="Example: faceinp fill photo.jpg --preset eyes -o out.png",
     )
     parser.add_argument("--version", action="version", version=f"faceinp {faceinp.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     arguments.add_fill(_command(commands, "fill", fill_commands.fill, "fill the hole in a face"))
-    arguments.add_find(_command(commands, "find", fill_commands.find, "find damage, or what hides a face, as a mask"))
+    arguments.add_find(_command(commands, "find", fill_commands.find, "find damage or occluders, and write a mask"))
     arguments.add_batch(
         _command(commands, "batch", fill_commands.batch, "fill many photos: a folder, shards (.tar) or tables")
     )
-    _command(commands, "engines", run.engines, "which engines there are, and whether they run here")
-    _command(commands, "doctor", run.doctor, "what is installed here, and whether it works, by running it")
+    _command(commands, "engines", run.engines, "list the engines, and whether they run here")
+    _command(commands, "doctor", run.doctor, "list what is installed, and run it to see whether it works")
     _add_identity(commands, calibrate=argv[:2] == ["identity", "calibrate"])
-    masks = _command(commands, "masks", run.masks, "which ready-made holes there are")
-    masks.epilog = "In their descriptions the picture is the aligned crop around the face, as an engine sees it."
+    masks = _command(commands, "masks", run.masks, "list the presets: ready-made holes")
+    masks.epilog = "Here `picture` means the aligned crop around the face, which is an engine's input."
     _add_train(_group(commands, "train", "train a network"), argv[1:])
-    _add_weights(_group(commands, "weights", "pack, check, upload and fetch trained weights"))
+    _add_weights(_group(commands, "weights", "pack, check, upload and download trained weights"))
     data = _group(commands, "data", "make training data")
     arguments.add_build(_command(data, "build", run.build, "cut aligned faces out of photos into WebDataset shards"))
-    _add_evaluate(_group(commands, "evaluate", "make tables of how good the engines are"))
-    exporters = _group(commands, "export", "write the networks for other runtimes, and check and time them there")
+    _add_evaluate(_group(commands, "evaluate", "measure the engines, judges and finders"))
+    exporters = _group(commands, "export", "export the networks to other runtimes, check and time them")
     for name, about in EXPORTERS.items():
         _subparser(exporters, name, about)
     _subparser(commands, "demo", "serve the page in the browser")
@@ -95,29 +95,29 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def _add_identity(commands: Any, *, calibrate: bool) -> None:
-    """Two photos, or the word ``calibrate``: argparse cannot tell a subcommand from a photo's name."""
-    about = "whether two photos show one person: a likeness score, not evidence of identity"
+    """Either two photos or the subcommand ``calibrate``, as argparse cannot distinguish it from a photo's name."""
+    about = "compare the faces in two photos: a likeness score, not evidence of identity"
     if calibrate:
         group = _group(commands, "identity", about)
-        parser = _command(group, "calibrate", run.calibrate, "measure what a judge's distances mean")
+        parser = _command(group, "calibrate", run.calibrate, "calibrate a judge: error rates at each distance")
         parser.add_argument(
-            "--data", nargs="+", required=True, help="training shards with people: those held back from it are measured"
+            "--data", nargs="+", required=True, help="training shards with identities; those held out are measured"
         )
-        parser.add_argument("--check", nargs="+", help="shards of other people, to try the thresholds on")
-        parser.add_argument("--strangers", nargs="+", help="shards whose every picture is taken for another person's")
+        parser.add_argument("--check", nargs="+", help="shards of other people, to verify the thresholds")
+        parser.add_argument("--strangers", nargs="+", help="shards in which each picture counts as another person")
         parser.add_argument(
-            "--strangers-are", default="", metavar="TEXT", help="who the strangers are, for the user to read"
+            "--strangers-are", default="", metavar="TEXT", help="a description of the strangers, for the report"
         )
         parser.add_argument(
-            "-o", "--out", type=Path, required=True, metavar="FILE", help="the JSON to write; a plot goes beside it"
+            "-o", "--out", type=Path, required=True, metavar="FILE", help="JSON file; a plot is written beside it"
         )
     else:
         parser = _command(commands, "identity", run.identity, about)
-        parser.epilog = "`faceinp identity calibrate --help` tells how a judge is calibrated."
+        parser.epilog = "See `faceinp identity calibrate --help` for calibrating a judge."
         parser.add_argument("photos", type=Path, nargs=2, metavar="PHOTO", help="the largest face of each is compared")
         parser.add_argument("--aligned", action="store_true", help="both photos are square, aligned face crops already")
         parser.add_argument(
-            "--false-match-rate", type=float, default=0.01, help="share of strangers that may pass: 0.001, 0.01 or 0.1"
+            "--false-match-rate", type=float, default=0.01, help="accepted share of strangers: 0.001, 0.01 or 0.1"
         )
         parser.add_argument("--calibration", type=Path, help="a file of `faceinp identity calibrate`")
     parser.add_argument("--judge", default="auto", help="auto, facenet, bundled, dlib, or the path of an ONNX file")
@@ -128,7 +128,7 @@ def _add_train(trainings: Any, argv: Sequence[str]) -> None:
     for name, (module, kind, _, about) in TRAININGS.items():
         parser = _command(trainings, name, run.train, about)
         parser.set_defaults(training=name)
-        if argv[:1] == [name]:  # only then is torch worth its import
+        if argv[:1] == [name]:  # it imports torch
             config = getattr(importlib.import_module(module), kind)
             settings = importlib.import_module("faceinp.train.settings")
             chosen = settings.from_flags(argv[1:], name, config)
@@ -138,34 +138,34 @@ def _add_train(trainings: Any, argv: Sequence[str]) -> None:
 
 
 def _add_weights(commands: Any) -> None:
-    pack = _command(commands, "pack", run.pack, "make weights to ship from a training run")
+    pack = _command(commands, "pack", run.pack, "convert a training run to weights to ship")
     pack.add_argument("run_folder", type=Path, metavar="RUN", help="the --out folder of `faceinp train`")
     pack.add_argument(
-        "--coarse", type=Path, metavar="FILE", help="completion: packed small weights that become the coarse half"
+        "--coarse", type=Path, metavar="FILE", help="completion: packed small weights for the coarse half"
     )
     pack.add_argument(
         "--at",
         type=int,
         metavar="STEP",
-        help="a snapshot of --keep-every (default: what measured best, or the last)",
+        help="a snapshot of --keep-every (default: the best one measured, or the last)",
     )
-    pack.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="the safetensors file to write")
-    _command(commands, "verify", run.verify, "compare every file of weights with its recorded checksum")
+    pack.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="safetensors file")
+    _command(commands, "verify", run.verify, "compare every weights file with its recorded checksum")
     push = _command(commands, "push", run.push, "upload the weights and their model cards to a model hub")
-    push.add_argument("--private", action="store_true", help="a repository that is made is seen by nobody else")
+    push.add_argument("--private", action="store_true", help="make a new repository private")
     push.add_argument(
-        "--onnx", type=Path, metavar="FOLDER", help="upload what `faceinp export onnx` wrote there, not the weights"
+        "--onnx", type=Path, metavar="FOLDER", help="upload the files of `faceinp export onnx`, not the weights"
     )
-    pull = _command(commands, "pull", run.pull, "fetch weights that were pushed, and compare their checksums")
+    pull = _command(commands, "pull", run.pull, "download weights that were pushed, and compare their checksums")
     pull.add_argument(
-        "--onnx", nargs="*", metavar="NAME", help="fetch ONNX files, not the weights: all, or those named (photo.fp16)"
+        "--onnx", nargs="*", metavar="NAME", help="download ONNX files, not the weights: all, or by name (photo.fp16)"
     )
     pull.add_argument(
         "-o",
         "--out",
         type=Path,
         metavar="FOLDER",
-        help="where to (default: the package's own folder; onnx for ONNX files)",
+        help="folder to download to (default: the package's own; onnx for ONNX files)",
     )
     for parser in (push, pull):
         parser.add_argument("repository", metavar="OWNER/NAME", help="the repository on the hub")
@@ -178,7 +178,7 @@ def _add_evaluate(commands: Any) -> None:
         type=arguments.names,
         default=(),
         metavar="A,B",
-        help="which tables: Q1, L3, L4, L5, irregular, worn, across, sketched, references (default: all)",
+        help="tables: Q1, L3, L4, L5, irregular, worn, across, sketched, references (default: all)",
     )
     quick = _command(commands, "quick", run.quick, "every engine on the first paper's holes, in minutes")
     masks = _command(commands, "masks", run.evaluate_masks, "engines on the second paper's masks: picture and person")
@@ -188,21 +188,21 @@ def _add_evaluate(commands: Any) -> None:
             type=arguments.names,
             default=(),
             metavar="A,B",
-            help="which engines, or all (default: the table's own)",
+            help="engines, or all (default: the table's own)",
         )
-        parser.add_argument("--pictures", type=int, default=count, help="how many pictures of each set")
-        parser.add_argument("--every", action="store_true", help="slow engines take all pictures, too")
+        parser.add_argument("--pictures", type=int, default=count, help="number of pictures of each set")
+        parser.add_argument("--every", action="store_true", help="use all pictures with slow engines, too")
         parser.add_argument(
-            "--reference", default="", metavar="ENGINE", help="what others are compared with (default: the table's)"
+            "--reference", default="", metavar="ENGINE", help="engine to compare others with (default: the table's)"
         )
-        parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes of one thread each")
+        parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes, of one thread each")
     for parser in (paper, masks):
         parser.add_argument(
             "--masks",
             type=arguments.names,
             default=(),
             metavar="A,B",
-            help="which of `faceinp masks`, and folders or lists (.flist, .txt) of masks, in place of the table's",
+            help="presets of `faceinp masks`, and folders or lists (.flist, .txt) of masks, instead of the table's",
         )
         parser.add_argument(
             "--mask-hole",
@@ -215,62 +215,62 @@ def _add_evaluate(commands: Any) -> None:
             type=arguments.names,
             default=(),
             metavar="A,B",
-            help="calibrated judges of identity, or none (default: bundled and dlib, where they run)",
+            help="calibrated judges of identity, or none (default: bundled and dlib, if available)",
         )
         parser.add_argument("--features", type=Path, help=argparse.SUPPRESS)  # earlier tables had Frechet distances
     arguments.add_folders(
-        _command(commands, "folders", run.evaluate_folders, "measure any program's results: two folders")
+        _command(commands, "folders", run.evaluate_folders, "measure the results of any program: two folders")
     )
-    report = _command(commands, "report", run.report, "tables of what was measured")
+    report = _command(commands, "report", run.report, "make tables from measurements")
     report.add_argument("cells", type=Path, nargs="+", metavar="CELLS", help="cells.jsonl of paper, quick or masks")
     report.add_argument(
         "--into",
         type=Path,
         nargs="+",
         metavar="PAGE",
-        help="write the tables into the marked places of these pages; print none",
+        help="update the marked tables in these pages instead of printing them",
     )
     frechet = _command(commands, "frechet", run.frechet, "Frechet distance between the generator's faces and real ones")
-    frechet.add_argument(
-        "--weights", type=Path, required=True, help="SqueezeNet 1.0 as safetensors: it sees the features"
-    )
+    frechet.add_argument("--weights", type=Path, required=True, help="SqueezeNet 1.0 as safetensors, for the features")
     frechet.add_argument("--generator", type=Path, help="packed DCGAN weights (default: the package's)")
-    frechet.add_argument("--samples", type=int, default=5000, help="faces on either side")
-    frechet.add_argument("--side", type=int, default=224, help="pictures are resized to it; smaller is faster")
+    frechet.add_argument("--samples", type=int, default=5000, help="number of generated and of real faces")
+    frechet.add_argument("--side", type=int, default=224, help="side of the resized pictures; smaller is faster")
     landmarks = _command(
-        commands, "landmarks", run.landmarks, "error of the 68 landmarks, half of the face hidden or not"
+        commands, "landmarks", run.landmarks, "error of the 68 landmarks, with and without half of the face hidden"
     )
     landmarks.add_argument("--weights", type=Path, help="packed weights of the predictor (default: the package's)")
-    landmarks.add_argument("--pictures", type=int, help="how many pictures (default: all)")
-    identity = _command(commands, "identity", run.evaluate_identity, "how well judges tell people apart")
+    landmarks.add_argument("--pictures", type=int, help="number of pictures (default: all)")
+    identity = _command(commands, "identity", run.evaluate_identity, "accuracy of the identity judges")
     identity.add_argument(
-        "--judges", type=arguments.names, metavar="A,B", help="default: bundled and dlib, where they run"
+        "--judges", type=arguments.names, metavar="A,B", help="default: bundled and dlib, if available"
     )
     checked = _command(
-        commands, "reference-check", run.evaluate_reference_check, "whom the check of reference photos lets pass"
+        commands, "reference-check", run.evaluate_reference_check, "error rates of the check of reference photos"
     )
     checked.add_argument(
-        "--calibrate", type=Path, metavar="FILE", help="write a calibration, made on the people held back from training"
+        "--calibrate", type=Path, metavar="FILE", help="write a calibration, from people held out from training"
     )
     checked.add_argument(
-        "--confirm", default="", metavar="JUDGE", help="a judge that must agree that a true pair is one, such as dlib"
+        "--confirm", default="", metavar="JUDGE", help="a second judge that must confirm true pairs, such as dlib"
     )
-    checked.add_argument("--repeats", type=int, default=4, metavar="N", help="how often each hole is drawn")
-    damage = _command(commands, "damage", run.evaluate_damage, "how well the network and filters find damage")
+    checked.add_argument("--repeats", type=int, default=4, metavar="N", help="number of draws of each hole")
+    damage = _command(commands, "damage", run.evaluate_damage, "accuracy of the network and filters that find damage")
     damage.add_argument(
-        "--photos", type=Path, nargs="+", required=True, metavar="FOLDER", help="photos without damage, held back"
+        "--photos", type=Path, nargs="+", required=True, metavar="FOLDER", help="undamaged photos, held out"
     )
     damage.add_argument("--scans", type=Path, metavar="FOLDER", help="damaged photos, with --outlines")
     damage.add_argument(
         "--outlines",
         type=Path,
         metavar="FOLDER",
-        help="what is damage in them: NAME.png of each scan's name, white; grey where a mark is right, too",
+        help="masks of their damage, PNGs named like the scans: white = damage, grey = either counts as correct",
     )
-    damage.add_argument("--pictures", type=int, default=12, help="how many photos each kind of damage is drawn on")
-    damage.add_argument("-o", "--out", type=Path, default=Path("runs/damage.md"), metavar="FILE", help="the table")
+    damage.add_argument("--pictures", type=int, default=12, help="number of photos for each kind of damage")
+    damage.add_argument(
+        "-o", "--out", type=Path, default=Path("runs/damage.md"), metavar="FILE", help="file for the table"
+    )
     for parser in (paper, masks, identity):
-        parser.add_argument("--onnx", type=Path, nargs="+", default=[], metavar="FILE", help="other face networks, too")
+        parser.add_argument("--onnx", type=Path, nargs="+", default=[], metavar="FILE", help="further face networks")
         parser.add_argument("--sidecar", type=Path, help="folder of the ONNX files' sidecars (default: beside each)")
     for parser in (paper, quick, masks, frechet, identity, checked, damage):
         parser.add_argument("--seed", type=int, default=0, help="random seed")
@@ -279,7 +279,7 @@ def _add_evaluate(commands: Any) -> None:
     for name, parser in tables.items():
         about = "shards: paths or globs of WebDataset tars, or a folder of them"
         parser.add_argument("--data", nargs="+", required=True, help=about)
-        parser.add_argument("-o", "--out", type=Path, default=Path("runs") / name, help="folder of the tables")
+        parser.add_argument("-o", "--out", type=Path, default=Path("runs") / name, help="folder for the tables")
 
 
 def _command(commands: Any, name: str, run: Any, about: str) -> argparse.ArgumentParser:
@@ -301,7 +301,7 @@ def _subparser(commands: Any, name: str, about: str) -> argparse.ArgumentParser:
 
 
 class _Defaults(argparse.HelpFormatter):
-    """Shows the default of each flag that has one."""
+    """Appends each flag's default to its help."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
         stated = "(default" in (action.help or "") or action.required or action.nargs == 0

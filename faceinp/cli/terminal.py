@@ -1,4 +1,4 @@
-"""What the shell shows while it works: a bar, and lines that leave it whole."""
+"""Output on the terminal: a progress bar, and lines that do not break it."""
 
 import sys
 import warnings
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Bar:
-    """Progress on one line of a terminal; nothing where stderr is none."""
+    """A progress bar on stderr, if that is a terminal."""
 
     def __init__(self, about: str) -> None:
         self.about = about
@@ -25,12 +25,13 @@ class Bar:
 
 
 def say(text: str) -> None:
+    """Print a line on stderr, in place of a progress bar."""
     print(f"\r\033[K{text}" if sys.stderr.isatty() else text, file=sys.stderr)
 
 
 @contextmanager
 def deprecations_as_notes() -> Iterator[None]:
-    """Deprecations that would be shown within are shown without the line of code: the shell's user wrote none."""
+    """Show deprecation warnings as notes, without the line of code, which is not the user's."""
     with warnings.catch_warnings():
         show = warnings.showwarning
 

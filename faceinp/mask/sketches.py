@@ -1,7 +1,7 @@
-"""Holes as people sketch them over a part of a face: rough ellipses, bands, a lock of hair, a hand, a scratch.
+"""Holes like those that people sketch over a part of a face: rough ellipses, bands, a lock of hair, a hand, a scratch.
 
-They come from the 68 points of the iBUG scheme, counted from 0, in pixels of the picture; lengths are in distances
-between the eyes. Side, size, tilt and how much the outline wobbles come from the seed.
+They follow the 68 landmarks of the iBUG scheme, numbered from 0, in pixels of the picture; lengths are in distances
+between the eyes. The seed chooses side, size, tilt and the unevenness of the outline.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from faceinp.mask.worn_occluders import filled, sound_points, strokes
 
 Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
+Doubles = NDArray[np.float64]
 Points = NDArray[np.floating[Any]]
 Shape = tuple[int, int]
 
@@ -21,9 +21,9 @@ _EYES = (slice(36, 42), slice(42, 48))
 
 
 class _Face:
-    """The face's own axes, and the seed's dice: ``right`` and ``down`` are vectors as long as the eyes are apart."""
+    """The face's axes ``right`` and ``down``, each as long as the distance of the eyes, and a random generator."""
 
-    def __init__(self, points: Floats, seed: int) -> None:
+    def __init__(self, points: Doubles, seed: int) -> None:
         self.points, self.rng = points, np.random.default_rng(seed)
         self.eyes = tuple(points[eye].mean(axis=0) for eye in _EYES)
         self.right = self.eyes[1] - self.eyes[0]
@@ -34,12 +34,12 @@ class _Face:
     def draw(self, low: float, high: float) -> float:
         return float(self.rng.uniform(low, high))
 
-    def at(self, start: Floats, out: float, down: float) -> Floats:
-        """The point so far outwards and down from ``start``."""
+    def at(self, start: Doubles, out: float, down: float) -> Doubles:
+        """``start`` moved outwards and down."""
         return start + out * self.out + down * self.down
 
-    def ellipse(self, centre: Floats, wide: float, high: float, *, tilt: float = 0.0, power: float = 2.0) -> Floats:
-        """A wobbling outline (N, 2), ``wide`` and ``high`` to either side. power: above 2, the squarer the higher."""
+    def ellipse(self, centre: Doubles, wide: float, high: float, *, tilt: float = 0.0, power: float = 2.0) -> Doubles:
+        """An uneven superellipse (N, 2) with half axes ``wide`` and ``high``. power: 2: an ellipse, more: squarer."""
         angle = np.linspace(0, 2 * np.pi, 120, endpoint=False)
         radius = np.ones_like(angle)
         for waves in range(2, 7):
@@ -51,23 +51,23 @@ class _Face:
             across * np.sin(turn) + along * np.cos(turn), self.down
         )  # fmt: skip
 
-    def ribbon(self, spine: Floats, widths: Floats) -> Floats:
-        """The outline of a band along ``spine`` (N, 2), ``widths`` (N,) wide, both edges wobbling."""
+    def ribbon(self, spine: Doubles, widths: Doubles) -> Doubles:
+        """The outline of a band with uneven edges along ``spine``, (N, 2), of ``widths``, (N,)."""
         along = np.gradient(spine, axis=0)
         normal = np.column_stack([-along[:, 1], along[:, 0]]) / np.maximum(np.hypot(*along.T), 1e-9)[:, None]
         length = float(np.hypot(*self.right))
         half = [0.5 * length * widths * (1 + self.wave(len(spine), 0.15)) for _ in range(2)]
         return np.concatenate([spine + half[0][:, None] * normal, (spine - half[1][:, None] * normal)[::-1]])
 
-    def wave(self, count: int, strength: float) -> Floats:
-        """A smooth random curve (count,), of about this standard deviation."""
+    def wave(self, count: int, strength: float) -> Doubles:
+        """A smooth random curve, (count,), with a standard deviation of about ``strength``."""
         way = np.linspace(0, 1, count)
         waves = [self.rng.normal(0, 1 / n) * np.sin(np.pi * n * way + self.draw(0, 2 * np.pi)) for n in (1, 2, 3, 5)]
         return np.asarray(strength * np.sum(waves, axis=0))
 
 
 def sketch(name: str, points: Points | None, shape: Shape, seed: int) -> Bools:
-    """The hole called ``name``, one of NAMES, bool (H, W); raises MaskError for points that are missing or unsound."""
+    """The hole ``name``, one of NAMES, bool (H, W). Raises MaskError for landmarks that are missing or not finite."""
     face = _Face(sound_points(name, points), seed)
     return _SKETCHES[name](face, shape) > 127
 
@@ -97,7 +97,7 @@ def _nose(face: _Face, shape: Shape) -> NDArray[np.uint8]:
 
 
 def _hair_lock(face: _Face, shape: Shape) -> NDArray[np.uint8]:
-    """One to three strands that fall from the parting across an eye and thin out on the cheek."""
+    """One to three strands from the parting across an eye, thinning out on the cheek."""
     eye, layer = face.eyes[face.side], np.zeros(shape, np.uint8)
     root = face.at(eye, face.draw(-0.7, 0.1), face.draw(-1.5, -1.1))
     over = face.at(eye, face.draw(-0.12, 0.12), face.draw(-0.08, 0.08))
@@ -105,7 +105,7 @@ def _hair_lock(face: _Face, shape: Shape) -> NDArray[np.uint8]:
     way = np.linspace(0, 1, 60)[:, None]
     for _ in range(face.rng.integers(1, 4)):
         start, middle, tip = (face.at(at, face.draw(-0.09, 0.09), face.draw(-0.06, 0.06)) for at in (root, over, end))
-        bend = 2 * middle - (start + tip) / 2  # so that the curve passes through the middle one
+        bend = 2 * middle - (start + tip) / 2  # so that the curve passes through ``middle``
         spine = (1 - way) ** 2 * start + 2 * way * (1 - way) * bend + way**2 * tip
         widths = face.draw(0.22, 0.4) * np.sqrt(np.minimum(1, 12 * way[:, 0])) * (1 - way[:, 0]) ** 0.6 + 0.05
         layer = np.maximum(layer, filled(shape, face.ribbon(spine, widths)))
@@ -113,7 +113,7 @@ def _hair_lock(face: _Face, shape: Shape) -> NDArray[np.uint8]:
 
 
 def _hand(face: _Face, shape: Shape) -> NDArray[np.uint8]:
-    """Four fingers across the mouth, and the back of the hand below the cheek that they come from."""
+    """Four fingers across the mouth, and the back of the hand below a cheek."""
     mouth = face.points[48:60].mean(axis=0)
     knuckles = face.at(mouth, face.draw(0.5, 0.65), face.draw(0.15, 0.35))
     back = face.at(knuckles, face.draw(0.2, 0.3), face.draw(0.2, 0.3))
@@ -134,7 +134,7 @@ def _cheek(face: _Face, shape: Shape) -> NDArray[np.uint8]:
 
 
 def _eye_scratch(face: _Face, shape: Shape) -> NDArray[np.uint8]:
-    """One or two lines that wander from the brow across the eye to the cheek."""
+    """One or two uneven lines from the brow across the eye to the cheek."""
     layer, way = np.zeros(shape, np.uint8), np.linspace(0, 1, 40)
     for _ in range(face.rng.integers(1, 3)):
         middle = face.at(face.eyes[face.side], face.draw(-0.12, 0.12), face.draw(-0.05, 0.05))
