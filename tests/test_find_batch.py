@@ -84,7 +84,7 @@ def test_photos_with_nothing_to_find_are_done_and_no_failure(folder: Path) -> No
     run(source, wanted, say=quiet)
     said: list[str] = []
     assert run(source, wanted, say=said.append) == {"filled": 0, "failed": 0}
-    assert said[0].startswith("6 photos are done already, 2 of them failed")
+    assert said[0].startswith("6 photos are already done, 2 of them failed")
     assert run(source, wanted, retry=True, say=quiet) == {"filled": 0, "failed": 2}
     for name in ("a", "b", "lost"):
         (folder / "in" / f"{name}.png").unlink()

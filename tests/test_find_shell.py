@@ -128,7 +128,7 @@ def test_where_nothing_is_found_nothing_is_written(tmp_path: Path, capsys: pytes
     assert not out.exists() and not seen.exists()
     with pytest.raises(SystemExit):
         main(["find", "--help"])
-    assert "nothing is written, and the exit code is 8" in " ".join(capsys.readouterr().out.split())
+    assert "no file is written and the exit code is 8" in " ".join(capsys.readouterr().out.split())
 
 
 def test_stamps_are_found_where_they_are_included(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_page_of_a_tiff(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("argv", "code", "problem"),
     [
-        (["find", "photo.png", "-o", "hole.jpg"], 2, "A mask is written as PNG"),
+        (["find", "photo.png", "-o", "hole.jpg"], 2, "The mask must be a PNG"),
         (["find", "photo.png", "-o", "photo.png"], 2, "is the photo itself"),
         (["find", "photo.png", "-o", "nowhere/hole.png"], 2, "no folder"),
         (["find", "photo.png", "-o", "hole.png", "--overlay", "seen.txt"], 2, "no known suffix"),
@@ -182,7 +182,7 @@ def test_a_page_of_a_tiff(tmp_path: Path) -> None:
         (["find", "missing.png", "-o", "hole.png"], 2, "no file"),
         (["find", "photo.png", "-o", "hole.png", "--sensitivity", "2"], 2, "from 0 to 1, got 2"),
         (["find", "photo.png", "-o", "hole.png", "--kind", "glasses", "--include", "stamps"], 2, "belongs to damage"),
-        (["find", "photo.png", "-o", "hole.png", "--face", "1"], 2, "does not matter to damage"),
+        (["find", "photo.png", "-o", "hole.png", "--face", "1"], 2, "does not use a face's location"),
         (["find", "photo.png", "-o", "hole.png", "--kind", "glasses", "--face", "0"], 2, "Count from 1"),
         (["find", "photo.png", "-o", "hole.png", "--kind", "glasses", "--box", "1,2,0,3"], 2, "width and height 8"),
         (["fill", "photo.png", "-o", "a.png", "--preset", "eyes", "--sensitivity", "0.5"], 2, "belong to --find"),
@@ -194,7 +194,7 @@ def test_a_page_of_a_tiff(tmp_path: Path) -> None:
             "finite",
         ),
         *(
-            ([*command, *hole, "--mask-hole", "black"], 2, "--mask-hole says how a mask is read, and none is read here")
+            ([*command, *hole, "--mask-hole", "black"], 2, "--mask-hole applies to --mask, which is not used here")
             for command in (["fill", "photo.png", "-o", "a.png"], ["batch", ".", "out"])
             for hole in (["--find", "damage"], ["--preset", "eyes"], ["--mask-from-alpha"])
         ),

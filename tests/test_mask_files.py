@@ -46,7 +46,7 @@ def test_a_folder_is_read_with_what_lies_within(folder: Path) -> None:
     masks = mask_files.read(folder)
     assert masks.name == "masks" and names(masks) == ["00000.png", "00001.png", "00002.png", "00003.png"]
     assert masks.shares == pytest.approx(SHARES) and masks.left_out == ()
-    assert masks.about == "4 masks of masks: white is the hole, which is 16% of a mask."
+    assert masks.about == "4 masks of masks: white is the hole, 16% of a mask on average."
 
 
 def test_black_is_the_hole_where_that_is_said_and_a_likely_mistake_is_named(folder: Path) -> None:
@@ -149,9 +149,9 @@ def _no_text(folder: Path) -> Path:
     [
         (_photo, "00009.png is not a mask: The mask looks like a photo"),
         (_broken, "A mask cannot be read: .*00009.png"),
-        (_empty, "There is no mask in .*empty. Give a folder of .png"),
+        (_empty, ".*empty contains no masks. Give a folder of .png"),
         (lambda folder: folder / "nowhere", "There is no folder or file .*nowhere"),
-        (_missing, "2 of the 3 masks that .*list.flist lists are missing, .*00009.png first"),
+        (_missing, "2 of the 3 masks listed in .*list.flist are missing, first .*00009.png"),
         (_no_line, "list.txt lists no mask"),
         (_no_text, "cannot be read as a list of masks"),
     ],

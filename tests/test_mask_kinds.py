@@ -130,7 +130,7 @@ def test_strokes_of_two_strengths_all_count(kind: str, hole: np.ndarray, weaker:
         and "green" not in kind
         and kind != "palette"
     ):
-        assert "fainter strokes too" in mask.about
+        assert "including fainter strokes" in mask.about
 
 
 @pytest.mark.parametrize("kind", SOFT)

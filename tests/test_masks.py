@@ -365,7 +365,7 @@ def test_a_mask_drawn_on_the_stored_pixels_is_turned(orientation: int, size: tup
         mask = masks.read(stored, photo)
         assert (mask.alternative is None) == (orientation > 4 and size != (200, 200))
         chosen = mask.by_faces([face])
-        assert np.array_equal(chosen.hole, hole > 0) and "turned upright as the photo was" in chosen.about
+        assert np.array_equal(chosen.hole, hole > 0) and "rotated upright like the photo" in chosen.about
         assert chosen.alternative is None
     seen = masks.read(hole, photo)  # drawn on what a viewer shows
     for faces in ([face], [(95.0, 95.0, 10.0, 10.0)], []):

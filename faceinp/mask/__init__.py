@@ -1,1 +1,1 @@
-"""Masks (True = hole): how they are read, and masks made by name."""
+"""Masks (True = hole): reading them, and presets."""

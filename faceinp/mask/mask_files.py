@@ -1,7 +1,7 @@
-"""Masks from files: a folder of pictures, a list of paths, or one picture, such as other groups publish them.
+"""Sets of masks in files: a folder of pictures, a list of paths, or one picture.
 
-Which tone is the hole is never guessed: half of these sets say white, half black. ``MaskFiles.about`` says how they
-were read and how much they hide.
+The hole's tone is never guessed: half of the published sets use white, half black. ``MaskFiles.about`` states how the
+masks were read and how much they hide.
 """
 
 from collections import defaultdict
@@ -23,16 +23,15 @@ Bools = NDArray[np.bool_]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 LISTS = (".flist", ".txt")
-STEP = 10  # per cent: how wide a bin of the hidden share is
+BIN_WIDTH = 10  # per cent of the picture
 
 
 @dataclass(frozen=True)
 class MaskFiles:
-    """Masks in files, each with a hole and something around it.
+    """Masks in files, each with a hole and known pixels.
 
-    name: of their folder or list. files: in the order of their paths, or of the list. hole: the tone that is the hole.
-    shares: the hole's part of each, in (0, 1), in the order of ``files``. left_out: files that mark nothing or
-    everything.
+    name: of their folder or list. files: sorted by path, or in the list's order. hole: the tone of the hole. shares:
+    the hole's share of each mask, in (0, 1), in the order of ``files``. left_out: files that mark nothing or all.
     """
 
     name: str
@@ -42,32 +41,33 @@ class MaskFiles:
     left_out: tuple[Path, ...] = ()
 
     def draw(self, number: int, size: int) -> Bools:
-        """One of the masks, the same for the same arguments: bool (size, size), True = hole.
+        """One of the masks, resized: bool (size, size), True = hole; the same for the same arguments.
 
-        number: which one; it is counted round, so every number has a mask. size: pixels. A picture that is not square
-        is stretched. Enlarged, the mask keeps its pixels; made smaller, a pixel is hole where half of it was. A hole
-        too thin for that keeps the pixels that it covers most, and a rest too thin for that likewise.
+        number: its index, modulo the number of masks. size: pixels. A picture that is not square is stretched. An
+        enlarged mask uses the nearest pixel; in a reduced one a pixel is hole where half of it was. If that left no
+        hole, the pixels that the hole covers most are the hole; if it left no known pixel, those it covers least stay
+        known.
         """
         path = self.files[number % len(self.files)]
         hole = _hole(path, self.hole)
         if hole is None:
-            raise DataError(f"{path} has changed: it marks no hole, or everything. Read the masks anew.")
-        shrinks = size < max(hole.shape)
-        how = cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST_EXACT
-        covered = cv2.resize(hole.astype(np.float32), (size, size), interpolation=how)
-        # Between the least and the greatest, so that a pixel is hole and another one is not.
+            raise DataError(f"{path} has changed: it marks nothing or everything. Read the masks again.")
+        interpolation = cv2.INTER_AREA if size < max(hole.shape) else cv2.INTER_NEAREST_EXACT
+        covered = cv2.resize(hole.astype(np.float32), (size, size), interpolation=interpolation)
+        # The threshold lies between the least and the greatest value, so that there are hole and known pixels.
         return np.asarray(covered >= np.clip(0.5, np.nextafter(covered.min(), np.float32(1)), covered.max()))
 
     def bins(self) -> dict[str, "MaskFiles"]:
-        """The masks by how much they hide, in per cent: "0-10", "10-20", ... The upper end belongs to a bin, as in
-        NVIDIA's (.01, .1], (.1, .2], ...; empty ones are left out.
+        """The masks by the share they hide, in per cent: "0-10", "10-20", ...; without empty bins.
+
+        A bin includes its upper end, as NVIDIA's do: (.01, .1], (.1, .2], ...
         """
         numbers: dict[int, list[int]] = defaultdict(list)
         for number, share in enumerate(self.shares):
-            numbers[max(0, int(np.ceil(round(100 * share / STEP, 6))) - 1) * STEP].append(number)
+            numbers[max(0, int(np.ceil(round(100 * share / BIN_WIDTH, 6))) - 1) * BIN_WIDTH].append(number)
         return {
-            f"{low}-{low + STEP}": MaskFiles(
-                f"{self.name} {low}-{low + STEP} %",
+            f"{low}-{low + BIN_WIDTH}": MaskFiles(
+                f"{self.name} {low}-{low + BIN_WIDTH} %",
                 tuple(self.files[number] for number in chosen),
                 self.hole,
                 tuple(self.shares[number] for number in chosen),
@@ -77,27 +77,27 @@ class MaskFiles:
 
     @property
     def about(self) -> str:
-        """A sentence or two: how many they are, how they were read, how much they hide, what was left out."""
+        """A few sentences: the number of masks, how they were read, the share they hide, and what was left out."""
         mean, count = float(np.mean(self.shares)), f"{len(self.files):,} mask{'s' if len(self.files) > 1 else ''}"
-        said = f"{count} of {self.name}: {self.hole} is the hole, which is {mean:.0%} of a mask."
+        text = f"{count} of {self.name}: {self.hole} is the hole, {mean:.0%} of a mask on average."
         if mean > 0.5:
             other = "black" if self.hole == "white" else "white"
-            said += f" That is more than half: if {other} is the hole, use --mask-hole {other}."
+            text += f" That is more than half: if {other} is the hole, use --mask-hole {other}."
         if self.left_out:
-            said += f" {len(self.left_out):,} were left out: they mark nothing or everything."
-        return said
+            text += f" {len(self.left_out):,} were left out: they mark nothing or everything."
+        return text
 
 
 def read(path: str | Path, hole: str = "white") -> MaskFiles:
-    """Read the masks of a folder (with all folders in it), of a list (.flist or .txt, a path a line, absolute or
-    relative to the list) or of one picture.
+    """Read the masks in a folder and its subfolders, in a list, or in one picture.
 
-    Every file is opened once, some 4 ms each at 512 x 512. hole: the tone that is the hole. Raises DataError where
-    there is no such path or no picture, a listed file is missing, a picture is broken or is no mask, or none has a hole
-    and something around it.
+    path: a list is a .flist or .txt file with a path on each line, absolute or relative to the list. Every file is
+    opened once, about 4 ms each at 512 x 512. hole: the tone of the hole. Raises DataError for a path that does not
+    exist or contains no picture, a missing listed file, a damaged picture, one that is no mask, and where no mask has
+    both hole and known pixels.
     """
     if hole not in ("white", "black"):
-        raise DataError(f"The masks' hole must be white or black, got {hole!r}.")
+        raise DataError(f"The hole of the masks must be white or black, got {hole!r}.")
     tone: Hole = "white" if hole == "white" else "black"
     source = Path(path)
     listed = _listed(source)
@@ -113,7 +113,7 @@ def _listed(source: Path) -> list[Path]:
     if source.is_dir():
         files = sorted(p for p in source.rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
         if not files:
-            raise DataError(f"There is no mask in {source}. Give a folder of {', '.join(SUFFIXES)} files.")
+            raise DataError(f"{source} contains no masks. Give a folder of {', '.join(SUFFIXES)} files.")
         return files
     if not source.is_file():
         raise DataError(f"There is no folder or file {source}. Check the path of the masks.")
@@ -122,14 +122,16 @@ def _listed(source: Path) -> list[Path]:
     try:
         lines = [line.strip() for line in source.read_text(encoding="utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{source} cannot be read as a list of masks ({error}). Give a text, a path a line.") from error
+        raise DataError(
+            f"{source} cannot be read as a list of masks ({error}). Give a text file with one path per line."
+        ) from error
     files = [source.parent / line for line in lines if line]
     if not files:
-        raise DataError(f"{source} lists no mask. Give a text with the path of a picture on each line.")
+        raise DataError(f"{source} lists no mask. Give a text file with the path of a picture on each line.")
     if missing := [file for file in files if not file.is_file()]:
         raise DataError(
-            f"{len(missing):,} of the {len(files):,} masks that {source} lists are missing, {missing[0]} first. "
-            "Paths are absolute or relative to the list."
+            f"{len(missing):,} of the {len(files):,} masks listed in {source} are missing, first {missing[0]}. "
+            "Paths must be absolute or relative to the list."
         )
     return files
 
@@ -138,7 +140,7 @@ def _hole(file: Path, hole: Hole) -> Bools | None:
     """bool (H, W), True = hole; None where it marks nothing or everything."""
     try:
         layer = photos.read(file)
-        # Beside a black photo nothing is taken for a photo that was erased in part.
+        # Compared with a black photo, no picture passes for a partly erased photo.
         marked = mask_pictures.read(layer, Photo(np.zeros_like(layer.pixels)), hole).hole
     except PhotoError as error:
         raise DataError(f"A mask cannot be read: {error}") from error

@@ -167,4 +167,4 @@ def test_a_flag_that_went_is_told_and_harms_nothing(
 ) -> None:
     command = ["evaluate", "masks", "--data", str(folder), "--engines", "telea", "--masks", "centre", "--pictures", "2"]
     assert main([*command, "--judges", "none", "--features", "squeezenet.safetensors", "-o", str(tmp_path)]) == 0
-    assert "--features is not used any more" in capsys.readouterr().err
+    assert "--features is ignored" in capsys.readouterr().err
