@@ -12,8 +12,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from faceinp.engines.base import Engine
-    from faceinp.engines.loading import list_engines, load_engine
+    from faceinp.engines.base import Engine, Needs, Progress
+    from faceinp.engines.loading import EngineStatus, list_engines, load_engine
     from faceinp.errors import (
         Cancelled,
         DataError,
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
     from faceinp.exemplars import Reference
     from faceinp.face.detection import find_faces
     from faceinp.face.face_location import FaceLocation
-    from faceinp.face.faces import Face
+    from faceinp.face.faces import Crop, Face
     from faceinp.find import Damage, Find, Occluders, Proposal, find_damage, find_occluders, propose
     from faceinp.identity import Judge, Verdict
     from faceinp.identity import compare as compare_faces
     from faceinp.identity import load as load_judge
     from faceinp.identity.fill_score import Likeness, judge_fill
-    from faceinp.mask.masks import Mask
+    from faceinp.mask.masks import Mask, MaskSource
     from faceinp.mask.masks import read as read_mask
     from faceinp.mask.photo_presets import make_preset
     from faceinp.mask.presets import list_presets
     from faceinp.models.hub import upload_folder
     from faceinp.models.weights import folder as weights_folder
-    from faceinp.photo.photos import Photo
+    from faceinp.photo.photos import Photo, PhotoSource
     from faceinp.photo.photos import read as read_photo
     from faceinp.pipeline import Job, fill, fill_many
     from faceinp.result import FilledFace, Result
@@ -53,10 +53,12 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Cancelled",
+    "Crop",
     "Damage",
     "DataError",
     "Engine",
     "EngineError",
+    "EngineStatus",
     "Face",
     "FaceLocation",
     "FaceinpError",
@@ -67,12 +69,16 @@ __all__ = [
     "Likeness",
     "Mask",
     "MaskError",
+    "MaskSource",
     "MissingPackageError",
+    "Needs",
     "NoFaceError",
     "NothingFoundError",
     "Occluders",
     "Photo",
     "PhotoError",
+    "PhotoSource",
+    "Progress",
     "Proposal",
     "Reference",
     "Result",
@@ -109,12 +115,18 @@ _PUBLIC = {
     "load_engine": "faceinp.engines.loading",
     "list_engines": "faceinp.engines.loading",
     "Engine": "faceinp.engines.base",
+    "EngineStatus": "faceinp.engines.loading",
+    "Needs": "faceinp.engines.base",
+    "Progress": "faceinp.engines.base",
     "Photo": "faceinp.photo.photos",
+    "PhotoSource": "faceinp.photo.photos",
     "read_photo": "faceinp.photo.photos:read",
     "Mask": "faceinp.mask.masks",
+    "MaskSource": "faceinp.mask.masks",
     "read_mask": "faceinp.mask.masks:read",
     "make_preset": "faceinp.mask.photo_presets",
     "list_presets": "faceinp.mask.presets",
+    "Crop": "faceinp.face.faces",
     "Face": "faceinp.face.faces",
     "FaceLocation": "faceinp.face.face_location",
     "find_faces": "faceinp.face.detection",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from faceinp.blend import blending as blend
 from faceinp.blend import surroundings
@@ -28,8 +28,9 @@ from faceinp.face.heads import Turn, check_turn
 from faceinp.face.targets import find_targets
 from faceinp.find import Find, propose
 from faceinp.mask.erased import read_mask
-from faceinp.mask.masks import Polarity
+from faceinp.mask.masks import MaskSource, Polarity
 from faceinp.photo import grain, photos
+from faceinp.photo.photos import PhotoSource
 from faceinp.result import FilledFace, Result
 
 T = TypeVar("T")
@@ -40,8 +41,8 @@ SOFTNESS_RATIO = 2  # a face so many times wider than the engine's output looks 
 @location_as_keywords
 @options_as_keywords
 def fill(
-    photo: Any,
-    mask: Any = None,
+    photo: PhotoSource,
+    mask: MaskSource | None = None,
     *,
     find: str | Find | None = None,
     engine: str | Engine = "landmark",
@@ -52,9 +53,9 @@ def fill(
     mask_hole: Polarity = "auto",
     grow: int = 0,
     blending: str = "poisson",
-    landmarks: Any = None,
+    landmarks: ArrayLike | None = None,
     symmetry: bool | None = None,
-    references: Sequence[Any] = (),
+    references: Sequence[PhotoSource] = (),
     reference_check: bool = True,
     progress: Progress | None = None,
     options: Mapping[str, Any] | None = None,
@@ -101,17 +102,17 @@ def fill(
 class Job(NamedTuple):
     """One photo for ``fill_many``: the arguments of ``fill`` that differ from photo to photo."""
 
-    photo: Any
-    mask: Any
+    photo: PhotoSource
+    mask: MaskSource
     face: FaceLocation | Face | None = None
-    references: Sequence[Any] = ()
+    references: Sequence[PhotoSource] = ()
     turn: Turn = "auto"
 
 
 @location_as_keywords
 @options_as_keywords
 def fill_many(
-    jobs: Iterable[Job | tuple[Any, Any]],
+    jobs: Iterable[Job | tuple[PhotoSource, MaskSource]],
     *,
     engine: str | Engine = "landmark",
     seed: int = 0,

@@ -63,11 +63,11 @@ def test_an_import_against_the_direction_is_found(breach: str, tmp_path: Path) -
         "import faceinp",
         "import faceinp\nfor name in faceinp.__all__: getattr(faceinp, name)",
         "import faceinp\nfaceinp.list_engines()",
-        "from faceinp.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass",
-        "from faceinp.cli import main\ntry: main(['train', '--help'])\nexcept SystemExit: pass",
-        "from faceinp.cli import main\ntry: main(['export', '--help'])\nexcept SystemExit: pass",
-        "from faceinp.cli import main\ntry: main(['demo', '--help'])\nexcept SystemExit: pass",
-        "from faceinp.cli import main\nmain(['engines'])",
+        "from faceinp.cli.main import main\ntry: main(['--help'])\nexcept SystemExit: pass",
+        "from faceinp.cli.main import main\ntry: main(['train', '--help'])\nexcept SystemExit: pass",
+        "from faceinp.cli.main import main\ntry: main(['export', '--help'])\nexcept SystemExit: pass",
+        "from faceinp.cli.main import main\ntry: main(['demo', '--help'])\nexcept SystemExit: pass",
+        "from faceinp.cli.main import main\nmain(['engines'])",
     ],
 )
 def test_nothing_heavy_is_imported(code: str) -> None:

@@ -45,7 +45,7 @@ def fill(photo: Path, mask: Path, out: Path, *more: str) -> int:
 
 
 def run(*argv: str, before: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    code = f"import sys\n{before}\nfrom faceinp.cli import main\nsys.exit(main(sys.argv[1:]))"
+    code = f"import sys\n{before}\nfrom faceinp.cli.main import main\nsys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", code, *argv]
     return subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False)
 

@@ -43,11 +43,11 @@ def test_the_hole_is_what_is_transparent_and_the_photo_is_no_more(depth: int, gr
 
 
 def test_nothing_or_everything_erased_is_said() -> None:
-    for alpha, reason in ((255, "Nothing"), (0, "All")):
+    for alpha, reason in ((255, "No part"), (0, "entire photo")):
         photo = photos.read(np.dstack([PORTRAIT, np.full(HOLE.shape, alpha, np.uint8)]))
         with pytest.raises(MaskError, match=reason):
             erased.mask_from_alpha(photo)
-    with pytest.raises(MaskError, match="Nothing"):
+    with pytest.raises(MaskError, match="No part"):
         erased.mask_from_alpha(photos.read(PORTRAIT))
 
 

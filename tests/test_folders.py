@@ -304,7 +304,7 @@ def break_(kind: str, truth: Path, result: Path, masks: Path) -> list[str]:
         ("unreadable", "1 of 3 pairs cannot be measured, such as\n.*1: .*damaged", 7),
         ("another size", "1: Truth, result and mask are of one size; these are 64 x 64, 32 x 32", 7),
         ("mask of another size", "these are 64 x 64, 64 x 64, 128 x 128", 7),
-        ("black mask", "1: The mask is black all over", 7),
+        ("black mask", "1: The mask is entirely black", 7),
         ("mask lacking", "--masks lacks 1, such as 1", 7),
         ("too small for the protocol", "1: It is 40 x 40, and must be 51 pixels wide", 7),
         ("not square", "1: It is 64 x 32, and must be square", 7),

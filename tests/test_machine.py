@@ -44,7 +44,7 @@ def test_a_runtime_takes_no_more_threads_than_there_are_cores(
 
 PARENT = """
 import os, sys, time
-from faceinp.machine import processes
+from faceinp.common.system import processes
 
 def begin(file):
     with open(file, "w") as stream:

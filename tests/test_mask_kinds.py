@@ -147,7 +147,7 @@ def test_what_is_too_faint_is_said() -> None:
     strength = np.zeros((256, 256), np.float32)
     strength[20:50, 15:50], strength[180:210, 160:200] = 1, 0.12  # no more than JPEG's ringing
     mask = masks.read(saved(levels(strength), "JPEG", quality=80), photos.read(np.zeros((256, 256), np.uint8)))
-    assert not mask.hole[100:].any() and "too faintly" in mask.warnings[0]
+    assert not mask.hole[100:].any() and "too faint" in mask.warnings[0]
 
 
 def test_a_soft_edge_beside_a_weaker_stroke_is_no_stroke() -> None:

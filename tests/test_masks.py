@@ -250,7 +250,7 @@ def test_a_mask_of_one_tone_is_refused(value: int) -> None:
     with pytest.raises(MaskError):
         masks.read(saved(flat, "JPEG"), PHOTO)
     noisy = np.clip(flat + np.random.default_rng(0).normal(0, 3, flat.shape), 0, 255).astype(np.uint8)
-    with pytest.raises(MaskError, match="all over"):
+    with pytest.raises(MaskError, match="entirely"):
         masks.read(noisy, PHOTO)
 
 
@@ -331,7 +331,7 @@ def test_grow_is_in_pixels_of_the_photo() -> None:
     assert np.array_equal(masks.read(half, PHOTO, grow=1).hole, grown(np.kron(half, np.ones((2, 2))) > 0))
     soft = painted(antialiased=True)
     assert masks.read(soft, PHOTO, grow=2).hole.sum() > masks.read(soft, PHOTO).hole.sum() > (soft > 127).sum()
-    with pytest.raises(MaskError, match="0 or more"):
+    with pytest.raises(MaskError, match=">= 0 pixels"):
         masks.read(HOLE, PHOTO, grow=-1)
     with pytest.raises(MaskError, match="whole photo"):
         masks.read(HOLE, PHOTO, grow=300)

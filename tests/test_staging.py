@@ -20,7 +20,6 @@ def test_what_is_moved_out_stays_and_all_else_goes(tmp_path: Path) -> None:
     assert [file.name for file in out.iterdir()] == ["kept"]
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_file_is_replaced_at_the_end(tmp_path: Path) -> None:
     path, link = tmp_path / "file", tmp_path / "link"
     staging.write_atomically(path, b"earlier")
@@ -54,6 +53,7 @@ def test_a_file_stays_as_it_was_after_an_error(
     assert path.read_bytes() == b"earlier" and [*tmp_path.iterdir()] == [path]
 
 
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_is_a_sentence_and_leaves_nothing(number: int, tmp_path: Path) -> None:
     def fill() -> None:
         with staging.folder(tmp_path) as scratch:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -49,7 +49,7 @@ class Damage(Proposal):
             )
 
 
-def find_damage(photo: Any, *, sensitivity: float = 0.5, include: Collection[str] = ()) -> Damage:
+def find_damage(photo: photos.PhotoSource, *, sensitivity: float = 0.5, include: Collection[str] = ()) -> Damage:
     """The damage of ``photo``, as a proposal.
 
     photo: as for ``photo.read``. sensitivity: from 0 (what is certain) to 1 (what might be damage). include: names of

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -44,7 +44,7 @@ class Occluders(Proposal):
 
 
 def find_occluders(
-    photo: Any, *, sensitivity: float = 0.5, face: FaceLocation | Face | None = None, turn: Turn = "auto"
+    photo: photos.PhotoSource, *, sensitivity: float = 0.5, face: FaceLocation | Face | None = None, turn: Turn = "auto"
 ) -> list[Occluders]:
     """What hides the faces of ``photo``, as proposals: one for each face, the largest first.
 
@@ -56,7 +56,7 @@ def find_occluders(
     return [one.at(sensitivity) for one in of_each_face(photo, face, turn)]
 
 
-def of_each_face(photo: Any, face: FaceLocation | Face | None, turn: Turn) -> Iterator[Occluders]:
+def of_each_face(photo: photos.PhotoSource, face: FaceLocation | Face | None, turn: Turn) -> Iterator[Occluders]:
     """As ``find_occluders``, but nothing is marked yet, and one after the other: the maps of many faces need not be
     held at once.
     """

@@ -11,7 +11,6 @@ What they say is a likeness score, not evidence of identity.
 from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +41,8 @@ SIDE = 256  # of the crops that photos are compared by: finer than any judge loo
 
 
 def compare(
-    first: Any,
-    second: Any,
+    first: photos.PhotoSource,
+    second: photos.PhotoSource,
     judge: Judge | str | PathLike[str] = "auto",
     *,
     aligned: bool = False,
@@ -83,7 +82,7 @@ def crops_alike(
     return crops.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
 
 
-def _crop(source: Any, which: str, aligned: bool) -> tuple[NDArray[np.float32], str]:
+def _crop(source: photos.PhotoSource, which: str, aligned: bool) -> tuple[NDArray[np.float32], str]:
     """The crop of a photo's largest face, (3, SIDE, SIDE) in [0, 1], and a sentence on the faces of the photo."""
     pixels = photos.read(source).pixels
     no_hole = np.zeros(pixels.shape[:2], bool)

@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,8 +76,8 @@ def judge_fill(
     judge: Judge | str | PathLike[str] = "auto",
     *,
     face: int = 1,
-    others: Sequence[Any] = (),
-    second: Any = None,
+    others: Sequence[photos.PhotoSource] = (),
+    second: photos.PhotoSource | None = None,
 ) -> Likeness:
     """Judge whether a filled face is still the person it was.
 
@@ -90,7 +89,7 @@ def judge_fill(
     Raises PhotoError, NoFaceError where no such face was filled, EngineError, and WeightsError where there is no judge,
     or it is not calibrated.
     """
-    others = photos.several(others, "others")
+    others = photos.as_list(others, "others")
     if second is not None:
         warnings.warn("judge_fill(second=...) is now others=[...].", DeprecationWarning, stacklevel=2)
         others = (*others, second)

@@ -2,14 +2,13 @@
 
 import filecmp
 import os
-from typing import Any
 
 import numpy as np
 
 from faceinp.errors import MaskError
 from faceinp.mask import masks
-from faceinp.mask.masks import Mask, Polarity
-from faceinp.photo.photos import Photo
+from faceinp.mask.masks import Mask, MaskSource, Polarity
+from faceinp.photo.photos import Photo, PhotoSource
 
 
 def mask_from_alpha(photo: Photo) -> tuple[Photo, Mask]:
@@ -27,7 +26,7 @@ def mask_from_alpha(photo: Photo) -> tuple[Photo, Mask]:
 
 
 def read_mask(
-    mask: Any, photo: Photo, photo_source: Any, *, hole: Polarity = "auto", grow: int = 0
+    mask: MaskSource, photo: Photo, photo_source: PhotoSource, *, hole: Polarity = "auto", grow: int = 0
 ) -> tuple[Photo, Mask]:
     """The photo to fill, and its mask: ``mask_from_alpha`` where ``mask`` is the photo itself, else ``masks.read``.
 
@@ -39,7 +38,7 @@ def read_mask(
     return photo, masks.read(mask, photo, hole=hole, grow=grow)
 
 
-def is_own_mask(photo: Any, mask: Any) -> bool:
+def is_own_mask(photo: PhotoSource, mask: MaskSource) -> bool:
     """Whether two sources are the same picture: the same object, file, bytes or pixels.
 
     An erased copy beside the whole photo is a different case: ``mask_pictures`` compares its pixels.

@@ -13,7 +13,7 @@ from faceinp.errors import MaskError, PhotoError
 from faceinp.mask import strokes
 from faceinp.mask.strokes import Bools, Strength
 from faceinp.photo import photos
-from faceinp.photo.photos import Photo
+from faceinp.photo.photos import Photo, PhotoSource
 
 Polarity = Literal["auto", "white", "black"]
 
@@ -41,7 +41,7 @@ class Reading(NamedTuple):
     orientation: int = 1
 
 
-def read(source: Any, photo: Photo, hole: Polarity) -> Reading:
+def read(source: PhotoSource, photo: Photo, hole: Polarity) -> Reading:
     """Read a picture of a mask.
 
     source: as for ``photos.read``. photo: the photo of the mask. hole: as for ``masks.read``. Raises MaskError.

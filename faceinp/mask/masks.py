@@ -19,7 +19,7 @@ from faceinp.face.faces import Box
 from faceinp.mask import mask_pictures
 from faceinp.mask.mask_pictures import ADVICE, Polarity, Reading
 from faceinp.photo.decoding import upright
-from faceinp.photo.photos import Photo
+from faceinp.photo.photos import Photo, PhotoSource
 
 Bools = NDArray[np.bool_]
 
@@ -71,7 +71,10 @@ class Mask:
         return self.alternative if as_read < MISSES_FACES and turned >= HITS_FACES else replace(self, alternative=None)
 
 
-def read(source: Any, photo: Photo, *, hole: Polarity = "auto", grow: int = 0) -> Mask:
+MaskSource = PhotoSource | NDArray[np.bool_] | Mask  # what is read as a mask
+
+
+def read(source: MaskSource, photo: Photo, *, hole: Polarity = "auto", grow: int = 0) -> Mask:
     """Read the mask of ``photo``.
 
     source: a path, bytes, a Pillow picture, a bool array (H, W) (True = hole), a uint8 array (H, W), (H, W, 3) or

@@ -4,7 +4,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from faceinp.face import faces
 from faceinp.face.face_location import FaceLocation, as_location, locate, location_as_keywords, no_face
@@ -47,7 +47,7 @@ def make_preset(
     *,
     face: FaceLocation | Face | None = None,
     turn: Turn = "auto",
-    landmarks: Any = None,
+    landmarks: ArrayLike | None = None,
     seed: int = 0,
 ) -> Mask:
     """The preset ``name`` on a face of ``photo``, as a mask for ``fill``; without ``face``, on the largest face.

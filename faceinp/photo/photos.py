@@ -5,9 +5,10 @@ EXIF's orientation is applied when a photo is read and then dropped, so that no 
 
 import io
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -68,7 +69,13 @@ class Photo:
         return replace(self, alpha=None, deep=deep)
 
 
-def read(source: Any, *, page: int = 1) -> Photo:
+# What is read as a photo: a path, a file's bytes, an open binary file, a Pillow picture, an array, or a Photo.
+PhotoSource = (
+    str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | NDArray[np.uint8] | Photo
+)
+
+
+def read(source: PhotoSource, *, page: int = 1) -> Photo:
     """Read a photo.
 
     source: a path, bytes, a binary file object, a Pillow picture, a uint8 array (H, W, 3), (H, W, 4) or (H, W) in
@@ -93,7 +100,7 @@ def read(source: Any, *, page: int = 1) -> Photo:
     )
 
 
-def several(sources: Any, name: str) -> tuple[Any, ...]:
+def as_list(sources: Iterable[PhotoSource] | None, name: str) -> tuple[PhotoSource, ...]:
     """Check a list of photos, each as ``read`` takes it; None is an empty list. name: of the argument, for the error.
 
     Raises PhotoError for a single photo, whose characters, bytes or rows would be read as photos.
