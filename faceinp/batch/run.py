@@ -79,23 +79,14 @@ def run(
         say(f"{kinds.total():,} photos are already done{retried}; `{settings.out}/manifest` lists them")
     if mask:
         _check_mask(mask, settings)
-    if ray:
-        from faceinp.batch.cluster import on_ray
-
-        answers = on_ray(todo, settings, done, workers, ray)
-    elif workers > 1:
-        answers = _in_processes(todo, settings, done, workers)
-    else:
-        worker = Worker(settings)
-        answers = (worker(part, done) for part in todo)
     counted: Counter[str] = Counter({FILLED: 0, FAILED: 0})
-    for answer in answers:
+    for part_lines in _process(todo, settings, done, workers, ray):
         if again:  # the new settings are recorded now, so the earlier manifest can go
             target.tidy()
             again = False
-        counted.update(line["outcome"] for line in answer)
-        kinds.update(line.get("kind", FILLED) for line in answer if line["outcome"] != SKIPPED)
-        for line in answer:
+        counted.update(line["outcome"] for line in part_lines)
+        kinds.update(line.get("kind", FILLED) for line in part_lines if line["outcome"] != SKIPPED)
+        for line in part_lines:
             if line["outcome"] == FAILED:
                 say(f"{line['name']}: {line['error']}")
         clean = f", nothing found in {counted[NOTHING_FOUND]:,}" if counted[NOTHING_FOUND] else ""
@@ -126,6 +117,19 @@ def _shared(kinds: Iterable[str]) -> type[FaceinpError]:
     """The class of all photos' errors, so that the shell can return its exit code; FaceinpError where they differ."""
     codes = {getattr(errors, kind, FaceinpError).exit_code for kind in kinds}
     return next((error for error in FaceinpError.__subclasses__() if codes == {error.exit_code}), FaceinpError)
+
+
+def _process(todo: Iterable[Part], settings: Settings, done: frozenset[str], workers: int, ray: str) -> Iterator[Lines]:
+    """The manifest lines of each part, by the workers that the arguments of ``run`` ask for."""
+    if ray:
+        from faceinp.batch.cluster import on_ray
+
+        yield from on_ray(todo, settings, done, workers, ray)
+    elif workers > 1:
+        yield from _in_processes(todo, settings, done, workers)
+    else:
+        worker = Worker(settings)
+        yield from (worker(part, done) for part in todo)
 
 
 _worker: Worker | FaceinpError  # of this process of the pool, or the error that prevented it

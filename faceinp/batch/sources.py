@@ -114,19 +114,19 @@ def survey(
     references: str = "",
     need_masks: bool = False,
 ) -> Survey:
-    """What there is to do in ``source``, a folder, a shard or a table, less the files whose names are in ``done``.
+    """List the photos of ``source``, a folder, a shard or a table, except those in ``done``.
 
-    masks, faces, references: folders of the photos' companions, see ``Companion``: a mask for each photo; JSON that
-    says where a photo's face is, of those that have one; other photos of the same person, likewise. masks may be one
-    file, for all photos. need_masks: nothing else says where the holes are. Raises DataError when no photos are there,
-    or a folder holds nothing for them.
+    masks, faces, references: folders of the photos' companions, see ``Companion``: masks; JSON with faces' locations;
+    other photos of the same person. masks may be one file, for all photos. need_masks: whether the photos need masks,
+    as there is neither a preset nor ``find``. Raises DataError where there are no photos, or a folder contains no
+    companion of any.
     """
     files, root = opened(source)
-    found = files.find(root) if files.isdir(root) else [root] if files.exists(root) else []
+    paths = files.find(root) if files.isdir(root) else [root] if files.exists(root) else []
     base = root if files.isdir(root) else posixpath.dirname(root)
     others = [opened(url) for url in (masks, faces, references) if url]
     inner = [path for system, path in others if system.protocol == files.protocol and path.startswith(f"{base}/")]
-    own = [path for path in found if not any(path == other or path.startswith(f"{other}/") for other in inner)]
+    own = [path for path in paths if not any(path == other or path.startswith(f"{other}/") for other in inner)]
     bundles = [posixpath.relpath(path, base) for path in own if path.endswith((".tar", ".parquet"))]
     photos = [posixpath.relpath(path, base) for path in own if path.lower().endswith(PICTURES)]
     if not bundles and not photos:

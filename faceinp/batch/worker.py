@@ -147,13 +147,13 @@ class Worker:
                 mask = photo_presets.make_preset(
                     settings.preset, opened, face=face, turn=settings.turn, seed=settings.seed
                 )
-        found = None
+        marked = None
         if settings.find:
             with watch("find"):
                 proposal = propose(opened, settings.find, face=face, turn=settings.turn)
-                mask, found = proposal.as_mask(), _Found(proposal.share, proposal.shares)
+                mask, marked = proposal.as_mask(), _Marked(proposal.share, proposal.shares)
         job = Job(opened, mask.grown(settings.grow), face, [file.content for file in item.references], settings.turn)
-        return _Ready(item, job, watch, found)
+        return _Ready(item, job, watch, marked)
 
     def _fill(self, waiting: Sequence["_Ready"]) -> list[dict[str, Any]]:
         settings = self.settings
@@ -199,7 +199,7 @@ class Worker:
             "seed": result.seed,
             "seconds": {step: round(seconds, 4) for step, seconds in watch.seconds.items()},
             "hidden": round(float(result.mask.mean()), 4),
-            **self._find_line(ready.found),
+            **self._find_line(ready.marked),
             "changed_pixels": result.changed_pixels,
             "sources": {SOURCES[code]: round(share, 4) for code, share in result.shares.items()},
             "references": [_reference_line(*pair) for pair in zip(item.references, result.references, strict=True)],
@@ -208,14 +208,14 @@ class Worker:
         }
 
     def _clean(self, item: Item, error: NothingFoundError) -> dict[str, Any]:
-        return _line(item, NOTHING_FOUND) | self._find_line(_Found(0.0, {})) | {"reason": str(error)}
+        return _line(item, NOTHING_FOUND) | self._find_line(_Marked(0.0, {})) | {"reason": str(error)}
 
-    def _find_line(self, found: "_Found | None") -> dict[str, Any]:
+    def _find_line(self, marked: "_Marked | None") -> dict[str, Any]:
         """The manifest's entry on what ``find`` found; empty without ``find``."""
-        if found is None or self.settings.find is None:
+        if marked is None or self.settings.find is None:
             return {}
-        kinds = {kind: round(share, 6) for kind, share in found.kinds.items()}
-        return {"find": {"name": self.settings.find.name, "share": round(found.share, 6), "kinds": kinds}}
+        kinds = {kind: round(share, 6) for kind, share in marked.kinds.items()}
+        return {"find": {"name": self.settings.find.name, "share": round(marked.share, 6), "kinds": kinds}}
 
 
 class _Watch:
@@ -235,7 +235,7 @@ class _Watch:
             self.seconds[step] = self.seconds.get(step, 0.0) + more
 
 
-class _Found(NamedTuple):
+class _Marked(NamedTuple):
     """Shares of the photo that a proposal marks: in total, and of each kind."""
 
     share: float
@@ -249,7 +249,7 @@ class _Ready:
     item: Item
     job: Job
     watch: _Watch
-    found: _Found | None
+    marked: _Marked | None
 
 
 def skipped_line(skipped: Skipped) -> dict[str, Any]:

@@ -172,6 +172,25 @@ def _add_weights(commands: Any) -> None:
 
 
 def _add_evaluate(commands: Any) -> None:
+    _add_engine_tables(commands)
+    arguments.add_folders(
+        _command(commands, "folders", run.evaluate_folders, "measure the results of any program: two folders")
+    )
+    report = _command(commands, "report", run.report, "make tables from measurements")
+    report.add_argument("cells", type=Path, nargs="+", metavar="CELLS", help="cells.jsonl of paper, quick or masks")
+    report.add_argument(
+        "--into",
+        type=Path,
+        nargs="+",
+        metavar="PAGE",
+        help="update the marked tables in these pages instead of printing them",
+    )
+    _add_network_tables(commands)
+    _add_judge_tables(commands)
+    _add_damage_table(commands)
+
+
+def _add_engine_tables(commands: Any) -> None:
     paper = _command(commands, "paper", run.paper, "the papers' tables, with every engine")
     paper.add_argument(
         "--table",
@@ -218,18 +237,14 @@ def _add_evaluate(commands: Any) -> None:
             help="calibrated judges of identity, or none (default: bundled and dlib, if available)",
         )
         parser.add_argument("--features", type=Path, help=argparse.SUPPRESS)  # earlier tables had Frechet distances
-    arguments.add_folders(
-        _command(commands, "folders", run.evaluate_folders, "measure the results of any program: two folders")
-    )
-    report = _command(commands, "report", run.report, "make tables from measurements")
-    report.add_argument("cells", type=Path, nargs="+", metavar="CELLS", help="cells.jsonl of paper, quick or masks")
-    report.add_argument(
-        "--into",
-        type=Path,
-        nargs="+",
-        metavar="PAGE",
-        help="update the marked tables in these pages instead of printing them",
-    )
+    for parser in (paper, masks):
+        _add_onnx(parser)
+    for parser, name in ((paper, "eval"), (quick, "quick"), (masks, "masks")):
+        _add_seed(parser)
+        _add_data(parser, name)
+
+
+def _add_network_tables(commands: Any) -> None:
     frechet = _command(commands, "frechet", run.frechet, "Frechet distance between the generator's faces and real ones")
     frechet.add_argument("--weights", type=Path, required=True, help="SqueezeNet 1.0 as safetensors, for the features")
     frechet.add_argument("--generator", type=Path, help="packed DCGAN weights (default: the package's)")
@@ -240,6 +255,12 @@ def _add_evaluate(commands: Any) -> None:
     )
     landmarks.add_argument("--weights", type=Path, help="packed weights of the predictor (default: the package's)")
     landmarks.add_argument("--pictures", type=int, help="number of pictures (default: all)")
+    _add_seed(frechet)
+    _add_data(frechet, "frechet")
+    _add_data(landmarks, "landmarks")
+
+
+def _add_judge_tables(commands: Any) -> None:
     identity = _command(commands, "identity", run.evaluate_identity, "accuracy of the identity judges")
     identity.add_argument(
         "--judges", type=arguments.names, metavar="A,B", help="default: bundled and dlib, if available"
@@ -254,6 +275,13 @@ def _add_evaluate(commands: Any) -> None:
         "--confirm", default="", metavar="JUDGE", help="a second judge that must confirm true pairs, such as dlib"
     )
     checked.add_argument("--repeats", type=int, default=4, metavar="N", help="number of draws of each hole")
+    _add_onnx(identity)
+    for parser, name in ((identity, "identity"), (checked, "reference-check")):
+        _add_seed(parser)
+        _add_data(parser, name)
+
+
+def _add_damage_table(commands: Any) -> None:
     damage = _command(commands, "damage", run.evaluate_damage, "accuracy of the network and filters that find damage")
     damage.add_argument(
         "--photos", type=Path, nargs="+", required=True, metavar="FOLDER", help="undamaged photos, held out"
@@ -269,17 +297,23 @@ def _add_evaluate(commands: Any) -> None:
     damage.add_argument(
         "-o", "--out", type=Path, default=Path("runs/damage.md"), metavar="FILE", help="file for the table"
     )
-    for parser in (paper, masks, identity):
-        parser.add_argument("--onnx", type=Path, nargs="+", default=[], metavar="FILE", help="further face networks")
-        parser.add_argument("--sidecar", type=Path, help="folder of the ONNX files' sidecars (default: beside each)")
-    for parser in (paper, quick, masks, frechet, identity, checked, damage):
-        parser.add_argument("--seed", type=int, default=0, help="random seed")
-    tables = {"eval": paper, "quick": quick, "masks": masks}
-    tables |= {"frechet": frechet, "landmarks": landmarks, "identity": identity, "reference-check": checked}
-    for name, parser in tables.items():
-        about = "shards: paths or globs of WebDataset tars, or a folder of them"
-        parser.add_argument("--data", nargs="+", required=True, help=about)
-        parser.add_argument("-o", "--out", type=Path, default=Path("runs") / name, help="folder for the tables")
+    _add_seed(damage)
+
+
+def _add_onnx(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--onnx", type=Path, nargs="+", default=[], metavar="FILE", help="further face networks")
+    parser.add_argument("--sidecar", type=Path, help="folder of the ONNX files' sidecars (default: beside each)")
+
+
+def _add_seed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, default=0, help="random seed")
+
+
+def _add_data(parser: argparse.ArgumentParser, name: str) -> None:
+    """name: of the default output folder."""
+    about = "shards: paths or globs of WebDataset tars, or a folder of them"
+    parser.add_argument("--data", nargs="+", required=True, help=about)
+    parser.add_argument("-o", "--out", type=Path, default=Path("runs") / name, help="folder for the tables")
 
 
 def _command(commands: Any, name: str, run: Any, about: str) -> argparse.ArgumentParser:
