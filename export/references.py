@@ -7,11 +7,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from faceinp.common.arrays import Pixels
 from faceinp.face import cascade, faces
 
 from . import modules
-
-Pixels = NDArray[np.uint8]
 
 
 class Photo(nn.Module):

@@ -60,7 +60,9 @@ def test_engines_name_the_extra_that_brings_what_they_need() -> None:
 def test_without_a_package_a_command_says_what_to_install(
     package: str, command: str, extra: str, tmp_path: Path
 ) -> None:
-    code = f"import sys\nsys.modules[{package!r}] = None\nfrom faceinp.cli.main import main\nsys.exit(main(sys.argv[1:]))"
+    code = (
+        f"import sys\nsys.modules[{package!r}] = None\nfrom faceinp.cli.main import main\nsys.exit(main(sys.argv[1:]))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code, *command.split()], cwd=tmp_path, capture_output=True, text=True, check=False
     )

@@ -20,11 +20,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from faceinp import identity
 from faceinp.common import json_values
+from faceinp.common.arrays import Bools, Floats
 from faceinp.errors import WeightsError
 from faceinp.models import weights
 
-Floats = NDArray[np.float32]
-Bools = NDArray[np.bool_]
 Outcome = Literal["match", "doubtful", "unknown", "refused"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 

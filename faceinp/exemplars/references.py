@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp.common.arrays import Floats
 from faceinp.errors import NoFaceError, PhotoError, WeightsError
 from faceinp.exemplars import check
 from faceinp.exemplars.exemplar import SIZE, Crop, Exemplar, as_crop
@@ -14,7 +15,6 @@ from faceinp.face import detection, faces
 from faceinp.photo import photos, tone
 from faceinp.photo.photos import Photo
 
-Floats = NDArray[np.float32]
 # Pictures, float32 (N, 3, SIZE, SIZE) in [0, 1], and holes, bool (N, 1, SIZE, SIZE) -> landmarks (N, 68, 2), in shares
 # of the side.
 Predictor = Callable[[Floats, NDArray[np.bool_]], Floats]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp.common.arrays import Floats
 from faceinp.exemplars import notes, references
 from faceinp.exemplars.exemplar import SIZE, crop_of
 from faceinp.exemplars.references import Predictor, Prepared
@@ -15,8 +16,6 @@ from faceinp.exemplars.transfer import apply
 from faceinp.exemplars.warp import centres
 from faceinp.face import faces
 from faceinp.photo.tone import Tone
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,9 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from faceinp.common.arrays import Bools, Doubles, Floats
 
 # How much a landmark may be off, against bending; so many times as much where it was predicted under a hole; and where
 # it belongs to the jaw, whose points (but the chin) lie on a turned head's outline, not on one place of the face.

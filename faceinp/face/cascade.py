@@ -18,11 +18,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp.common.arrays import Floats, Pixels
 from faceinp.models import weights
 from faceinp.models.sessions import OnnxFile
 
-Pixels = NDArray[np.uint8]
-Floats = NDArray[np.float32]
 Sums = NDArray[np.int32]  # a picture's integral, (H + 1, W + 1, 3)
 Indices = NDArray[np.int64]
 Bins = tuple[Indices, Indices]  # the first pixel of each, and the first one behind it

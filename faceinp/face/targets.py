@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp.common.arrays import Pixels
 from faceinp.engines.base import Engine
 from faceinp.errors import MaskError, NoFaceError
 from faceinp.face import faces
@@ -16,7 +17,6 @@ from faceinp.face.faces import Crop, Face
 from faceinp.face.heads import Turn
 from faceinp.photo.tone import Tone, estimate_tone
 
-Pixels = NDArray[np.uint8]
 Hole = NDArray[np.bool_]
 
 

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp.common.arrays import Pixels
 from faceinp.face import cascade, faces
 
-Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
 # Of the detector's three stages, lower than its own (0.6, 0.7, 0.7), for faces with a closed hole: plausibility sorts

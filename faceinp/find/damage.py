@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp.common.arrays import Floats, Pixels
 from faceinp.errors import FaceinpError, NoFaceError, PhotoError
 from faceinp.face import detection
 from faceinp.face.faces import Face
@@ -24,8 +25,6 @@ STAMP = 5
 SMALL_PHOTO = 2_000_000  # pixels: up to so many the edge of damage is one pixel soft, beyond it two
 LARGE_SHARE = 0.01  # of the photo: damage of less hides no face
 ALL_OVER = 0.2  # share of the photo
-Pixels = NDArray[np.uint8]
-Floats = NDArray[np.float32]
 Kinds = NDArray[np.uint8]
 
 

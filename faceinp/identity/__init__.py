@@ -15,6 +15,7 @@ from os import PathLike
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp.common.arrays import to_picture
 from faceinp.errors import NoFaceError
 from faceinp.face import detection, faces
 from faceinp.identity.calibration import RATES, Calibration
@@ -100,7 +101,7 @@ def _crop(source: photos.PhotoSource, which: str, aligned: bool) -> tuple[NDArra
             )
         crop = faces.align(pixels, no_hole, faces.quad(found[0]), SIDE)
         note = _faces_note(which, found)
-    return crop.pixels.transpose(2, 0, 1).astype(np.float32) / np.float32(255), note
+    return to_picture(crop.pixels), note
 
 
 def _faces_note(which: str, found: Sequence[faces.Face]) -> str:

@@ -11,15 +11,14 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from faceinp.common.arrays import Bools
 from faceinp.errors import DataError, MaskError, PhotoError
 from faceinp.mask import mask_pictures
 from faceinp.photo import photos
 from faceinp.photo.photos import Photo
 
 Hole = Literal["white", "black"]
-Bools = NDArray[np.bool_]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 LISTS = (".flist", ".txt")

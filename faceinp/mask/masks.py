@@ -7,12 +7,13 @@ where both are plausible. ``mask_pictures`` reads the pictures; this module fits
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp.common.arrays import Bools
 from faceinp.errors import MaskError
 from faceinp.face import detection
 from faceinp.face.faces import Box
@@ -20,8 +21,6 @@ from faceinp.mask import mask_pictures
 from faceinp.mask.mask_pictures import ADVICE, Polarity, Reading
 from faceinp.photo.decoding import upright
 from faceinp.photo.photos import Photo, PhotoSource
-
-Bools = NDArray[np.bool_]
 
 LARGEST_SHARE = 0.6  # of the photo; a larger hole gets a warning, as its polarity may be wrong
 MAX_RATIO_DIFFERENCE = 0.02  # relative, between aspect ratios that differ by rounding only
@@ -97,7 +96,7 @@ def read(source: MaskSource, photo: Photo, *, hole: Polarity = "auto", grow: int
     elif isinstance(source, np.ndarray) and source.dtype == np.bool_:
         read_ = Reading(_from_bool(source))
     else:
-        read_ = mask_pictures.read(source, photo, hole)
+        read_ = mask_pictures.read(cast(PhotoSource, source), photo, hole)
     as_upright, as_stored = _fits(read_, photo)
     masks = [_fitted(read_, size).grown(grow)] if as_upright else []
     if as_stored:

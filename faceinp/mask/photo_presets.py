@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from faceinp.common.arrays import Bools
 from faceinp.face import faces
 from faceinp.face.face_location import FaceLocation, as_location, locate, location_as_keywords, no_face
 from faceinp.face.faces import Face
@@ -14,7 +15,6 @@ from faceinp.mask import presets
 from faceinp.mask.masks import Mask
 from faceinp.photo.photos import Photo
 
-Bools = NDArray[np.bool_]
 Points = NDArray[np.floating[Any]]
 
 MAX_SIDE = 1024  # pixels, at which a preset for a photo is made
@@ -69,9 +69,10 @@ def make_preset(
         quad, five = faces.quad(located[0]), located[0].points
         if len(detected) > 1 and location is None:
             about += f", on the largest of {len(detected)} faces"
-    if landmarks is None and name in presets.OF_FACES:
+    points = None if landmarks is None else np.asarray(landmarks, np.float64)
+    if points is None and name in presets.OF_FACES:
         corners = np.column_stack([quad[3] - quad[0], quad[1] - quad[0]])  # of a crop one pixel wide
         local = None if five is None else (five - quad[0]) @ np.linalg.inv(corners).T
-        landmarks = presets.average_points(1, local) @ corners.T + quad[0]
+        points = presets.average_points(1, local) @ corners.T + quad[0]
         about += ", with the landmarks of an average face"
-    return Mask(on_photo(name, quad, (photo.height, photo.width), landmarks, seed), about)
+    return Mask(on_photo(name, quad, (photo.height, photo.width), points, seed), about)

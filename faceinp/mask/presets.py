@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp.common.arrays import Bools
 from faceinp.errors import MaskError
 from faceinp.mask import sketches, worn_occluders
 from faceinp.mask.masks import LARGEST_SHARE
 
 Side = Literal["left", "right", "top", "bottom"]
-Bools = NDArray[np.bool_]
 Points = NDArray[np.floating[Any]]
 Shape = tuple[int, int]
 
@@ -25,18 +25,15 @@ GROWTH = 0.05  # of the crop's side: how far the hull of the landmarks is dilate
 AREAS = range(0, 60, 10)  # per cent, the lower ends of the six bins of irregular strokes
 
 # The twelve standard masks of the second paper, in its order: of the picture, then of the face.
-STANDARD: dict[str, tuple[Side, ...]] = {
-    f"{area}-{name}": sides
-    for area in ("picture", "face")
-    for name, sides in {
-        "left": ("left",),
-        "right": ("right",),
-        "lower-left": ("left", "bottom"),
-        "upper-left": ("left", "top"),
-        "lower-right": ("right", "bottom"),
-        "upper-right": ("right", "top"),
-    }.items()
+_SIDES: dict[str, tuple[Side, ...]] = {
+    "left": ("left",),
+    "right": ("right",),
+    "lower-left": ("left", "bottom"),
+    "upper-left": ("left", "top"),
+    "lower-right": ("right", "bottom"),
+    "upper-right": ("right", "top"),
 }
+STANDARD = {f"{area}-{name}": sides for area in ("picture", "face") for name, sides in _SIDES.items()}
 ALIASES = {str(number): name for number, name in enumerate(STANDARD, 1)}  # the paper's numbers
 
 

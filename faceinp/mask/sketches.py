@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp.common.arrays import Bools, Doubles
 from faceinp.mask.worn_occluders import filled, sound_points, strokes
 
-Bools = NDArray[np.bool_]
-Doubles = NDArray[np.float64]
 Points = NDArray[np.floating[Any]]
 Shape = tuple[int, int]
 

@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp.common.arrays import Bools
+
 Strength = NDArray[np.uint8]  # (H, W), 0 = background, 255 = the strongest paint
-Bools = NDArray[np.bool_]
 
 HALF = 128
 _MIN_STRENGTH = 20  # of a stroke, in a picture without noise

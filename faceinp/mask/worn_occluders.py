@@ -10,13 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp.common.arrays import Bools, Pixels
 from faceinp.errors import MaskError
 
 Straps = Literal["ears", "head", "none"]
 Lenses = Literal["clear", "dark"]
 Colour = tuple[int, int, int]
-Bools = NDArray[np.bool_]
-Pixels = NDArray[np.uint8]
 Points = NDArray[np.floating[Any]]
 Shape = tuple[int, int]
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from faceinp.common.arrays import Pixels
 from faceinp.models import pretrained
 from faceinp.nets.segmentation import CLASSES, Segmentation
 from faceinp.train import loop
@@ -18,7 +19,6 @@ UNKNOWN = 255  # a pixel's class where nobody knows it
 TOLERANCE = 2  # pixels
 SLACK = 64.0  # pixels: where damage is much smaller, and where there is none, so many wrong ones cost one half
 SHOWN = 16  # held-back pictures of the preview, in whole rows
-Pixels = NDArray[np.uint8]
 COLOURS = ((0, 0, 0), (255, 40, 40), (255, 220, 0), (0, 200, 255), (160, 90, 255), (60, 220, 60))  # of classes
 
 

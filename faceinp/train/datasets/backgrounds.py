@@ -8,16 +8,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from faceinp.common.arrays import Pixels
 from faceinp.errors import DataError
 from faceinp.train.datasets import data
 
 PHOTO_SHARE = 0.5  # how often a picture comes from a folder of photos, where there is one
 SCALES = (0.35, 1.6)  # how much a photo is made smaller or larger
 ENLARGED = 2.0  # no more than so much: what is enlarged more is blurred as no photo is
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

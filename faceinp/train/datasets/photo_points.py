@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp.common.arrays import to_picture
 from faceinp.errors import DataError
 from faceinp.face import faces, landmark_predictor
 from faceinp.models import pretrained
@@ -41,8 +42,7 @@ def _own() -> Predictor:
     no_hole = np.zeros((1, 1, landmark_predictor.SIZE, landmark_predictor.SIZE), np.bool_)
 
     def predict(crop: NDArray[np.uint8]) -> Points:
-        picture = crop.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255)
-        return landmark_predictor.predict(picture, no_hole, session)[0]
+        return landmark_predictor.predict(to_picture(crop[None]), no_hole, session)[0]
 
     return Predictor(landmark_predictor.SIZE, predict)
 

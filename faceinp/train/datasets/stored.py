@@ -17,13 +17,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from faceinp.common.arrays import resize
 from faceinp.errors import DataError
 
 EXTENSIONS = ("webp", "jpg", "jpeg", "png")
@@ -101,8 +101,7 @@ def decode(encoded: bytes, size: int) -> tuple[NDArray[np.uint8], int]:
     picture = np.asarray(Image.open(io.BytesIO(encoded)).convert("RGB"))
     width = picture.shape[1]
     if picture.shape[:2] != (size, size):
-        shrink = picture.shape[0] > size
-        picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_CUBIC)
+        picture = resize(picture, size, size)
     return picture, width
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from faceinp.common.arrays import Pixels
 from faceinp.train.drawn_occluders import looks
 from faceinp.train.drawn_occluders.cloth import protective_mask, scarf
 from faceinp.train.drawn_occluders.eyewear import glasses
@@ -19,8 +20,6 @@ from faceinp.train.drawn_occluders.hair import beard, brows, fringe, hair
 from faceinp.train.drawn_occluders.hands import hand
 from faceinp.train.drawn_occluders.layers import UNJUDGED, Face
 from faceinp.train.drawn_occluders.objects import thing
-
-Pixels = NDArray[np.uint8]
 
 __all__ = ["CLASSES", "UNJUDGED", "draw", "photographed"]
 

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from faceinp.common.arrays import Pixels
+
 Array = NDArray[Any]  # float32; OpenCV's stubs do not say so
 Floats = NDArray[np.floating[Any]]
-Pixels = NDArray[np.uint8]
 Line = NDArray[np.float64]
 Placement = Callable[[Line], Line]  # from a thing's own coordinates, (N, 2), to pixels
 

@@ -1,0 +1,32 @@
+"""Types of arrays, and conversions between pixels and the pictures of networks.
+
+Pixels are uint8 (H, W, 3), RGB. Networks take and return pictures, float32 (3, H, W) in [0, 1].
+"""
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Bools = NDArray[np.bool_]
+Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+
+def to_picture(pixels: Pixels) -> Floats:
+    """uint8 (..., H, W, 3) -> float32 (..., 3, H, W) in [0, 1]."""
+    return np.ascontiguousarray(np.moveaxis(pixels, -1, -3), np.float32) / np.float32(255)
+
+
+def to_pixels(picture: NDArray[Any]) -> Pixels:
+    """float (..., 3, H, W) in [0, 1], clipped -> uint8 (..., H, W, 3), rounded."""
+    return np.ascontiguousarray(np.rint(255 * np.clip(np.moveaxis(picture, -3, -1), 0, 1)), np.uint8)
+
+
+def resize(pixels: Pixels, width: int, height: int) -> Pixels:
+    """(H, W) or (H, W, C) at another size: by averages where it shrinks, else bicubic."""
+    shrinks = width * height < pixels.shape[0] * pixels.shape[1]
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=interpolation), np.uint8)
