@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -93,7 +93,7 @@ def fill(
         with _timed(timings, "find"):
             photo = photos.read(photo)
             mask = propose(photo, find, face=face, turn=turn).as_mask()
-    work, watch = _begin(Job(photo, mask, face, others, turn), settings), _Watch(progress)
+    work, watch = _begin(Job(photo, cast(MaskSource, mask), face, others, turn), settings), _Watch(progress)
     work.timings.update(timings)
     draw([work], settings.engine, settings.seed, landmarks, watch)
     return _finish(work, settings, watch)

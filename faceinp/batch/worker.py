@@ -105,8 +105,7 @@ class Worker:
                     lines.append(self._clean(item, error))
                 except FaceinpError as error:
                     lines.append(_failed(item, error))
-                pixels = sum(ready.job.photo.pixels.size // 3 for ready in waiting)
-                if len(waiting) >= MAX_PHOTOS or pixels >= MAX_PIXELS:
+                if len(waiting) >= MAX_PHOTOS or sum(ready.pixels for ready in waiting) >= MAX_PIXELS:
                     lines += self._fill(waiting)
                     waiting = []
                 started = time.perf_counter()
@@ -153,7 +152,7 @@ class Worker:
                 proposal = propose(opened, settings.find, face=face, turn=settings.turn)
                 mask, marked = proposal.as_mask(), _Marked(proposal.share, proposal.shares)
         job = Job(opened, mask.grown(settings.grow), face, [file.content for file in item.references], settings.turn)
-        return _Ready(item, job, watch, marked)
+        return _Ready(item, job, opened.width * opened.height, watch, marked)
 
     def _fill(self, waiting: Sequence["_Ready"]) -> list[dict[str, Any]]:
         settings = self.settings
@@ -244,10 +243,11 @@ class _Marked(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class _Ready:
-    """A photo that is ready for the engine."""
+    """A photo that is ready for the engine. pixels: their number."""
 
     item: Item
     job: Job
+    pixels: int
     watch: _Watch
     marked: _Marked | None
 
