@@ -15,7 +15,7 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
 
-def to_picture(pixels: Pixels) -> Floats:
+def to_picture(pixels: NDArray[Any]) -> Floats:
     """uint8 (..., H, W, 3) -> float32 (..., 3, H, W) in [0, 1]."""
     return np.ascontiguousarray(np.moveaxis(pixels, -1, -3), np.float32) / np.float32(255)
 
