@@ -249,7 +249,7 @@ HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200)
         (png(PORTRAIT), hole(), {"blending": "magic"}, "blending"),
         (png(PORTRAIT), hole(), {"mask_hole": "green"}, "mask_hole"),
         (png(PORTRAIT), None, {"preset": "random-1000000"}, "preset"),
-        (png(PORTRAIT), None, {"preset": "x" * 100_000}, "no preset"),
+        (png(PORTRAIT), None, {"preset": "x" * 100_000}, "Unknown preset"),
         (png(PORTRAIT), None, {"preset": "eyes", "seed": {"a": 1}}, "seed"),
         (png(PORTRAIT), hole(), {"second": b"just words"}, "second photo"),
         (png(PORTRAIT), hole(), {"second": bomb(60_000)}, "second photo.*megapixels"),

@@ -160,7 +160,7 @@ def test_what_concerns_all_photos_is_said_before_any(
         run(str(folder / "in"), settings(folder / "out"), say=quiet)
     argv = ["batch", str(folder / "in"), str(folder / "out")]
     assert main([*argv, "--preset", "eyes", "--sensitivity", "1"]) == 2
-    assert "belong to --find" in capsys.readouterr().err
+    assert "need --find" in capsys.readouterr().err
     assert main(argv) == DataError.exit_code
     assert "--masks, --find, or --preset" in capsys.readouterr().err
     assert not (folder / "out").exists()

@@ -51,7 +51,7 @@ def test_a_phone_portrait_that_exif_turns(orientation: int, tmp_path: Path) -> N
         changed = (np.asarray(result) != tall).any(axis=2)
         assert changed[hole].any() and not changed[~hole].any()
         read = faceinp.read_mask(one, faceinp.read_photo(photo))
-        assert ("turned upright" in read.about) == (number == 1) and not read.warnings
+        assert ("rotated upright" in read.about) == (number == 1) and not read.warnings
 
 
 def test_of_a_group_one_face_is_filled_and_which_is_said() -> None:

@@ -333,7 +333,7 @@ def test_grow_is_in_pixels_of_the_photo() -> None:
     assert masks.read(soft, PHOTO, grow=2).hole.sum() > masks.read(soft, PHOTO).hole.sum() > (soft > 127).sum()
     with pytest.raises(MaskError, match=">= 0 pixels"):
         masks.read(HOLE, PHOTO, grow=-1)
-    with pytest.raises(MaskError, match="whole photo"):
+    with pytest.raises(MaskError, match="entire photo"):
         masks.read(HOLE, PHOTO, grow=300)
 
 
