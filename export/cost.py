@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import to_pixels
 from faceinp.errors import FaceinpError
 from faceinp.formulas import metrics
 from faceinp.mask import presets
@@ -96,7 +95,7 @@ def refuse(name: str, cost: Cost, precision: str) -> None:
 def _composite(photo: NDArray[np.uint8], hole: NDArray[np.bool_], answer: NDArray[np.generic]) -> NDArray[np.uint8]:
     if answer.dtype == np.uint8:
         return np.asarray(answer[0], np.uint8)
-    made = to_pixels(answer[0])
+    made = np.rint(255 * np.clip(answer[0].transpose(1, 2, 0), 0, 1)).astype(np.uint8)
     return np.where(hole[..., None], made, photo)
 
 

@@ -256,7 +256,7 @@ def _finish(work: Work, settings: _Settings, watch: "_Watch") -> Result:
 
 
 def _compose(work: Work, settings: _Settings) -> surroundings.Filled:
-    """The photo with its hole filled from the engine's output and the surroundings, in its own tone, with its grain."""
+    """The photo with its hole filled by what was drawn and from surroundings, in the photo's tone, with its grain."""
     pixels, hole, targets = work.photo.pixels, work.mask.hole, work.targets.faces
     grainy, grain_note = None, ""
     if not settings.engine.copies:

@@ -33,8 +33,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Floats
 from faceinp.errors import MaskError
+
+Floats = NDArray[np.float32]
 
 # Greatest error of a solution, in units of a [0, 1] picture, as the preconditioner estimates it: 1/400 grey level.
 TOLERANCE = 1e-5

@@ -275,11 +275,11 @@ def _measure(args: argparse.Namespace, wanted: Any) -> None:
 def report(args: argparse.Namespace) -> None:
     from faceinp.evaluate.engine_tables import cells, report
 
-    measured = cells.read(args.cells)
+    found = cells.read(args.cells)
     if args.into is None:
-        print(report.markdown(measured))
+        print(report.markdown(found))
     else:
-        print(f"{', '.join(map(str, args.into))}: updated {', '.join(report.into(args.into, measured))}")
+        print(f"{', '.join(map(str, args.into))}: remade {', '.join(report.into(args.into, found))}")
 
 
 def frechet(args: argparse.Namespace) -> None:

@@ -2,14 +2,16 @@
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from faceinp.common.arrays import Floats
 from faceinp.exemplars import gaze
 from faceinp.exemplars.exemplar import SIZE, Crop
 from faceinp.exemplars.fields import blurred, grey, mean, ramp
 from faceinp.exemplars.warp import centres
 from faceinp.face import faces
 from faceinp.mask import presets
+
+Floats = NDArray[np.float32]
 
 HULL, EDGE, FOREHEAD = 0.04, 0.05, 0.12  # a face beyond its landmarks, its fading edge, its height above the brows
 MOUTH, INNER_LIPS = slice(48, 60), slice(60, 68)

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Floats
 from faceinp.exemplars.exemplar import SIZE
 
+Floats = NDArray[np.float32]
 WIDE, SMALLEST = 8.0, 32  # pixels: of a standard deviation that is wide, and of the smallest copy's side
 
 

@@ -7,10 +7,12 @@ Everything is fitted where both are known, on the face outside of the hole. targ
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from faceinp.common.arrays import Floats
 from faceinp.exemplars.exemplar import SIZE
 from faceinp.exemplars.fields import blurred, grey, mean
+
+Floats = NDArray[np.float32]
 
 LARGE = 0.035  # standard deviation of the blur that leaves large structure
 FINE, COARSE = 0.006, 0.045  # structure of medium size lies between these blurs

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from faceinp.common.arrays import Bools, Floats
 from faceinp.exemplars import features, gaze, warp
 from faceinp.exemplars import light as lights
 from faceinp.exemplars.exemplar import SIZE, Crop
 from faceinp.exemplars.fields import blurred, eroded, grey, ramp
 from faceinp.exemplars.light import LARGE, Light
 from faceinp.exemplars.warp import Map
+
+Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
 
 NEAR = 0.07  # standard deviation of the surroundings of the hole, where colours and likeness are measured
 ALIKE, UNLIKE = 24 / 255, 66 / 255  # large structure of exemplar and engine: surely the same thing, surely another

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp.blend.surroundings import Filled
-from faceinp.common.arrays import Floats, to_picture
 from faceinp.errors import MaskError, PhotoError
 from faceinp.exemplars import ENGINE, Reference, Step, nearest_face, photo_digest, read_reference, unused_reference
 from faceinp.exemplars.exemplar import crop_of
@@ -16,6 +15,7 @@ from faceinp.face import faces, landmark_predictor
 from faceinp.face.targets import Target, Targets
 from faceinp.mask import presets
 
+Floats = NDArray[np.float32]
 Predictor = Callable[[Floats, NDArray[np.bool_]], Floats]
 
 
@@ -97,5 +97,5 @@ def _points(target: Target, pixels: NDArray[np.uint8], hole: NDArray[np.bool_], 
         five = None if target.location is None else target.location.points
         return presets.average_points(1, None if five is None else faces.to_crop(five, quad)).astype(np.float32)
     crop = faces.align(pixels, hole, quad, landmark_predictor.SIZE)
-    picture = to_picture(crop.pixels)
+    picture = crop.pixels.transpose(2, 0, 1).astype(np.float32) / np.float32(255)
     return predict(picture[None], crop.hole[None, None])[0]

@@ -1,12 +1,12 @@
 """Reference photos: other photos of the person, found and aligned as a photo is, checked, and made exemplars."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Floats
 from faceinp.errors import NoFaceError, PhotoError, WeightsError
 from faceinp.exemplars import check
 from faceinp.exemplars.exemplar import SIZE, Crop, Exemplar, as_crop
@@ -15,6 +15,7 @@ from faceinp.face import detection, faces
 from faceinp.photo import photos, tone
 from faceinp.photo.photos import Photo
 
+Floats = NDArray[np.float32]
 # Pictures, float32 (N, 3, SIZE, SIZE) in [0, 1], and holes, bool (N, 1, SIZE, SIZE) -> landmarks (N, 68, 2), in shares
 # of the side.
 Predictor = Callable[[Floats, NDArray[np.bool_]], Floats]
@@ -36,7 +37,7 @@ class Prepared:
     note: str = ""
 
 
-def prepare(source: photos.PhotoSource, number: int, target: Crop, predict: Predictor, *, checked: bool) -> Prepared:
+def prepare(source: Any, number: int, target: Crop, predict: Predictor, *, checked: bool) -> Prepared:
     """Make an exemplar of a reference photo.
 
     source: as ``photo.read`` takes it; of several faces on it the one most like the target counts. number: of the
@@ -76,7 +77,7 @@ def prepare(source: photos.PhotoSource, number: int, target: Crop, predict: Pred
     return Prepared(digest, exemplar, distance, note=note)
 
 
-def nearest_face(source: photos.PhotoSource, number: int, crops: Sequence[Crop]) -> int:
+def nearest_face(source: Any, number: int, crops: Sequence[Crop]) -> int:
     """Which of several faces of a photo a reference shows: the index of the one that the judge finds nearest.
 
     source, number: as for ``prepare``. crops: the faces. Without a judge, or a face in the reference whose turn is
@@ -102,15 +103,15 @@ def nearest_face(source: photos.PhotoSource, number: int, crops: Sequence[Crop])
     return int(np.argmin(distances))
 
 
-def listed(given: Iterable[photos.PhotoSource] | None) -> tuple[photos.PhotoSource, ...]:
+def listed(given: Any) -> tuple[Any, ...]:
     """The references, each as ``photo.read`` takes it; none where None was given. Raises PhotoError for no list."""
-    photos_given = photos.as_list(given, "references")
+    photos_given = photos.several(given, "references")
     if len(photos_given) > MAX_REFERENCES:
         raise PhotoError(f"At most {MAX_REFERENCES} reference photos are used; got {len(photos_given)}. Keep the best.")
     return photos_given
 
 
-def read(source: photos.PhotoSource, number: int) -> Photo:
+def read(source: Any, number: int) -> Photo:
     """As ``photo.read``; number: of the reference, counted from 0, for the error."""
     try:
         return photos.read(source)

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp.blend import blending
-from faceinp.common.arrays import Bools, Floats, Pixels
 from faceinp.exemplars.exemplar import SIZE, Crop, Exemplar, other_half
 from faceinp.exemplars.fields import grey
 from faceinp.exemplars.match import Match, match
@@ -15,6 +14,9 @@ from faceinp.exemplars.sources import SYMMETRY
 from faceinp.face import faces
 from faceinp.photo.tone import Tone
 
+Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+Pixels = NDArray[np.uint8]
 Window = tuple[slice, slice]
 
 # Of the crop's side: structure smaller than this is the exemplar's. The other half is of the same moment and light.

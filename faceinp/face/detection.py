@@ -12,7 +12,6 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from faceinp.common.arrays import resize
 from faceinp.errors import NoFaceError, PhotoError
 from faceinp.face import faces
 from faceinp.face.faces import Box, Face, Hole, Pixels, common_area
@@ -327,7 +326,9 @@ def _copy(pixels: Pixels, longest: int) -> Pixels:
     """A copy to search: the long side at most ``longest`` pixels, and at least some."""
     height, width = pixels.shape[:2]
     scale = np.clip(1, _LEAST / max(height, width), longest / max(height, width))
-    return resize(pixels, max(1, round(width * scale)), max(1, round(height * scale)))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(pixels, size, interpolation=interpolation), np.uint8)
 
 
 def _shrunk(hole: Hole, shape: tuple[int, ...]) -> Hole:

@@ -2,13 +2,12 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Floats, Pixels
 from faceinp.errors import FaceinpError, NoFaceError, PhotoError
 from faceinp.face import detection
 from faceinp.face.faces import Face
@@ -25,6 +24,8 @@ STAMP = 5
 SMALL_PHOTO = 2_000_000  # pixels: up to so many the edge of damage is one pixel soft, beyond it two
 LARGE_SHARE = 0.01  # of the photo: damage of less hides no face
 ALL_OVER = 0.2  # share of the photo
+Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float32]
 Kinds = NDArray[np.uint8]
 
 
@@ -48,7 +49,7 @@ class Damage(Proposal):
             )
 
 
-def find_damage(photo: photos.PhotoSource, *, sensitivity: float = 0.5, include: Collection[str] = ()) -> Damage:
+def find_damage(photo: Any, *, sensitivity: float = 0.5, include: Collection[str] = ()) -> Damage:
     """The damage of ``photo``, as a proposal.
 
     photo: as for ``photo.read``. sensitivity: from 0 (what is certain) to 1 (what might be damage). include: names of

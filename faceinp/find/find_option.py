@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,6 @@ from faceinp.find.damage import check_include, find_damage
 from faceinp.find.occluders import Occluders, of_each_face
 from faceinp.find.proposal import Proposal, check_sensitivity
 from faceinp.models import weights
-from faceinp.photo.photos import PhotoSource
 
 OCCLUDERS = {  # of each name of what hides faces, the kinds that it stands for
     "glasses": ("glasses",),
@@ -54,9 +54,7 @@ class Find:
             network.load(self.weights)
 
 
-def propose(
-    photo: PhotoSource, find: str | Find, *, face: FaceLocation | Face | None = None, turn: Turn = "auto"
-) -> Proposal:
+def propose(photo: Any, find: str | Find, *, face: FaceLocation | Face | None = None, turn: Turn = "auto") -> Proposal:
     """The proposal that ``find`` stands for: damage, or what hides the faces of ``photo``, all of them as one.
 
     photo, face, turn: as for ``fill``; damage does not depend on face and turn. Raises what ``find_damage`` and

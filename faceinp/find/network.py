@@ -4,12 +4,14 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from faceinp.common.arrays import Floats, Pixels, to_picture
 from faceinp.models.runtimes import shared
 
 TILE, MARGIN = 768, 48  # pixels that a tile shows of the photo besides its margin on each side
 CLASSES, STEPS = 6, 16  # as in nets/segmentation.py, which needs torch
+Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float32]
 Network = Callable[[Pixels], Floats]
 
 
@@ -22,7 +24,7 @@ def load(name: str) -> Network:
     session = shared(name)
 
     def probabilities(picture: Pixels) -> Floats:
-        x = to_picture(picture[None])
+        x = np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
         found: Floats = session.run({"picture": x})[0][0]
         return found
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Pixels
 from faceinp.face import detection, faces
 from faceinp.face.face_location import FaceLocation, as_location, locate, no_face
 from faceinp.face.faces import Face
@@ -19,6 +18,7 @@ from faceinp.photo import photos
 
 SIZE = 256  # side of the crops that the network sees
 GROWTH = 0.012  # of the crop's side, by which a proposal is grown
+Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class Occluders(Proposal):
 
 
 def find_occluders(
-    photo: photos.PhotoSource, *, sensitivity: float = 0.5, face: FaceLocation | Face | None = None, turn: Turn = "auto"
+    photo: Any, *, sensitivity: float = 0.5, face: FaceLocation | Face | None = None, turn: Turn = "auto"
 ) -> list[Occluders]:
     """What hides the faces of ``photo``, as proposals: one for each face, the largest first.
 
@@ -56,7 +56,7 @@ def find_occluders(
     return [one.at(sensitivity) for one in of_each_face(photo, face, turn)]
 
 
-def of_each_face(photo: photos.PhotoSource, face: FaceLocation | Face | None, turn: Turn) -> Iterator[Occluders]:
+def of_each_face(photo: Any, face: FaceLocation | Face | None, turn: Turn) -> Iterator[Occluders]:
     """As ``find_occluders``, but nothing is marked yet, and one after the other: the maps of many faces need not be
     held at once.
     """

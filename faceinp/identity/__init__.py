@@ -11,11 +11,11 @@ What they say is a likeness score, not evidence of identity.
 from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import to_picture
 from faceinp.errors import NoFaceError
 from faceinp.face import detection, faces
 from faceinp.identity.calibration import RATES, Calibration
@@ -83,7 +83,7 @@ def crops_alike(
     return crops.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
 
 
-def _crop(source: photos.PhotoSource, which: str, aligned: bool) -> tuple[NDArray[np.float32], str]:
+def _crop(source: Any, which: str, aligned: bool) -> tuple[NDArray[np.float32], str]:
     """The crop of a photo's largest face, (3, SIDE, SIDE) in [0, 1], and a sentence on the faces of the photo."""
     pixels = photos.read(source).pixels
     no_hole = np.zeros(pixels.shape[:2], bool)
@@ -101,7 +101,7 @@ def _crop(source: photos.PhotoSource, which: str, aligned: bool) -> tuple[NDArra
             )
         crop = faces.align(pixels, no_hole, faces.quad(found[0]), SIDE)
         note = _faces_note(which, found)
-    return to_picture(crop.pixels), note
+    return crop.pixels.transpose(2, 0, 1).astype(np.float32) / np.float32(255), note
 
 
 def _faces_note(which: str, found: Sequence[faces.Face]) -> str:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp import identity as judges
-from faceinp.common.arrays import to_picture
 from faceinp.errors import NoFaceError
 from faceinp.exemplars.sources import photo_digest, same_photo
 from faceinp.face import detection, faces
@@ -90,7 +89,7 @@ def judge_fill(
     Raises PhotoError, NoFaceError where no such face was filled, EngineError, and WeightsError where there is no judge,
     or it is not calibrated.
     """
-    others = photos.as_list(others, "others")
+    others = photos.several(others, "others")
     if second is not None:
         warnings.warn("judge_fill(second=...) is now others=[...].", DeprecationWarning, stacklevel=2)
         others = (*others, second)
@@ -114,7 +113,7 @@ def judge_fill(
     ]
     compared = [face for face in faces_or_reasons if not isinstance(face, str)]
     pictures = [crops[0].pixels, crops[1].pixels, blank, *compared]
-    filled, original, floor, *vectors = judge.embed(np.stack([to_picture(picture) for picture in pictures]))
+    filled, original, floor, *vectors = judge.embed(np.stack([_floats(picture) for picture in pictures]))
     remaining = iter(vectors)
 
     def compare(face_or_reason: NDArray[np.uint8] | str) -> Comparison:
@@ -155,3 +154,7 @@ def _face_or_reason(photo: Photo, number: int, used: set[bytes], itself: bytes) 
     if photo.height == photo.width:
         return faces.whole(pixels, nothing, judges.SIDE).pixels
     return f"No face was found in other photo {number}. Choose one that shows it larger or less turned."
+
+
+def _floats(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return pixels.transpose(2, 0, 1).astype(np.float32) / np.float32(255)

@@ -9,6 +9,7 @@ import hashlib
 import http.client
 import json
 import os
+import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -199,7 +200,8 @@ def fetch(name: str, progress: Callable[[int, int], Any] | None = None) -> Path:
     address = f"{(os.environ.get('FACEINP_WEIGHTS_URL') or wanted.base).rstrip('/')}/{wanted.file}"
     try:
         cache().mkdir(parents=True, exist_ok=True)
-        with staging.replacing(file) as part:
+        with tempfile.TemporaryDirectory(dir=cache()) as scratch:
+            part = Path(scratch) / wanted.file
             with urllib.request.urlopen(address, timeout=20) as answer, part.open("wb") as written:
                 while (done := written.tell()) <= wanted.size and (chunk := answer.read(1 << 20)):
                     written.write(chunk)
@@ -210,6 +212,7 @@ def fetch(name: str, progress: Callable[[int, int], Any] | None = None) -> Path:
                     f"What came from {address} is not {wanted.about}: its checksum is another. Nothing was kept. Try "
                     "again later, or name another place in FACEINP_WEIGHTS_URL."
                 )
+            part.replace(file)
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise WeightsError(
             f"The weights {name!r} are not in {cache()} and cannot be fetched from {address} ({error}). Connect to a "

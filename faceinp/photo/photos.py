@@ -100,7 +100,7 @@ def read(source: PhotoSource, *, page: int = 1) -> Photo:
     )
 
 
-def as_list(sources: Iterable[PhotoSource] | None, name: str) -> tuple[PhotoSource, ...]:
+def several(sources: Iterable[PhotoSource] | None, name: str) -> tuple[PhotoSource, ...]:
     """Check a list of photos, each as ``read`` takes it; None is an empty list. name: of the argument, for the error.
 
     Raises PhotoError for a single photo, whose characters, bytes or rows would be read as photos.

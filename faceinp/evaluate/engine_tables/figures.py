@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp import identity
-from faceinp.common.arrays import Bools, Pixels
 from faceinp.errors import MissingPackageError
 from faceinp.evaluate import naturalness
 from faceinp.evaluate.engine_tables import fills, variants
@@ -32,7 +31,9 @@ if TYPE_CHECKING:
     from faceinp.nets.efficientnet import EfficientNetLite
 
 Arrays = dict[str, NDArray[np.float64]]
+Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+Pixels = NDArray[np.uint8]
 
 TOGETHER = 32  # pictures that are filled, and looked at, at once
 

@@ -21,7 +21,6 @@ from PIL import Image, PngImagePlugin
 from faceinp import pipeline
 from faceinp.blend import blending
 from faceinp.common import staging
-from faceinp.common.arrays import Pixels, resize, to_picture
 from faceinp.engines.base import Engine
 from faceinp.errors import DataError, FaceinpError
 from faceinp.evaluate.engine_tables import variants
@@ -29,6 +28,8 @@ from faceinp.evaluate.engine_tables.subjects import Subjects, digest
 from faceinp.evaluate.engine_tables.tables import FOUND
 from faceinp.evaluate.engine_tables.variants import POINTS, WORN, Name, Variant
 from faceinp.face.face_location import FaceLocation
+
+Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ class Fill:
             raise ValueError(self.problem)
         if len(self.pixels) == size:
             return self.pixels
-        return resize(self.pixels, size, size)
+        way = cv2.INTER_AREA if len(self.pixels) > size else cv2.INTER_CUBIC
+        return np.asarray(cv2.resize(self.pixels, (size, size), interpolation=way), np.uint8)
 
 
 class Store:
@@ -164,10 +166,11 @@ def _together(
     """By the engine's contract, at ``side`` pixels; points: (68, 2) of each face, for an engine that is told them."""
     crops, masks = np.stack(photos), np.stack(holes)
     if side != crops.shape[1]:
-        crops = np.stack([resize(photo, side, side) for photo in photos])
+        way = cv2.INTER_AREA if side < crops.shape[1] else cv2.INTER_CUBIC
+        crops = np.stack([cv2.resize(photo, (side, side), interpolation=way) for photo in photos])
         parts = [cv2.resize(hole.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA) for hole in holes]
         masks = np.stack(parts) > 0
-    given = to_picture(crops)
+    given = crops.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
     started = time.perf_counter()
     landmarks = None if points is None else np.stack(points)
     made = engine.fill(given, masks[:, None], seed=seed, landmarks=landmarks)

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from faceinp.common import staging
-from faceinp.common.arrays import Pixels
 from faceinp.evaluate.engine_tables import tables, variants
 from faceinp.evaluate.engine_tables.figures import Measurer
 from faceinp.evaluate.engine_tables.fills import Fill, Order
@@ -26,6 +25,7 @@ from faceinp.mask import presets
 if TYPE_CHECKING:
     from faceinp.evaluate.engine_tables.plan import Row
 
+Pixels = NDArray[np.uint8]
 
 KNOWN = tuple(tables.TABLES)
 DESCRIPTION = 0x010E  # of Exif: ImageDescription

@@ -10,11 +10,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Bools, Pixels
 from faceinp.evaluate.engine_tables.tables import ALIGNED
 from faceinp.mask import presets, worn_occluders
 from faceinp.mask.mask_files import MaskFiles
 from faceinp.train.datasets import data as shards
+
+Bools = NDArray[np.bool_]
+Pixels = NDArray[np.uint8]
 
 ZOOM = 0.8  # of a turned picture, so that the face stays inside
 ANGLES = (10.0, 25.0)  # degrees, either way

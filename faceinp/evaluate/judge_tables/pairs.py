@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from faceinp.common.arrays import Pixels
 from faceinp.errors import DataError
 from faceinp.formulas import metrics
 from faceinp.identity import Judge
@@ -16,6 +15,8 @@ from faceinp.identity.calibration import threshold
 from faceinp.train.datasets import data as shards
 
 RESAMPLES = 1000
+
+Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

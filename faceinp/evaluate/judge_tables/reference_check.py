@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from faceinp import identity
-from faceinp.common.arrays import Bools, Floats, Pixels, resize
 from faceinp.errors import DataError
 from faceinp.evaluate import record
 from faceinp.evaluate.judge_tables.calibration import shard_names
@@ -27,6 +26,10 @@ from faceinp.identity.calibration import threshold
 from faceinp.mask import presets
 from faceinp.models import weights
 from faceinp.train.datasets.data import is_held_back
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
 
 SIDE = 256
 BATCH = 32
@@ -291,12 +294,17 @@ def _people(data: str | Sequence[str], confirm: identity.Judge | None, *, held_b
         true &= np.sqrt(np.maximum(0, 2 - 2 * vectors @ vectors.T)) <= confirm.calibration.at(0.1).threshold
     if not true.any():
         raise DataError(f"{data} holds no two pictures of one person. Give shards whose JSON holds `identity`.")
-    pictures = tuple(resize(picture, SIDE, SIDE) for picture in faces.pictures)
+    pictures = tuple(_resized(picture) for picture in faces.pictures)
     return People(pictures, len(set(faces.people)), true, ~same, copies)
 
 
 def _anybody(person: str) -> bool:
     return True
+
+
+def _resized(pixels: Pixels) -> Pixels:
+    way = cv2.INTER_AREA if len(pixels) > SIDE else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(pixels, (SIDE, SIDE), interpolation=way), np.uint8)
 
 
 def _embed(judge: identity.Judge, pictures: Sequence[Pixels], hole: Bools | None = None) -> Floats:
