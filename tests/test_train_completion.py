@@ -120,7 +120,7 @@ def test_two_runs_are_packed_as_one_network(tmp_path, some_faces, small_weights)
     assert all(torch.equal(tensors[f"generator/coarse.{name}"], value) for name, value in half.items())
     again = pack.pack(ran("c", network="coarse-to-fine", init=str(both)), tmp_path / "again.safetensors", coarse=coarse)
     assert set(weights.packed(again)[1]) == set(tensors)
-    with pytest.raises(DataError, match="do not make one network"):
+    with pytest.raises(DataError, match="do not form one network"):
         pack.pack(ran("d", width=16), tmp_path / "d.safetensors", coarse=coarse)
 
 

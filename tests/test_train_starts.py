@@ -196,7 +196,7 @@ def test_a_full_disk_is_a_sentence_and_what_was_saved_stays(
         raise error
 
     monkeypatch.setattr(checkpoints, "save_file", full)
-    with pytest.raises(DataError, match=r"No space left.*go on with --resume"):
+    with pytest.raises(DataError, match=r"No space left.*free some space, then --resume"):
         dcgan.train(replace(begun, steps=4, resume=True))
     assert (tmp_path / checkpoints.CHECKPOINT).read_bytes() == before and not list(tmp_path.glob("*.partial"))
 

@@ -33,7 +33,7 @@ def pack(run: str | Path, out: str | Path, *, at: int | None = None, **options: 
     metadata, tensors = weights.read_tensors(checkpoint)
     network = metadata.get("task", "")
     if network not in PACKERS:
-        raise DataError(f"{checkpoint} holds a run of {network!r}; those packed are of {', '.join(PACKERS)}.")
+        raise DataError(f"{checkpoint} holds a run of {network!r}. Runs that can be packed: {', '.join(PACKERS)}.")
     if at is None and best.is_file():
         chosen, averages = weights.read_tensors(best)
         tensors |= averages
@@ -137,7 +137,7 @@ def _joined(packed: dict[str, Tensor], config: dict[str, Any], coarse: Path) -> 
         network.coarse.load_state_dict(weights.under(weights.packed(coarse)[1], "generator/"))
     except RuntimeError as error:
         raise DataError(
-            f"{coarse} and the run do not make one network. Both must be small, of the same width, or the run be "
+            f"{coarse} and the run do not form one network. Both must be small, of the same width, or the run be "
             "coarse-to-fine."
         ) from error
     return {f"generator/{name}": value for name, value in network.state_dict().items()}
