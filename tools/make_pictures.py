@@ -1,4 +1,4 @@
-"""Make the pictures of README and docs: python docs/make_pictures.py
+"""Make the pictures of README and docs: python tools/make_pictures.py
 
 Only the NASA portrait of scikit-image (public domain) and faces of the generator itself are shown.
 """
@@ -18,7 +18,7 @@ from faceinp.find import overlay
 from faceinp.mask import presets, worn_occluders
 from faceinp.train import loop
 
-PICTURES = Path(__file__).parent / "pictures"
+PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 
 
 def fill() -> None:
