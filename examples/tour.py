@@ -1,7 +1,7 @@
 """A tour of faceinp in two minutes: python examples/tour.py [FOLDER]
 
-It hides parts of a portrait (NASA's photo of Eileen Collins, public domain, which scikit-image contains), fills them, and
-leaves the pictures in FOLDER (default: runs/tour). Needs `pip install 'faceinp[classical]'`.
+It hides parts of a portrait (NASA's photo of Eileen Collins, public domain, which scikit-image contains), fills them,
+and leaves the pictures in FOLDER (default: runs/tour). Needs `pip install 'faceinp[classical]'`.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Make the reference of the Python interface from its docstrings: python tools/make_api.py [FOLDER] (default: build/api)"""
+"""Make the reference of the Python interface from its docstrings: python tools/make_api.py [FOLDER]"""
 
 import sys
 from pathlib import Path
