@@ -329,7 +329,7 @@ class _Watch:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return (f"Stopped at step {self.done} of {self.total}: this is the best so far.",) if self.stopped else ()
+        return (f"Stopped at {self.done} of {self.total}: this is the best so far.",) if self.stopped else ()
 
 
 @contextmanager

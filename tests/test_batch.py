@@ -253,7 +253,7 @@ def test_what_concerns_all_photos_is_said_before_any(folder: Path) -> None:
     for out in ("in", "in/filled"):
         with pytest.raises(DataError, match=r"is inside .*outside of it"):
             run(source, settings(folder / out), masks=masks, say=quiet)
-    with pytest.raises(DataError, match="lies in"):
+    with pytest.raises(DataError, match="is inside"):
         run(f"{source}/alone.png", settings(folder / "in"), masks=masks, say=quiet)
     (folder / "empty").mkdir()
     with pytest.raises(DataError, match="contains no masks"):

@@ -30,7 +30,7 @@ def test_a_sound_machine_is_told_so(nothing: Path) -> None:
     lines = done.stdout.splitlines()
     for start in ("ok      python: ", "ok      torch: ", "ok      torch on cpu: ran", "-       weights completion: "):
         assert any(line.startswith(start) for line in lines), start
-    assert any(line.startswith("ok      engine ") and " s a crop of " in line for line in lines)
+    assert any(line.startswith("ok      engine ") and " s per crop of " in line for line in lines)
     if "onnxruntime, CPU" in done.stdout:
         assert "onnxruntime, CPUExecutionProvider: ran: onnxruntime" in done.stdout
 
