@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
 
+from faceinp.common import staging
 from faceinp.errors import DataError
 from faceinp.face import landmark_predictor
 from faceinp.models import weights
@@ -69,7 +69,8 @@ def measure(config: FaceLikenessRun) -> FaceLikeness:
         )
     about = {"config": "{}", "network": "face-likeness", "predictor": weights.sha256(weights.path("landmarks"))}
     tensors = {f"likeness/{name}": value.contiguous() for name, value in network.state_dict().items()}
-    save_file(tensors, Path(config.out), about)
+    with staging.replacing(config.out) as temporary:
+        save_file(tensors, temporary, about)
     return network
 
 

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from faceinp.common import staging
 from faceinp.errors import DataError
 from faceinp.identity.judges import network_of
 from faceinp.models import weights
@@ -49,7 +50,8 @@ def pack(run: str | Path, out: str | Path, *, at: int | None = None, **options: 
         "batch": str(config["batch"]),
     }
     out.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: _half(value) for name, value in packed.items()}, out, about)
+    with staging.replacing(out) as temporary:
+        save_file({name: _half(value) for name, value in packed.items()}, temporary, about)
     out.chmod(0o644)  # safetensors writes for the owner alone
     weights.record(out)
     return out
