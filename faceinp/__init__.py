@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from faceinp.engines.base import Engine, Needs, Progress
-    from faceinp.engines.loading import EngineStatus, list_engines, load_engine
+    from faceinp.engines.loading import Status as EngineStatus
+    from faceinp.engines.loading import list_engines, load_engine
     from faceinp.errors import (
         Cancelled,
         DataError,
@@ -115,7 +116,7 @@ _PUBLIC = {
     "load_engine": "faceinp.engines.loading",
     "list_engines": "faceinp.engines.loading",
     "Engine": "faceinp.engines.base",
-    "EngineStatus": "faceinp.engines.loading",
+    "EngineStatus": "faceinp.engines.loading:Status",
     "Needs": "faceinp.engines.base",
     "Progress": "faceinp.engines.base",
     "Photo": "faceinp.photo.photos",

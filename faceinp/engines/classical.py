@@ -5,13 +5,13 @@ one picture after the other (a batch gives what each picture alone would), and a
 """
 
 from abc import abstractmethod
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from faceinp.blend import patches
-from faceinp.common.arrays import to_picture, to_pixels
 from faceinp.engines.base import Batch, Engine, Needs, register
 from faceinp.engines.variation import least_variation
 from faceinp.errors import EngineError
@@ -45,7 +45,7 @@ class Telea(Classical):
     runtime = f"opencv {cv2.__version__} cpu"
 
     def paint(self, crop: NDArray[np.float32], hole: NDArray[np.bool_], seed: int) -> NDArray[np.floating]:
-        return to_picture(cv2.inpaint(to_pixels(crop), hole.astype(np.uint8), RADIUS, cv2.INPAINT_TELEA))
+        return _planes(cv2.inpaint(_pixels(crop), hole.astype(np.uint8), RADIUS, cv2.INPAINT_TELEA))
 
 
 @register
@@ -57,7 +57,7 @@ class NavierStokes(Classical):
     runtime = f"opencv {cv2.__version__} cpu"
 
     def paint(self, crop: NDArray[np.float32], hole: NDArray[np.bool_], seed: int) -> NDArray[np.floating]:
-        return to_picture(cv2.inpaint(to_pixels(crop), hole.astype(np.uint8), RADIUS, cv2.INPAINT_NS))
+        return _planes(cv2.inpaint(_pixels(crop), hole.astype(np.uint8), RADIUS, cv2.INPAINT_NS))
 
 
 @register
@@ -109,7 +109,7 @@ class PatchMatch(Classical):
         return "" if ready else f"PyPatchMatch is missing, or installed without its compiled part. {patches.INSTALL}"
 
     def paint(self, crop: NDArray[np.float32], hole: NDArray[np.bool_], seed: int) -> NDArray[np.floating]:
-        return to_picture(patches.fill(to_pixels(crop), hole, seed))
+        return _planes(patches.fill(_pixels(crop), hole, seed))
 
 
 @register
@@ -128,3 +128,16 @@ class Mirror(Classical):
             return mirrored
         # From the crop's own pixels: a mirrored neighbour may be another skin tone, a known one never is.
         return np.where(hidden_twice, Telea().paint(crop, hole, seed), mirrored)
+
+
+# ---- forms ----
+
+
+def _pixels(crop: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """float (3, S, S) in [0, 1] -> uint8 (S, S, 3)."""
+    return np.ascontiguousarray(np.rint(crop * 255).astype(np.uint8).transpose(1, 2, 0))
+
+
+def _planes(pixels: NDArray[Any]) -> NDArray[np.float32]:
+    """uint8 (S, S, 3) -> float32 (3, S, S) in [0, 1]."""
+    return pixels.transpose(2, 0, 1).astype(np.float32) / np.float32(255)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import to_picture
 from faceinp.engines.base import Engine, Progress
 from faceinp.errors import EngineError
 from faceinp.face import faces
@@ -60,7 +59,7 @@ def draw(works: Sequence[Work], engine: Engine, seed: int, landmarks: Any, progr
 
 def _generate(engine: Engine, targets: Sequence[Target], landmarks: Any, seed: int, progress: Progress | None) -> None:
     """The engine's picture of each, all of one side, and the landmarks that led it. landmarks: the caller's."""
-    pictures = to_picture(np.stack([one.crop.pixels for one in targets]))
+    pictures = np.stack([one.crop.pixels.transpose(2, 0, 1) for one in targets]).astype(np.float32) / 255
     holes = np.stack([one.crop.hole[None] for one in targets])
     points = None
     if landmarks is not None:  # an engine that is not guided refuses any

@@ -27,7 +27,7 @@ ALIASES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @dataclass(frozen=True)
-class EngineStatus:
+class Status:
     """One line of ``faceinp engines``."""
 
     name: str
@@ -56,10 +56,10 @@ def _family(kind: type[Engine]) -> int:
     return FAMILIES.index(kind.__module__) if kind.__module__ in FAMILIES else len(FAMILIES)
 
 
-def list_engines() -> list[EngineStatus]:
+def list_engines() -> list[Status]:
     """The engines that exist, what they need, and which are ready on this machine."""
     return [
-        EngineStatus(
+        Status(
             name,
             kind.about,
             kind.needs,

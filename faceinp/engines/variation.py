@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Bools, Floats
 from faceinp.errors import EngineError
 
 STEP = 8.0  # the augmented Lagrangian's weight: 4 to 16 took the least time on faces of 64 to 256 pixels
@@ -14,6 +13,9 @@ RELAXATION = 1.8
 CHECK_EVERY = 10
 SMALLEST = 24  # sides from which nothing is gained by starting with a smaller picture
 COARSE_TOLERANCE = 1e-2
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float32]
 
 
 def least_variation(start: Floats, hole: Bools, *, tolerance: float = 5e-3, most: int = 5000) -> Floats:
