@@ -260,7 +260,7 @@ def test_what_concerns_all_photos_is_said_before_any(folder: Path) -> None:
         run(source, settings(folder / "out"), masks=str(folder / "empty"), say=quiet)
     with pytest.raises(DataError, match="need masks"):
         run(source, settings(folder / "out"), say=quiet)
-    with pytest.raises(MaskError, match=r"no preset 'hat'\. Choose one of"):
+    with pytest.raises(MaskError, match=r"Unknown preset 'hat'\. Choose one of"):
         run(source, settings(folder / "out", preset="hat"), say=quiet)
     for workers in (1, 2):
         with pytest.raises(EngineError, match="magic"):
