@@ -1,4 +1,4 @@
-"""Judges: what they take and give, whose kin they are, and what the shell says."""
+"""Judges: what they take and give, what their lineage is, and what the shell says."""
 
 import json
 from dataclasses import replace
@@ -127,7 +127,7 @@ def test_an_onnx_file_sees_what_its_sidecar_says(onnx_file: Path, tmp_path: Path
     about = SIDECAR | {"box": [0.25, 0.5, 0.5, 0.75], "mean": [127.5] * 3, "std": [128] * 3, "scale": 255}
     (tmp_path / "pooling.onnx.json").write_text(json.dumps(about | {"kin": ["teacher"]}))
     judge = identity.load(onnx_file, sidecar=tmp_path)
-    assert (judge.name, judge.size, judge.kin) == ("pooling", (112, 112), {"pooling", "teacher"})
+    assert (judge.name, judge.size, judge.lineage) == ("pooling", (112, 112), {"pooling", "teacher"})
     given = crops(2, 448)  # the box is 112 pixels wide: nothing is resampled
     part = (255 * given[:, :, 224:336, 112:224] - 127.5) / 128
     expected = part.reshape(2, 3, 4, 28, 4, 28).mean(axis=(3, 5)).reshape(2, 48)
@@ -215,7 +215,7 @@ def test_points_that_are_no_face_are_named(points: object, onnx_file: Path, tmp_
 
 def test_a_single_relative_is_a_name(onnx_file: Path, tmp_path: Path) -> None:
     (tmp_path / "pooling.onnx.json").write_text(json.dumps(SIDECAR | {"kin": "facenet"}))
-    assert identity.load(onnx_file, sidecar=tmp_path).kin == {"pooling", "facenet"}
+    assert identity.load(onnx_file, sidecar=tmp_path).lineage == {"pooling", "facenet"}
 
 
 @pytest.mark.parametrize("said", ["[]", "nothing", '{"judge": 3}', pytest.param("[" * 100_000, id="deep")])
@@ -261,13 +261,13 @@ def test_dlib_sees_a_person_again() -> None:
         np.stack([upright, 0.7 * upright, np.random.default_rng(0).random(upright.shape, np.float32)])
     )
     assert judge.distance(same, darker).euclidean < 0.3 < judge.distance(same, noise).euclidean
-    assert judge.kin == {"dlib"} and not judge.differentiable
+    assert judge.lineage == {"dlib"} and not judge.differentiable
 
 
-# ---- kin ----
+# ---- lineage ----
 
 
-def test_no_judge_is_kin_of_a_loss(judge: identity.Judge, onnx_file: Path, tmp_path: Path) -> None:
+def test_no_judge_shares_the_lineage_of_a_loss(judge: identity.Judge, onnx_file: Path, tmp_path: Path) -> None:
     (tmp_path / "pooling.onnx.json").write_text(json.dumps(SIDECAR | {"kin": ["mobilefacenet-foamliu"]}))
     teacher = identity.load(onnx_file, sidecar=tmp_path)
     for one, losses in (
@@ -276,10 +276,10 @@ def test_no_judge_is_kin_of_a_loss(judge: identity.Judge, onnx_file: Path, tmp_p
         (teacher, ["bundled"]),
         (teacher, ["pooling"]),
     ):
-        with pytest.raises(EngineError, match="descend"):
-            identity.independent(one, losses)
-    identity.independent(judge, ["facenet", "style"])
-    identity.independent(judge, [])
+        with pytest.raises(EngineError, match="is not independent: it shares training with"):
+            identity.check_independent(one, losses)
+    identity.check_independent(judge, ["facenet", "style"])
+    identity.check_independent(judge, [])
 
 
 # ---- verdicts ----

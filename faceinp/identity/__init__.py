@@ -19,22 +19,22 @@ from numpy.typing import NDArray
 from faceinp.errors import NoFaceError
 from faceinp.face import detection, faces
 from faceinp.identity.calibration import RATES, Calibration
-from faceinp.identity.judges import CAVEAT, KIN, Distance, Judge, Verdict, independent
+from faceinp.identity.judges import CAVEAT, LINEAGE, Distance, Judge, Verdict, check_independent
 from faceinp.identity.networks import JUDGES, load
 from faceinp.photo import photos
 
 __all__ = [
     "CAVEAT",
     "JUDGES",
-    "KIN",
+    "LINEAGE",
     "RATES",
     "Calibration",
     "Distance",
     "Judge",
     "Verdict",
+    "check_independent",
     "compare",
     "crops_alike",
-    "independent",
     "load",
 ]
 

@@ -1,4 +1,4 @@
-"""What a judge is: crops become unit vectors, two vectors a distance, a distance a verdict; and who is whose kin."""
+"""What a judge is: crops become unit vectors, two vectors a distance, a distance a verdict; and which networks a judge descends from."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -22,8 +22,8 @@ Box = tuple[float, float, float, float]
 
 CAVEAT = "a likeness score, not evidence of identity"
 BATCH = 32
-# Which networks a judge or a loss descends from. What is not listed descends from itself alone.
-KIN = {"bundled": frozenset({"bundled", "mobilefacenet-foamliu"})}
+# The networks that a judge or a loss was trained with, itself included. A name that is missing has only itself.
+LINEAGE = {"bundled": frozenset({"bundled", "mobilefacenet-foamliu"})}
 # Mean points of 30,654 training crops, aligned like FFHQ's, in shares of the side: the eyes' centres, nose tip and
 # mouth corners as seen in the picture. In such a crop they hardly move, so that each judge's alignment is one box; on
 # celeba-val that costs nothing against alignment by each face's own points (``docs/measurements/judges.md``).
@@ -69,7 +69,7 @@ class Verdict:
 class Judge(ABC):
     """Compares faces; made by ``load``.
 
-    name, about: for people. kin: the networks it descends from, itself included. size: (height, width) of what it
+    name, about: for people. lineage: the networks it was trained with, itself included. size: (height, width) of what it
     looks at. box: the part of a canonical crop it looks at: left, top, right, bottom in shares of the side.
     differentiable: whether gradients flow from the vectors to the crops. device: where torch tensors come out.
     weights: the file of its weights. notes: what to know about the choice of this judge.
@@ -82,7 +82,7 @@ class Judge(ABC):
         self, name: str, size: tuple[int, int], box: Box, file: Path, calibrations: Iterable[Path], device: Any = "cpu"
     ) -> None:
         self.name, self.size, self.box, self.weights, self.device = name, size, box, file, device
-        self.kin = KIN.get(name, frozenset({name}))
+        self.lineage = LINEAGE.get(name, frozenset({name}))
         self.notes: tuple[str, ...] = ()
         self._calibrations = tuple(calibrations)
 
@@ -204,17 +204,17 @@ def network_of(judge: str) -> str:
     return Path(judge).stem if judge.endswith(".onnx") else judge
 
 
-def independent(judge: Judge, losses: Iterable[str]) -> None:
-    """Raise EngineError where ``judge`` is kin of a network that taught what it judges.
+def check_independent(judge: Judge, losses: Iterable[str]) -> None:
+    """Raise EngineError where ``judge`` shares its lineage with a network whose loss trained what it judges.
 
-    losses: names of identity networks, or of their ONNX files, that were in a loss. A network praises what was made
-    to please it or its teacher.
+    losses: names of identity networks, or of their ONNX files, that were in a loss. A network scores too high what was
+    optimised for it or for its teacher.
     """
     for network in map(network_of, losses):
-        if common := judge.kin & KIN.get(network, frozenset({network})):
+        if judge.lineage & LINEAGE.get(network, frozenset({network})):
             raise EngineError(
-                f"The judge {judge.name} is kin of {network}, which was in a loss (both descend from "
-                f"{', '.join(sorted(common))}), so its praise means nothing. Choose a judge of other descent."
+                f"Judge {judge.name!r} is not independent: it shares training with {network}, which was used as a "
+                "loss. Choose another judge."
             )
 
 

@@ -130,7 +130,7 @@ class Onnx(Judge):
     Its sidecar, ``FILE.onnx.json``, holds, under ``judge`` or on its first level: size [h, w]; box [left, top, right,
     bottom], the part of a canonical crop it looks at in shares of the side, or points, five [x, y] in pixels of its
     input (eyes, nose tip, mouth corners); mean and std, three numbers each, and scale: the network gets
-    (scale * picture - mean) / std, pictures in [0, 1], RGB; kin, names of the networks it descends from (optional);
+    (scale * picture - mean) / std, pictures in [0, 1], RGB; kin, names of the networks it was trained with (optional);
     about, one line (optional).
     """
 
@@ -146,7 +146,7 @@ class Onnx(Judge):
                 for key, least in (("mean", -BOUND), ("std", LEAST))
             )
             self.scale = np.float32(json_values.number(about, "scale", LEAST, BOUND))
-            kin = frozenset(json_values.texts(about, "kin", ()))
+            lineage = frozenset(json_values.texts(about, "kin", ()))
             self.about = json_values.text(about, "about", self.about)
         except ValueError as error:
             raise WeightsError(
@@ -155,7 +155,7 @@ class Onnx(Judge):
             ) from error
         calibrations = [calibration or place.with_name(f"{file.stem}.calibration.json")]
         super().__init__(file.stem, size, box, file, calibrations, device)
-        self.kin |= kin
+        self.lineage |= lineage
         self.mean, self.std = mean, std
         self.differentiable = importlib.util.find_spec("onnx2torch") is not None
         self.session = OnnxFile(file)
