@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from faceinp.errors import FaceinpError
-from faceinp.models import networks, weights
+from faceinp.models import catalogue, networks, weights
 from faceinp.nets import dcgan, landmarks, segmentation
 
 from . import modules, references
@@ -38,7 +38,7 @@ class Port:
 class Graph:
     """One network that can be exported.
 
-    weights: names in ``weights.CATALOGUE``. wrapper: those networks, in that order, and the side -> the module.
+    weights: names in ``catalogue.CATALOGUE``. wrapper: those networks, in that order, and the side -> the module.
     side: the one it is made for when nobody says another; 0 where there is no choice. multiple: of which that side is
     one. fixed: it takes pictures of that side alone; else of every height and width that are multiples of ``steps``,
     up to ``longest``. assembled: it is put together by ``assembled.py`` of more than a network, for one photo at a
@@ -61,7 +61,7 @@ class Graph:
 
     @property
     def licence(self) -> str:
-        return ", ".join(sorted({weights.CATALOGUE[name].licence for name in self.weights}))
+        return ", ".join(sorted({catalogue.CATALOGUE[name].licence for name in self.weights}))
 
     def sides(self, size: int) -> tuple[tuple[int, int], ...]:
         """Heights and widths at which a graph made for ``size`` is compared: two where it takes several."""
@@ -251,9 +251,9 @@ def build(name: str, size: int = 0) -> Built:
     parts, hashes, taught_by = [], {}, set[str]()
     for wanted in graph.weights:
         if wanted not in networks.PREFIXES:  # a file of others, which goes into the graph as it is
-            hashes[weights.CATALOGUE[wanted].file] = weights.sha256(weights.path(wanted))
+            hashes[catalogue.CATALOGUE[wanted].file] = weights.sha256(weights.path(wanted))
             continue
-        made, hashes[weights.CATALOGUE[wanted].file], teachers = network(wanted, size)
+        made, hashes[catalogue.CATALOGUE[wanted].file], teachers = network(wanted, size)
         parts.append(made)
         taught_by |= teachers
     module = graph.wrapper(*map(modules.exact, parts), size).eval().requires_grad_(False)

@@ -79,7 +79,7 @@ def test_a_graph_of_other_weights_is_refused(copied: Path) -> None:
     with pytest.raises(WeightsError, match=r"onnx is not of the weights in landmarks\.safetensors beside it"):
         open_network("landmarks")
     file.unlink()
-    with pytest.raises(WeightsError, match=r"landmarks\.safetensors is not there"):
+    with pytest.raises(WeightsError, match=r"landmarks\.safetensors does not exist"):
         open_network("landmarks")
 
 
@@ -121,7 +121,9 @@ def test_openvino_finds_weights_behind_links(tmp_path: Path, monkeypatch: pytest
 def test_a_damaged_file_of_ours_is_told_as_that(damaged: str, copied: Path) -> None:
     shutil.copy(SHIPPED / weights.CHECKSUMS, copied)
     (copied / damaged).write_bytes(b"nothing")
-    with pytest.raises(WeightsError, match=rf"{damaged} is damaged.*Fetch it again.*faceinp weights verify") as raised:
+    with pytest.raises(
+        WeightsError, match=rf"{damaged} is damaged.*Download it again.*faceinp weights verify"
+    ) as raised:
         open_network("landmarks", Runtime("onnxruntime"))
     assert "\n" not in str(raised.value)
     file = copied / "landmarks.onnx"

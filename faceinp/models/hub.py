@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from faceinp.errors import MissingPackageError, WeightsError
-from faceinp.models import weights
+from faceinp.models import catalogue, weights
 
 ABOUT = ("*.md", "*.png", "*LICENSE*")  # model cards, their pictures, and terms
 
@@ -18,7 +18,7 @@ def push(repo: str, *, private: bool = False) -> str:
 
     Nothing is uploaded unless every checksum is right. Arguments and errors as for ``upload_folder``.
     """
-    for name in weights.CATALOGUE:
+    for name in catalogue.CATALOGUE:
         weights.verify(name)
     return upload_folder(repo, weights.folder(), private=private, only=_wanted())
 
@@ -63,7 +63,7 @@ def pull(repo: str, folder: Path | None = None) -> list[Path]:
 
         commit = HfApi().model_info(repo).sha  # snapshot_download alone takes an old folder for an answer
         snapshot_download(repo, revision=commit, local_dir=folder, allow_patterns=_wanted())
-    named = [name for kind in weights.CATALOGUE.values() for name in kind.files]
+    named = [name for kind in catalogue.CATALOGUE.values() for name in kind.files]
     files = [file for name in named if (file := folder / name).is_file()]
     if not files:
         raise WeightsError(f"There are no weights of ours in {repo}. Name the repository that `push` wrote to.")
@@ -77,7 +77,7 @@ def pull(repo: str, folder: Path | None = None) -> list[Path]:
 
 
 def _wanted() -> list[str]:
-    return [weights.CHECKSUMS, *ABOUT, *(name for kind in weights.CATALOGUE.values() for name in kind.files)]
+    return [weights.CHECKSUMS, *ABOUT, *(name for kind in catalogue.CATALOGUE.values() for name in kind.files)]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Any
 
 from faceinp.common import json_values
 from faceinp.errors import WeightsError
-from faceinp.models import input_limits, sidecar, weights
+from faceinp.models import catalogue, input_limits, sidecar, weights
 from faceinp.models.hub import talking_to_the_hub, upload_folder
 
 FOLDER = Path("onnx")  # of the repository, and where `pull` puts files when nobody says another
@@ -131,7 +131,7 @@ def _checked(file: Path) -> dict[str, Any]:
 
 def _weights_file(name: str) -> Path:
     """Where the weights lie whose file is called ``name``. Raises WeightsError."""
-    for kind in weights.CATALOGUE.values():
+    for kind in catalogue.CATALOGUE.values():
         if kind.file == name:
             return weights.path(kind.name)
     raise WeightsError(f"There are no weights of ours called {name}. Export the file again with this version.")
