@@ -125,9 +125,7 @@ def test_a_judge_that_shares_the_lineage_of_a_loss_is_refused_in_that_row_alone(
     )
     assert at(made, engine="telea", mask="7").measures[Quantity.parse("same colours")].mean == 1.0
     table = (tmp_path / "report.md").read_text()
-    assert (
-        "| `mirror` | 4 (3) | refused | refused |" in table and "Refused, `mirror`: Judge 'colours' is not" in table
-    )
+    assert "| `mirror` | 4 (3) | refused | refused |" in table and "Refused, `mirror`: Judge 'colours' is not" in table
 
 
 def test_faces_without_people_or_points_are_said_not_crashed_on(folder: Path, judge: Path, tmp_path: Path) -> None:
@@ -260,7 +258,7 @@ def test_slow_engines_take_fewer_pictures_and_the_table_says_so(
         ({"workers": 0}, DataError, "--workers 1"),
         ({"masks": ("ear",)}, DataError, "no hole 'ear'"),
         ({"engines": ("magic",)}, EngineError, "Unknown engine 'magic'"),
-        ({"judges": ("nobody",)}, EngineError, "no judge 'nobody'"),
+        ({"judges": ("nobody",)}, EngineError, "Unknown judge 'nobody'"),
         ({"data": ("nothing-*.tar",)}, DataError, "No shard matches"),
     ],
 )
