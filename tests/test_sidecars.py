@@ -89,7 +89,7 @@ def test_a_sidecar_of_another_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="cannot be read"):
         sidecar.read(file)
     sidecar.path(file).write_text(json.dumps({"sha256": "0"}))
-    with pytest.raises(WeightsError, match="its checksum differs"):
+    with pytest.raises(WeightsError, match="checksum mismatch"):
         sidecar.read(file)
     with pytest.raises(WeightsError, match=r"\. is a folder"):
         sidecar.read(Path("."))
@@ -196,19 +196,19 @@ def test_an_engine_that_does_not_fit_is_built_again(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("reads", "nope", "'reads' is no JSON"),
+        ("reads", "nope", "'reads' is not JSON"),
         pytest.param("reads", "[" * 100_000, "nested too deeply", id="deep"),
         ("reads", "[]", "'reads' must be an object"),
         ("reads", '{"a.safetensors": 3}', "'a.safetensors' must be one line of text"),
         ("reads", '{"../../x": "0"}', "without folders, got '../../x'"),
         ("reads", '{"..": "0"}', "without folders"),
         ("reads", '{"a\\\\b": "0"}', "without folders"),
-        ("reads", '{"": "0"}', "no exporter writes"),
-        ("reads", '{"none.safetensors": "0"}', r"numbers from .*none\.safetensors, which is missing"),
-        ("taught_by", "nope", "'taught_by' is no JSON"),
+        ("reads", '{"": "0"}', "invalid metadata"),
+        ("reads", '{"none.safetensors": "0"}', r"reads .*none\.safetensors, which is missing"),
+        ("taught_by", "nope", "'taught_by' is not JSON"),
         ("taught_by", "[[1]]", "'taught_by' must be a list of names"),
         ("taught_by", "null", "'taught_by' must be a list of names"),
-        ("guided", "nope", "'guided' is no JSON"),
+        ("guided", "nope", "'guided' is not JSON"),
         ("guided", "[]", "'guided' must be true or false"),
         ("precision", "two\nlines", "'precision' must be one line"),
     ],
