@@ -1,17 +1,16 @@
-"""The graph ``photo``: a whole photo, its mask and the five points of a face become the filled photo, in one file.
+"""The graph ``photo``: fills a whole photo from its mask and the five points of a face, in one file.
 
-What stands before and after the networks is written here operator by operator, since its shapes depend on what the
-photo holds; the networks between are torch's export (``modules.Drawing``, ``modules.Membrane``). It is the pipeline of
-``faceinp.fill`` with the engine ``landmark``, for one face, without tone, grain and real pixels, and with a join that
-fits into a graph:
+The steps before and after the networks are written operator by operator, because their shapes depend on the photo; the
+networks are exported by torch (``modules.Drawing``, ``modules.Membrane``). It is the pipeline of ``faceinp.fill`` with
+the engine ``landmark``, for one face, without tone, grain and real pixels, and with a blend that fits into a graph:
 
-1. The crop of the face (``faces.quad``) is sampled at the networks' side, averaged where it shrinks.
-2. The networks predict the landmarks and draw the face.
-3. For each pixel of the hole the drawing is sampled where that pixel lies in the crop (bicubic, as ``faces.paste``).
-4. What the photo has more than the drawing, along the hole's rim, is spread into the hole as a membrane (push-pull) and
-   added, less and less, over ``modules.REACH`` of the crop: no step at the join, and the drawing as it is further
-   inside. Where the hole goes on beyond the crop, the photo's own rim is spread in the same way and takes over.
-5. The hole's pixels are written into a copy of the photo. No other one is touched.
+1. The crop of the face (``faces.quad``) is sampled at the networks' side, with averaging where it is reduced.
+2. The networks predict the landmarks and generate the face.
+3. For each hole pixel the generated face is sampled at its position in the crop (bicubic, as ``faces.paste``).
+4. The difference of the photo and the face along the hole's rim is interpolated into the hole by push-pull, and added
+   with a weight that falls to 0 over ``modules.REACH`` of the crop: there is no step at the seam, and the face is
+   unchanged further inside. Where the hole continues outside the crop, the photo's rim is interpolated instead.
+5. The hole's pixels are written into a copy of the photo. No other pixel changes.
 """
 
 from collections.abc import Sequence
@@ -26,27 +25,30 @@ from . import modules
 from .assembly import BOOL, FLOAT, INT64, UINT8, Op, Value, columns, either, fixed, hidden, inlined, multiples, ones
 from .modules import FADING, LARGEST_MAP, RIM
 
-FINEST = 4.0  # a shrinking by more goes most of the way by whole blocks
+MAX_SAMPLED = 4.0  # a stronger reduction starts with the means of whole blocks
 
 
 def fill(
     op: Op, image: Value, mask: Value, points: Value, drawing: ir.Model, membrane: ir.Model, size: int
 ) -> Sequence[Value]:
-    """The outputs of the graph. drawing, membrane: ``modules.Drawing`` and ``modules.Membrane``, exported. size: the
-    side S of the crop.
+    """The outputs of the graph.
+
+    drawing, membrane: ``modules.Drawing`` and ``modules.Membrane``, exported. size: the side S of the crop.
     """
     mask = hidden(op, image, mask)
     corner, across = quad(op, points)
-    seen = crop(op, image, mask, corner, across, size)
-    drawn, marks, face = inlined(op, drawing, "drawing", *seen)
+    inputs = crop(op, image, mask, corner, across, size)
+    drawn, landmarks, face = inlined(op, drawing, "drawing", *inputs)
     result = paste(op, image, mask, corner, across, drawn, size, membrane)
-    along, down = columns(op, op.Squeeze(marks, [0]), 2)
-    marks = op.Add(op.Add(op.Mul(along, across), op.Mul(down, _turned(op, across))), corner)
-    return result, op.Unsqueeze(marks, [0]), face
+    along, down = columns(op, op.Squeeze(landmarks, [0]), 2)
+    landmarks = op.Add(op.Add(op.Mul(along, across), op.Mul(down, _turned(op, across))), corner)
+    return result, op.Unsqueeze(landmarks, [0]), face
 
 
 def quad(op: Op, points: Value) -> tuple[Value, Value]:
-    """``faces.quad``: the crop's top left and its upper side, float32 (1, 2) each, in pixels, of points (1, 5, 2)."""
+    """``faces.quad`` of points (1, 5, 2): the crop's top left corner and the vector of its upper side, float32 (1, 2)
+    each, in pixels.
+    """
     left, right, _, *mouth = op.Split(op.Reshape(points, [5, 2]), num_outputs=5, axis=0, _outputs=5)
     across = op.Sub(right, left)
     inward = op.Mul(across, faces.EYES_INWARD)
@@ -63,79 +65,125 @@ def quad(op: Op, points: Value) -> tuple[Value, Value]:
 
 
 def crop(op: Op, image: Value, mask: Value, corner: Value, across: Value, size: int) -> tuple[Value, Value, Value]:
-    """What the networks see: (picture, hole, inside) of a photo's image, uint8 (1, H, W, 3), and mask, bool.
+    """The inputs of ``modules.Drawing`` from an image uint8 (1, H, W, 3) and its mask, bool (1, H, W).
 
-    picture: float32 (1, 3, S, S) in [0, 1]; beyond the photo it is mirrored. hole: float32 (1, 1, S, S), 1 where any
-    hole pixel has a part in it. inside: float32 (1, 1, S, S), 1 where the photo is.
+    picture: float32 (1, 3, S, S) in [0, 1]; outside the photo it is mirrored. hole: float32 (1, 1, S, S), 1 where any
+    hole pixel contributes. inside: float32 (1, 1, S, S), 1 inside the photo.
     """
     down, scale = _turned(op, across), op.Div(_length(op, across), float(size))
     limits = op.Cast(op.Gather(op.Shape(mask), [2, 1]), to=FLOAT)  # width, height
-    corners = op.Concat(
-        corner, op.Add(corner, across), op.Add(corner, down), op.Add(op.Add(corner, across), down), axis=0
-    )
-    low, high = op.ReduceMin(corners, [0], keepdims=0), op.ReduceMax(corners, [0], keepdims=0)
-    # What is mirrored must be in the part that is looked at; 4 pixels are the reach of the interpolation.
-    margin = op.Add(op.Max(op.ReduceMax(op.Concat(op.Neg(low), op.Sub(high, limits), axis=0), [0]), 0.0), 4.0)
-    start = op.Max(op.Min(op.Floor(op.Sub(low, margin)), op.Sub(limits, 1.0)), 0.0)
-    end = op.Min(op.Max(op.Ceil(op.Add(high, margin)), op.Add(start, 1.0)), limits)
+    start, end = _crop_window(op, corner, across, limits)
 
-    # As ``faces.align``: most of the way by the means of whole blocks, then several samples a pixel and their mean.
-    wide = op.Greater(scale, FINEST)
+    # As ``faces.align``: first the means of whole blocks, then the mean of several samples for each pixel.
+    wide = op.Greater(scale, MAX_SAMPLED)
     block = op.Reshape(op.Where(wide, op.Floor(op.Mul(scale, 0.5)), 1.0), [1])
     block = op.Min(block, op.ReduceMin(op.Sub(end, start), [0]))
     cells = op.Floor(op.Div(op.Sub(end, start), block))  # columns, rows
     window = [_flipped(op, edge) for edge in (start, op.Add(start, op.Mul(cells, block)))]
-    part, covered = (op.Slice(values, *window, [1, 2]) for values in (image, mask))
+    part, hole = (op.Slice(values, *window, [1, 2]) for values in (image, mask))
     width, height = op.Split(op.Cast(cells, to=INT64), num_outputs=2, axis=0, _outputs=2)
     step = op.Cast(block, to=INT64)
     shape = op.Concat(height, step, width, step, axis=0)
     part = op.Reshape(op.Cast(part, to=FLOAT), op.Concat(shape, [3], axis=0))
     part = op.Transpose(op.ReduceMean(part, [1, 3], keepdims=0), perm=[2, 0, 1])
-    covered = op.Unsqueeze(op.ReduceMax(op.Reshape(ones(op, covered), shape), [1, 3], keepdims=0), [0])
-    part, covered = (op.Unsqueeze(values, [0]) for values in (part, covered))  # (1, 3 or 1, height, width)
+    hole = op.Unsqueeze(op.ReduceMax(op.Reshape(ones(op, hole), shape), [1, 3], keepdims=0), [0])
+    part, hole = (op.Unsqueeze(values, [0]) for values in (part, hole))  # (1, 3 or 1, height, width)
     last = op.Max(op.Sub(cells, 1.0), 1.0)
     count = op.Max(op.Ceil(op.Sub(op.Div(op.Reshape(scale, [1]), block), 1e-6)), 1.0)
 
-    def places(op: Op, side: Value) -> Value:
-        """Where the centres of so many columns and rows of the crop lie in the photo: (side, side, 2), x and y."""
+    def centres(op: Op, side: Value) -> Value:
+        """The pixel centres of a crop of that side, in pixels of the photo: (side, side, 2), x and y."""
         share = op.Div(op.Add(op.Range(0.0, op.Squeeze(side, [0]), 1.0), 0.5), side)
         along = op.Mul(op.Reshape(across, [1, 1, 2]), op.Reshape(share, [1, -1, 1]))
         return op.Add(op.Add(along, op.Mul(op.Reshape(down, [1, 1, 2]), op.Reshape(share, [-1, 1, 1]))), corner)
 
-    def sampled(op: Op, side: Value, mode: str, covered: Value) -> Value:
-        """Colours and what is covered at so many columns and rows of the crop: (1, 4, side, side)."""
-        at = op.Sub(op.Div(op.Sub(places(op, side), start), block), 0.5)
+    def sampled(op: Op, side: Value, mode: str, hole: Value) -> Value:
+        """Colours and hole of a crop of that side: (1, 4, side, side)."""
+        at = op.Sub(op.Div(op.Sub(centres(op, side), start), block), 0.5)
         grid = op.Unsqueeze(op.Sub(op.Div(op.Mul(at, 2.0), last), 1.0), [0])
         options = {"padding_mode": "reflection", "align_corners": 1}
         colours = op.GridSample(part, grid, mode=_mode(op, mode), **options)
-        return op.Concat(colours, op.GridSample(covered, grid, mode=_mode(op, "bilinear"), **options), axis=1)
+        return op.Concat(colours, op.GridSample(hole, grid, mode=_mode(op, "bilinear"), **options), axis=1)
 
     def enlarged(op: Op) -> Value:
-        # Cubic interpolation of the colours reaches one pixel further than the linear one of what is covered.
-        return sampled(op, fixed(op, [size]), "bicubic", op.MaxPool(covered, kernel_shape=[3, 3], pads=[1] * 4))
+        # Cubic interpolation of the colours reaches one pixel further than linear interpolation of the hole.
+        return sampled(op, fixed(op, [size]), "bicubic", op.MaxPool(hole, kernel_shape=[3, 3], pads=[1] * 4))
 
     def averaged(op: Op) -> Value:
-        values = sampled(op, op.Mul(count, float(size)), "bilinear", covered)
+        values = sampled(op, op.Mul(count, float(size)), "bilinear", hole)
         each = op.Cast(count, to=INT64)
         values = op.Reshape(values, op.Concat([1, 4, size], each, [size], each, axis=0))
         return op.ReduceMean(values, [3, 5], keepdims=0)
 
     values = either(op, op.Less(op.Squeeze(count, [0]), 1.5), enlarged, averaged)
-    colours, hole = op.Split(values, [3, 1], axis=1, _outputs=2)
+    colours, crop_hole = op.Split(values, [3, 1], axis=1, _outputs=2)
     picture = op.Div(op.Clip(op.Round(colours), 0.0, 255.0), 255.0)
-    inside = op.ReduceMin(ones(op, _within(op, places(op, fixed(op, [size])), limits)), [2], keepdims=0)
-    return picture, ones(op, op.Greater(hole, 0.0)), op.Reshape(inside, [1, 1, size, size])
+    inside = op.ReduceMin(ones(op, _within(op, centres(op, fixed(op, [size])), limits)), [2], keepdims=0)
+    return picture, ones(op, op.Greater(crop_hole, 0.0)), op.Reshape(inside, [1, 1, size, size])
+
+
+def _crop_window(op: Op, corner: Value, across: Value, limits: Value) -> tuple[Value, Value]:
+    """The part of the photo that a crop needs: its start and end, (x, y) each. limits: the photo's size."""
+    down = _turned(op, across)
+    corners = op.Concat(
+        corner, op.Add(corner, across), op.Add(corner, down), op.Add(op.Add(corner, across), down), axis=0
+    )
+    low, high = op.ReduceMin(corners, [0], keepdims=0), op.ReduceMax(corners, [0], keepdims=0)
+    # The window includes the pixels that are mirrored, and 4 more for the interpolation.
+    margin = op.Add(op.Max(op.ReduceMax(op.Concat(op.Neg(low), op.Sub(high, limits), axis=0), [0]), 0.0), 4.0)
+    start = op.Max(op.Min(op.Floor(op.Sub(low, margin)), op.Sub(limits, 1.0)), 0.0)
+    return start, op.Min(op.Max(op.Ceil(op.Add(high, margin)), op.Add(start, 1.0)), limits)
 
 
 def paste(
     op: Op, image: Value, mask: Value, corner: Value, across: Value, drawing: Value, size: int, membrane: ir.Model
 ) -> Value:
-    """The photo with its hole filled from a drawing of the crop, (1, 5, S, S) as ``modules.Drawing`` makes it.
+    """The photo with its hole filled from a drawing (1, 5, S, S) of ``modules.Drawing``: uint8 (1, H, W, 3).
 
-    membrane: ``modules.Membrane``, exported. Returns uint8 (1, H, W, 3).
+    membrane: ``modules.Membrane``, exported.
     """
+    limits, start, end, part, flags = _window(op, image, mask)
+    hole, rim = _hole_and_rim(op, flags)
     side = _length(op, across)
-    # The window around the hole, (y, x); the whole photo where there is no hole.
+    axes = op.Div(op.Concat(across, _turned(op, across), axis=0), op.Mul(side, side))
+    drawing = _shrunk(op, drawing, side, size)
+
+    def drawn_at(pixels: Value) -> tuple[Value, Value]:
+        """The drawing's channels at pixels of the window, (N, 5), and whether they are in the crop, (N, 1)."""
+        centres = op.Add(op.Cast(op.Add(pixels, start), to=FLOAT), 0.5)
+        from_corner = op.Sub(op.Gather(centres, [1, 0], axis=1), corner)
+        at = op.MatMul(from_corner, op.Transpose(axes, perm=[1, 0]))  # in shares of the crop's side
+        grid = op.Unsqueeze(op.Sub(op.Mul(at, 2.0), 1.0), [0, 1])
+        values = op.Clip(_sampled(op, drawing, grid, "bicubic"), 0.0, 1.0)
+        return values, op.ReduceMin(ones(op, _within(op, at, 1.0)), [1])
+
+    photo = op.Div(op.Cast(op.GatherND(op.Squeeze(part, [0]), rim), to=FLOAT), 255.0)
+    drawn, inside = drawn_at(rim)
+    drawn = op.Slice(drawn, [0], [3], [1])
+    at_rim = op.Concat(op.Mul(op.Sub(photo, drawn), inside), inside, photo, _like(op, inside, 1.0), axis=1)
+    drawn, inside = drawn_at(hole)
+    face, closeness, share = op.Split(drawn, [3, 1, 1], axis=1, _outputs=3)
+    share = op.Mul(share, inside)
+    # Where the face fades out, it is also a boundary value of the fill outside the crop.
+    fades = op.And(op.Greater(share, FADING[0]), op.Less(share, FADING[1]))
+    band = op.Squeeze(op.NonZero(op.Squeeze(fades, [1])), [0])
+    none = op.Expand(0.0, op.Concat(op.Shape(band), [4], axis=0))
+    at_band = op.Concat(none, op.Gather(face, band), _like(op, op.Gather(share, band), 1.0), axis=1)
+    known = [(rim, at_rim), (op.Gather(hole, band), at_band)]
+    correction, outside = _interpolated(op, op.Sub(end, start), known, hole, membrane)
+    face = op.Add(face, op.Mul(correction, closeness))
+    value = op.Add(op.Mul(face, share), op.Mul(outside, op.Sub(1.0, share)))
+    value = op.Cast(op.Round(op.Clip(op.Mul(value, 255.0), 0.0, 255.0)), to=UINT8)
+    rows, across_rows = columns(op, op.Add(hole, start), 2)
+    indices = op.Add(op.Mul(rows, op.Slice(limits, [1], [2])), across_rows)
+    return op.Reshape(op.ScatterND(op.Reshape(image, [-1, 3]), indices, value), op.Shape(image))
+
+
+def _window(op: Op, image: Value, mask: Value) -> tuple[Value, Value, Value, Value, Value]:
+    """The window around the hole and its rim; the whole photo if there is no hole.
+
+    Returns the photo's size, the window's start and end, (y, x) each, and image and mask (uint8) in the window.
+    """
     limits = op.Slice(op.Shape(mask), [1], [3])
     flags = op.Cast(mask, to=UINT8)
     edges = []
@@ -146,110 +194,90 @@ def paste(
     start = op.Max(op.Sub(op.Concat(edges[0][0], edges[1][0], axis=0), RIM), 0)
     end = op.Min(op.Add(op.Concat(edges[0][1], edges[1][1], axis=0), RIM), limits)
     part, flags = (op.Slice(values, start, end, [1, 2]) for values in (image, flags))
+    return limits, start, end, part, flags
 
-    # The hole's pixels and those of its rim, int64 (N, 2) each.
+
+def _hole_and_rim(op: Op, flags: Value) -> list[Value]:
+    """The pixels (y, x) of the hole and of its rim, int64 (N, 2) each, of a mask uint8 (1, H, W)."""
     near = op.MaxPool(op.Unsqueeze(flags, [1]), kernel_shape=[2 * RIM + 1] * 2, pads=[RIM] * 4)
-    inner = op.Cast(op.Squeeze(flags, [0]), to=BOOL)
-    around = op.And(op.Cast(op.Squeeze(near, [0, 1]), to=BOOL), op.Not(inner))
-    hole, rim = (op.Transpose(op.NonZero(where), perm=[1, 0]) for where in (inner, around))
+    hole = op.Cast(op.Squeeze(flags, [0]), to=BOOL)
+    rim = op.And(op.Cast(op.Squeeze(near, [0, 1]), to=BOOL), op.Not(hole))
+    return [op.Transpose(op.NonZero(pixels), perm=[1, 0]) for pixels in (hole, rim)]
 
-    axes = op.Div(op.Concat(across, _turned(op, across), axis=0), op.Mul(side, side))
-    drawing = _shrunk(op, drawing, side, size)
 
-    def drawn_at(pixels: Value) -> tuple[Value, Value]:
-        """The drawing's channels there, (N, 5), and whether that lies in the crop, (N, 1)."""
-        place = op.Add(op.Cast(op.Add(pixels, start), to=FLOAT), 0.5)
-        from_corner = op.Sub(op.Gather(place, [1, 0], axis=1), corner)
-        at = op.MatMul(from_corner, op.Transpose(axes, perm=[1, 0]))  # in shares of the crop's side
-        grid = op.Unsqueeze(op.Sub(op.Mul(at, 2.0), 1.0), [0, 1])
-        here = op.Clip(_sampled(op, drawing, grid, "bicubic"), 0.0, 1.0)
-        return here, op.ReduceMin(ones(op, _within(op, at, 1.0)), [1])
+def _interpolated(
+    op: Op, shape: Value, known: Sequence[tuple[Value, Value]], hole: Value, membrane: ir.Model
+) -> Sequence[Value]:
+    """Two fields of three channels at the hole's pixels, (N, 3) each, interpolated by the membrane.
 
-    # What the rim has more than the drawing, and what it has, put on a map of cells, and spread from there.
-    shape = op.Cast(op.Sub(end, start), to=FLOAT)
-    cell = op.Max(op.Div(op.ReduceMax(shape, [0]), float(LARGEST_MAP)), 1.0)
+    shape: of the window, (height, width). known: pixels (M, 2) and their values (M, 8): three channels and the number
+    of values, of each field.
+    """
+    shape = op.Cast(shape, to=FLOAT)
+    cell = op.Max(op.Div(op.ReduceMax(shape, [0]), float(LARGEST_MAP)), 1.0)  # pixels
     sides = multiples(op, op.Cast(op.Ceil(op.Div(shape, cell)), to=INT64), modules.Membrane.MULTIPLE)
     height, width = op.Split(sides, num_outputs=2, axis=0, _outputs=2)
 
     def on_map(pixels: Value) -> Value:
         return op.Div(op.Add(op.Cast(pixels, to=FLOAT), 0.5), cell)
 
-    def numbers(pixels: Value) -> Value:
-        of_rows, of_columns = columns(op, op.Cast(on_map(pixels), to=INT64), 2)
-        return op.Add(op.Mul(of_rows, width), of_columns)
+    def indices(pixels: Value) -> Value:
+        row, column = columns(op, op.Cast(on_map(pixels), to=INT64), 2)
+        return op.Add(op.Mul(row, width), column)
 
-    photo = op.Div(op.Cast(op.GatherND(op.Squeeze(part, [0]), rim), to=FLOAT), 255.0)
-    drawn, inside = drawn_at(rim)
-    drawn = op.Slice(drawn, [0], [3], [1])
-    at_rim = op.Concat(op.Mul(op.Sub(photo, drawn), inside), inside, photo, _like(op, inside, 1.0), axis=1)
-    drawn, inside = drawn_at(hole)
-    drawn, closeness, share = op.Split(drawn, [3, 1, 1], axis=1, _outputs=3)
-    share = op.Mul(share, inside)
-    # Where the drawing begins to fade it is the rim of what lies beyond.
-    fades = op.And(op.Greater(share, FADING[0]), op.Less(share, FADING[1]))
-    band = op.Squeeze(op.NonZero(op.Squeeze(fades, [1])), [0])
-    none = op.Expand(0.0, op.Concat(op.Shape(band), [4], axis=0))
-    at_band = op.Concat(none, op.Gather(drawn, band), _like(op, op.Gather(share, band), 1.0), axis=1)
-    empty = op.Expand(0.0, op.Concat(op.Mul(height, width), [8], axis=0))
-    cells = op.ScatterND(empty, numbers(rim), at_rim, reduction="add")
-    cells = op.ScatterND(cells, numbers(op.Gather(hole, band)), at_band, reduction="add")
+    cells = op.Expand(0.0, op.Concat(op.Mul(height, width), [8], axis=0))
+    for pixels, values in known:
+        cells = op.ScatterND(cells, indices(pixels), values, reduction="add")
     cells = op.Transpose(cells, perm=[1, 0])
     (filled,) = inlined(op, membrane, "membrane", op.Reshape(cells, op.Concat([2, 4], height, width, axis=0)))
     filled = op.Reshape(filled, op.Concat([1, 6], height, width, axis=0))
-
     grid = op.Sub(op.Mul(op.Div(on_map(hole), op.Cast(sides, to=FLOAT)), 2.0), 1.0)
     grid = op.Unsqueeze(op.Gather(grid, [1, 0], axis=1), [0, 1])
-    correction, beyond = columns(op, _sampled(op, filled, grid, "bilinear"), 2)
-    face = op.Add(drawn, op.Mul(correction, closeness))
-    value = op.Add(op.Mul(face, share), op.Mul(beyond, op.Sub(1.0, share)))
-    value = op.Cast(op.Round(op.Clip(op.Mul(value, 255.0), 0.0, 255.0)), to=UINT8)
-    of_rows, of_columns = columns(op, op.Add(hole, start), 2)
-    places = op.Add(op.Mul(of_rows, op.Slice(limits, [1], [2])), of_columns)
-    return op.Reshape(op.ScatterND(op.Reshape(image, [-1, 3]), places, value), op.Shape(image))
+    return columns(op, _sampled(op, filled, grid, "bilinear"), 2)
 
 
 # ---- parts ----
 
 
 def _turned(op: Op, vector: Value) -> Value:
-    """(x, y), float32 (1, 2), by a quarter, so that right becomes down in a picture whose y grows downwards."""
+    """A vector (x, y), float32 (1, 2), turned by 90 degrees from right to down (y points down)."""
     x, y = columns(op, vector, 2)
     return op.Concat(op.Neg(y), x, axis=1)
 
 
 def _length(op: Op, vector: Value) -> Value:
-    """Of a vector (1, 2): (1, 1)."""
+    """The length of a vector (1, 2): (1, 1)."""
     return op.Sqrt(op.ReduceSum(op.Mul(vector, vector), [1]))
 
 
 def _like(op: Op, values: Value, number: float) -> Value:
-    """That number in the shape of values."""
+    """``number`` in the shape of ``values``."""
     return op.Expand(number, op.Shape(values))
 
 
-def _within(op: Op, places: Value, size: Any) -> Value:
-    """Which coordinates lie from 0 to the size: bool, as places."""
-    return op.And(op.GreaterOrEqual(places, 0.0), op.LessOrEqual(places, size))
+def _within(op: Op, coordinates: Value, size: Any) -> Value:
+    """Which coordinates are from 0 to ``size``: bool."""
+    return op.And(op.GreaterOrEqual(coordinates, 0.0), op.LessOrEqual(coordinates, size))
 
 
 def _flipped(op: Op, vector: Value) -> Value:
-    """(x, y) of floats -> (y, x) of int64."""
+    """(x, y) float -> (y, x) int64."""
     return op.Cast(op.Gather(vector, [1, 0]), to=INT64)
 
 
 def _sampled(op: Op, planes: Value, grid: Value, mode: str) -> Value:
-    """Planes (1, C, h, w) at N places: (N, C)."""
+    """Planes (1, C, h, w) at N coordinates: (N, C)."""
     values = op.GridSample(planes, grid, mode=_mode(op, mode), padding_mode="border", align_corners=0)
     return op.Transpose(op.Squeeze(values, [0, 2]), perm=[1, 0])
 
 
 def _mode(op: Op, name: str) -> str:
-    """What opset 16 calls "bilinear" and "bicubic" is "linear" and "cubic" from 20 on."""
+    """The name of a mode: opset 20 renamed "bilinear" and "bicubic" to "linear" and "cubic"."""
     return name.removeprefix("bi") if op.builder.graph.opset_imports[""] >= 20 else name
 
 
 def _shrunk(op: Op, planes: Value, side: Value, size: int) -> Value:
-    """Planes (1, C, S, S) averaged down to that side where it is less than S, else as they are."""
+    """Planes (1, C, S, S) reduced by averaging to ``side`` if that is less than S, else unchanged."""
 
     def smaller(op: Op) -> Value:
         count = op.Max(op.Round(op.Reshape(side, [1])), 1.0)
@@ -257,7 +285,7 @@ def _shrunk(op: Op, planes: Value, side: Value, size: int) -> Value:
         starts = op.Unsqueeze(op.Mul(op.Range(0.0, op.Squeeze(count, [0]), 1.0), step), [1])
         first, last = fixed(op, np.arange(size)), fixed(op, np.arange(1, size + 1))
         common = op.Sub(op.Min(op.Add(starts, step), last), op.Max(starts, first))
-        shares = op.Div(op.Max(common, 0.0), step)  # (count, S): how much of each pixel lies in each smaller one
+        shares = op.Div(op.Max(common, 0.0), step)  # (count, S): the share of each pixel in each output pixel
         return op.MatMul(op.MatMul(shares, planes), op.Transpose(shares, perm=[1, 0]))
 
     return either(op, op.Less(op.Squeeze(side, [0, 1]), float(size)), smaller, lambda op: op.Identity(planes))

@@ -113,7 +113,7 @@ def test_a_file_that_is_another_network_is_refused_and_the_layer_named(
     monkeypatch.setattr(conversion, "finished", damaged)
     assert main(["embedding", "--size", str(SIDE), "-o", str(tmp_path)]) == 1
     said = capsys.readouterr().err
-    assert "not the same network" in said and "network.network.stages.8" in said
+    assert "does not compute the same as torch" in said and "network.network.stages.8" in said
     assert not list(tmp_path.iterdir())
 
 
