@@ -127,7 +127,7 @@ GRAPHS = {
                 Port("face", "float32", (1,), _FACE, 500.0),
             ),
             wrapper=references.Photo,
-            multiple=landmarks.SEEN,
+            multiple=landmarks.INPUT_SIDE,
             fixed=False,
             longest=LONGEST,
             assembled=True,
@@ -170,7 +170,7 @@ GRAPHS = {
             ),
             wrapper=modules.Restorer,
             precisions=("fp32", "fp16", "int8"),
-            multiple=landmarks.SEEN,
+            multiple=landmarks.INPUT_SIDE,
             fixed=False,
         ),
         Graph(
@@ -205,7 +205,7 @@ GRAPHS = {
             ),
             outputs=(Port("landmarks", "float32", ("batch", 68, 2), _POINTS),),
             wrapper=modules.Predictor,
-            multiple=landmarks.SEEN,
+            multiple=landmarks.INPUT_SIDE,
         ),
         Graph(
             name="dcgan",

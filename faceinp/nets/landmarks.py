@@ -14,7 +14,7 @@ from torch.nn import functional
 from faceinp.nets.efficientnet import MEAN, STAGES, Trunk, fold
 
 SIZE = 256  # side of the crops
-SEEN = 128  # side of the network's input, in pixels
+INPUT_SIDE = 128  # side of the network's input, in pixels
 POINTS = 68
 # Input channels, output channels, stride and expansion of the inverted residuals. The comments are output sides.
 BLOCKS = (
@@ -65,11 +65,11 @@ class Landmarks(nn.Module):
     weights are the same for every side.
     """
 
-    seen = SEEN
+    input_side = INPUT_SIDE
 
     def __init__(self, side: int = SIZE) -> None:
         super().__init__()
-        self.reduction = side // SEEN
+        self.reduction = side // INPUT_SIDE
         self.stem = nn.Sequential(*_convolution(4, 16, 3, stride=2))
         self.blocks = nn.ModuleList(InvertedResidual(*block) for block in BLOCKS)
         self.taps = nn.ModuleDict(
@@ -105,11 +105,11 @@ class LiteLandmarks(nn.Module):
     hidden layer, both on maps of three depths.
     """
 
-    seen = SEEN
+    input_side = INPUT_SIDE
 
     def __init__(self, side: int = SIZE) -> None:
         super().__init__()
-        self.reduction = side // SEEN
+        self.reduction = side // INPUT_SIDE
         self.trunk = Trunk(count=LITE_BLOCKS, centred=True)
         self.mask = nn.Conv2d(1, STAGES[MASKED - 1][-1], 3, padding=1)
         self.taps = nn.ModuleDict(
@@ -186,13 +186,13 @@ class MobileNetV2Landmarks(nn.Module):
     and no mask. side: a multiple of 256.
     """
 
-    seen = 256
+    input_side = 256
 
     def __init__(self, side: int = SIZE) -> None:
         from torchvision.models import mobilenet_v2
 
         super().__init__()
-        self.reduction = side // self.seen
+        self.reduction = side // self.input_side
         features = mobilenet_v2(weights=None).features
         self.blocks, self.last = features[:-1], features[-1]
         deep, wide = 320, 1280

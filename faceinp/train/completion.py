@@ -195,9 +195,9 @@ def _predicted(predictor: nn.Module, pictures: Tensor, hole: Tensor) -> Tensor:
 def _predictor(file: str, side: int) -> nn.Module:
     """file: packed weights; empty: the package's."""
     network: Any = networks.load("landmarks", file, side=side)[0]
-    if side % network.seen:
+    if side % network.input_side:
         raise DataError(
-            f"The landmark predictor looks at multiples of {network.seen} pixels. Set --predicted 0, or --side."
+            f"The landmark predictor looks at multiples of {network.input_side} pixels. Set --predicted 0, or --side."
         )
     checked: nn.Module = network
     return checked
