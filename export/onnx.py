@@ -66,12 +66,12 @@ def export(
         raise FaceinpError(f"{name} does not support {precision}. Use --precision {supported}.")
     tolerances = parity.tolerances(built.graph.outputs, precision)
     with staging.folder(out) as scratch:  # first, because the work takes minutes and the folder may not be writable
-        made = make(built, precision, opset=opset, batch=(batch[0], batch[-1]), calibrate=calibrate)
-        about = describe(built, made, precision)
-        conversion.describe(made.model, about)
+        converted = convert(built, precision, opset=opset, batch=(batch[0], batch[-1]), calibrate=calibrate)
+        about = describe(built, converted, precision)
+        conversion.describe(converted.model, about)
         part = scratch / file_name(name, precision)
-        pictures = made.limits.axes.get("batch", Axis(1, 1))
-        errors = judge(built, made, part, precision, (pictures.least, pictures.most))
+        pictures = converted.limits.axes.get("batch", Axis(1, 1))
+        errors = verify(built, converted, part, precision, (pictures.least, pictures.most))
         sidecar.write(
             part,
             {
@@ -79,9 +79,9 @@ def export(
                 "size": built.size,
                 "batch": [pictures.least, pictures.most],
                 "opset": opset,
-                "ir_version": made.model.ir_version,
-                "kept_in_fp32": made.kept_in_fp32,
-                "cost": dataclasses.asdict(made.cost) if made.cost else None,  # in dB, for int8
+                "ir_version": converted.model.ir_version,
+                "kept_in_fp32": converted.kept_in_fp32,
+                "cost": dataclasses.asdict(converted.cost) if converted.cost else None,  # in dB, for int8
                 **({"judge": JUDGE_SECTION | {"size": [built.size, built.size]}} if name == "embedding" else {}),
                 "versions": sidecar.versions("torch", "onnx", "onnxscript", "onnxruntime", "numpy"),
                 **parity.noted(errors, tolerances),
@@ -94,7 +94,7 @@ def export(
 
 
 @dataclass(frozen=True)
-class Made:
+class Converted:
     """A model without metadata, not yet compared with torch.
 
     limits: of its inputs. first_layer: returns a sentence on the first layer that differs from torch. kept_in_fp32:
@@ -108,13 +108,15 @@ class Made:
     cost: "Cost | None" = None
 
 
-def make(built: Built, precision: str, *, opset: int, batch: tuple[int, int], calibrate: Sequence[str] = ()) -> Made:
+def convert(
+    built: Built, precision: str, *, opset: int, batch: tuple[int, int], calibrate: Sequence[str] = ()
+) -> Converted:
     """The model of ``built``. Arguments as for ``export``. Raises ParityError for int8 only."""
     if built.graph.assembled:
         from . import assembled
 
         model = conversion.finished(assembled.model(built, precision, opset), built)
-        return Made(model, conversion.limits(built, batch))
+        return Converted(model, conversion.limits(built, batch))
     program = conversion.traced(built, opset=opset, batch=batch)
     model, in_fp32, loss = conversion.finished(program.model_proto, built), list[str](), None
     if precision == "fp16":
@@ -126,15 +128,15 @@ def make(built: Built, precision: str, *, opset: int, batch: tuple[int, int], ca
 
         model, in_fp32, loss = quantisation.quantised(model, built, calibrate)
     layer = partial(parity.first_layer, built, model, program, precision)
-    return Made(model, conversion.limits(built, batch), layer, in_fp32, loss)
+    return Converted(model, conversion.limits(built, batch), layer, in_fp32, loss)
 
 
-def describe(built: Built, made: Made, precision: str) -> dict[str, Any]:
+def describe(built: Built, converted: Converted, precision: str) -> dict[str, Any]:
     """The metadata of an ONNX file, which its sidecar repeats."""
     return {
         **facts(built, precision),
-        "limits": made.limits.as_json(),
-        "runtime": {"onnxruntime": conversion.lowest_runtime(made.model)},
+        "limits": converted.limits.as_json(),
+        "runtime": {"onnxruntime": conversion.lowest_runtime(converted.model)},
     }
 
 
@@ -156,15 +158,15 @@ def facts(built: Built, precision: str) -> dict[str, Any]:
     }
 
 
-def judge(built: Built, made: Made, part: Path, precision: str, batch: Sequence[int]) -> list[Error]:
+def verify(built: Built, converted: Converted, part: Path, precision: str, batch: Sequence[int]) -> list[Error]:
     """Write the model to ``part``, check it and compare it with torch. Raises ParityError."""
     import onnx
 
-    onnx.save(made.model, part)
+    onnx.save(converted.model, part)
     onnx.checker.check_model(str(part), full_check=True)
     run = sessions.OnnxFile(part, threads=torch.get_num_threads()).run
     errors = list(parity.measure(built, run, parity.batches(batch)))
-    parity.refuse(part.name, errors, parity.tolerances(built.graph.outputs, precision), made.first_layer)
+    parity.refuse(part.name, errors, parity.tolerances(built.graph.outputs, precision), converted.first_layer)
     return errors
 
 

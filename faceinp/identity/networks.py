@@ -18,6 +18,7 @@ from faceinp.models import networks, pretrained, weights
 from faceinp.models import sidecar as sidecars
 from faceinp.models.runtimes import Runtime, open_network
 from faceinp.models.sessions import OnnxFile, run_in_batches
+from faceinp.nets.points import TEMPLATE_BOX
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,7 +35,7 @@ class Bundled(Judge):
     about = "our own small network, comes with the package"
     differentiable = True
     size = (112, 112)
-    framing: CropBox = (0.1237, 0.1231, 0.8751, 0.8745)  # ``nets.embedding.BOX``, which needs torch
+    framing: CropBox = TEMPLATE_BOX
 
     def __init__(
         self, device: Any, calibration: Path | None, progress: Progress | None, file: Path | None = None

@@ -8,12 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from faceinp.nets.points import TEMPLATE_BOX
 from faceinp.nets.sampling import triangles
 
 SIZE = 112
-# The box of the usual 112 x 112 template of five landmarks in a crop aligned like FFHQ's: left, top, right, bottom in
-# shares of the side. Least squares without rotation between the template and the mean landmarks of 30,654 crops.
-BOX = (0.1237, 0.1231, 0.8751, 0.8745)
+BOX = TEMPLATE_BOX
 
 
 class Embedding(nn.Module):

@@ -57,7 +57,18 @@ class InvertedResidual(nn.Module):
         return x + self.layers(x) if self.adds else self.layers(x)
 
 
-class Landmarks(nn.Module):
+class Predictor(nn.Module):
+    """The last layer that all predictors share."""
+
+    points: nn.Linear
+
+    def start_from(self, points: Tensor) -> None:
+        """Initialise the last layer so that the output is about ``points`` (68, 2), the mean face."""
+        nn.init.normal_(self.points.weight, 0.0, 1e-2)
+        self.points.bias.data.copy_(points.flatten())
+
+
+class Landmarks(Predictor):
     """Pictures (N, 3, side, side) in [0, 1], masks (N, 1, side, side), True or 1 in the hole -> points (N, 68, 2).
 
     Points are x and y in shares of the side, in dlib's order; they may be outside [0, 1] if the crop cuts the face. The
@@ -77,11 +88,6 @@ class Landmarks(nn.Module):
         )
         self.points = nn.Linear(sum(size * size * kept for size, kept in TAPS.values()), 2 * POINTS)
 
-    def start_from(self, points: Tensor) -> None:
-        """Initialise the last layer so that the output is about ``points`` (68, 2), the mean face."""
-        nn.init.normal_(self.points.weight, 0.0, 1e-2)
-        self.points.bias.data.copy_(points.flatten())
-
     def forward(self, pictures: Tensor, masks: Tensor) -> Tensor:
         hole = masks.to(pictures.dtype)
         x = torch.cat([(2 * pictures - 1) * (1 - hole), hole], dim=1)  # the hole is grey
@@ -97,7 +103,7 @@ class Landmarks(nn.Module):
         return self.points(0.1 * torch.cat(vectors, dim=1)).unflatten(1, (POINTS, 2))
 
 
-class LiteLandmarks(nn.Module):
+class LiteLandmarks(Predictor):
     """Pictures (N, 3, side, side) in [0, 1], masks (N, 1, side, side), True or 1 in the hole -> points (N, 68, 2).
 
     As ``Landmarks``, on EfficientNet-Lite0 with ImageNet weights. Its first two stages get the hole in grey and are
@@ -125,9 +131,7 @@ class LiteLandmarks(nn.Module):
         self.spread = nn.Linear(HIDDEN, POINTS)
 
     def start_from(self, points: Tensor) -> None:
-        """Initialise the last layer so that the output is about ``points`` (68, 2), the mean face."""
-        nn.init.normal_(self.points.weight, 0.0, 1e-2)
-        self.points.bias.data.copy_(points.flatten())
+        super().start_from(points)
         nn.init.zeros_(self.correction.weight)
         nn.init.zeros_(self.correction.bias)
 
@@ -178,7 +182,7 @@ class LiteLandmarks(nn.Module):
         return (self.points(vector) + self.correction(hidden)).unflatten(1, (POINTS, 2)), hidden
 
 
-class MobileNetV2Landmarks(nn.Module):
+class MobileNetV2Landmarks(Predictor):
     """Pictures (N, 3, side, side) in [0, 1], masks (N, 1, side, side), True or 1 in the hole -> points (N, 68, 2).
 
     MobileNetV2 as published, 17 blocks at 256 pixels, with LaFIn's head: the maps of the last block and of the last
@@ -199,11 +203,6 @@ class MobileNetV2Landmarks(nn.Module):
         self.from_blocks, self.from_last = nn.Conv2d(deep, 128, 1), nn.Conv2d(wide, 128, 1)
         self.from_mean = nn.Sequential(nn.Linear(wide, 64), nn.PReLU())
         self.points = nn.Linear(128 + 128 + 64, 2 * POINTS)
-
-    def start_from(self, points: Tensor) -> None:
-        """Initialise the last layer so that the output is about ``points`` (68, 2), the mean face."""
-        nn.init.normal_(self.points.weight, 0.0, 1e-2)
-        self.points.bias.data.copy_(points.flatten())
 
     def start_from_imagenet(self, state: dict[str, Tensor]) -> None:
         """Load the trunk from the state dict of torchvision's MobileNetV2."""
