@@ -12,7 +12,7 @@ import faceinp
 from faceinp.cli import commands, main
 from faceinp.common import deprecation
 from faceinp.errors import WeightsError
-from faceinp.models import runtimes, sessions, sidecar, weights
+from faceinp.models import onnx_metadata, runtimes, sessions, sidecar, weights
 
 NAN, INFINITY = float("nan"), float("inf")
 DEEP = pytest.param("[" * 100_000, id="deep")
@@ -226,7 +226,7 @@ def test_metadata_are_values(tmp_path: Path) -> None:
     (tmp_path / "a.safetensors").touch()
     about = sessions.OnnxFile(described(tmp_path, stored)).about
     assert about["taught_by"] == ["bundled"] and about["guided"] is False
-    assert sessions.reads(about) == {"a.safetensors": "01"} and sessions.reads({}) == {}
+    assert onnx_metadata.external_files(about) == {"a.safetensors": "01"} and onnx_metadata.external_files({}) == {}
     assert sessions.OnnxFile(described(tmp_path, {"taught_by": '"facenet"'})).about["taught_by"] == ["facenet"]
 
 

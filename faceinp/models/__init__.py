@@ -2,6 +2,7 @@
 
 ``catalogue`` lists the trained weights, ``weights`` finds, downloads, verifies and reads their files, ``hub`` and
 ``hub_onnx`` exchange them with a model hub. ``runtimes`` opens a network of the package on the best runtime,
-``sessions`` opens a file on onnxruntime, OpenVINO or TensorRT, ``networks`` builds the torch modules. ``sidecar`` and
-``input_limits`` read the metadata of exported files. ``pretrained`` loads third-party networks for losses and metrics.
+``sessions`` opens a file on onnxruntime, OpenVINO or TensorRT, ``networks`` builds the torch modules. ``sidecar``,
+``onnx_metadata`` and ``input_limits`` read what exporters write about a file. ``pretrained`` loads third-party networks for
+losses and metrics.
 """

@@ -18,7 +18,7 @@ from threading import Lock
 
 import faceinp
 from faceinp.errors import EngineError, MissingPackageError, WeightsError
-from faceinp.models import sidecar, weights
+from faceinp.models import onnx_metadata, sidecar, weights
 from faceinp.models.sessions import (
     TENSORRT,
     OnnxFile,
@@ -30,7 +30,6 @@ from faceinp.models.sessions import (
     imported,
     mismatch,
     nvidia_gpus,
-    reads,
     tensorrt_package,
 )
 
@@ -203,7 +202,7 @@ def _export_command(name: str, packed: Path) -> str:
 
 def _check_weights_of(session: Session, packed: Path, name: str) -> None:
     """Raise WeightsError for a graph that was exported for other weights than ``packed``."""
-    if reads(session.about) != {packed.name: weights.sha256(packed)}:
+    if onnx_metadata.external_files(session.about) != {packed.name: weights.sha256(packed)}:
         raise WeightsError(
             f"{packed.with_suffix('.onnx')} does not match the weights in {packed.name}. "
             f"{_export_command(name, packed)}, or take both from the same release."

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp.common import json_values, system
-from faceinp.errors import EngineError, MissingPackageError, WeightsError
-from faceinp.models import input_limits, sidecar
+from faceinp.errors import EngineError, MissingPackageError
+from faceinp.models import input_limits, onnx_metadata, sidecar
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
@@ -88,15 +88,15 @@ class OnnxFile:
             self.session = onnxruntime.InferenceSession(model, options, providers=[full_name])
         except Exception as error:  # onnxruntime's errors have no common base class
             raise EngineError(
-                f"onnxruntime cannot run {_label(file)} with {full_name} ({_first_line(error)}). Download or export it "
-                "again."
+                f"onnxruntime cannot run {onnx_metadata.label(file)} with {full_name} ({_first_line(error)}). Download or "
+                "export it again."
             ) from error
         self.session.disable_fallback()
         ports = self.session.get_inputs()
         self.inputs = tuple(port.name for port in ports)
         first = ports[0].shape if ports else []
         self.batch = first[0] if first and isinstance(first[0], int) else 0
-        self.about = _metadata(self.session.get_modelmeta().custom_metadata_map, file)
+        self.about = onnx_metadata.read(self.session.get_modelmeta().custom_metadata_map, file)
         used = f"{_provider_in_use(self.session, full_name)} {self.about.get('precision', '')}".strip()
         self.runtime = f"onnxruntime {onnxruntime.__version__} {used}"
 
@@ -146,7 +146,7 @@ class OpenvinoFile:
         self.requests: dict[tuple[tuple[int, ...], ...], Any] = {}
         self.lock = Lock()  # a request serves one thread at a time
         entries = dict(self.model.get_rt_info().items()).get("framework", {})
-        self.about = _metadata({key: value.astype(str) for key, value in entries.items()}, file)
+        self.about = onnx_metadata.read({key: value.astype(str) for key, value in entries.items()}, file)
         self.runtime = f"openvino {openvino.__version__.partition('-')[0]} cpu {used}"
 
     def run(self, inputs: Inputs) -> list[NDArray[Any]]:
@@ -217,61 +217,6 @@ class TensorrtFile:
         if not self.context.execute_async_v3(stream.cuda_stream):
             raise EngineError("TensorRT could not run the engine. Build it again with `faceinp export trt`.")
         return outputs
-
-
-def _metadata(metadata: dict[str, str], file: Path | bytes) -> dict[str, Any]:
-    """The metadata of an exporter in an ONNX file: ``taught_by``, ``guided``, ``limits`` as values, the others as text.
-
-    Raises WeightsError for invalid metadata, and if a file is missing that the graph reads its numbers from.
-    """
-    about: dict[str, Any] = {
-        key.removeprefix("faceinp."): value for key, value in metadata.items() if key.startswith("faceinp.")
-    }
-    try:
-        for key in ("name", "precision"):
-            json_values.text(about, key, "")
-        if "taught_by" in about:
-            about["taught_by"] = list(json_values.texts(_parsed(about, "taught_by"), "taught_by"))
-        if "guided" in about:
-            about["guided"] = json_values.flag(_parsed(about, "guided"), "guided")
-        if "limits" in about:
-            about |= _parsed(about, "limits")
-            input_limits.from_json(json_values.section(about, "limits"))
-        external = [file.with_name(name) for name in reads(about)] if isinstance(file, Path) else []
-    except ValueError as error:
-        raise WeightsError(f"{_label(file)} has invalid metadata: {error}. Export or download it again.") from error
-    for numbers in external:
-        if not numbers.is_file():
-            raise WeightsError(f"{file} reads {numbers}, which is missing. Take both from the same release.")
-    return about
-
-
-def _label(file: Path | bytes) -> str:
-    """The name of a file in messages."""
-    return "the model" if isinstance(file, bytes) else str(file)
-
-
-def reads(about: dict[str, Any]) -> dict[str, str]:
-    """The files beside an ONNX file that it reads its numbers from: name -> SHA-256. about: of a ``Session``.
-
-    Raises ValueError for names with folders, which an open session never has.
-    """
-    if "reads" not in about:
-        return {}
-    hashes = json_values.section(_parsed(about, "reads"), "reads")
-    for name in hashes:
-        json_values.text(hashes, name)
-        if name != Path(name).name or name == ".." or "\\" in name:
-            raise ValueError(f"'reads' must name files without folders, got {name!r}")
-    return hashes
-
-
-def _parsed(about: dict[str, Any], key: str) -> dict[str, Any]:
-    """{key: value} of a value that is stored as JSON."""
-    try:
-        return {key: json_values.parse(about[key])}
-    except ValueError as error:
-        raise ValueError(f"{key!r} is not JSON ({error})") from error
 
 
 def checked_threads(threads: Any) -> int:
