@@ -88,8 +88,8 @@ class OnnxFile:
             self.session = onnxruntime.InferenceSession(model, options, providers=[full_name])
         except Exception as error:  # onnxruntime's errors have no common base class
             raise EngineError(
-                f"onnxruntime cannot run {onnx_metadata.label(file)} with {full_name} ({_first_line(error)}). Download or "
-                "export it again."
+                f"onnxruntime cannot run {onnx_metadata.label(file)} with {full_name} ({_first_line(error)}). Download "
+                "or export it again."
             ) from error
         self.session.disable_fallback()
         ports = self.session.get_inputs()
