@@ -31,7 +31,7 @@ def read(metadata: dict[str, str], file: Path | bytes) -> dict[str, Any]:
         raise WeightsError(f"{label(file)} has invalid metadata: {error}. Export or download it again.") from error
     for numbers in external:
         if not numbers.is_file():
-            raise WeightsError(f"{file} reads {numbers}, which is missing. Take both from the same release.")
+            raise WeightsError(f"{label(file)} reads {numbers}, which is missing. Take both from the same release.")
     return about
 
 
