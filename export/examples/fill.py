@@ -1,7 +1,7 @@
 """Fill the hole in a photo of a face: python fill.py photo.jpg mask.png out.png
 
 Needs onnxruntime, NumPy and Pillow, and photo.onnx and detector.onnx beside it. mask: white in the hole, with the size
-of the upright photo. out: upright, with the photo's colour profile and transparency; in a PNG known pixels are unchanged.
+of the upright photo. out: upright, with the photo's colour profile and transparency; a PNG keeps known pixels exactly.
 """
 
 import math
