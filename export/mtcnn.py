@@ -160,7 +160,7 @@ def _write_layers(writer: _Writer, network: Network) -> str:
         times = writer.add("Mul", f"{key}.times", [value], {"slope": np.minimum(slope, 1)})
         value = writer.add("Max", f"{key}.rectified", [value, times])
         if side := network.pooling.get(key):
-            pooling = {"kernel_shape": [side] * 2, "strides": [2, 2], "ceil_mode": 1}
+            pooling: dict[str, Any] = {"kernel_shape": [side] * 2, "strides": [2, 2], "ceil_mode": 1}
             value = writer.add("MaxPool", f"{key}.pooled", [value], **pooling)
         if (slope > 1).any():
             times = writer.add("Mul", f"{key}.times_steep", [value], {"slope": np.maximum(slope, 1)})

@@ -148,6 +148,7 @@ def check(file: Path) -> list[Error]:
     built = graphs.build(about["name"], int(about["size"]))
     if about["weights"] != built.hashes:
         raise WeightsError(f"{file} was exported from other weights than those in {weights.folder()}. Export it again.")
+    run: Runner
     explain: Callable[[], str] = str
     if "backend" in about:
         built, run = at_one_size(built), sessions.TensorrtFile(file).run
