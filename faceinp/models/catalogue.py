@@ -43,7 +43,7 @@ CATALOGUE = {
         Weights(
             "embedding",
             "embedding.safetensors",
-            "The bundled judge: a face becomes a unit vector",
+            "The bundled judge: embeds a face as a unit vector",
             "research use only",
             graph=True,
         ),
