@@ -259,7 +259,7 @@ class _References:
     def __init__(self, file: Path) -> None:
         self.file, self.stored = file, _stored(file)
         _, tensors = weights.read_tensors(file)
-        self.keys = {value.numpy().tobytes(): key for key, value in weights.floats(tensors).items()}
+        self.keys = {value.numpy().tobytes(): key for key, value in weights.to_fp32(tensors).items()}
         self.initialisers: list[onnx.TensorProto] = []
         self.nodes: list[onnx.NodeProto] = []
 

@@ -176,7 +176,7 @@ def test_a_graph_is_made_for_other_weights(small_folder: Path, tmp_path: Path, m
 def test_the_engine_runs_without_torch_where_nothing_is_said() -> None:
     engine = faceinp.load_engine("landmark")
     assert engine.runtime.startswith("onnxruntime") and engine.guided
-    assert engine.taught_by == tuple(weights.packed(weights.path("completion"))[0]["taught_by"])
+    assert engine.taught_by == tuple(weights.read_packed(weights.path("completion"))[0]["taught_by"])
     together = engine.fill(*crops(2))
     assert np.abs(together[1:] - engine.fill(*(part[1:] for part in crops(2)))).max() < 1e-6
 

@@ -58,10 +58,10 @@ def load(name: str, file: str | Path = "", *, side: int = SIDE, folded: bool = T
     into convolutions if the network supports it. Raises WeightsError if the file contains another network.
     """
     file = Path(file) if file else weights.path(name)
-    config, tensors = weights.packed(file)
+    config, tensors = weights.read_packed(file)
     try:
         network = untrained(name, config, side)
-        network.load_state_dict(weights.under(tensors, PREFIXES[name]))
+        network.load_state_dict(weights.with_prefix(tensors, PREFIXES[name]))
     except (RuntimeError, TypeError, KeyError, ValueError, IndexError) as error:
         raise WeightsError(
             f"{file} does not contain the network {name!r}. Use a file made by `faceinp weights pack`."

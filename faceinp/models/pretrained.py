@@ -23,7 +23,7 @@ def squeezenet(file: str | Path) -> "SqueezeNet":
 
     network = SqueezeNet()
     try:
-        network.load_state_dict(weights.floats(weights.read_tensors(file)[1]))
+        network.load_state_dict(weights.to_fp32(weights.read_tensors(file)[1]))
     except RuntimeError as error:
         raise WeightsError(
             f"{file} does not contain SqueezeNet 1.0 with layers called conv1, fire2.squeeze and so on. Use another."
@@ -118,7 +118,7 @@ def _state_in(file: str) -> dict[str, "Tensor"]:
             f"{file!r} is neither a feature network nor a file. Choose one of {known}, or a file of one."
         )
     if file.endswith(".safetensors"):
-        return weights.floats(weights.read_tensors(file)[1])
+        return weights.to_fp32(weights.read_tensors(file)[1])
     try:
         state: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)  # runs no code
     except (OSError, RuntimeError, pickle.UnpicklingError) as error:

@@ -87,7 +87,7 @@ def open_network(name: str, runtime: Runtime = Runtime(), file: str | Path = "")
         )
     if reason := missing(chosen):
         raise reason
-    with nullcontext() if file else weights.naming_damage(name):
+    with nullcontext() if file else weights.reporting_damage(name):
         session = _opened(chosen, name, runtime, file)
     if session.about.get("name") != name:
         raise WeightsError(f"{file or name} does not contain the network {name!r}. Use a file of that network.")

@@ -121,15 +121,15 @@ def read_tensors(file: str | Path) -> tuple[dict[str, str], dict[str, "Tensor"]]
         ) from error
 
 
-def under(tensors: dict[str, "Tensor"], prefix: str) -> dict[str, "Tensor"]:
+def with_prefix(tensors: dict[str, "Tensor"], prefix: str) -> dict[str, "Tensor"]:
     """The tensors whose names begin with ``prefix``; it is removed from the names."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def packed(file: str | Path) -> tuple[dict[str, Any], dict[str, "Tensor"]]:
+def read_packed(file: str | Path) -> tuple[dict[str, Any], dict[str, "Tensor"]]:
     """The network's settings and its fp32 tensors, of a file that `faceinp weights pack` wrote. Raises WeightsError."""
     metadata, tensors = read_tensors(file)
-    return _settings(metadata, file), floats(tensors)
+    return _settings(metadata, file), to_fp32(tensors)
 
 
 def _settings(metadata: dict[str, str], file: str | Path) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def check_file(file: Path) -> None:
         raise WeightsError(f"There is no file {file}. Check its path.")
 
 
-def floats(tensors: dict[str, "Tensor"]) -> dict[str, "Tensor"]:
+def to_fp32(tensors: dict[str, "Tensor"]) -> dict[str, "Tensor"]:
     """Tensors in fp32, from stored fp16, or from int8 with a scale for each output channel (``in_eight_bits``)."""
     scales = {name.removesuffix(SCALE): scale.float() for name, scale in tensors.items() if name.endswith(SCALE)}
     return {
@@ -225,7 +225,7 @@ def verify(name: str) -> None:
 
 
 @contextmanager
-def naming_damage(name: str) -> Iterator[None]:
+def reporting_damage(name: str) -> Iterator[None]:
     """Raise a WeightsError about the damage if the weights called ``name`` fail to open here and are damaged."""
     try:
         yield

@@ -105,7 +105,8 @@ class CompletionTask:
         terms: dict[str, Tensor] = {}
         shown = completion_losses.SHOWN[self.config.adversarial_view](generated, composite)
         seen = {
-            each.name: each.view(hole, batch["maps"], weights.under(batch, f"{each.name}/")) for each in self.opponents
+            each.name: each.view(hole, batch["maps"], weights.with_prefix(batch, f"{each.name}/"))
+            for each in self.opponents
         }
         targets: dict[str, list[Tensor]] = {}
         for opponent in self.opponents:

@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from faceinp.errors import DataError, WeightsError
-from faceinp.models.weights import floats, read_tensors, under
+from faceinp.models.weights import read_tensors, to_fp32, with_prefix
 from faceinp.train import plots, settings
 from faceinp.train.datasets.data import DECODE
 from faceinp.train.graphs import Captured, Update
@@ -301,9 +301,9 @@ def restore(
     changed = settings.changed(json.loads(metadata["config"]), config)
     try:
         for name, network in task.networks.items():
-            accelerator.unwrap_model(network).load_state_dict(under(tensors, f"{name}/"))
+            accelerator.unwrap_model(network).load_state_dict(with_prefix(tensors, f"{name}/"))
         for name, average in averages.items():
-            average.load_state_dict(under(tensors, f"{name}.average/"))
+            average.load_state_dict(with_prefix(tensors, f"{name}.average/"))
     except RuntimeError as error:
         begun = ", ".join(changed) or "another version of faceinp"
         raise WeightsError(
@@ -314,7 +314,7 @@ def restore(
         say(f"note: going on with other settings; the run was begun with {', '.join(changed)}")
     for name, optimizer in task.optimizers.items():
         state: dict[int, dict[str, Tensor]] = {}
-        for key, value in under(tensors, f"optimizer.{name}/").items():
+        for key, value in with_prefix(tensors, f"optimizer.{name}/").items():
             index, term = key.split("/")
             state.setdefault(int(index), {})[term] = value
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
@@ -325,9 +325,9 @@ def load_networks(task: Task, path: str, say: Callable[[str], None] = print) -> 
     """Start from shipped weights, optimisers fresh. A network of which no average is kept may be missing, or be of
     another size: it starts anew, and that is said.
     """
-    tensors = floats(read_tensors(path)[1])
+    tensors = to_fp32(read_tensors(path)[1])
     for name, network in task.networks.items():
-        state = under(tensors, f"{name}/")
+        state = with_prefix(tensors, f"{name}/")
         if name not in task.averaged and _shapes(state) != _shapes(network.state_dict()):
             say(f"{path} holds no {name!r} of this size: it starts anew")
             continue
