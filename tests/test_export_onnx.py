@@ -89,7 +89,7 @@ def test_the_file_itself_says_what_it_is(exported: Exported, small_folder: Path)
     model = onnx.load(file)
     about = {entry.key.removeprefix(conversion.METADATA): entry.value for entry in model.metadata_props}
     assert about["name"] == "restorer" and about["licence"] == "research use only" and about["trained"] == "true"
-    assert "other than 0 in the hole" in json.loads(about["inputs"])["mask"]
+    assert "not 0 in the hole" in json.loads(about["inputs"])["mask"]
     hashes = {name: weights.sha256(small_folder / name) for name in json.loads(about["weights"])}
     assert json.loads(about["weights"]) == hashes == sidecar.read(file)["weights"]
     assert [port.name for port in model.graph.input] == ["image", "mask", "landmarks"]
