@@ -42,7 +42,7 @@ def _drawing(built: Built, module: Photo, precision: str, opset: int) -> ir.Mode
     program = conversion.program(module.drawing, example, opset)
     if precision == "fp32":
         return program.model
-    return ir.from_proto(half_precision.halved(program.model_proto, replace(built, module=module.drawing)))
+    return ir.from_proto(half_precision.to_fp16(program.model_proto, replace(built, module=module.drawing)))
 
 
 def _membrane(count: int, opset: int) -> ir.Model:

@@ -193,7 +193,7 @@ def _open(
             engine = sessions.TensorrtFile(trt.build(name, out, precision=precision, size=built.size, batch=(1, batch)))
             yield engine.runtime, engine.run
         return
-    file = onnx_export.at_hand(name, out, size=built.size, batch=(batch,))
+    file = onnx_export.ensure_exported(name, out, size=built.size, batch=(batch,))
     if runtime == "openvino":
         yield from ((one.runtime, one.run) for one in _openvino(file, threads))
         return

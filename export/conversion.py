@@ -26,7 +26,7 @@ SCOPES = "pkg.torch.onnx.name_scopes"  # metadata key of the torch module that a
 METADATA = "faceinp."
 
 
-def traced(
+def trace(
     built: Built, *, opset: int = OPSET, batch: tuple[int, int] = (1, 16), optimised: bool = True
 ) -> "torch.onnx.ONNXProgram":
     """``built`` as an ONNX program with dynamic axes: batches from ``batch[0]`` to ``batch[1]``, sides as in the graph.
@@ -63,7 +63,7 @@ def program(
     """A module as an ONNX program.
 
     example: inputs. shapes: for each input, axis -> ``torch.export.Dim``. names: of inputs and outputs. optimised: as
-    for ``traced``. Raises FaceinpError if the installed torch cannot write the opset.
+    for ``trace``. Raises FaceinpError if the installed torch cannot write the opset.
     """
     inputs, outputs = names or (None, None)
     with warnings.catch_warnings():
@@ -106,7 +106,7 @@ def dynamic_axes(graph: Graph, batch: tuple[int, int]) -> dict[str, Axis]:
 
 
 def limits(built: Built, batch: tuple[int, int]) -> Limits:
-    """The inputs that a file of ``built`` accepts. batch: as for ``traced``."""
+    """The inputs that a file of ``built`` accepts. batch: as for ``trace``."""
     axes = {"batch": Axis(*batch), **dynamic_axes(built.graph, batch)}
     inputs = {port.name: Input(port.dtype, _sized(port, built.size).shape) for port in built.graph.inputs}
     used = {side for one in inputs.values() for side in one.shape}
@@ -119,7 +119,7 @@ def lowest_runtime(model: "onnx.ModelProto") -> str:
     return RUNTIMES[opset]
 
 
-def finished(model: "onnx.ModelProto", built: Built) -> "onnx.ModelProto":
+def finish(model: "onnx.ModelProto", built: Built) -> "onnx.ModelProto":
     """The model with its description, in the lowest IR version, and without paths of this machine's source files.
 
     It is changed in place.

@@ -116,8 +116,8 @@ def export(name: str, file: Path | None = None) -> Path:
 
 def _model(built: Built, file: Path, batch: tuple[int, int]) -> "onnx.ModelProto":
     """The model of ``built`` that reads its weights from ``file``."""
-    program = conversion.traced(built, batch=batch, optimised=built.graph.name == "completion")
-    model = conversion.finished(program.model_proto, built)
+    program = conversion.trace(built, batch=batch, optimised=built.graph.name == "completion")
+    model = conversion.finish(program.model_proto, built)
     for node in model.graph.node:
         del node.metadata_props[:]  # only useful for further conversion, and half of the file
     fold_norms(model)

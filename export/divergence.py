@@ -73,7 +73,7 @@ class _Recorder(torch.fx.Interpreter):
     """Runs the exported program in torch and records every value by name."""
 
     def __init__(self, program: "torch.onnx.ONNXProgram", inputs: Inputs) -> None:
-        super().__init__(program.exported_program.module())  # type: ignore[union-attr]  # traced() always keeps it
+        super().__init__(program.exported_program.module())  # type: ignore[union-attr]  # trace() always keeps it
         self.values: dict[str, NDArray[Any]] = {}
         with torch.no_grad():
             self.run(*(torch.from_numpy(value) for value in inputs.values()))

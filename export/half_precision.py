@@ -34,7 +34,7 @@ FP32_OPERATORS = (
 FP32_MODULES = (ExactNorm, ThinParts)
 
 
-def halved(model: "onnx.ModelProto", built: Built) -> "onnx.ModelProto":
+def to_fp16(model: "onnx.ModelProto", built: Built) -> "onnx.ModelProto":
     """A copy of ``model``, the graph ``built``, with its networks in fp16."""
     converter = _Converter(model, built)
     for node in model.graph.node:

@@ -115,18 +115,18 @@ def convert(
     if built.graph.assembled:
         from . import assembled
 
-        model = conversion.finished(assembled.model(built, precision, opset), built)
+        model = conversion.finish(assembled.model(built, precision, opset), built)
         return Converted(model, conversion.limits(built, batch))
-    program = conversion.traced(built, opset=opset, batch=batch)
-    model, in_fp32, loss = conversion.finished(program.model_proto, built), list[str](), None
+    program = conversion.trace(built, opset=opset, batch=batch)
+    model, in_fp32, loss = conversion.finish(program.model_proto, built), list[str](), None
     if precision == "fp16":
         from . import half_precision
 
-        model = half_precision.halved(model, built)
+        model = half_precision.to_fp16(model, built)
     elif precision == "int8":
         from . import quantisation
 
-        model, in_fp32, loss = quantisation.quantised(model, built, calibrate)
+        model, in_fp32, loss = quantisation.quantise(model, built, calibrate)
     layer = partial(parity.first_layer, built, model, program, precision)
     return Converted(model, conversion.limits(built, batch), layer, in_fp32, loss)
 
@@ -170,7 +170,9 @@ def verify(built: Built, converted: Converted, part: Path, precision: str, batch
     return errors
 
 
-def at_hand(name: str, out: Path = OUT, *, precision: str = "fp32", size: int = 0, batch: Sequence[int] = (1,)) -> Path:
+def ensure_exported(
+    name: str, out: Path = OUT, *, precision: str = "fp32", size: int = 0, batch: Sequence[int] = (1,)
+) -> Path:
     """The file of the graph in ``out`` if it has the current weights, the size and the batches, else as ``export``."""
     built, file = graphs.build(name, size), out / file_name(name, precision)
     expected = {"weights": built.hashes, "size": built.size, "precision": precision}

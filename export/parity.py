@@ -170,7 +170,7 @@ def _first_layer_of(built: Built, file: Path, precision: str) -> str:
     """As ``first_layer``, of an ONNX file."""
     import onnx
 
-    return first_layer(built, onnx.load(file), conversion.traced(built), precision)
+    return first_layer(built, onnx.load(file), conversion.trace(built), precision)
 
 
 def at_one_size(built: Built) -> Built:

@@ -33,7 +33,7 @@ FP32_SHARES = (0.0, 0.1, 0.2, 0.35, 0.5)  # shares of the layers in fp32, tried 
 NETWORK = "generator"
 
 
-def quantised(
+def quantise(
     model: "onnx.ModelProto", built: Built, calibrate: Sequence[str]
 ) -> tuple["onnx.ModelProto", list[str], Cost]:
     """``model`` in int8, the layers that stay in fp32, and the cost on held-back pictures of the shards ``calibrate``.

@@ -112,7 +112,7 @@ def _network(name: str, source: Path, precision: str, engines: bool) -> tuple[Pa
     if precision not in (supported := GRAPHS[name].precisions):
         say(f"note: {name} does not support {precision}; using {supported[-1]}")
         precision = supported[-1]
-    file = onnx_export.at_hand(name, source, precision=precision)
+    file = onnx_export.ensure_exported(name, source, precision=precision)
     return file, sidecar.read(file)
 
 

@@ -70,7 +70,7 @@ def build(
             "run the ONNX file with onnxruntime on CUDA."
         )
     with staging.folder(out) as scratch:
-        source = onnx_export.at_hand(name, out, precision=precision, size=size, batch=batch)
+        source = onnx_export.ensure_exported(name, out, precision=precision, size=size, batch=batch)
         started, profiles = time.perf_counter(), _profiles(batch)
         expected = {
             "backend": sessions.TENSORRT[package],

@@ -186,6 +186,6 @@ def test_an_exported_file_that_fits_is_taken_and_another_is_not(
     for made in (file, sidecar.path(file)):
         shutil.copy2(made, tmp_path)
     before = (tmp_path / file.name).stat().st_mtime_ns
-    assert onnx_export.at_hand("landmarks", tmp_path, size=SIDE).stat().st_mtime_ns == before
-    assert onnx_export.at_hand("landmarks", tmp_path, size=2 * SIDE).stat().st_mtime_ns > before
+    assert onnx_export.ensure_exported("landmarks", tmp_path, size=SIDE).stat().st_mtime_ns == before
+    assert onnx_export.ensure_exported("landmarks", tmp_path, size=2 * SIDE).stat().st_mtime_ns > before
     assert "again: its weights, size or batch differ" in capsys.readouterr().err

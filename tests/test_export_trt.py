@@ -117,7 +117,7 @@ def test_a_capability_that_is_not_known_is_refused_before_the_work(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     pytest.importorskip("tensorrt_rtx", reason="the extra 'tensorrt-rtx' is not installed")
-    monkeypatch.setattr(trt.onnx_export, "at_hand", lambda *args, **options: pytest.fail("the work was begun"))
+    monkeypatch.setattr(trt.onnx_export, "ensure_exported", lambda *args, **options: pytest.fail("the work was begun"))
     command = ["dcgan", "--precision", "fp32", "--backend", "tensorrt-rtx", "-o", str(tmp_path / "new")]
     assert trt.main([*command, "--capability", capability]) == EngineError.exit_code
     assert said in capsys.readouterr().err
