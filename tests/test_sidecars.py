@@ -138,10 +138,10 @@ def test_what_is_odd_is_exported_again(
 
     monkeypatch.setattr(onnx, "export", lambda *_, **__: Path("exported"))
     file = put(tmp_path / "landmarks.onnx", ONNX | {"weights": graphs.build("landmarks").hashes, "batch": [1, 16]})
-    assert onnx.at_hand("landmarks", tmp_path) == file
+    assert onnx.ensure_exported("landmarks", tmp_path) == file
     put(file, ONNX | {"batch": "1-16"})
-    assert onnx.at_hand("landmarks", tmp_path) == Path("exported")
-    assert "landmarks.onnx is exported again: " in capsys.readouterr().err
+    assert onnx.ensure_exported("landmarks", tmp_path) == Path("exported")
+    assert "Exporting landmarks.onnx again: " in capsys.readouterr().err
     engine = put(tmp_path / "landmarks.engine", ENGINE | {"layers": 3})
     assert "'layers' must be a list" in trt._outdated(engine, {})
 
@@ -174,7 +174,7 @@ def test_an_engine_that_does_not_fit_is_built_again(tmp_path: Path, monkeypatch:
     built: list[str] = []
     monkeypatch.setenv("FACEINP_CACHE", str(tmp_path))
     monkeypatch.setattr(runtimes, "_call_exporter", lambda *arguments: built.append(arguments[0]))
-    folder = runtimes._engines_of("landmarks")
+    folder = runtimes._engine_cache("landmarks")
     folder.mkdir()
     source, engine = folder / "landmarks.fp16.onnx", folder / "landmarks.fp16.sm90.tensorrt.engine"
     source.write_bytes(b"a graph")
