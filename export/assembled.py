@@ -1,4 +1,4 @@
-"""The models of the graphs that are put together, ``photo`` and ``detector``."""
+"""The ONNX models of ``photo`` and ``detector``, which are assembled from operators and exported networks."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from onnxscript import ir
 
-from . import conversion, detector, modules, photo
-from .assembly import Op, Value, assemble, settled
+from . import conversion, detector_graph, half_precision, modules, photo_graph
+from .assembly import Op, Value, assemble, to_proto
 from .graphs import Built
 from .references import Photo
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 
 def model(built: Built, precision: str, opset: int) -> "onnx.ModelProto":
-    """The model of an assembled graph, undescribed. precision: fp32, or fp16 for the networks of ``photo``."""
+    """The model of an assembled graph, without metadata. precision: fp32, or fp16 for the networks of ``photo``."""
     module, inputs, outputs = built.module, built.graph.inputs, built.graph.outputs
     if isinstance(module, Photo):
         drawing, membrane = _drawing(built, module, precision, opset), _membrane(2, opset)
 
-        def write(op: Op, *given: Value) -> Sequence[Value]:
-            image, mask, points = given
-            return photo.fill(op, image, mask, points, drawing, membrane, module.size)
+        def write(op: Op, *values: Value) -> Sequence[Value]:
+            image, mask, points = values
+            return photo_graph.fill(op, image, mask, points, drawing, membrane, module.size)
 
     else:
         membrane = _membrane(1, opset)
 
-        def write(op: Op, *given: Value) -> Sequence[Value]:
-            image, mask = given
-            return detector.find(op, image, mask, membrane)
+        def write(op: Op, *values: Value) -> Sequence[Value]:
+            image, mask = values
+            return detector_graph.find(op, image, mask, membrane)
 
-    return settled(assemble(built.graph.name, inputs, outputs, opset, write))
+    return to_proto(assemble(built.graph.name, inputs, outputs, opset, write))
 
 
 def _drawing(built: Built, module: Photo, precision: str, opset: int) -> ir.Model:
@@ -42,7 +42,7 @@ def _drawing(built: Built, module: Photo, precision: str, opset: int) -> ir.Mode
     program = conversion.program(module.drawing, example, opset)
     if precision == "fp32":
         return program.model
-    return ir.from_proto(conversion.halved(program.model_proto, replace(built, module=module.drawing)))
+    return ir.from_proto(half_precision.to_fp16(program.model_proto, replace(built, module=module.drawing)))
 
 
 def _membrane(count: int, opset: int) -> ir.Model:

@@ -1,7 +1,7 @@
-"""How fast each runtime fills a crop: ``faceinp export bench``.
+"""Times the runtimes on a crop: ``faceinp export bench``.
 
-All are timed in one run, in turns, so that a busy moment of the machine meets each of them; medians are told. Each
-takes arrays and gives arrays, as an application does: on a GPU the way there and back is in the figures.
+All are timed in turns in one run, so that other load on the machine affects all of them, and the median is reported.
+Inputs and outputs are NumPy arrays as in an application, so on a GPU the transfers are included.
 """
 
 import argparse
@@ -33,16 +33,16 @@ from .shell import main as run_command
 
 RUNTIMES = ("torch", "onnxruntime", "openvino", "tensorrt")
 WHOLE, PARTS = ("photo", "restorer"), ("landmarks", "completion")
-MATRIX = 2048  # side of the product that tells how fast the device multiplies at best
-COPY = 1 << 26  # floats that tell how fast it copies
+MATRIX = 2048  # side of the matrix product that measures the device's peak rate of operations
+COPY = 1 << 26  # floats in the copy that measures its bandwidth
 
 
 @dataclass(frozen=True)
-class Row:
-    """One runtime on one graph. milliseconds: the median, of one call; share: of torch eager's fp32 on the same device,
-    None for other graphs.
+class Timing:
+    """One runtime on one graph.
 
-    max, mean: absolute error against torch in fp32.
+    milliseconds: the median of one call. share: relative to eager torch in fp32 on the same device, for ``completion``
+    only. max, mean: absolute error against torch in fp32.
     """
 
     graph: str
@@ -56,10 +56,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Floor:
-    """The least that the hardware allows: operations at the rate of a large product, bytes at that of a large copy.
+    """The least time that the hardware allows, at the rates of a large matrix product and of a large copy.
 
-    operations: multiplications and additions of one call. bytes: weights, and what enters and leaves each convolution
-    or product, in fp32. milliseconds: the larger of both.
+    operations: multiplications and additions of one call. bytes: weights, and inputs and outputs of each convolution
+    and product, in fp32. milliseconds: the larger of both times.
     """
 
     batch: int
@@ -76,14 +76,15 @@ def bench(
     batch: int = 1,
     rounds: int = 21,
     threads: int = 0,
-) -> list[Row]:
-    """Rows of ``runtimes`` on ``completion``, and of onnxruntime on ``photo``, ``restorer`` and their parts.
+) -> list[Timing]:
+    """Time ``runtimes`` on ``completion``, and onnxruntime on ``photo``, ``restorer`` and their networks.
 
-    out: where exported files lie, or are made. size: side of the pictures; 0 is the networks' own. threads: of the
-    processor, 0 for all. A runtime that is not installed is left out, and said. Raises FaceinpError for an unknown one.
+    out: the folder of exported files; missing ones are exported. size: side of the pictures; 0: the graph's default.
+    rounds: calls of each. threads: CPU threads; 0: all. A runtime that is not installed is skipped with a message.
+    Raises FaceinpError for an unknown one.
     """
     if unknown := set(runtimes) - set(RUNTIMES):
-        raise FaceinpError(f"There is no runtime {', '.join(unknown)}. Choose among: {', '.join(RUNTIMES)}.")
+        raise FaceinpError(f"Unknown runtime {', '.join(sorted(unknown))}. Choose from {', '.join(RUNTIMES)}.")
     if sessions.checked_threads(threads):
         torch.set_num_threads(threads)
     callers = dict(_callers(runtimes, size, out, batch, threads))
@@ -91,21 +92,21 @@ def bench(
     eager = times.get(("completion", _eager_name()))
     rows = []
     for (graph, runtime), (part, call, inputs) in callers.items():
-        apart = [distance(ours, truth) for ours, truth in zip(call(), parity.reference(part, inputs), strict=True)]
-        largest, mean = max(far for far, _ in apart), max(mean for _, mean in apart)
+        errors = [distance(ours, truth) for ours, truth in zip(call(), parity.reference(part, inputs), strict=True)]
+        largest, mean = max(most for most, _ in errors), max(mean for _, mean in errors)
         milliseconds = times[graph, runtime]
         share = milliseconds / eager if eager and graph == "completion" else None
-        rows.append(Row(graph, runtime, batch, milliseconds, share, largest, mean))
+        rows.append(Timing(graph, runtime, batch, milliseconds, share, largest, mean))
     return rows
 
 
 def floor(size: int = 0, batch: int = 1) -> Floor:
-    """The least time of ``completion`` on the device that torch takes here, from rates measured on it."""
-    built, given = _case("completion", size, batch)
-    tensors = [torch.from_numpy(given[port.name]) for port in built.graph.inputs]
-    moved = [4 * sum(weight.numel() for weight in built.module.parameters())]
+    """The least time of ``completion`` on torch's device, from its measured rates."""
+    built, arrays = _case("completion", size, batch)
+    tensors = [torch.from_numpy(arrays[port.name]) for port in built.graph.inputs]
+    moved = [4 * sum(weight.numel() for weight in built.module.parameters())]  # bytes
     hooks = [
-        module.register_forward_hook(lambda _, took, gave: moved.append(4 * (took[0].numel() + gave.numel())))
+        module.register_forward_hook(lambda _, inputs, output: moved.append(4 * (inputs[0].numel() + output.numel())))
         for module in built.module.modules()
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)
     ]
@@ -116,14 +117,14 @@ def floor(size: int = 0, batch: int = 1) -> Floor:
     device = _device()
     matrix = torch.ones(MATRIX, MATRIX, device=device)
     floats = torch.ones(COPY, device=device)
-    times = _timed({"product": lambda: _settled(matrix @ matrix), "copy": lambda: _settled(floats.clone())}, 9)
-    operations, copied = 2 * MATRIX**3 / times["product"], 8 * COPY / times["copy"]  # a millisecond
-    count, size = counter.get_total_flops(), sum(moved)
-    return Floor(batch, count, size, max(count / operations, size / copied))
+    times = _timed({"product": lambda: _synchronise(matrix @ matrix), "copy": lambda: _synchronise(floats.clone())}, 9)
+    rate, bandwidth = 2 * MATRIX**3 / times["product"], 8 * COPY / times["copy"]  # per millisecond
+    operations, size = counter.get_total_flops(), sum(moved)
+    return Floor(batch, operations, size, max(operations / rate, size / bandwidth))
 
 
-def table(rows: Sequence[Row], floors: Sequence[Floor]) -> str:
-    """Markdown: rows, the graphs that hold several networks against these, and the floor."""
+def table(rows: Sequence[Timing], floors: Sequence[Floor]) -> str:
+    """Markdown: the rows, the time of whole graphs relative to their networks, and the floors."""
     lines = ["| graph | runtime | batch | ms | of torch eager | largest error | mean error |", "|---" * 7 + "|"]
     for row in rows:
         share = "" if row.share is None else f"{row.share:.2f}"
@@ -133,8 +134,8 @@ def table(rows: Sequence[Row], floors: Sequence[Floor]) -> str:
         )
     lines.append("")
     for whole in (row for row in rows if row.graph in WHOLE):
-        alike = [row for row in rows if row.graph in PARTS and (row.runtime, row.batch) == (whole.runtime, whole.batch)]
-        parts = sum(row.milliseconds for row in alike)
+        key = whole.runtime, whole.batch
+        parts = sum(row.milliseconds for row in rows if row.graph in PARTS and (row.runtime, row.batch) == key)
         lines.append(
             f"Batch {whole.batch}: {whole.graph} takes {whole.milliseconds / parts:.2f} of the time of its networks "
             f"({' and '.join(PARTS)}, {parts:.1f} ms)."
@@ -148,35 +149,37 @@ def table(rows: Sequence[Row], floors: Sequence[Floor]) -> str:
 
 
 def _case(name: str, size: int, batch: int) -> tuple[Built, Inputs]:
+    """A graph and a batch of inputs for it."""
     built = graphs.build(name, size)
-    case = cases.inputs(built, 2, *built.graph.sides(built.size)[0])  # noise, its left half hidden
+    case = cases.inputs(built, 2, *built.graph.sides(built.size)[0])  # noise with the left half as hole
     return built, {port: value.repeat(batch, axis=0) for port, value in case.items()}
 
 
 def _callers(
     runtimes: Sequence[str], size: int, out: Path, batch: int, threads: int
 ) -> Iterator[tuple[tuple[str, str], tuple[Built, Callable[[], Any], Inputs]]]:
-    """(graph, runtime) and what runs it, for each runtime that is here; each has run once when it comes."""
+    """(graph, runtime) -> (graph, its call, its inputs) for each installed runtime; each call has run once."""
     for runtime in runtimes:
         for name in ("completion", *WHOLE, "landmarks") if runtime == "onnxruntime" else ("completion",):
             if batch > 1 and graphs.GRAPHS[name].assembled:
                 continue
-            built, given = _case(name, size, batch)
+            built, inputs = _case(name, size, batch)
             try:
                 for label, run in _open(runtime, built, out, batch, threads):
-                    call = partial(run, given)
+                    call = partial(run, inputs)
                     call()
-                    yield (name, label), (built, call, given)
+                    yield (name, label), (built, call, inputs)
             except FaceinpError as error:
-                say(f"{name} on {runtime} is left out: {error}")
+                say(f"{name} on {runtime} is skipped: {error}")
 
 
 def _open(
     runtime: str, built: Built, out: Path, batch: int, threads: int
 ) -> Iterator[tuple[str, Callable[[Inputs], Any]]]:
+    """The label and the call of each variant of a runtime."""
     name = built.graph.name
     if runtime == "torch":
-        # As the engine runs it; the one in built stays where and as parity runs it.
+        # In the engine's memory format; ``built`` is unchanged for the comparison.
         eager = graphs.build(name, built.size).module.to(_device()).to(memory_format=torch.channels_last)
         yield _eager_name(), partial(_torch, built, eager, torch.float32)
         if _device() == "cuda":
@@ -185,12 +188,12 @@ def _open(
         return
     if runtime == "tensorrt":
         if not sessions.nvidia_gpus():
-            raise FaceinpError("There is no NVIDIA GPU to run TensorRT on. Run this where one is.")
+            raise FaceinpError("TensorRT needs an NVIDIA GPU, and none was found. Run it on a machine with a GPU.")
         for precision in ("fp32", "fp16"):
             engine = sessions.TensorrtFile(trt.build(name, out, precision=precision, size=built.size, batch=(1, batch)))
             yield engine.runtime, engine.run
         return
-    file = onnx_export.at_hand(name, out, size=built.size, batch=(batch,))
+    file = onnx_export.ensure_exported(name, out, size=built.size, batch=(batch,))
     if runtime == "openvino":
         yield from ((one.runtime, one.run) for one in _openvino(file, threads))
         return
@@ -202,21 +205,21 @@ def _open(
 
 
 def _openvino(file: Path, threads: int) -> Iterator[sessions.OpenvinoFile]:
-    """In fp32, and in what it takes by itself where that is another."""
-    plain, chosen = sessions.OpenvinoFile(file, "fp32", threads), sessions.OpenvinoFile(file, "", threads)
-    yield plain
-    if chosen.runtime != plain.runtime:
-        yield chosen
+    """In fp32, and in OpenVINO's default precision if it differs."""
+    fp32, default = sessions.OpenvinoFile(file, "fp32", threads), sessions.OpenvinoFile(file, "", threads)
+    yield fp32
+    if default.runtime != fp32.runtime:
+        yield default
 
 
 @torch.no_grad()
-def _torch(built: Built, module: Callable[..., torch.Tensor], kind: torch.dtype, given: Inputs) -> list[Any]:
-    answer = module(*(torch.from_numpy(given[port.name]).to(_device(), kind) for port in built.graph.inputs))
-    return [answer.float().cpu().numpy()]
+def _torch(built: Built, module: Callable[..., torch.Tensor], kind: torch.dtype, inputs: Inputs) -> list[Any]:
+    output = module(*(torch.from_numpy(inputs[port.name]).to(_device(), kind) for port in built.graph.inputs))
+    return [output.float().cpu().numpy()]
 
 
 def _timed(calls: dict[Any, Callable[[], Any]], rounds: int) -> dict[Any, float]:
-    """Median milliseconds of each of ``calls``, made in turns."""
+    """The median milliseconds of each of ``calls``, which run in turns."""
     seconds: dict[Any, list[float]] = {key: [] for key in calls}
     for _ in range(rounds):
         for key, call in calls.items():
@@ -226,7 +229,7 @@ def _timed(calls: dict[Any, Callable[[], Any]], rounds: int) -> dict[Any, float]
     return {key: 1000 * statistics.median(values) for key, values in seconds.items()}
 
 
-def _settled(value: torch.Tensor) -> None:
+def _synchronise(value: torch.Tensor) -> None:
     if value.is_cuda:
         torch.cuda.synchronize()
 
@@ -269,7 +272,7 @@ def _run(args: argparse.Namespace) -> None:
     print(f"{where}, {about['threads']} threads, {about['date']}, median of {args.rounds}, {size} x {size}\n")
     print(table(rows, floors))
     if not trained:
-        say("note: the network is untrained: its weights are not here")
+        say("note: the network is untrained because its weights are missing")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -278,10 +281,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--runtimes", type=lambda text: tuple(text.split(",")), default=RUNTIMES, metavar="A,B")
     parser.add_argument("--size", type=int, default=0, help="side of the pictures (default: 256)")
-    parser.add_argument("--batch", type=batches, default=(1,), metavar="N,N", help="pictures at once (default: 1)")
+    parser.add_argument("--batch", type=batches, default=(1,), metavar="N,N", help="batch sizes (default: 1)")
     parser.add_argument("--rounds", type=natural, default=21, help="calls of each, in turns (default: 21)")
-    parser.add_argument("--threads", type=int, default=0, help="of the processor (default: all)")
-    parser.add_argument("--json", action="store_true", help="print JSON in place of a table")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("-o", "--out", type=Path, default=onnx_export.OUT, metavar="DIR", help="exported files")
     return run_command(parser, _run, argv)
 

@@ -1,7 +1,7 @@
-"""What fewer bits cost in decibels: ``faceinp export cost FILE --data SHARDS``.
+"""Measures the loss of PSNR by a lower precision: ``faceinp export cost FILE --data SHARDS``.
 
-Composite PSNR of the file's fills less that of torch's in fp32, on real faces under holes of several kinds. A precision
-that costs more than its limit is not offered.
+The cost is the composite PSNR of torch in fp32 minus that of the file, on real faces with holes of several kinds. A
+file that costs more than the limit of its precision is refused.
 """
 
 import argparse
@@ -36,7 +36,7 @@ MEASURED = ("completion", "restorer")  # graphs that fill
 
 @dataclass(frozen=True)
 class Cost:
-    """Mean composite PSNR in dB of torch and of the file, over ``fills`` pictures and holes."""
+    """Mean composite PSNR in dB of torch and of the file, over ``fills`` pairs of picture and hole."""
 
     torch: float
     file: float
@@ -44,29 +44,29 @@ class Cost:
 
     @property
     def decibels(self) -> float:
-        """What the file loses; below 0 where it gains."""
+        """The loss of the file; negative if it is better than torch."""
         return self.torch - self.file
 
 
 def measure(built: Built, run: Runner, faces: Faces, masks: Sequence[str] = MASKS) -> Cost:
-    """The cost of ``run``, an exported file of the graph ``built``. faces: with their 68 points.
+    """The cost of ``run``, which runs an exported file of the graph ``built``. faces: with 68 landmarks each.
 
     Raises FaceinpError for a graph that does not fill.
     """
     if built.graph.name not in MEASURED:
-        raise FaceinpError(f"{built.graph.name} does not fill: this is measured of {' and '.join(MEASURED)}.")
+        raise FaceinpError(f"{built.graph.name} does not fill holes. Measure {' or '.join(MEASURED)}.")
     truth, ours = list[float](), list[float]()
     for number in range(len(faces)):
         photo = faces.pictures[number].permute(1, 2, 0).numpy()
         for mask in masks:
-            hole, given = fill_inputs(built, faces, number, mask)
-            for values, answer in ((truth, parity.reference(built, given)[0]), (ours, run(given)[0])):
-                values.append(metrics.psnr(photo, _composite(photo, hole, answer)))
+            hole, inputs = fill_inputs(built, faces, number, mask)
+            for values, output in ((truth, parity.reference(built, inputs)[0]), (ours, run(inputs)[0])):
+                values.append(metrics.psnr(photo, _composite(photo, hole, output)))
     return Cost(float(np.mean(truth)), float(np.mean(ours)), len(truth))
 
 
 def fill_inputs(built: Built, faces: Faces, number: int, mask: str) -> tuple[NDArray[np.bool_], Inputs]:
-    """The hole of the preset ``mask`` on one of ``faces``, (H, W), and what the graph is given for it."""
+    """The hole (H, W) of the preset ``mask`` on face number ``number``, and the graph's inputs for it."""
     picture, points = faces.pictures[number], faces.points[number]
     hole = presets.make(mask, (faces.size, faces.size), points=points.numpy() * faces.size, seed=number)
     if built.graph.name == "restorer":
@@ -79,24 +79,25 @@ def fill_inputs(built: Built, faces: Faces, number: int, mask: str) -> tuple[NDA
 
 
 def load(data: str | Sequence[str], size: int, pictures: int) -> Faces:
-    """The first faces of shards that have their 68 points."""
+    """The first ``pictures`` faces of shards, those with 68 landmarks, at ``size`` pixels a side."""
     return shards.load(data, size, limit=pictures).with_points()
 
 
 def refuse(name: str, cost: Cost, precision: str) -> None:
-    """Raise ParityError where the cost is past the limit of ``precision``."""
+    """Raise ParityError if the cost exceeds the limit of ``precision``."""
     if cost.decibels > LIMITS[precision]:
         raise ParityError(
-            f"{name} costs {cost.decibels:.2f} dB of composite PSNR ({cost.torch:.2f} in torch), and {precision} may "
-            f"cost {LIMITS[precision]} dB: it is not offered. Use another --precision."
+            f"{name} costs {cost.decibels:.2f} dB of composite PSNR ({cost.torch:.2f} dB in torch), more than the "
+            f"limit of {LIMITS[precision]} dB for {precision}. Use another --precision."
         )
 
 
-def _composite(photo: NDArray[np.uint8], hole: NDArray[np.bool_], answer: NDArray[np.generic]) -> NDArray[np.uint8]:
-    if answer.dtype == np.uint8:
-        return np.asarray(answer[0], np.uint8)
-    made = np.rint(255 * np.clip(answer[0].transpose(1, 2, 0), 0, 1)).astype(np.uint8)
-    return np.where(hole[..., None], made, photo)
+def _composite(photo: NDArray[np.uint8], hole: NDArray[np.bool_], output: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """The fill in the photo. output: of the graph; a uint8 output is composited already."""
+    if output.dtype == np.uint8:
+        return np.asarray(output[0], np.uint8)
+    generated = np.rint(255 * np.clip(output[0].transpose(1, 2, 0), 0, 1)).astype(np.uint8)
+    return np.where(hole[..., None], generated, photo)
 
 
 # ---- the command ----
@@ -115,7 +116,9 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="faceinp export cost", description="What an exported file costs in decibels.")
+    parser = argparse.ArgumentParser(
+        prog="faceinp export cost", description="Measure the loss of PSNR of an exported file."
+    )
     parser.add_argument("file", type=Path, metavar="FILE", help="completion or restorer of `faceinp export onnx`")
     parser.add_argument("--data", nargs="+", required=True, help="shards: paths or globs of WebDataset tars")
     parser.add_argument("--pictures", type=natural, default=100, help="how many (default: 100)")

@@ -1,7 +1,7 @@
-"""LiteRT files of the networks, for apps on phones: ``faceinp export litert restorer``.
+"""Exports LiteRT files of the networks, for phones: ``faceinp export litert restorer``.
 
-A file takes one picture of one size. Inputs and outputs have the names that the ONNX file has. Like that, it is run
-against torch before it gets its name.
+A file accepts one picture of one size. Inputs and outputs have the same names as in the ONNX file. Like that, it is
+compared with torch before it is moved to its path.
 """
 
 import argparse
@@ -34,14 +34,16 @@ NAMES = tuple(graph.name for graph in GRAPHS.values() if not graph.assembled)
 
 
 def export(name: str, out: Path = onnx.OUT, *, size: int = 0) -> Path:
-    """Write the graph called ``name`` to ``out`` for LiteRT, in fp32, with its sidecar, and return the file.
+    """Write the graph called ``name`` to ``out`` as a LiteRT file in fp32 with its sidecar, and return the file.
 
-    size: side of the picture that it takes; 0 is the graph's own. Raises ParityError when the file does not do what
-    torch does, FaceinpError for what cannot be made, WeightsError.
+    size: side of the picture; 0: the graph's default. Raises ParityError if it does not compute the same as torch,
+    FaceinpError for an unknown graph or size, WeightsError.
     """
     started = time.perf_counter()
     if name in GRAPHS and name not in NAMES:
-        raise FaceinpError(f"{name} takes photos of every size, a LiteRT file of one. Choose of: {', '.join(NAMES)}.")
+        raise FaceinpError(
+            f"{name} needs photos of any size, which LiteRT does not support. Choose {', '.join(NAMES)}."
+        )
     built = parity.at_one_size(graphs.build(name, size))
     tolerances = parity.tolerances(built.graph.outputs, "fp32")
     with staging.folder(out) as scratch:
@@ -68,21 +70,21 @@ def export(name: str, out: Path = onnx.OUT, *, size: int = 0) -> Path:
 
 
 def runner(file: Path, built: Built) -> parity.Runner:
-    """What runs ``file`` here, on the processor."""
+    """A function that runs ``file`` on the CPU."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(file), num_threads=torch.get_num_threads())
     signature = interpreter.get_signature_runner()
 
-    def run(given: cases.Inputs) -> Sequence[NDArray[Any]]:
-        answered = signature(**given)
-        return [answered[port.name] for port in built.graph.outputs]
+    def run(inputs: cases.Inputs) -> Sequence[NDArray[Any]]:
+        outputs = signature(**inputs)
+        return [outputs[port.name] for port in built.graph.outputs]
 
     return run
 
 
 class _Named(nn.Module):
-    """The graph's module with inputs and outputs by name: so they are called in the file."""
+    """The graph's module with inputs and outputs by name, which become the names in the file."""
 
     def __init__(self, built: Built) -> None:
         super().__init__()
@@ -90,9 +92,9 @@ class _Named(nn.Module):
         self.inputs = [port.name for port in built.graph.inputs]
         self.outputs = [port.name for port in built.graph.outputs]
 
-    def forward(self, **given: Tensor) -> dict[str, Tensor]:
-        answered = self.module(*(given[name] for name in self.inputs))
-        return dict(zip(self.outputs, answered if isinstance(answered, tuple) else (answered,), strict=True))
+    def forward(self, **inputs: Tensor) -> dict[str, Tensor]:
+        outputs = self.module(*(inputs[name] for name in self.inputs))
+        return dict(zip(self.outputs, outputs if isinstance(outputs, tuple) else (outputs,), strict=True))
 
 
 def _converted(built: Built) -> "LiteRTModel":
@@ -102,29 +104,30 @@ def _converted(built: Built) -> "LiteRTModel":
     ((height, width),) = built.graph.sides(built.size)
     example = {name: torch.from_numpy(value) for name, value in cases.inputs(built, 0, height, width).items()}
     program = torch.export.export(_Named(built).eval(), (), example)
-    # The converter knows subtraction without a factor only.
-    module = program.run_decompositions({torch.ops.aten.sub.Tensor: _less}).module()
-    module.training = False  # it was exported in eval mode; an exported module forbids eval()
+    # litert_torch does not support the factor alpha of subtraction.
+    module = program.run_decompositions({torch.ops.aten.sub.Tensor: _subtract}).module()
+    module.training = False  # it was exported in eval mode, and an exported module has no eval()
     return litert_torch.convert(module, sample_kwargs=example)
 
 
-def _less(x: Tensor, y: Tensor | float, *, alpha: float = 1) -> Tensor:
+def _subtract(x: Tensor, y: Tensor | float, *, alpha: float = 1) -> Tensor:
     return x + y * -alpha
 
 
 def _limits(built: Built) -> Limits:
-    known = conversion.limits(built, (1, 1))
+    """The limits of a file for one picture of one size."""
+    limits = conversion.limits(built, (1, 1))
     side = Axis(built.size, built.size)
-    return Limits(known.inputs, {name: axis if name == "batch" else side for name, axis in known.axes.items()})
+    return Limits(limits.inputs, {name: axis if name == "batch" else side for name, axis in limits.axes.items()})
 
 
 def _run(args: argparse.Namespace) -> None:
     file = export(args.name, args.out, size=args.size)
     about = sidecar.read(file)
     if not about["trained"]:
-        say(f"note: {file.name} holds an untrained network: its weights are not here")
+        say(f"note: {file.name} contains an untrained network because its weights are missing")
     worst = max(error["max"] for error in about["errors"])
-    print(f"{file}: {file.stat().st_size / 1e6:.1f} MB, {worst:.1e} from torch at most, {about['seconds']} s")
+    print(f"{file}: {file.stat().st_size / 1e6:.1f} MB, error against torch at most {worst:.1e}, {about['seconds']} s")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

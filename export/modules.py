@@ -1,4 +1,7 @@
-"""The modules that are the graphs: what they compute, exporters write down, and parity compares against it."""
+"""The torch modules that are exported: a file must compute the same as its module.
+
+Each takes the graph's inputs by the names in ``graphs.GRAPHS``.
+"""
 
 import torch
 from torch import Tensor, nn
@@ -7,14 +10,21 @@ from torch.nn import functional
 from faceinp.blend import surroundings
 from faceinp.nets import completion, embedding
 
-REACH = 12 / 256  # of a crop's side: how far a join fades into what the graph ``photo`` draws
-RIM = 2  # pixels: how far from the hole the known pixels lie that the drawing is joined to
-FADING = 0.85, 0.999  # the drawing's share between which it is part of the rim of what lies beyond the crop
-LARGEST_MAP = 1024  # cells: the longer side of the map on which the rim is spread; a larger hole has larger cells
-# Of the graph ``detector``: the long side of what it searches, from so many pixels to twice as many, and the width of a
-# face there; probabilities from which on the three networks let a face pass.
-SEARCHED, SMALLEST, THRESHOLDS = 700, 20.0, (0.6, 0.7, 0.7)
-PREDICTED = -1.0  # a coordinate of this or less, in the restorer's input, is predicted
+# The graph ``photo``.
+REACH = 12 / 256  # of the crop's side: the width over which the seam is blended into the generated face
+RIM = 2  # pixels: the width of the known rim around the hole that the fill is joined to
+FADING = (
+    0.85,
+    0.999,
+)  # a pixel of the face with a weight in between is also a boundary value of the fill outside the crop
+LARGEST_MAP = 1024  # cells: the longer side of the membrane's map; for a larger hole a cell is several pixels
+
+# The graph ``detector``.
+SEARCHED = 700  # pixels: the photo is reduced until its longer side is below twice as many
+SMALLEST = 20.0  # pixels of the reduced photo: the width of a face
+THRESHOLDS = (0.6, 0.7, 0.7)  # the probability of a face at which each of the three networks accepts it
+
+PREDICTED = -1.0  # a landmark coordinate up to this in the input of ``restorer`` means: predict it
 
 
 class Completion(nn.Module):
@@ -55,11 +65,11 @@ class Finder(nn.Module):
     def forward(self, picture: Tensor) -> Tensor:
         scores: Tensor = self.network(picture)
         odds = (scores - scores.amax(dim=1, keepdim=True)).exp()
-        return odds / odds.sum(dim=1, keepdim=True)  # onnxruntime's softmax over channels takes four times as long
+        return odds / odds.sum(dim=1, keepdim=True)  # four times faster than onnxruntime's softmax over channels
 
 
 class Judge(nn.Module):
-    """The judge ``bundled``: it looks at a face and at its mirror image."""
+    """The judge ``bundled`` on whole crops, of a face and its mirror image."""
 
     def __init__(self, network: embedding.Embedding, size: int) -> None:
         super().__init__()
@@ -72,7 +82,7 @@ class Judge(nn.Module):
 
 
 class Filling(nn.Module):
-    """What fills a crop of ``size`` pixels a side: its networks."""
+    """The networks that fill a crop of ``size`` pixels a side."""
 
     def __init__(self, generator: nn.Module, predictor: nn.Module, likeness: nn.Module, size: int) -> None:
         super().__init__()
@@ -83,10 +93,10 @@ class Filling(nn.Module):
 
 
 class Restorer(Filling):
-    """The whole pipeline of an aligned crop in one graph; the library does the rest: finding faces, aligning, blending.
+    """Landmarks, completion and compositing of an aligned crop in one graph, without detection and alignment.
 
-    Networks work at ``size``; a picture of another height or width is brought there and back by matrix products,
-    which run on every runtime and are the identity for a picture of that size. Known pixels are selected, not computed.
+    The networks work at ``size``; a picture of another size is resampled to it and back by matrix products, which every
+    runtime supports and which are the identity for that size. Known pixels are selected, not computed.
     """
 
     def forward(self, image: Tensor, mask: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -96,24 +106,24 @@ class Restorer(Filling):
         blanked = torch.where(hole > 0, 0.5, known / 255)
         rows, columns = spread(height, self.size), spread(width, self.size)
         picture = rows @ blanked @ columns.T
-        seen = ((rows @ hole @ columns.T) > 0).float()  # a cell that holds any of the hole is hole
-        predicted = self.predictor(picture, seen)
+        small_hole = ((rows @ hole @ columns.T) > 0).float()  # a pixel with any hole in it is hole
+        predicted = self.predictor(picture, small_hole)
         points = torch.where(landmarks <= PREDICTED, predicted, landmarks)
-        generated = self.generator(picture, seen, completion.landmark_map(points, self.size))
+        generated = self.generator(picture, small_hole, completion.landmark_map(points, self.size))
         generated = spread(self.size, height) @ generated @ spread(self.size, width).T
-        # Whole numbers up to 255 pass through floats unchanged, so selecting here keeps known pixels to the bit.
+        # Integers up to 255 are exact in fp16 and fp32, so known pixels stay bit-exact.
         result = torch.where(hole > 0, (255 * generated).clamp(0, 255).round(), known)
-        filled = result.permute(0, 2, 3, 1).to(torch.uint8)  # last: TensorRT computes nothing in uint8
+        filled = result.permute(0, 2, 3, 1).to(torch.uint8)  # last, because TensorRT has no uint8 operators
         return filled, points, self.likeness(predicted)
 
 
 class Drawing(Filling):
-    """What the graph ``photo`` does between sampling a crop and pasting: picture (1, 3, S, S) in [0, 1], hole and
-    inside (1, 1, S, S), 1 in the hole and where the photo is -> (drawing (1, 5, S, S), points (1, 68, 2), face (1,)).
+    """The networks of the graph ``photo``: picture (1, 3, S, S) in [0, 1], hole and inside (1, 1, S, S), 1 in the hole
+    and inside the photo -> (drawing (1, 5, S, S), points (1, 68, 2), face (1,)).
 
-    The drawing's first three channels are the face. The fourth is 1 at the hole's edge and falls to 0 over REACH of the
-    side: how much of a difference at the edge is spread there. The fifth is 1, but falls to 0 towards where the hole
-    goes on beyond the crop: there, what is beyond takes over.
+    The drawing's first three channels are the generated face. The fourth is the weight of the seam correction: 1 at the
+    hole's edge, falling to 0 over REACH of the side. The fifth is the weight of the face: 1, falling to 0 towards a
+    border of the crop where the hole continues outside.
     """
 
     def forward(self, picture: Tensor, hole: Tensor, inside: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -123,7 +133,7 @@ class Drawing(Filling):
         reach = round(self.size * REACH)
         near = functional.avg_pool2d(1 - hole, (1, 2 * reach + 1), 1, (0, reach), count_include_pad=False)
         near = functional.avg_pool2d(near, (2 * reach + 1, 1), 1, (reach, 0), count_include_pad=False)
-        # Half of what is around an edge is known: a little less counts as the edge, a little more than nothing as far.
+        # At the hole's edge half of the window is known. The weight is 1 from 0.37 on, and 0 up to 0.02.
         near = ((near - 0.02) / 0.35).clamp(0, 1)
         border = torch.ones_like(hole)
         border[:, :, 1:-1, 1:-1] = 0
@@ -137,12 +147,12 @@ class Drawing(Filling):
 
 
 class Membrane(nn.Module):
-    """Fields known at some cells and spread smoothly to all: sums (N, 4, h, w), three channels and how many values were
-    added at each cell -> (N, 3, h, w). h and w: multiples of MULTIPLE.
+    """Interpolates values of some cells smoothly to all cells: sums (N, 4, h, w), the sums of three channels and the
+    number of values at each cell -> (N, 3, h, w). h and w are multiples of MULTIPLE.
 
-    Push-pull (Gortler et al. 1996, section 3.4): means of the known cells, half the size each time, and the way back,
-    what is unknown taken from the coarser field and made smoother. It comes near the solution of Laplace's equation,
-    which a graph cannot solve: ``blend.poisson`` does.
+    Push-pull (Gortler et al. 1996, section 3.4): a pyramid of means of the known cells, then back up, where unknown
+    cells are filled from the coarser level and smoothed. It approximates Laplace's equation, which ``blend.poisson``
+    solves exactly but a graph cannot.
     """
 
     HALVINGS = 6
@@ -168,7 +178,7 @@ class Membrane(nn.Module):
 
 
 def spread(side: int, count: int) -> Tensor:
-    """(count, side): row i holds what sample i takes of each pixel, a triangle as wide as the step; rows sum to 1."""
+    """The resampling matrix (count, side) of ``nets.sampling.triangles`` for a whole side, in exportable operators."""
     step = torch.scalar_tensor(side) / torch.scalar_tensor(count)
     centres = (torch.arange(count)[:, None] + 0.5) * step - 0.5
     shares = (1 - (torch.arange(side)[None] - centres).abs() / step.clamp(min=1)).clamp(min=0)
@@ -176,7 +186,7 @@ def spread(side: int, count: int) -> Tensor:
 
 
 class Unguided(nn.Module):
-    """A generator that was trained without landmarks: whatever map it is given, it sees an empty one."""
+    """A generator that was trained without landmarks: it always gets an empty map."""
 
     def __init__(self, generator: nn.Module) -> None:
         super().__init__()
@@ -188,11 +198,10 @@ class Unguided(nn.Module):
 
 
 class ExactNorm(nn.Module):
-    """``nn.GroupNorm`` of one group, by means of means.
+    """``nn.GroupNorm`` of one group, with means of rows, then of columns, then of channels.
 
-    onnxruntime adds the million values of a picture in a row, in fp32: a mean that is off by a hundred-thousandth, and
-    with a hole that is nearly plain, a result that is off by a thousandth. Means of rows, of columns and of channels
-    add few values each, on any runtime.
+    onnxruntime sums a million values in sequence in fp32. The mean then has an error of 1e-5, and the result of 1e-3 if
+    the hole is nearly uniform. Nested means sum few values each.
     """
 
     def __init__(self, norm: nn.GroupNorm) -> None:
@@ -210,7 +219,7 @@ def _mean(x: Tensor) -> Tensor:
 
 
 def exact(network: nn.Module) -> nn.Module:
-    """The network with its norms exchanged for exact ones."""
+    """Replace the norms of one group in ``network`` by ``ExactNorm``. Returns it."""
     for name, module in list(network.named_modules()):
         if isinstance(module, nn.GroupNorm) and module.num_groups == 1:
             network.set_submodule(name, ExactNorm(module))

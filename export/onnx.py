@@ -1,6 +1,6 @@
-"""ONNX files of the networks: ``faceinp export onnx all``.
+"""Exports ONNX files of the networks: ``faceinp export onnx all``.
 
-Each is checked, described and run against torch before it gets its name: what is too far away is not left behind.
+Each file is checked and compared with torch before it is moved to its path; a file with too large an error is deleted.
 """
 
 import argparse
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 PRECISIONS = ("fp32", "fp16", "int8")
 OUT = Path("runs/export")
-# How the exported judge is used as one (``identity.networks.Onnx``): it cuts the face out of a whole crop itself.
-AS_A_JUDGE = {"box": [0, 0, 1, 1], "mean": [0, 0, 0], "std": [1, 1, 1], "scale": 1, "kin": ["bundled"]}
+# The section ``judge`` in the sidecar of ``embedding`` (``identity.networks.Onnx``): the graph cuts out its box itself.
+JUDGE_SECTION = {"box": [0, 0, 1, 1], "mean": [0, 0, 0], "std": [1, 1, 1], "scale": 1, "kin": ["bundled"]}
 
 
 def export(
@@ -48,32 +48,30 @@ def export(
     batch: tuple[int, ...] = (1, 16),
     calibrate: Sequence[str] = (),
 ) -> Path:
-    """Write the graph called ``name`` to ``out`` as ONNX, with its sidecar, and return the file.
+    """Write the graph called ``name`` to ``out`` as an ONNX file with its sidecar, and return the file.
 
-    precision: fp32, fp16 or int8. size: side of the pictures that it is made for; 0 is the graph's own. batch: the
-    least and the most pictures at once. calibrate: shards of training pictures, for int8.
-    Raises ParityError when the file does not do what torch does, FaceinpError for what cannot be made, WeightsError.
+    precision: fp32, fp16 or int8. size: side of the pictures; 0: the graph's default. batch: the smallest and the
+    largest batch. calibrate: shards of training pictures, for int8.
+    Raises ParityError if it does not compute the same as torch, FaceinpError for an impossible choice, WeightsError.
     """
     started = time.perf_counter()
     if precision == "int8" and not calibrate:
         raise FaceinpError(
-            "int8 is calibrated on training pictures. Give `faceinp export onnx` --precision int8 --calibrate SHARDS."
+            "int8 is calibrated on training pictures. Use `faceinp export onnx --precision int8 --calibrate SHARDS`."
         )
     conversion.check_opset(opset)
     built = graphs.build(name, size)
     if precision not in built.graph.precisions:
-        offered = [graph.name for graph in GRAPHS.values() if precision in graph.precisions]
-        raise FaceinpError(
-            f"{name} is not offered in {precision}, only {', '.join(offered)}. Use {built.graph.precisions[-1]}."
-        )
+        supported = " or ".join(built.graph.precisions)
+        raise FaceinpError(f"{name} does not support {precision}. Use --precision {supported}.")
     tolerances = parity.tolerances(built.graph.outputs, precision)
-    with staging.folder(out) as scratch:  # before the work, which takes minutes: it may be that nothing can be written
-        made = make(built, precision, opset=opset, batch=(batch[0], batch[-1]), calibrate=calibrate)
-        about = describe(built, made, precision)
-        conversion.describe(made.model, about)
+    with staging.folder(out) as scratch:  # first, because the work takes minutes and the folder may not be writable
+        converted = convert(built, precision, opset=opset, batch=(batch[0], batch[-1]), calibrate=calibrate)
+        about = describe(built, converted, precision)
+        conversion.describe(converted.model, about)
         part = scratch / file_name(name, precision)
-        pictures = made.limits.axes.get("batch", Axis(1, 1))
-        errors = judge(built, made, part, precision, (pictures.least, pictures.most))
+        pictures = converted.limits.axes.get("batch", Axis(1, 1))
+        errors = verify(built, converted, part, precision, (pictures.least, pictures.most))
         sidecar.write(
             part,
             {
@@ -81,10 +79,10 @@ def export(
                 "size": built.size,
                 "batch": [pictures.least, pictures.most],
                 "opset": opset,
-                "ir_version": made.model.ir_version,
-                "kept_in_fp32": made.kept_in_fp32,
-                "cost": dataclasses.asdict(made.cost) if made.cost else None,  # in dB, of int8
-                **({"judge": AS_A_JUDGE | {"size": [built.size, built.size]}} if name == "embedding" else {}),
+                "ir_version": converted.model.ir_version,
+                "kept_in_fp32": converted.kept_in_fp32,
+                "cost": dataclasses.asdict(converted.cost) if converted.cost else None,  # in dB, for int8
+                **({"judge": JUDGE_SECTION | {"size": [built.size, built.size]}} if name == "embedding" else {}),
                 "versions": sidecar.versions("torch", "onnx", "onnxscript", "onnxruntime", "numpy"),
                 **parity.noted(errors, tolerances),
                 "seconds": round(time.perf_counter() - started, 1),
@@ -96,50 +94,54 @@ def export(
 
 
 @dataclass(frozen=True)
-class Made:
-    """A model, not yet described or judged.
+class Converted:
+    """A model without metadata, not yet compared with torch.
 
-    limits: what it takes. first_layer: called where it is not the network, and answers with a sentence that names the
-    layer. kept_in_fp32: layers that were left out of int8; cost: what that costs.
+    limits: of its inputs. first_layer: returns a sentence on the first layer that differs from torch. kept_in_fp32:
+    layers that int8 does not include. cost: the loss of PSNR by int8.
     """
 
     model: "onnx.ModelProto"
     limits: Limits
-    first_layer: Callable[[], str] = lambda: ""
+    first_layer: Callable[[], str] = str
     kept_in_fp32: Sequence[str] = ()
     cost: "Cost | None" = None
 
 
-def make(built: Built, precision: str, *, opset: int, batch: tuple[int, int], calibrate: Sequence[str] = ()) -> Made:
-    """The model of ``built``. Arguments as of ``export``, and errors but for ParityError of fp32 and fp16."""
+def convert(
+    built: Built, precision: str, *, opset: int, batch: tuple[int, int], calibrate: Sequence[str] = ()
+) -> Converted:
+    """The model of ``built``. Arguments as for ``export``. Raises ParityError for int8 only."""
     if built.graph.assembled:
         from . import assembled
 
-        model = conversion.finished(assembled.model(built, precision, opset), built)
-        return Made(model, conversion.limits(built, batch))
-    program = conversion.traced(built, opset=opset, batch=batch)
-    model, kept, paid = conversion.finished(program.model_proto, built), list[str](), None
+        model = conversion.finish(assembled.model(built, precision, opset), built)
+        return Converted(model, conversion.limits(built, batch))
+    program = conversion.trace(built, opset=opset, batch=batch)
+    model, in_fp32, loss = conversion.finish(program.model_proto, built), list[str](), None
     if precision == "fp16":
-        model = conversion.halved(model, built)
+        from . import half_precision
+
+        model = half_precision.to_fp16(model, built)
     elif precision == "int8":
         from . import quantisation
 
-        model, kept, paid = quantisation.quantised(model, built, calibrate)
+        model, in_fp32, loss = quantisation.quantise(model, built, calibrate)
     layer = partial(parity.first_layer, built, model, program, precision)
-    return Made(model, conversion.limits(built, batch), layer, kept, paid)
+    return Converted(model, conversion.limits(built, batch), layer, in_fp32, loss)
 
 
-def describe(built: Built, made: Made, precision: str) -> dict[str, Any]:
-    """What a file says of itself, in its metadata as in its sidecar."""
+def describe(built: Built, converted: Converted, precision: str) -> dict[str, Any]:
+    """The metadata of an ONNX file, which its sidecar repeats."""
     return {
         **facts(built, precision),
-        "limits": made.limits.as_json(),
-        "runtime": {"onnxruntime": conversion.lowest_runtime(made.model)},
+        "limits": converted.limits.as_json(),
+        "runtime": {"onnxruntime": conversion.lowest_runtime(converted.model)},
     }
 
 
 def facts(built: Built, precision: str) -> dict[str, Any]:
-    """What a file of any format says of itself."""
+    """The entries of a sidecar that do not depend on the file format."""
     return {
         "name": built.graph.name,
         "about": built.graph.about,
@@ -156,40 +158,39 @@ def facts(built: Built, precision: str) -> dict[str, Any]:
     }
 
 
-def judge(built: Built, made: Made, part: Path, precision: str, batch: Sequence[int]) -> list[Error]:
-    """Write the model to ``part``, check it, run it and compare it with torch. Raises ParityError."""
+def verify(built: Built, converted: Converted, part: Path, precision: str, batch: Sequence[int]) -> list[Error]:
+    """Write the model to ``part``, check it and compare it with torch. Raises ParityError."""
     import onnx
 
-    onnx.save(made.model, part)
+    onnx.save(converted.model, part)
     onnx.checker.check_model(str(part), full_check=True)
     run = sessions.OnnxFile(part, threads=torch.get_num_threads()).run
     errors = list(parity.measure(built, run, parity.batches(batch)))
-    parity.refuse(part.name, errors, parity.tolerances(built.graph.outputs, precision), made.first_layer)
+    parity.refuse(part.name, errors, parity.tolerances(built.graph.outputs, precision), converted.first_layer)
     return errors
 
 
-def at_hand(name: str, out: Path = OUT, *, precision: str = "fp32", size: int = 0, batch: Sequence[int] = (1,)) -> Path:
-    """As ``export``, unless ``out`` holds a file that fits: of these weights and this size, for such batches."""
+def ensure_exported(
+    name: str, out: Path = OUT, *, precision: str = "fp32", size: int = 0, batch: Sequence[int] = (1,)
+) -> Path:
+    """The file of the graph in ``out`` if it has the current weights, the size and the batches, else as ``export``."""
     built, file = graphs.build(name, size), out / file_name(name, precision)
-    wanted = {"weights": built.hashes, "size": built.size, "precision": precision}
+    expected = {"weights": built.hashes, "size": built.size, "precision": precision}
     if file.is_file():
         try:
             about = sidecar.read(file)
         except WeightsError as error:
-            say(f"{file.name} is exported again: {error}")
+            say(f"Exporting {file.name} again: {error}")
         else:
             least, most = about.get("batch", (1, 0))
-            if (
-                all(about.get(key) == value for key, value in wanted.items())
-                and least <= batch[0]
-                and batch[-1] <= most
-            ):
+            if about | expected == about and least <= batch[0] and batch[-1] <= most:
                 return file
-            say(f"{file.name} is exported again: its weights, size or batch are others")
+            say(f"Exporting {file.name} again: its weights, size or batch differ")
     return export(name, out, precision=precision, size=size, batch=(1, max(16, batch[-1])))
 
 
 def file_name(name: str, precision: str) -> str:
+    """The name of the file of a graph in a precision."""
     return f"{name}.onnx" if precision == "fp32" else f"{name}.{precision}.onnx"
 
 
@@ -198,11 +199,11 @@ def _shape(port: graphs.Port, size: int) -> str:
 
 
 def _all(precision: str) -> Sequence[str]:
-    """The graphs that are offered in this precision."""
-    offered = tuple(name for name, graph in GRAPHS.items() if precision in graph.precisions)
-    if len(offered) < len(GRAPHS):
-        say(f"note: of the graphs, {', '.join(offered)} are offered in {precision}")
-    return offered
+    """The graphs that support this precision."""
+    supported = tuple(name for name, graph in GRAPHS.items() if precision in graph.precisions)
+    if len(supported) < len(GRAPHS):
+        say(f"note: only these graphs support {precision}: {', '.join(supported)}")
+    return supported
 
 
 def _run(args: argparse.Namespace) -> None:
@@ -218,9 +219,11 @@ def _run(args: argparse.Namespace) -> None:
         )
         about = sidecar.read(file)
         if not about["trained"]:
-            say(f"note: {file.name} holds an untrained network: its weights are not here")
+            say(f"note: {file.name} contains an untrained network because its weights are missing")
         worst = max(error["max"] for error in about["errors"])
-        print(f"{file}: {file.stat().st_size / 1e6:.1f} MB, {worst:.1e} from torch at most, {about['seconds']} s")
+        print(
+            f"{file}: {file.stat().st_size / 1e6:.1f} MB, error against torch at most {worst:.1e}, {about['seconds']} s"
+        )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -230,7 +233,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     opsets = f"{min(conversion.RUNTIMES)} to {max(conversion.RUNTIMES)} (default: {conversion.OPSET})"
     parser.add_argument("--opset", type=int, default=conversion.OPSET, help=opsets)
     parser.add_argument("--size", type=int, default=0, help="side of the pictures (default: 256)")
-    parser.add_argument("--batch", type=batches, default=(1, 16), help="least and most pictures at once (1-16)")
+    parser.add_argument("--batch", type=batches, default=(1, 16), help="smallest and largest batch (default: 1-16)")
     parser.add_argument("--calibrate", nargs="+", default=(), metavar="SHARDS", help="training pictures, for int8")
     parser.add_argument("-o", "--out", type=Path, default=OUT, metavar="DIR", help=f"default: {OUT}")
     return run_command(parser, _run, argv)

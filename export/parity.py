@@ -1,13 +1,14 @@
-"""Whether an exported file is still the same network: ``faceinp export parity FILE``.
+"""Compares an exported file with torch: ``faceinp export parity FILE``.
 
-Every export is run against torch in fp32 on seeded cases (``export/cases.py``), each alone and three at once, at two
-sizes where the graph takes several. A file that is further away than its precision may be is not offered.
+Every file is compared with torch in fp32 on seeded cases (``export/cases.py``), one at a time and in batches of three,
+at two sizes if its sides are dynamic. A file whose error exceeds the tolerance of its precision is refused.
 """
 
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,12 +34,12 @@ BATCHES = (1, 3)
 
 
 class ParityError(FaceinpError):
-    """A file is further from torch than its precision allows."""
+    """The error of a file against torch exceeds its tolerance."""
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """Largest error allowed, outputs in their own units (pictures in [0, 1]); largest: None where only means count."""
+    """The largest allowed errors, in units of the output (pictures in [0, 1]). largest: None means any."""
 
     mean: float
     largest: float | None
@@ -47,16 +48,16 @@ class Tolerance:
         return error.changed == 0 and error.mean <= self.mean and (self.largest is None or error.max <= self.largest)
 
 
-# By precision; of an output ``Port.slack`` times as much.
+# Precision -> tolerance, which ``Port.slack`` multiplies.
 TOLERANCES = {"fp32": Tolerance(1e-4, 1e-4), "fp16": Tolerance(2e-3, 2e-2), "int8": Tolerance(1e-2, None)}
 
 
 @dataclass(frozen=True)
 class Error:
-    """One output's absolute error against torch over the cases of one batch size and picture size.
+    """The absolute error of one output against torch, over all cases at one batch size and picture size.
 
-    max, mean: of pictures of 8 bits in shares of 255, max beyond the one grey level that rounding may take.
-    changed: known pixels that are not the input's (of graphs that composite; must be 0).
+    max, mean: as of ``divergence.distance``. changed: the number of known pixels that differ from the input, for graphs
+    that composite; it must be 0.
     """
 
     output: str
@@ -69,32 +70,32 @@ class Error:
 
 
 def measure(built: Built, run: Runner, batches: Sequence[int] = BATCHES) -> Iterator[Error]:
-    """Errors of ``run``, which answers named inputs with the graph's outputs in their order, against torch."""
+    """The errors of ``run``, which maps inputs by name to outputs in order, against torch."""
     for height, width in built.graph.sides(built.size):
-        alone = [cases.inputs(built, case, height, width) for case in range(len(CASES))]
+        singles = [cases.inputs(built, case, height, width) for case in range(len(CASES))]
         for batch in batches:
             worst = [(0.0, 0.0, 0)] * len(built.graph.outputs)
-            starts = range(0, len(alone), batch)
+            starts = range(0, len(singles), batch)
             for start in starts:
-                chosen = [alone[(start + n) % len(alone)] for n in range(batch)]
-                given = {name: np.concatenate([case[name] for case in chosen]) for name in chosen[0]}
-                for at, (ours, truth) in enumerate(zip(run(given), reference(built, given), strict=True)):
-                    (most, mean, changed), (largest, average) = worst[at], distance(ours, truth)
-                    changed += _changed(given, ours) if ours.dtype == np.uint8 else 0
-                    worst[at] = max(most, largest), mean + average / len(starts), changed
+                chosen = [singles[(start + n) % len(singles)] for n in range(batch)]
+                inputs = {name: np.concatenate([case[name] for case in chosen]) for name in chosen[0]}
+                for index, (ours, truth) in enumerate(zip(run(inputs), reference(built, inputs), strict=True)):
+                    (most, mean, changed), (largest, average) = worst[index], distance(ours, truth)
+                    changed += _changed(inputs, ours) if ours.dtype == np.uint8 else 0
+                    worst[index] = max(most, largest), mean + average / len(starts), changed
             for port, (largest, mean, changed) in zip(built.graph.outputs, worst, strict=True):
                 yield Error(port.name, batch, height, width, largest, mean, changed)
 
 
 @torch.no_grad()
-def reference(built: Built, given: Inputs) -> list[NDArray[Any]]:
-    """The graph's outputs, in their order, from torch in fp32."""
-    answered = built.module(*(torch.from_numpy(given[port.name]) for port in built.graph.inputs))
-    return [value.numpy() for value in (answered if isinstance(answered, tuple) else (answered,))]
+def reference(built: Built, inputs: Inputs) -> list[NDArray[Any]]:
+    """The outputs of the graph in order, from torch in fp32."""
+    outputs = built.module(*(torch.from_numpy(inputs[port.name]) for port in built.graph.inputs))
+    return [value.numpy() for value in (outputs if isinstance(outputs, tuple) else (outputs,))]
 
 
 def tolerances(outputs: Sequence[graphs.Port], precision: str) -> dict[str, Tolerance]:
-    """By the name of the output."""
+    """Name of the output -> tolerance."""
     mean, largest = TOLERANCES[precision].mean, TOLERANCES[precision].largest
     return {
         port.name: Tolerance(port.slack * mean, None if largest is None else port.slack * largest) for port in outputs
@@ -102,7 +103,7 @@ def tolerances(outputs: Sequence[graphs.Port], precision: str) -> dict[str, Tole
 
 
 def noted(errors: Sequence[Error], tolerances: Mapping[str, Tolerance]) -> dict[str, Any]:
-    """What a sidecar says of the comparison."""
+    """The entries of a sidecar about the comparison."""
     return {
         "tolerance": {name: asdict(allowed) for name, allowed in tolerances.items()},
         "errors": [asdict(error) for error in errors],
@@ -113,85 +114,86 @@ def refuse(
     name: str,
     errors: Sequence[Error],
     tolerances: Mapping[str, Tolerance],
-    where: Callable[[], str] = lambda: "",
+    explain: Callable[[], str] = str,
 ) -> None:
-    """Raise ParityError when any of ``errors`` is past the tolerance; ``where()`` is asked only then."""
-    too_far = [error for error in errors if not tolerances[error.output].allows(error)]
-    if not too_far:
+    """Raise ParityError if any of ``errors`` exceeds its tolerance. explain: returns a sentence for the message."""
+    too_large = [error for error in errors if not tolerances[error.output].allows(error)]
+    if not too_large:
         return
-    worst = max(too_far, key=lambda error: (error.changed, error.max))
+    worst = max(too_large, key=lambda error: (error.changed, error.max))
     allowed = tolerances[worst.output]
     raise ParityError(
-        f"{name} is not the same network as in torch: {worst.output} differs by {worst.max:.2g} at most and "
+        f"{name} does not compute the same as torch: the error of {worst.output} is {worst.max:.2g} at most and "
         f"{worst.mean:.2g} on average (allowed: {allowed.largest or 'any'}, {allowed.mean}), known pixels changed: "
-        f"{worst.changed}. {where()}Try another --precision or --opset."
+        f"{worst.changed}. {explain()}Try another --precision or --opset."
     )
 
 
 def first_layer(built: Built, model: "onnx.ModelProto", program: "torch.onnx.ONNXProgram", precision: str) -> str:
-    """A sentence that names the first layer of ``model`` that differs from torch."""
+    """A sentence on the first layer of ``model`` that differs from torch."""
     allowed = TOLERANCES[precision]
     layer, error = divergence.first_difference(built, model, program, allowed.largest or allowed.mean)
     return f"The first layer that differs is {layer}, by {error:.2g} of its largest value. "
 
 
 def check(file: Path) -> list[Error]:
-    """Errors of an ONNX or LiteRT file, or of an engine for this GPU, against torch with the weights that lie here.
+    """The errors of an ONNX, LiteRT or TensorRT file against torch with the package's weights.
 
-    Raises WeightsError when it was made from other weights, EngineError when it does not run here, ParityError when
-    it is too far away.
+    Raises WeightsError if it was exported from other weights, EngineError if it does not run here, ParityError if an
+    error exceeds its tolerance.
     """
     about = sidecar.read(file)
-    if about.get("name") not in graphs.GRAPHS:
-        raise WeightsError(f"{file} is no export of faceinp. `faceinp export onnx` makes them.")
+    if about["name"] not in graphs.GRAPHS:
+        raise WeightsError(f"{file} is not an export of faceinp. Run `faceinp export onnx` to make one.")
     built = graphs.build(about["name"], int(about["size"]))
     if about["weights"] != built.hashes:
-        raise WeightsError(f"{file} was made from other weights than those in {weights.folder()}. Export it again.")
+        raise WeightsError(f"{file} was exported from other weights than those in {weights.folder()}. Export it again.")
+    run: Runner
+    explain: Callable[[], str] = str
     if "backend" in about:
-        most = about["profiles"][-1][-1]
-        errors = list(
-            measure(at_one_size(built), sessions.TensorrtFile(file).run, batches((about["profiles"][0][0], most)))
-        )
-        refuse(file.name, errors, tolerances(built.graph.outputs, about["precision"]))
-        return errors
-    if file.suffix == ".tflite":
+        built, run = at_one_size(built), sessions.TensorrtFile(file).run
+        sizes = batches((about["profiles"][0][0], about["profiles"][-1][-1]))
+    elif file.suffix == ".tflite":
         from . import litert
 
-        errors = list(measure(at_one_size(built), litert.runner(file, built), (1,)))
-        refuse(file.name, errors, tolerances(built.graph.outputs, about["precision"]))
-        return errors
-    errors = list(measure(built, sessions.OnnxFile(file, threads=torch.get_num_threads()).run, batches(about["batch"])))
-
-    def where() -> str:
-        import onnx
-
-        if built.graph.assembled:
-            return ""
-        return first_layer(built, onnx.load(file), conversion.traced(built), about["precision"])
-
-    refuse(file.name, errors, tolerances(built.graph.outputs, about["precision"]), where)
+        built, run, sizes = at_one_size(built), litert.runner(file, built), (1,)
+    else:
+        run, sizes = sessions.OnnxFile(file, threads=torch.get_num_threads()).run, batches(about["batch"])
+        if not built.graph.assembled:
+            explain = partial(_first_layer_of, built, file, about["precision"])
+    errors = list(measure(built, run, sizes))
+    refuse(file.name, errors, tolerances(built.graph.outputs, about["precision"]), explain)
     return errors
 
 
+def _first_layer_of(built: Built, file: Path, precision: str) -> str:
+    """As ``first_layer``, of an ONNX file."""
+    import onnx
+
+    return first_layer(built, onnx.load(file), conversion.trace(built), precision)
+
+
 def at_one_size(built: Built) -> Built:
-    """For files that take pictures of ``built.size`` alone, whatever the graph takes."""
+    """``built`` for files that accept pictures of ``built.size`` only."""
     return replace(built, graph=replace(built.graph, fixed=True))
 
 
-def batches(wanted: Sequence[int]) -> tuple[int, ...]:
-    """Batch sizes to compare at, of a graph that takes ``wanted[0]`` to ``wanted[-1]``."""
-    return tuple(size for size in BATCHES if wanted[0] <= size <= wanted[-1]) or (wanted[0],)
+def batches(limits: Sequence[int]) -> tuple[int, ...]:
+    """The batch sizes to test for a file that accepts ``limits[0]`` to ``limits[-1]``."""
+    return tuple(size for size in BATCHES if limits[0] <= size <= limits[-1]) or (limits[0],)
 
 
-def _changed(given: Inputs, result: NDArray[np.uint8]) -> int:
-    known = given["mask"] == 0
-    return int((result[known] != given["image"][known]).any(axis=-1).sum())
+def _changed(inputs: Inputs, result: NDArray[np.uint8]) -> int:
+    """The number of known pixels that differ from the input."""
+    known = inputs["mask"] == 0
+    return int((result[known] != inputs["image"][known]).any(axis=-1).sum())
 
 
 # ---- the command ----
 
 
 def table(errors: Sequence[Error]) -> str:
+    """The errors as lines of text."""
     lines = [f"{'output':14}{'batch':>6}{'size':>12}{'max':>11}{'mean':>11}{'changed':>9}"]
     for error in errors:
         size = f"{error.height} x {error.width}" if error.height else "-"
@@ -204,13 +206,13 @@ def table(errors: Sequence[Error]) -> str:
 def _run(args: argparse.Namespace) -> None:
     errors = check(args.file)
     print(table(errors))
-    print(f"{args.file}: the same network as in torch, within its tolerance")
+    print(f"{args.file}: within the tolerance of torch")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="faceinp export parity", description="Compare an exported file with torch.")
-    parser.add_argument("file", type=Path, metavar="FILE", help="what `faceinp export onnx`, `trt` or `litert` wrote")
-    parser.add_argument("--against", choices=("torch",), default="torch", help="what it is compared with")
+    parser.add_argument("file", type=Path, metavar="FILE", help="a file of `faceinp export onnx`, `trt` or `litert`")
+    parser.add_argument("--against", choices=("torch",), default="torch", help="the reference (default: torch)")
     return run_command(parser, _run, argv)
 
 

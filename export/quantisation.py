@@ -1,8 +1,8 @@
 """int8: static quantisation of an exported network, calibrated on training pictures.
 
-Convolutions of the generator compute in 8 bits between QuantizeLinear and DequantizeLinear; all else stays in fp32.
-Where that costs too many decibels, on pictures held back from every training, each layer is quantised alone, to see
-what it does to the result, and the worst are left out, no more of them than the limit asks for.
+The convolutions of the generator are quantised between QuantizeLinear and DequantizeLinear; the rest stays in fp32. If
+that costs too much PSNR on held-back pictures, each layer is quantised alone to measure its effect, and the worst
+layers stay in fp32, as few as the limit allows.
 """
 
 import tempfile
@@ -26,44 +26,44 @@ from .shell import say
 if TYPE_CHECKING:
     import onnx
 
-LOADED = 1024  # pictures of the shards, of which the held-back ones measure
-CALIBRATION = 32  # pictures that tell the ranges
-PROBES = 2  # pictures on which each layer alone is judged
-LEFT_OUT = (0.0, 0.1, 0.2, 0.35, 0.5)  # shares of the layers that are tried
+LOADED = 1024  # pictures of the shards; the held-back ones measure the cost
+CALIBRATION = 32  # pictures that calibrate the ranges of values
+PROBES = 2  # pictures that measure the effect of one layer
+FP32_SHARES = (0.0, 0.1, 0.2, 0.35, 0.5)  # shares of the layers in fp32, tried in order
 NETWORK = "generator"
 
 
-def quantised(
+def quantise(
     model: "onnx.ModelProto", built: Built, calibrate: Sequence[str]
 ) -> tuple["onnx.ModelProto", list[str], Cost]:
-    """``model`` in int8, the layers left in fp32, and what it costs on held-back pictures of the shards ``calibrate``.
+    """``model`` in int8, the layers that stay in fp32, and the cost on held-back pictures of the shards ``calibrate``.
 
-    Raises ParityError when it costs too much even with half of the layers left out, DataError where the shards hold too
+    Raises ParityError if the cost is too high even with half of the layers in fp32, DataError if the shards have too
     few faces.
     """
-    seen, held_back = cost.load(list(calibrate), built.size, LOADED).split()
-    if len(seen) < CALIBRATION or not len(held_back):
-        raise DataError(f"int8 needs {CALIBRATION} training pictures and held-back ones. Give more --calibrate shards.")
+    training, held_back = cost.load(list(calibrate), built.size, LOADED).split()
+    if len(training) < CALIBRATION or not len(held_back):
+        raise DataError(f"int8 needs {CALIBRATION} training pictures and held-back ones. Add --calibrate shards.")
     layers = [node.name for node in model.graph.node if node.op_type == "Conv" and _inside(node)]
     with tempfile.TemporaryDirectory() as folder:
-        quantiser = _Quantiser(model, Path(folder), _inputs(built, seen, CALIBRATION))
+        quantiser = _Quantiser(model, Path(folder), _inputs(built, training, CALIBRATION))
         worst: list[str] = []
-        for share in LEFT_OUT:
+        for share in FP32_SHARES:
             if share and not worst:
-                worst = quantiser.worst_first(layers, list(_inputs(built, seen, PROBES)))
-            left_out = worst[: round(share * len(layers))]
-            small = quantiser.quantise([layer for layer in layers if layer not in left_out])
-            paid = cost.measure(built, quantiser.open(small).run, held_back)
-            say(f"int8 with {len(left_out)} of {len(layers)} layers left out costs {paid.decibels:.2f} dB")
-            if paid.decibels <= cost.LIMITS["int8"]:
+                worst = quantiser.worst_first(layers, list(_inputs(built, training, PROBES)))
+            in_fp32 = worst[: round(share * len(layers))]
+            small = quantiser.quantise([layer for layer in layers if layer not in in_fp32])
+            loss = cost.measure(built, quantiser.open(small).run, held_back)
+            say(f"int8 with {len(in_fp32)} of {len(layers)} layers in fp32 costs {loss.decibels:.2f} dB")
+            if loss.decibels <= cost.LIMITS["int8"]:
                 break
-        cost.refuse(f"{built.graph.name}.int8", paid, "int8")
-    named = {node.name: conversion.layer(node) or node.name for node in model.graph.node}
-    return small, [named[layer] for layer in left_out], paid
+        cost.refuse(f"{built.graph.name}.int8", loss, "int8")
+    names = {node.name: conversion.layer(node) or node.name for node in model.graph.node}
+    return small, [names[layer] for layer in in_fp32], loss
 
 
 class _Quantiser:
-    """Quantises chosen layers of one model; the ranges of its values are measured once."""
+    """Quantises some layers of a model. The ranges of its values are calibrated once, on ``inputs``."""
 
     def __init__(self, model: "onnx.ModelProto", folder: Path, inputs: Iterator[Inputs]) -> None:
         import onnx
@@ -83,7 +83,7 @@ class _Quantiser:
         self.ranges = calibrator.compute_data()
 
     def quantise(self, layers: Sequence[str]) -> "onnx.ModelProto":
-        """The model with ``layers`` in int8: weights by channel, activations as unsigned."""
+        """The model with ``layers`` in int8: weights for each channel, activations unsigned."""
         import onnx
         from onnxruntime.quantization import QuantType
         from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
@@ -110,25 +110,26 @@ class _Quantiser:
         return small
 
     def open(self, model: "onnx.ModelProto") -> sessions.OnnxFile:
+        """Save and open a model."""
         import onnx
 
-        file = self.folder / "tried.onnx"
+        file = self.folder / "quantised.onnx"
         onnx.save(model, file)
         return sessions.OnnxFile(file, threads=torch.get_num_threads())
 
     def worst_first(self, layers: Sequence[str], probes: Sequence[Inputs]) -> list[str]:
-        """``layers`` by how far the result moves when that one alone is quantised, the worst first."""
+        """``layers`` sorted by the change of the result if only that layer is quantised, the largest first."""
 
-        def results(chosen: Sequence[str]) -> list[Any]:
-            session = self.open(self.quantise(chosen))
+        def results(quantised_layers: Sequence[str]) -> list[Any]:
+            session = self.open(self.quantise(quantised_layers))
             return [session.run(probe)[0].astype(np.float64) for probe in probes]
 
-        plain = results([])
-        harm = {
-            layer: float(np.mean([np.abs(a - b).mean() for a, b in zip(results([layer]), plain, strict=True)]))
+        fp32 = results([])
+        change = {
+            layer: float(np.mean([np.abs(a - b).mean() for a, b in zip(results([layer]), fp32, strict=True)]))
             for layer in layers
         }
-        return sorted(layers, key=lambda layer: -harm[layer])
+        return sorted(layers, key=lambda layer: -change[layer])
 
 
 def _inputs(built: Built, faces: Faces, count: int) -> Iterator[Inputs]:

@@ -1,4 +1,4 @@
-"""What the graphs ``photo`` and ``detector`` are compared with: the same by the package's own functions."""
+"""The references of the graphs ``photo`` and ``detector``: the same computation by the package's own functions."""
 
 import cv2
 import numpy as np
@@ -28,26 +28,30 @@ class Photo(nn.Module):
         quad = faces.quad(faces.Face((0, 0, 1, 1), points[0].numpy(), 1.0, 0.0))
         crop = faces.align(pixels, hole, quad, self.size)
         share = (np.arange(self.size) + 0.5) / self.size
-        place = faces.to_photo(np.stack(np.meshgrid(share, share), axis=-1).reshape(-1, 2), quad)
-        inside = ((place >= 0) & (place <= hole.shape[::-1])).all(axis=1).reshape(1, 1, self.size, self.size)
+        points_in_photo = faces.to_photo(np.stack(np.meshgrid(share, share), axis=-1).reshape(-1, 2), quad)
+        inside = (
+            ((points_in_photo >= 0) & (points_in_photo <= hole.shape[::-1]))
+            .all(axis=1)
+            .reshape(1, 1, self.size, self.size)
+        )
         picture = torch.from_numpy(crop.pixels).permute(2, 0, 1)[None].float() / 255
-        seen = torch.from_numpy(crop.hole)[None, None].float()
-        drawing, marks, face = self.drawing(picture, seen, torch.from_numpy(inside).float())
+        crop_hole = torch.from_numpy(crop.hole)[None, None].float()
+        drawing, landmarks, face = self.drawing(picture, crop_hole, torch.from_numpy(inside).float())
         result = self._pasted(pixels, hole, quad, drawing[0].permute(1, 2, 0).numpy())
-        marks = torch.from_numpy(faces.to_photo(marks[0].numpy(), quad))
-        return torch.from_numpy(result)[None], marks[None], face
+        landmarks = torch.from_numpy(faces.to_photo(landmarks[0].numpy(), quad))
+        return torch.from_numpy(result)[None], landmarks[None], face
 
     def _pasted(
         self, pixels: Pixels, hole: NDArray[np.bool_], quad: NDArray[np.float64], drawing: NDArray[np.float32]
     ) -> Pixels:
-        """The drawing (S, S, 5) in the photo, as ``photo.paste`` joins it, on all pixels of the photo."""
+        """The photo with its hole filled from the drawing (S, S, 5), as ``photo_graph.paste`` does it."""
         shape = hole.shape
         if not hole.any():
             return pixels
         face, guides = np.zeros((2, *shape, 3), np.float32)
         inside = np.zeros(shape, np.bool_)
-        face_here, inside_here, region = faces.paste(drawing[..., :3], quad, shape)
-        face[region], inside[region] = face_here, inside_here
+        pasted, covered, region = faces.paste(drawing[..., :3], quad, shape)
+        face[region], inside[region] = pasted, covered
         guides[region] = faces.paste(np.ascontiguousarray(drawing[..., [3, 4, 4]]), quad, shape)[0]
         near, drawn = guides[..., :1], guides[..., 1:2] * inside[..., None]
 
@@ -57,8 +61,8 @@ class Photo(nn.Module):
         fields = [(photo - face, known & inside), (np.where(band[..., None], face, photo), known | band)]
         left, top, width, height = cv2.boundingRect(rim.astype(np.uint8))
         window = np.s_[top : top + height, left : left + width]
-        sums = np.stack([np.dstack([values * there[..., None], there])[window] for values, there in fields])
-        spread = _spread(torch.from_numpy(sums.astype(np.float32)).permute(0, 3, 1, 2))
+        sums = np.stack([np.dstack([values * cells[..., None], cells])[window] for values, cells in fields])
+        spread = _membrane(torch.from_numpy(sums.astype(np.float32)).permute(0, 3, 1, 2))
         correction, beyond = np.zeros((2, *shape, 3), np.float32)
         correction[window], beyond[window] = spread.permute(0, 2, 3, 1).numpy()
         value = (face + near * correction) * drawn + beyond * (1 - drawn)
@@ -79,19 +83,19 @@ class Detector(nn.Module):
         known = (mask[0][used] == 0).float()[..., None]
         values = torch.cat([image[0][used].float() * known, known], dim=2)
         sums = values.reshape(*blocks, 4).sum(dim=(1, 3)).permute(2, 0, 1)[None]
-        copy = _spread(sums)[0].permute(1, 2, 0).round().to(torch.uint8).numpy()
+        closed = _membrane(sums)[0].permute(1, 2, 0).round().to(torch.uint8).numpy()
         plain = image[0][used].float().reshape(*blocks, 3).mean(dim=(1, 3)).round().to(torch.uint8).numpy()
-        looks = [copy, plain] if mask.any() else [copy]
-        each = [cascade.find(look, modules.SMALLEST, modules.THRESHOLDS) for look in looks]
+        pictures = [closed, plain] if mask.any() else [closed]
+        each = [cascade.find(picture, modules.SMALLEST, modules.THRESHOLDS) for picture in pictures]
         found = cascade.surest(cascade.Found(*map(np.concatenate, zip(*each, strict=True))))
         boxes, points = found.boxes * block, found.points * block
         boxes[:, 2:] -= boxes[:, :2]
         return torch.from_numpy(boxes), torch.from_numpy(found.probabilities), torch.from_numpy(points)
 
 
-def _spread(sums: Tensor) -> Tensor:
+def _membrane(sums: Tensor) -> Tensor:
     """``modules.Membrane`` for sums (N, 4, h, w) of any size: (N, 3, h, w)."""
     height, width = sums.shape[2:]
-    below, after = (-side % modules.Membrane.MULTIPLE for side in (height, width))
-    spread: Tensor = modules.Membrane()(functional.pad(sums, (0, after, 0, below)))
-    return spread[:, :, :height, :width]
+    bottom, right = (-side % modules.Membrane.MULTIPLE for side in (height, width))
+    filled: Tensor = modules.Membrane()(functional.pad(sums, (0, right, 0, bottom)))
+    return filled[:, :, :height, :width]

@@ -1,4 +1,4 @@
-"""What every exporter's command shares: errors become one line and an exit code; long work says that it goes on."""
+"""Shared parts of the exporters' commands: errors as one line and an exit code, progress of long work, arguments."""
 
 import argparse
 import sys
@@ -10,11 +10,12 @@ from threading import Event, Thread
 from faceinp.common.extras import missing_package
 from faceinp.errors import FaceinpError
 
-FIRST, EVERY = 15, 60  # seconds after which long work is heard of first, and then again
+FIRST_REPORT = 15  # seconds after which long work reports its progress
+NEXT_REPORT = 60  # seconds between reports
 
 
 def main(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], None], argv: Sequence[str] | None) -> int:
-    """Parse ``argv`` (the shell's, when None), run, and return the exit code."""
+    """Parse ``argv`` (None: the command line), run, and return the exit code."""
     try:
         run(parser.parse_args(argv))
     except FaceinpError as error:
@@ -32,22 +33,23 @@ def main(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], No
 
 
 def say(text: str) -> None:
+    """Print a line to standard error."""
     print(text, file=sys.stderr, flush=True)
 
 
 @contextmanager
 def progress(work: str) -> Iterator[None]:
-    """Say what is done, while it takes long how long it has taken, and when it is done."""
+    """Print when ``work`` begins and ends, and from time to time how long it has taken."""
     started, done = time.monotonic(), Event()
 
-    def go_on() -> None:
-        wait = FIRST
+    def report() -> None:
+        wait = FIRST_REPORT
         while not done.wait(wait):
             say(f"{work}: {time.monotonic() - started:.0f} s so far")
-            wait = EVERY
+            wait = NEXT_REPORT
 
     say(f"{work} ...")
-    thread = Thread(target=go_on, daemon=True)
+    thread = Thread(target=report, daemon=True)
     thread.start()
     try:
         yield
@@ -58,20 +60,20 @@ def progress(work: str) -> Iterator[None]:
 
 
 def natural(text: str) -> int:
-    """A whole number of 1 or more."""
+    """The argument type of a whole number of at least 1."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
 
 
 def batches(text: str) -> tuple[int, ...]:
-    """ "1-16" or "1,4,16" -> ascending batch sizes."""
+    """The argument type of batch sizes: "1-16" or "1,4,16" -> ascending numbers."""
     try:
         sizes = tuple(sorted({int(number) for number in text.replace("-", ",").split(",")}))
     except ValueError:
         sizes = ()
     if not sizes or sizes[0] < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a range such as 1-16, or a list such as 1,4,16, from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a range such as 1-16 nor a list such as 1,4,16")
     return sizes
 
 

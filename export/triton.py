@@ -1,8 +1,8 @@
-"""A model repository for the Triton Inference Server: ``faceinp export triton DIR``.
+"""Writes a model repository for the Triton Inference Server: ``faceinp export triton DIR``.
 
-``DIR/NAME/config.pbtxt`` and ``DIR/NAME/1/model.onnx`` for each graph, or ``1/model.plan``, a TensorRT engine. The
-server batches requests that wait, and runs as many instances as it is told: the way past one machine. Where
-tritonclient is installed, each configuration is read with the schema that it brings.
+``DIR/NAME/config.pbtxt`` and ``DIR/NAME/1/model.onnx`` for each graph, or ``1/model.plan`` for a TensorRT engine. The
+server batches waiting requests and runs several instances. If tritonclient is installed, its schema checks each
+configuration.
 """
 
 import argparse
@@ -26,11 +26,12 @@ from .shell import main as run_command
 from .shell import natural, say
 
 KINDS = {"auto": "KIND_AUTO", "gpu": "KIND_GPU", "cpu": "KIND_CPU"}
-DELAY = 5000  # microseconds that a request may wait for others
+DELAY = 5000  # microseconds that a request waits for others to form a batch
 TYPES = {"uint8": "TYPE_UINT8", "float32": "TYPE_FP32"}
 SCHEMA = "tritonclient.grpc.model_config_pb2"
-CONFIGURATION, MODELS = "config.pbtxt", {"onnxruntime": "model.onnx", "tensorrt": "model.plan"}
-WRITTEN = {CONFIGURATION, "1", *(f"1/{model}" for model in MODELS.values())}  # of a model, by this command
+CONFIGURATION = "config.pbtxt"
+MODELS = {"onnxruntime": "model.onnx", "tensorrt": "model.plan"}
+FILES = {CONFIGURATION, "1", *(f"1/{model}" for model in MODELS.values())}  # that this command writes for a model
 
 
 def write(
@@ -43,25 +44,25 @@ def write(
     kind: str = "auto",
     engines: bool = False,
 ) -> list[Path]:
-    """Write the graphs called ``names`` into the model repository ``folder``; returns their configurations.
+    """Write the graphs called ``names`` into the model repository ``folder``, and return their configurations.
 
-    source: where exported files lie, or are made. instances: of each model, on each device. kind: auto (GPUs where
-    there are any), gpu or cpu. engines: take TensorRT engines that lie in ``source``, in place of ONNX files.
-    Raises FaceinpError for an unknown graph, a configuration that the schema refuses, or a folder of a model that holds
-    more than this writes; EngineError where there is no engine.
+    source: the folder of exported files; missing ones are exported. instances: of each model, on each device. kind:
+    auto (GPUs if there are any), gpu or cpu. engines: use the TensorRT engines in ``source`` instead of ONNX files.
+    Raises FaceinpError for an unknown graph, a configuration that the schema refuses, or a model's folder with other
+    files in it; EngineError if an engine is missing.
     """
     if instances < 1:
-        raise FaceinpError(f"A model runs in one instance at least, not in {instances}. Give another --instances.")
+        raise FaceinpError(f"--instances must be at least 1, got {instances}.")
     if engines and kind == "cpu":
-        raise EngineError("TensorRT engines run on GPUs. Leave --engines out, or --kind cpu.")
+        raise EngineError("TensorRT engines need a GPU. Omit --engines, or --kind cpu.")
     folder = folder.resolve()
     if folder.is_dir() and folder.stat().st_dev != folder.parent.stat().st_dev:
-        raise FaceinpError(f"{folder} is a disk of its own, on which nothing lies beside it. Give a folder in it.")
+        raise FaceinpError(f"{folder} is a mount point, so files cannot be prepared beside it. Use a folder in it.")
     names = tuple(dict.fromkeys(names))
     for name in names:
-        graphs.build(name)  # an unknown one is told before the work
-        _check_place(folder / name)
-    # Beside the repository: a server that watches it takes every folder in it for a model.
+        graphs.build(name)  # refuse unknown names before the work
+        _check_folder(folder / name)
+    # Beside the repository, because a server that watches it takes every folder in it for a model.
     with staging.folder(folder.parent) as scratch:
         for name in names:
             network, about = _network(name, source, precision, engines)
@@ -75,71 +76,78 @@ def write(
             (scratch / name / CONFIGURATION).write_text(text)
         folder.mkdir(exist_ok=True)
         for name in names:
-            _exchange(scratch / name, folder / name)
+            _replace(scratch / name, folder / name)
     return [folder / name / CONFIGURATION for name in names]
 
 
-def _check_place(model: Path) -> None:
-    """Raise FaceinpError where a model's folder holds what this command does not write, and so would lose."""
-    others = {path.relative_to(model).as_posix() for path in model.rglob("*")} - WRITTEN
+def _check_folder(model: Path) -> None:
+    """Raise FaceinpError if a model's folder has other files, which would be lost."""
+    others = {path.relative_to(model).as_posix() for path in model.rglob("*")} - FILES
     if others:
-        raise FaceinpError(f"{model} also holds {', '.join(sorted(others)[:3])}. Move it away, or give another folder.")
+        raise FaceinpError(f"{model} also contains {', '.join(sorted(others)[:3])}. Move it, or use another folder.")
 
 
-def _exchange(made: Path, place: Path) -> None:
-    """Move a model's folder to its place, in that of an earlier one.
+def _replace(new: Path, target: Path) -> None:
+    """Replace a model's folder ``target``, if it exists, by the folder ``new``.
 
-    The folder moves whole, so no server reads half a network, or one under the configuration of another. One that looks
-    between the two moves finds no model of that name, and the new one when it looks again. When the process dies there,
-    the earlier one still lies in the temporary folder beside the repository.
+    The folder is moved as a whole, so a server never reads a part of a model, or a model with another configuration.
+    Between the two moves it finds no model of that name. If the process dies there, the former model is in the
+    temporary folder beside the repository.
     """
-    earlier = made.with_name(f"{made.name}.earlier")
+    former = new.with_name(f"{new.name}.former")
     try:
-        if place.exists():
-            place.replace(earlier)
-        made.replace(place)
+        if target.exists():
+            target.replace(former)
+        new.replace(target)
     except BaseException:
-        if earlier.exists() and not place.exists():
-            earlier.replace(place)
+        if former.exists() and not target.exists():
+            former.replace(target)
         raise
 
 
 def _network(name: str, source: Path, precision: str, engines: bool) -> tuple[Path, dict[str, Any]]:
     """The file to serve, and its sidecar."""
-    if not engines:
-        if precision not in (offered := GRAPHS[name].precisions):
-            say(f"note: {name} is not offered in {precision}, and taken in {offered[-1]}")
-            precision = offered[-1]
-        file = onnx_export.at_hand(name, source, precision=precision)
-        return file, sidecar.read(file)
+    if engines:
+        return _engine(name, source, precision)
+    if precision not in (supported := GRAPHS[name].precisions):
+        say(f"note: {name} does not support {precision}; using {supported[-1]}")
+        precision = supported[-1]
+    file = onnx_export.ensure_exported(name, source, precision=precision)
+    return file, sidecar.read(file)
+
+
+def _engine(name: str, source: Path, precision: str) -> tuple[Path, dict[str, Any]]:
+    """The TensorRT engine of a graph in ``source``, and its sidecar. Raises EngineError."""
     stem = onnx_export.file_name(name, precision).removesuffix(".onnx")
-    found = sorted(source.glob(f"{stem}.*.tensorrt.engine"))
+    files = sorted(source.glob(f"{stem}.*.tensorrt.engine"))
     build = f"Build it with `faceinp export trt {name} --backend tensorrt --precision {precision}` on the server's GPU"
-    if not found:
-        rtx = "; those of tensorrt-rtx are none that Triton runs" if any(source.glob(f"{stem}.*.engine")) else ""
-        raise EngineError(f"{source} holds no TensorRT engine of {name} in {precision}{rtx}. {build}.")
-    if len(found) > 1:
-        several = " and ".join(file.name for file in found)
-        raise EngineError(f"{source} holds several engines of {name}: {several}. Keep that of the server's GPU there.")
-    about = sidecar.read(found[0])
+    if not files:
+        rtx = "; Triton cannot run those of tensorrt-rtx" if any(source.glob(f"{stem}.*.engine")) else ""
+        raise EngineError(f"{source} has no TensorRT engine of {name} in {precision}{rtx}. {build}.")
+    if len(files) > 1:
+        several = " and ".join(file.name for file in files)
+        raise EngineError(f"{source} has several engines of {name}: {several}. Keep the one for the server's GPU.")
+    about = sidecar.read(files[0])
     if about["profiles"][0][0] != 1:
-        raise EngineError(f"{found[0]} takes no single picture, which a server gives, too. {build}, and --batch 1-16.")
-    return found[0], about
+        raise EngineError(
+            f"{files[0]} does not support single pictures, which a server needs. {build}, and --batch 1-16."
+        )
+    return files[0], about
 
 
 def configuration(name: str, about: dict[str, Any], instances: int, kind: str) -> str:
-    """The text of ``config.pbtxt``: a ModelConfig message in protobuf's text format.
+    """The text of ``config.pbtxt``, a ModelConfig message in protobuf's text format, with a warm-up.
 
-    about: the sidecar of the ONNX file or of the TensorRT engine. The first request finds the model warm.
+    about: the sidecar of the ONNX file or TensorRT engine. kind: a value of KINDS.
     """
     graph, size = GRAPHS[name], about["size"]
     engine = "backend" in about
     most = about["profiles"][-1][-1] if engine else about["batch"][-1]
     batched = _batched(graph)
-    made_for, profiles = "", ""
+    requirement, profiles = "", ""
     if engine:
         capability = ", ".join(about["capability"])
-        made_for = f"\n# For TensorRT {about['version']} and GPUs of compute capability {capability}, and no others."
+        requirement = f"\n# Only for TensorRT {about['version']} and GPUs of compute capability {capability}."
         profiles = f" profile: {json.dumps([str(number) for number in range(len(about['profiles']))])}"
     warm = "".join(
         f'\n    inputs {{ key: "{port.name}" value: {{ data_type: {TYPES[port.dtype]} '
@@ -147,7 +155,7 @@ def configuration(name: str, about: dict[str, Any], instances: int, kind: str) -
         for port in graph.inputs
     )
     waiting = f"dynamic_batching {{ max_queue_delay_microseconds: {DELAY} }}\n" if batched else ""
-    return f"""# {graph.about}.{made_for}
+    return f"""# {graph.about}.{requirement}
 name: "{name}"
 backend: "{"tensorrt" if engine else "onnxruntime"}"
 max_batch_size: {most if batched else 0}
@@ -164,13 +172,14 @@ model_warmup [
 
 
 def has_schema() -> bool:
+    """Whether Triton's schema is installed."""
     return importlib.util.find_spec("tritonclient") is not None and importlib.util.find_spec("grpc") is not None
 
 
 def check(text: str) -> None:
-    """Read a configuration with the published schema.
+    """Check a configuration with Triton's schema.
 
-    Raises MissingPackageError where that is not installed, FaceinpError where it refuses the text.
+    Raises MissingPackageError without tritonclient, FaceinpError if the schema refuses it.
     """
     if not has_schema():
         raise MissingPackageError("tritonclient", "triton")
@@ -184,7 +193,7 @@ def check(text: str) -> None:
 
 
 def _batched(graph: Graph) -> bool:
-    """Whether everything that goes in or comes out begins with the number of pictures, so that requests are joined."""
+    """Whether the first axis of all inputs and outputs is the batch, so that Triton can join requests."""
     return all(port.shape[:1] == ("batch",) for port in (*graph.inputs, *graph.outputs))
 
 
@@ -198,7 +207,7 @@ def _ports(kind: str, ports: tuple[Port, ...], size: int, batched: bool, dynamic
 
 
 def _dims(port: Port, size: int, batched: bool, *, dynamic: bool) -> str:
-    """A shape, without its batch where that is Triton's; -1 is any, where the file takes any."""
+    """A shape, without the batch if Triton adds it. dynamic: -1 for dynamic axes, otherwise ``size``."""
     shape = port.shape[1:] if batched else port.shape
     sides = [size if isinstance(side, str) and (side == "side" or not dynamic) else side for side in shape]
     return "[ " + ", ".join("-1" if isinstance(side, str) else str(side) for side in sides) + " ]"
@@ -209,7 +218,7 @@ def _dims(port: Port, size: int, batched: bool, *, dynamic: bool) -> str:
 
 def _run(args: argparse.Namespace) -> None:
     names = tuple(GRAPHS) if args.graphs == ("all",) else args.graphs
-    placed = write(
+    files = write(
         args.folder,
         names,
         source=args.source,
@@ -218,13 +227,13 @@ def _run(args: argparse.Namespace) -> None:
         kind=args.kind,
         engines=args.engines,
     )
-    for file in placed:
-        print(f"{file}: {'as the schema wants it' if has_schema() else 'written'}")
+    for file in files:
+        print(f"{file}: {'valid' if has_schema() else 'written'}")
     if not has_schema():
         say(f"note: not checked against Triton's schema: {MissingPackageError('tritonclient', 'triton')}")
     untrained = [name for name in names if not graphs.build(name).trained]
     if untrained:
-        say(f"note: {', '.join(untrained)}: an untrained network, its weights are not here")
+        say(f"note: {', '.join(untrained)} contains an untrained network because its weights are missing")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -240,9 +249,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         help=f"of {', '.join(GRAPHS)}; or all (default: detector,photo)",
     )
     parser.add_argument("--precision", choices=("fp32", "fp16"), default="fp32", help="default: fp32")
-    parser.add_argument("--engines", action="store_true", help="serve the TensorRT engines among the exported files")
+    parser.add_argument("--engines", action="store_true", help="serve TensorRT engines instead of ONNX files")
     parser.add_argument("--instances", type=natural, default=1, help="of each model, on each device (default: 1)")
-    parser.add_argument("--kind", choices=tuple(KINDS), default="auto", help="what they run on (default: auto)")
+    parser.add_argument("--kind", choices=tuple(KINDS), default="auto", help="device (default: auto)")
     parser.add_argument("--source", type=Path, default=onnx_export.OUT, metavar="DIR", help="exported files")
     return run_command(parser, _run, argv)
 

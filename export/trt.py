@@ -1,8 +1,8 @@
-"""TensorRT engines of the networks: ``faceinp export trt completion``.
+"""Builds TensorRT engines of the networks: ``faceinp export trt completion``.
 
-One path over ``tensorrt`` (for the GPU that is here) and ``tensorrt_rtx`` (for any, and without one). Networks are
-strongly typed: each layer computes in the types that the ONNX file gives it. An engine belongs to one version, GPU and
-ONNX file; its sidecar says which, and whatever no longer fits is built again.
+With ``tensorrt`` for the installed GPU, or with ``tensorrt_rtx`` for any GPU, even without one. Networks are strongly
+typed: each layer has the types of the ONNX file. An engine belongs to one version, GPU and ONNX file, which its sidecar
+names; an outdated engine is built again.
 """
 
 import argparse
@@ -30,14 +30,14 @@ from .shell import main as run_command
 
 BACKENDS = {extra: package for package, extra in sessions.TENSORRT.items()}
 CURRENT = "current"
-PRECISIONS = ("fp32", "fp16")  # our int8 has unsigned activations, for processors: TensorRT takes signed ones
-WORKSPACE = 4 << 30  # bytes that a layer may use while it runs
+PRECISIONS = ("fp32", "fp16")  # int8 files have unsigned activations for CPUs, but TensorRT needs signed ones
+WORKSPACE = 4 << 30  # bytes of temporary memory of a layer
 TIMING_CACHE = "tensorrt.timing"
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer of a strongly typed network. precision: of its outputs; what it computes in follows from them."""
+    """One layer of a strongly typed network. precision: the types of its outputs."""
 
     name: str
     kind: str
@@ -54,58 +54,63 @@ def build(
     batch: tuple[int, ...] = (1, 4, 16),
     size: int = 0,
 ) -> Path:
-    """Build the graph called ``name`` as a TensorRT engine in ``out``, with its sidecar, and return the file.
+    """Build the graph called ``name`` as a TensorRT engine in ``out`` with its sidecar, and return the file.
 
-    backend: tensorrt or tensorrt-rtx; empty: the one that is installed. capability: compute capabilities such as
-    "8.9", or "current" for the GPU that is here; others than that need tensorrt-rtx. batch: one profile ends at each
-    of these, and is fastest there. size: side of the pictures. An engine that is there and fits is kept.
-    Raises MissingPackageError, EngineError for what this machine or TensorRT cannot do, ParityError, WeightsError.
+    backend: tensorrt or tensorrt-rtx; empty: the installed one. capability: compute capabilities such as "8.9", or
+    "current" for the installed GPU; only tensorrt-rtx supports others. batch: the largest batches of the profiles, each
+    fastest at that size. size: side of the pictures. An existing engine that is not outdated is kept.
+    Raises MissingPackageError, EngineError if this machine or TensorRT cannot build it, ParityError, WeightsError.
     """
     package = _package(backend)
     trt = importlib.import_module(package)
-    for_numbers = _capability(trt, capability)
-    if graphs.build(name, size).graph.assembled:  # what cannot be is told before the work, which takes minutes
+    capabilities = _capability(trt, capability)
+    if graphs.build(name, size).graph.assembled:  # refused before the work, which takes minutes
         raise EngineError(
-            f"The sizes in {name} depend on what is in the photo, which TensorRT cannot plan. Build one of the "
-            "networks, or run the ONNX file with onnxruntime on CUDA."
+            f"The shapes in {name} depend on the photo, which TensorRT does not support. Build one of the networks, or "
+            "run the ONNX file with onnxruntime on CUDA."
         )
     with staging.folder(out) as scratch:
-        source = onnx_export.at_hand(name, out, precision=precision, size=size, batch=batch)
+        source = onnx_export.ensure_exported(name, out, precision=precision, size=size, batch=batch)
         started, profiles = time.perf_counter(), _profiles(batch)
-        wanted = {
+        expected = {
             "backend": sessions.TENSORRT[package],
             "version": trt.__version__,
-            "capability": list(for_numbers),
+            "capability": list(capabilities),
             "onnx_sha256": weights.sha256(source),
             "profiles": [list(profile) for profile in profiles],
         }
-        file = out / runtimes.engine_name(source.stem, sessions.TENSORRT[package], for_numbers)
-        if not (reason := _outdated(file, wanted)):
+        file = out / runtimes.engine_name(source.stem, sessions.TENSORRT[package], capabilities)
+        if not (reason := _outdated(file, expected)):
             return file
         if file.exists():
-            say(f"{file.name} is built again: {reason}")
+            say(f"Building {file.name} again: {reason}")
         part = scratch / file.name
         with progress(f"building {file.name} of {source.name}, {len(profiles)} profiles"):
-            plan, layers = _compile(trt, source, for_numbers, profiles, out / TIMING_CACHE)
+            plan, layers = _compile(trt, source, capabilities, profiles, out / TIMING_CACHE)
         part.write_bytes(plan)
-        about = sidecar.read(source)
-        kept = ("about", "licence", "trained", "taught_by", "precision", "size", "weights", "inputs", "outputs")
-        about = {
-            "name": name,
-            **{key: about[key] for key in kept},
-            **wanted,
-            "limits": _limits(about, profiles).as_json(),
-            "versions": {wanted["backend"]: trt.__version__, **sidecar.versions()},
-            "layers": [dataclasses.astuple(layer) for layer in layers],
-            "tolerance": about["tolerance"],
-            "errors": None,
-            "seconds": round(time.perf_counter() - started, 1),
-        }
+        about = _about(sidecar.read(source), expected, profiles, layers)
+        about["seconds"] = round(time.perf_counter() - started, 1)
         sidecar.write(part, about)
         if errors := _compare(part):
             sidecar.write(part, about | {"errors": [dataclasses.asdict(error) for error in errors]})
         sidecar.move(part, file)
     return file
+
+
+def _about(
+    source: dict[str, Any], expected: dict[str, Any], profiles: list[tuple[int, int]], layers: list[Layer]
+) -> dict[str, Any]:
+    """The sidecar of an engine. source: the sidecar of its ONNX file. expected: as of ``_outdated``."""
+    same = ("name", "about", "licence", "trained", "taught_by", "precision", "size", "weights", "inputs", "outputs")
+    return {
+        **{key: source[key] for key in same},
+        **expected,
+        "limits": _limits(source, profiles).as_json(),
+        "versions": {expected["backend"]: expected["version"], **sidecar.versions()},
+        "layers": [dataclasses.astuple(layer) for layer in layers],
+        "tolerance": source["tolerance"],
+        "errors": None,
+    }
 
 
 def _package(backend: str) -> str:
@@ -115,89 +120,89 @@ def _package(backend: str) -> str:
     return package
 
 
-def _capability(trt: Any, wanted: Sequence[str]) -> tuple[str, ...]:
-    """Capabilities by number, each once, in ascending order; the machine is asked for that of the current GPU."""
-    named = {one.strip() for one in wanted} - {""}
-    if not named:
-        raise EngineError("No compute capability is named. Give --capability 8.9, say, or leave it out.")
-    if named != {CURRENT} and trt.__name__ != BACKENDS["tensorrt-rtx"]:
-        raise EngineError("tensorrt builds for the GPU that is here. Leave --capability out, or use tensorrt-rtx.")
-    if CURRENT in named:
+def _capability(trt: Any, names: Sequence[str]) -> tuple[str, ...]:
+    """Compute capabilities as numbers, each once, in ascending order; "current" becomes that of the installed GPU."""
+    chosen = {name.strip() for name in names} - {""}
+    if not chosen:
+        raise EngineError("--capability is empty. Use for example --capability 8.9, or omit it.")
+    if chosen != {CURRENT} and trt.__name__ != BACKENDS["tensorrt-rtx"]:
+        raise EngineError("tensorrt builds for the installed GPU only. Omit --capability, or use tensorrt-rtx.")
+    if CURRENT in chosen:
         if not sessions.nvidia_gpus():
             raise EngineError(
-                "There is no GPU here to build for. Name its compute capability, such as --capability 8.9, "
-                "with --backend tensorrt-rtx."
+                "No NVIDIA GPU was found. Choose a compute capability, for example --capability 8.9, with "
+                "--backend tensorrt-rtx."
             )
-        named = named - {CURRENT} | {sessions.compute_capability()}
+        chosen = chosen - {CURRENT} | {sessions.compute_capability()}
     if trt.__name__ == BACKENDS["tensorrt-rtx"]:
-        for one in sorted(named):
-            _known(trt, one)
-    return tuple(sorted(named, key=lambda one: [int(number) for number in one.split(".")]))
+        for name in sorted(chosen):
+            _member(trt, name)
+    return tuple(sorted(chosen, key=lambda name: [int(number) for number in name.split(".")]))
 
 
 def _limits(about: dict[str, Any], profiles: list[tuple[int, int]]) -> Limits:
-    """What the engine of an ONNX file takes: pictures of one size. about: that file's sidecar."""
-    known = input_limits.from_json(about["limits"])
+    """The limits of an engine, for pictures of one size. about: the sidecar of its ONNX file."""
+    limits = input_limits.from_json(about["limits"])
     inputs = {
         name: Input(one.type, tuple(about["size"] if side in ("height", "width") else side for side in one.shape))
-        for name, one in known.inputs.items()
+        for name, one in limits.inputs.items()
     }
     return Limits(inputs, {"batch": Axis(profiles[0][0], profiles[-1][1])})
 
 
 def _profiles(batch: tuple[int, ...]) -> list[tuple[int, int]]:
-    """Batch sizes from the first to the last without a gap: (1, 4, 16) -> 1, 2 to 4, 5 to 16."""
+    """The batches of each profile, without gaps: (1, 4, 16) -> 1, 2 to 4, 5 to 16."""
     return [(before + 1, size) for before, size in zip((batch[0] - 1, *batch), batch, strict=False)]
 
 
-def _outdated(file: Path, wanted: dict[str, Any]) -> str:
-    """Why the engine ``file`` does not do; empty when it does."""
+def _outdated(file: Path, expected: dict[str, Any]) -> str:
+    """Why the engine ``file`` must be built again; empty if its sidecar has the ``expected`` values."""
     try:
         about = sidecar.read(file)
     except WeightsError as error:
         return str(error)
     return "; ".join(
-        f"{key} was {about.get(key)}, is {value}" for key, value in wanted.items() if about.get(key) != value
+        f"{key} was {about.get(key)}, is {value}" for key, value in expected.items() if about.get(key) != value
     )
 
 
 def _compile(
     trt: Any, source: Path, capability: tuple[str, ...], profiles: list[tuple[int, int]], timing: Path
 ) -> tuple[bytes, list[Layer]]:
-    """The engine's bytes and the layers of its network. timing: the timing cache, which grows by this build's."""
+    """The engine's bytes and its layers. timing: the file of the timing cache, which this build extends."""
     logger = _logger(trt)
     builder = trt.Builder(logger)
-    typed = getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)  # the only way in later versions
+    typed = getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)  # the default in later versions
     network = builder.create_network(0 if typed is None else 1 << int(typed))
     parser = trt.OnnxParser(network, logger)
     if not parser.parse_from_file(str(source)):
         errors = [parser.get_error(number) for number in range(parser.num_errors)]
         reasons = "; ".join(f"{error.node_operator()} ({error.node_name()}): {error.desc()}" for error in errors)
         raise EngineError(
-            f"TensorRT {trt.__version__} does not take {source.name}: {reasons}. Export it with another --opset, or "
+            f"TensorRT {trt.__version__} cannot read {source.name}: {reasons}. Export it with another --opset, or "
             "install a newer TensorRT."
         )
     config = builder.create_builder_config()
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, WORKSPACE)
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
-    config.clear_flag(trt.BuilderFlag.TF32)  # fp32 means fp32
+    config.clear_flag(trt.BuilderFlag.TF32)  # otherwise fp32 would be TF32
     size = sidecar.read(source)["size"]
     for least, most in profiles:
         if config.add_optimization_profile(_profile(builder, network, least, most, size)) < 0:
             problems = "; ".join(logger.problems)
             raise EngineError(
-                f"{source.name} cannot take {least} to {most} pictures ({problems}). Try another --batch."
+                f"{source.name} does not support batches of {least} to {most} ({problems}). Try another --batch."
             )
     for_rtx = trt.__name__ == BACKENDS["tensorrt-rtx"]
-    cache = None if for_rtx else _timing_cache(config, timing)  # tensorrt-rtx times nothing when it builds
+    cache = None if for_rtx else _timing_cache(config, timing)  # tensorrt-rtx does not time layers
     if for_rtx:
         config.num_compute_capabilities = len(capability)
         for number, name in enumerate(capability):
-            config.set_compute_capability(_known(trt, name), number)
+            config.set_compute_capability(_member(trt, name), number)
     layers = [_layer(network.get_layer(number)) for number in range(network.num_layers)]
     plan = builder.build_serialized_network(network, config)
     if plan is None:
-        problems = "; ".join(logger.problems) or "it does not say why"
+        problems = "; ".join(logger.problems) or "without a reason"
         raise EngineError(
             f"TensorRT {trt.__version__} cannot build {source.name}: {problems}. Try another --precision."
         )
@@ -209,9 +214,9 @@ def _compile(
 def _profile(builder: Any, network: Any, least: int, most: int, size: int) -> Any:
     profile = builder.create_optimization_profile()
     for number in range(network.num_inputs):
-        given = network.get_input(number)
-        sides = [size if side == -1 else side for side in tuple(given.shape)[1:]]
-        profile.set_shape(given.name, (least, *sides), (most, *sides), (most, *sides))
+        value = network.get_input(number)
+        sides = [size if side == -1 else side for side in tuple(value.shape)[1:]]
+        profile.set_shape(value.name, (least, *sides), (most, *sides), (most, *sides))
     return profile
 
 
@@ -221,15 +226,16 @@ def _timing_cache(config: Any, file: Path) -> Any:
     return cache
 
 
-def _known(trt: Any, capability: str) -> Any:
+def _member(trt: Any, capability: str) -> Any:
+    """The member of ``trt.ComputeCapability`` of a capability such as "8.9". Raises EngineError if it has none."""
     members = trt.ComputeCapability.__members__
-    known = {f"{name[2:-1]}.{name[-1]}": name for name in members if name.startswith("SM")}
-    if capability not in known:
-        offered = ", ".join(sorted(known, key=lambda one: int(known[one][2:])))
+    names = {f"{name[2:-1]}.{name[-1]}": name for name in members if name.startswith("SM")}
+    if capability not in names:
+        supported = ", ".join(sorted(names, key=lambda one: int(names[one][2:])))
         raise EngineError(
-            f"tensorrt-rtx {trt.__version__} does not build for {capability!r}. Give --capability some of {offered}."
+            f"tensorrt-rtx {trt.__version__} does not support --capability {capability!r}. Choose from {supported}."
         )
-    return members[known[capability]]
+    return members[names[capability]]
 
 
 def _layer(layer: Any) -> Layer:
@@ -238,7 +244,7 @@ def _layer(layer: Any) -> Layer:
 
 
 def _logger(trt: Any) -> Any:
-    """TensorRT's own account of what went wrong, kept for the message instead of printed."""
+    """A logger that keeps TensorRT's errors for the message instead of printing them."""
 
     class Logger(trt.ILogger):
         def __init__(self) -> None:
@@ -253,10 +259,10 @@ def _logger(trt: Any) -> Any:
 
 
 def _compare(part: Path) -> list[Error]:
-    """Errors of the engine against torch; empty where its GPU is not here to run it. Raises ParityError."""
+    """The errors of the engine against torch; empty if its GPU is not installed. Raises ParityError."""
     about = sidecar.read(part)
     if not sessions.nvidia_gpus() or sessions.mismatch(about, BACKENDS[about["backend"]]):
-        say(f"note: {part.name} was built, but not run: its GPU is not here")
+        say(f"note: {part.name} was built but not tested, because its GPU is not installed")
         return []
     with progress(f"comparing {part.name} with torch"):
         return parity.check(part)
@@ -277,7 +283,7 @@ def _run(args: argparse.Namespace) -> None:
     )
     about = sidecar.read(file)
     if not about["trained"]:
-        say(f"note: {file.name} holds an untrained network: its weights are not here")
+        say(f"note: {file.name} contains an untrained network because its weights are missing")
     counts = {kind: sum(layer[2] == kind for layer in about["layers"]) for kind in {x[2] for x in about["layers"]}}
     shown = ", ".join(f"{count} in {kind.lower()}" for kind, count in sorted(counts.items(), key=lambda x: -x[1]))
     print(f"{file}: {file.stat().st_size / 1e6:.1f} MB for {', '.join(about['capability'])}; layers: {shown}")
@@ -286,10 +292,12 @@ def _run(args: argparse.Namespace) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="faceinp export trt", description="Build networks as TensorRT engines.")
     parser.add_argument("name", metavar="NAME", help=", ".join(GRAPHS))
-    parser.add_argument("--backend", choices=tuple(BACKENDS), default="", help="default: the one that is installed")
-    parser.add_argument("--capability", default=CURRENT, help="such as 8.6,8.9,12.0 (default: the GPU that is here)")
+    parser.add_argument("--backend", choices=tuple(BACKENDS), default="", help="default: the installed one")
+    parser.add_argument("--capability", default=CURRENT, help="such as 8.6,8.9,12.0 (default: the installed GPU)")
     parser.add_argument("--precision", choices=PRECISIONS, default="fp16", help="default: fp16")
-    parser.add_argument("--batch", type=batches, default=(1, 4, 16), help="where profiles end (default: 1,4,16)")
+    parser.add_argument(
+        "--batch", type=batches, default=(1, 4, 16), help="largest batches of the profiles (default: 1,4,16)"
+    )
     parser.add_argument("--size", type=int, default=0, help="side of the pictures (default: 256)")
     parser.add_argument("-o", "--out", type=Path, default=onnx_export.OUT, metavar="DIR")
     return run_command(parser, _run, argv)

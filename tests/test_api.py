@@ -187,14 +187,16 @@ def test_a_server_without_weights_says_what_is_missing_and_not_where(tmp_path: P
     with serving(tmp_path, FACEINP_WEIGHTS=str(empty)) as served:
         client = gradio_client.Client(served.url, verbose=False, download_files=tmp_path, httpx_kwargs=SLOWLY)
         missing = {engine["name"]: engine["missing"] for engine in client.predict(api_name="/engines")}
-        assert "completion.safetensors is not there" in missing["landmark"]
-        with pytest.raises(gradio_client.exceptions.AppError, match=r"completion\.safetensors is not there") as refused:
+        assert "completion.safetensors does not exist" in missing["landmark"]
+        with pytest.raises(
+            gradio_client.exceptions.AppError, match=r"completion\.safetensors does not exist"
+        ) as refused:
             client.predict(**order, engine="landmark-onnx")
         _, facts = client.predict(**order, engine="telea")
         assert facts["no_judge"]
         with urllib.request.urlopen(served.url, timeout=60) as answer:
             page = answer.read().decode()
-        assert "completion.safetensors is not there" in page
+        assert "completion.safetensors does not exist" in page
         for told in (json.dumps(missing), str(refused.value), json.dumps(facts), page):
             assert str(empty) not in told
 

@@ -18,7 +18,7 @@ import faceinp
 from faceinp.cli import arguments
 from faceinp.cli import main as cli
 from faceinp.cli.main import main
-from faceinp.models import weights
+from faceinp.models import catalogue, weights
 
 ROOT = Path(__file__).parent.parent
 
@@ -244,11 +244,11 @@ def test_a_missing_extra_is_answered_with_the_line_that_installs_it() -> None:
 def test_weights_verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("FACEINP_WEIGHTS", str(tmp_path))
     assert main(["weights", "verify"]) == 6
-    for kind in weights.CATALOGUE.values():
+    for kind in catalogue.CATALOGUE.values():
         (tmp_path / kind.file).write_bytes(kind.name.encode())
         weights.record(tmp_path / kind.file)
     assert main(["weights", "verify"]) == 0
-    first, *rest = weights.CATALOGUE.values()
+    first, *rest = catalogue.CATALOGUE.values()
     (tmp_path / first.file).write_bytes(b"damaged")
     capsys.readouterr()
     assert main(["weights", "verify"]) == 6

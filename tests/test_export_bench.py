@@ -48,7 +48,7 @@ def test_runtimes_are_timed_and_are_the_network(files: Path, capsys: pytest.Capt
             assert row["milliseconds"] > 0 and row["max"] < 1e-4
     assert rows["completion", "torch", "fp32", 1]["share"] == 1
     if not sessions.nvidia_gpus():
-        assert "completion on tensorrt is left out: There is no NVIDIA GPU" in said.err
+        assert "completion on tensorrt is skipped: TensorRT needs an NVIDIA GPU" in said.err
     assert rows["photo", "onnxruntime", "fp32", 1]["max"] < 0.5 and ("photo", "onnxruntime", "fp32", 2) not in rows
     one, two = told["floors"]
     assert two["operations"] == pytest.approx(2 * one["operations"]) and one["bytes"] < two["bytes"] < 2 * one["bytes"]
@@ -68,5 +68,5 @@ def test_the_table_holds_the_restorer_against_its_parts() -> None:
 
 
 def test_an_unknown_runtime_is_named() -> None:
-    with pytest.raises(FaceinpError, match="no runtime abacus"):
+    with pytest.raises(FaceinpError, match="Unknown runtime abacus"):
         bench.bench(["abacus"])

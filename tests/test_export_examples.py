@@ -154,14 +154,14 @@ def test_masks_that_cannot_be_meant_are_refused(run: Run, folder: Path) -> None:
     Image.fromarray(rectangles()).save(folder / "empty.png")
     Image.fromarray(~rectangles()).save(folder / "full.png")
     for mask, sentence in (
-        ("lying.png", "turn it as the photo's EXIF"),
-        ("small.png", "they have to be of one size"),
-        ("empty.png", "nothing to fill"),
-        ("full.png", "leave some of the face"),
+        ("lying.png", "Rotate it as the photo's EXIF"),
+        ("small.png", "Both must have the same size"),
+        ("empty.png", "The mask is empty"),
+        ("full.png", "Leave part of the face unmasked"),
     ):
         done = run(mask=mask)
         assert done.returncode == 1 and sentence in done.stderr, mask
-        assert "Traceback" not in done.stderr and ("turn it" in done.stderr) == (mask == "lying.png")
+        assert "Traceback" not in done.stderr and ("Rotate it" in done.stderr) == (mask == "lying.png")
     assert not (folder / "out.png").exists()
 
 
@@ -259,7 +259,7 @@ def test_a_triton_server_fills_as_onnxruntime_does(protocol: str, folder: Path) 
     gone = run("triton.py", "no.png", "--server", server, *options)
     for refused, model in ((unknown, "photo"), (gone, "detector")):
         assert refused.returncode == 1 and refused.stderr.startswith(f"{server} did not fill the photo (")
-        assert refused.stderr.endswith(f"Is Triton running there, with the model {model}?\n")
+        assert refused.stderr.endswith(f"Check that Triton runs there with the model {model}.\n")
     assert not (folder / "no.png").exists()
 
 

@@ -58,7 +58,7 @@ def test_what_a_file_costs_is_the_difference_of_its_composites(
     assert abs(worse.decibels) > 0.3
     restorer = sessions.OnnxFile(exported("restorer"))
     assert abs(cost.measure(graphs.build("restorer", SIDE), restorer.run, faces).decibels) < 0.01
-    with pytest.raises(parity.ParityError, match=r"costs 0\.40 dB .* may cost 0\.3 dB: it is not offered"):
+    with pytest.raises(parity.ParityError, match=r"costs 0\.40 dB .* more than the limit of 0\.3 dB"):
         cost.refuse("completion.int8", cost.Cost(20.4, 20.0, 8), "int8")
 
 
@@ -81,17 +81,17 @@ def test_int8_that_costs_too_much_is_not_left_behind(
     shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(cost.LIMITS, "int8", -50.0)
-    monkeypatch.setattr(quantisation, "LEFT_OUT", (0.5,))
+    monkeypatch.setattr(quantisation, "FP32_SHARES", (0.5,))
     command = ["completion", "--precision", "int8", "--size", str(SIDE), "-o", str(tmp_path)]
     assert main([*command, "--calibrate", str(shards)]) == 1
-    assert "it is not offered" in capsys.readouterr().err
+    assert "more than the limit" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
 def test_int8_says_what_it_needs(shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["--precision", "int8", "-o", str(tmp_path), "--calibrate", str(shards)]
     assert main(["dcgan", *command]) == 1
-    assert "dcgan is not offered in int8" in capsys.readouterr().err
+    assert "dcgan does not support int8" in capsys.readouterr().err
     few = tmp_path / "few-train-00.tar"
     with tarfile.open(shards) as source, tarfile.open(few, "w") as target:
         for entry in source.getmembers()[:4]:
@@ -99,4 +99,4 @@ def test_int8_says_what_it_needs(shards: Path, tmp_path: Path, capsys: pytest.Ca
     command = ["all", "--precision", "int8", "--size", str(SIDE), "-o", str(tmp_path)]
     assert main([*command, "--calibrate", str(few)]) == DataError.exit_code
     said = capsys.readouterr().err
-    assert "restorer, completion are offered in int8" in said and "Give more --calibrate shards" in said
+    assert "only these graphs support int8: restorer, completion" in said and "Add --calibrate shards" in said

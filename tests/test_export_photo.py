@@ -19,7 +19,7 @@ from faceinp.export import graphs, modules  # noqa: E402
 
 from faceinp.blend import blending, surroundings  # noqa: E402
 from faceinp.face import cascade, faces  # noqa: E402
-from faceinp.models import weights  # noqa: E402
+from faceinp.models import catalogue  # noqa: E402
 from faceinp.nets.face_likeness import FaceLikeness  # noqa: E402
 
 Array = NDArray[Any]
@@ -217,7 +217,7 @@ def test_landmarks_tell_whether_there_is_a_face_in_the_middle() -> None:
     quad = quad_of(POINTS)
     middle = quad.mean(axis=0)
     likeness, _ = networks.load("face-likeness")
-    assert isinstance(likeness, FaceLikeness) and weights.CATALOGUE["face-likeness"].file
+    assert isinstance(likeness, FaceLikeness) and catalogue.CATALOGUE["face-likeness"].file
 
     def of(corners: Array) -> float:
         import torch

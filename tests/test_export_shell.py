@@ -13,7 +13,7 @@ from faceinp.export import bench, shell
 def test_long_work_says_that_it_goes_on_and_short_work_when_it_is_done(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(shell, "FIRST", 0.05)
+    monkeypatch.setattr(shell, "FIRST_REPORT", 0.05)
     with shell.progress("building"):
         time.sleep(0.2)
     said = capsys.readouterr().err.splitlines()
@@ -25,7 +25,7 @@ def test_long_work_says_that_it_goes_on_and_short_work_when_it_is_done(
 
 @pytest.mark.parametrize("odd", ["0", "0-4", "1.5", "-", "", "x"])
 def test_batches_start_at_one(odd: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="is not a range such as 1-16"):
+    with pytest.raises(argparse.ArgumentTypeError, match="is neither a range such as 1-16"):
         shell.batches(odd)
 
 
@@ -36,9 +36,9 @@ def test_batches_are_a_range_or_a_list() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--batch", "0"], "'0' is not a range such as 1-16"),
-        (["--rounds", "0"], "'0' is not a whole number of 1 or more"),
-        (["--size", "250"], "completion is made for multiples of 32, not for 250. Give another --size."),
+        (["--batch", "0"], "'0' is neither a range such as 1-16"),
+        (["--rounds", "0"], "'0' is not a whole number of at least 1"),
+        (["--size", "250"], "The --size of completion must be a multiple of 32, got 250."),
         (["--threads", "-1"], "'threads' must be a whole number from 0 to 1024"),
     ],
 )

@@ -76,15 +76,15 @@ def test_an_engine_is_kept_while_it_fits_and_built_again_when_not(
     file, made = other, other.stat().st_mtime_ns
     export("dcgan", tmp_path, opset=21)
     assert trt.build("dcgan", tmp_path, capability=("8.6",), **options).stat().st_mtime_ns > made
-    assert "built again: onnx_sha256 was " in capsys.readouterr().err
+    assert "again: onnx_sha256 was " in capsys.readouterr().err
     made, about = file.stat().st_mtime_ns, sidecar.read(file)
     sidecar.write(file, {key: value for key, value in about.items() if key != "sha256"} | {"version": "0.9"})
     assert trt.build("dcgan", tmp_path, capability=("8.6",), **options).stat().st_mtime_ns > made
-    assert f"built again: version was 0.9, is {about['version']}" in capsys.readouterr().err
+    assert f"again: version was 0.9, is {about['version']}" in capsys.readouterr().err
     made = file.stat().st_mtime_ns
     file.write_bytes(file.read_bytes()[:-1])
     assert trt.build("dcgan", tmp_path, capability=("8.6",), **options).stat().st_mtime_ns > made
-    assert "built again" in capsys.readouterr().err and sidecar.read(file)["capability"] == ["8.6"]
+    assert "again: " in capsys.readouterr().err and sidecar.read(file)["capability"] == ["8.6"]
 
 
 def test_what_tensorrt_does_not_take_is_said(tmp_path: Path) -> None:
@@ -97,16 +97,16 @@ def test_what_tensorrt_does_not_take_is_said(tmp_path: Path) -> None:
     onnx.save(
         onnx.helper.make_model(onnx.helper.make_graph([node], "odd", port[:1], port[1:]), opset_imports=opsets), file
     )
-    with pytest.raises(EngineError, match=r"does not take odd.onnx.*Nonesuch"):
+    with pytest.raises(EngineError, match=r"cannot read odd.onnx.*Nonesuch"):
         trt._compile(rtx, file, ("8.9",), [(1, 1)], tmp_path / trt.TIMING_CACHE)
 
 
 @pytest.mark.parametrize(
     ("capability", "said"),
     [
-        ("5.2", "does not build for '5.2'. Give --capability some of 7.5, "),
-        ("8.9,x", "does not build for 'x'. Give --capability some of 7.5, "),
-        (" , ", "No compute capability is named. Give --capability 8.9, say"),
+        ("5.2", "does not support --capability '5.2'. Choose from 7.5, "),
+        ("8.9,x", "does not support --capability 'x'. Choose from 7.5, "),
+        (" , ", "--capability is empty. Use for example --capability 8.9"),
     ],
 )
 def test_a_capability_that_is_not_known_is_refused_before_the_work(
@@ -117,7 +117,7 @@ def test_a_capability_that_is_not_known_is_refused_before_the_work(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     pytest.importorskip("tensorrt_rtx", reason="the extra 'tensorrt-rtx' is not installed")
-    monkeypatch.setattr(trt.onnx_export, "at_hand", lambda *args, **options: pytest.fail("the work was begun"))
+    monkeypatch.setattr(trt.onnx_export, "ensure_exported", lambda *args, **options: pytest.fail("the work was begun"))
     command = ["dcgan", "--precision", "fp32", "--backend", "tensorrt-rtx", "-o", str(tmp_path / "new")]
     assert trt.main([*command, "--capability", capability]) == EngineError.exit_code
     assert said in capsys.readouterr().err
@@ -176,7 +176,7 @@ def test_a_missing_tensorrt_is_answered_with_its_pip_line(
 
 def test_an_engine_of_another_version_or_gpu_is_refused(engine: Path) -> None:
     about = sidecar.read(engine)
-    here = f"and tensorrt-rtx {about['version']} is installed"
+    here = f"but tensorrt-rtx {about['version']} is installed"
     assert sessions.mismatch(about | {"version": "0.9"}, "tensorrt_rtx") == f"it was built by tensorrt-rtx 0.9, {here}"
     assert sessions.mismatch(about | {"backend": "tensorrt"}, "tensorrt_rtx").startswith("it was built by tensorrt ")
     sidecar.path(engine).rename(engine.with_suffix(".away"))

@@ -1,5 +1,6 @@
 """Where a package is missing, one sentence says which, and which extra brings it."""
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -68,6 +69,21 @@ def test_without_a_package_a_command_says_what_to_install(
     )
     assert done.stderr == f"faceinp: The package {package} is not installed. Run: pip install 'faceinp[{extra}]'\n"
     assert done.returncode == 5
+
+
+def test_without_torch_an_exporter_run_as_a_module_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['torch'] = None\n")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "export.onnx", "all"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == "export: The package torch is not installed. Run: pip install 'faceinp[export]'\n"
+    assert done.returncode == MissingPackageError.exit_code
 
 
 def test_what_no_extra_brings_is_no_missing_extra() -> None:

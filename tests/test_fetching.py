@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from faceinp import identity
 from faceinp.errors import EngineError, WeightsError
-from faceinp.models import weights
+from faceinp.models import catalogue, weights
 
 pytestmark = pytest.mark.usefixtures("judge_places")
 
@@ -40,13 +40,13 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def serve(monkeypatch: pytest.MonkeyPatch, folder: Path, address: str, content: bytes) -> weights.Remote:
+def serve(monkeypatch: pytest.MonkeyPatch, folder: Path, address: str, content: bytes) -> catalogue.Remote:
     """Serve ``content`` as FaceNet's file; its checksum becomes the recorded one."""
-    remote = weights.REMOTE["facenet"]
+    remote = catalogue.REMOTE["facenet"]
     file = folder / remote.file
     file.write_bytes(content)
     remote = replace(remote, sha256=weights.sha256(file), size=len(content))
-    monkeypatch.setitem(weights.REMOTE, "facenet", remote)
+    monkeypatch.setitem(catalogue.REMOTE, "facenet", remote)
     monkeypatch.setenv("FACEINP_WEIGHTS_URL", address)
     return remote
 
@@ -61,7 +61,7 @@ def test_weights_are_fetched_once(served: tuple[Path, str], monkeypatch: pytest.
     (folder / remote.file).unlink()
     assert weights.fetch("facenet") == file  # from the cache
     file.write_bytes(b"damaged")
-    with pytest.raises(WeightsError, match="cannot be fetched"):
+    with pytest.raises(WeightsError, match="cannot be downloaded"):
         weights.fetch("facenet")
     (folder / remote.file).write_bytes(bytes(3_000_000))
     assert weights.sha256(weights.fetch("facenet")) == remote.sha256  # a damaged copy is replaced
@@ -81,7 +81,7 @@ def test_what_has_another_checksum_is_not_kept(
 
 def test_without_a_network_the_way_on_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACEINP_WEIGHTS_URL", "http://127.0.0.1:9")  # nobody listens there
-    with pytest.raises(WeightsError, match=r"cannot be fetched from http://127\.0\.0\.1:9/.*by hand"):
+    with pytest.raises(WeightsError, match=r"cannot be downloaded from http://127\.0\.0\.1:9/.*into that folder"):
         identity.load("facenet")
 
 
@@ -119,7 +119,7 @@ def test_a_pickle_with_code_is_not_run(
     folder, address = served
     torch.save({"conv2d_1a.conv.weight": Code()}, tmp_path / "state.pt")
     serve(monkeypatch, folder, address, (tmp_path / "state.pt").read_bytes())
-    with pytest.raises(WeightsError, match="no FaceNet"):
+    with pytest.raises(WeightsError, match="does not contain the FaceNet network"):
         identity.load("facenet")
     assert not (tmp_path / "ran").exists()
 
@@ -130,12 +130,12 @@ def test_auto_says_when_the_bundled_judge_stands_in(judge: identity.Judge) -> No
     assert auto.name == "bundled" and "not calibrated" in auto.notes[0]
     calibrated(judge.weights, "facenet").write(weights.cache() / "facenet.json")
     auto = identity.load()
-    assert auto.name == "bundled" and "cannot be fetched" in auto.notes[0]
+    assert auto.name == "bundled" and "cannot be downloaded" in auto.notes[0]
     assert auto.same_person(np.eye(16)[0], np.eye(16)[1]).notes == auto.notes
 
 
 def test_an_unknown_judge_and_missing_weights_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(EngineError, match=r"no judge 'magic'.*facenet, bundled, dlib"):
+    with pytest.raises(EngineError, match=r"Unknown judge 'magic'.*facenet, bundled, dlib"):
         identity.load("magic")
     with pytest.raises(WeightsError, match="no file"):
         identity.load(tmp_path / "none.onnx")

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from PIL import Image
 from serving import ROOT, SLOWLY, serving
 
-from faceinp.models import weights
+from faceinp.models import catalogue
 
 pytest.importorskip("huggingface_hub", reason="the extra 'hub' is not installed")
 gradio_client = pytest.importorskip("gradio_client", reason="the extra 'demo' is not installed")
@@ -46,7 +46,7 @@ def test_weights_go_to_the_hub_and_come_back_the_same(hub: Hub, ours: Path, tmp_
     pulled = run(hub, ours, "-m", "faceinp", "weights", "pull", "me/faces", "-o", str(tmp_path / "new"))
     assert pulled.returncode == 0, pulled.stderr
     assert hub.ranges == ["dcgan.safetensors"], "it goes on where it broke off"
-    for kind in weights.CATALOGUE.values():
+    for kind in catalogue.CATALOGUE.values():
         assert (tmp_path / "new" / kind.file).read_bytes() == (ours / kind.file).read_bytes()
     assert run(hub, tmp_path / "new", "-m", "faceinp", "weights", "verify").returncode == 0
 

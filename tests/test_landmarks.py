@@ -177,9 +177,9 @@ def test_a_run_is_packed_and_measured(
     metadata, best = weights.read_tensors(tmp_path / "run" / checkpoints.BEST)
     about, packed = weights.read_tensors(out)
     assert about["steps"] == metadata["step"] != "3"
-    average = weights.under(best, "landmarks.average/")
+    average = weights.with_prefix(best, "landmarks.average/")
     assert {name.removeprefix("landmarks/").removesuffix(weights.SCALE) for name in packed} == average.keys()
-    floats = weights.floats(packed)
+    floats = weights.to_fp32(packed)
     for name, value in average.items():
         # Weights are kept in 8 bits with a scale for each output channel, all else in fp16.
         close = value.abs().flatten(1).amax(1).max().item() / 127 if value.ndim > 1 else 1e-2

@@ -38,8 +38,8 @@ def test_folded_networks_are_the_trained_ones(prior):
     _, tensors = weights.read_tensors(weights.path("dcgan"))
     z = prior.latents(4, seed=1)
     generator, discriminator = Generator().eval(), Discriminator().eval()
-    generator.load_state_dict(weights.under(tensors, "generator/"))
-    discriminator.load_state_dict(weights.under(tensors, "discriminator/"))
+    generator.load_state_dict(weights.with_prefix(tensors, "generator/"))
+    discriminator.load_state_dict(weights.with_prefix(tensors, "discriminator/"))
     with torch.no_grad():
         assert torch.allclose(prior.generator(z), generator(z), atol=1e-5)
         assert torch.allclose(prior.discriminator(generator(z)), discriminator(generator(z)), atol=1e-3)

@@ -69,7 +69,7 @@ def test_a_fill_leaves_no_file_and_tells_nobody(photos: Path) -> None:
         ("find scratched.png -o found.png", "found.png"),
         ("fill scratched.png --find damage -o out.png", "known pixels changed: 0 of"),
         ("fill photo.png --preset eyes --engine patchmatch -o out.png", "known pixels changed: 0 of"),
-        ("identity photo.png scratched.png --judge bundled", "Probably one person"),
+        ("identity photo.png scratched.png --judge bundled", "Probably the same person"),
         ("batch photo.png filled --masks mask.png --workers 1", ""),
         ("engines", "landmark runs here on: onnxruntime\n"),
         ("weights verify", "completion: as recorded"),

@@ -49,7 +49,7 @@ def test_a_photo_that_was_used_to_fill_gives_no_score(
     result = filled_from(filled_from(result, used, 0.4), refused, 0.0)
     likeness = faceinp.judge_fill(result, judge, others=[tmp_path / "used.png", refused, compared])
     assert likeness.others[0].filled is None and likeness.others[0].floor is None
-    assert likeness.note == "Other photo 1 was used to fill, so no score is given against it."
+    assert likeness.note == "Other photo 1 was used to fill, so it is not scored."
     assert likeness.others[1].filled and likeness.others[2].filled
     assert likeness.verdict in (likeness.others[1].filled, likeness.others[2].filled)
 

@@ -35,14 +35,20 @@ def completion(count: int, height: int, width: int) -> dict[str, np.ndarray]:
         (restorer(0), "batch must be 1 to 16, got 0 in image"),
         (restorer(17), "batch must be 1 to 16, got 17"),
         (restorer(1, 8, 64), "height must be 16 to 4096, got 8"),
-        (restorer(mask=np.ones((1, 32, 48), np.uint8)), "height of image is 64, and that of mask 32"),
-        (restorer(landmarks=np.zeros((2, 68, 2), np.float32)), "batch of image is 1, and that of landmarks 2"),
+        (
+            restorer(mask=np.ones((1, 32, 48), np.uint8)),
+            "height must be the same in all inputs, got 64 in image, 32 in mask",
+        ),
+        (
+            restorer(landmarks=np.zeros((2, 68, 2), np.float32)),
+            "batch must be the same in all inputs, got 1 in image, 2 in landmarks",
+        ),
         (
             restorer(landmarks=np.zeros((1, 5, 2), np.float32)),
             r"landmarks must be float32 \(batch, 68, 2\), got .* 5, 2",
         ),
         (restorer(image=np.zeros((1, 64, 48, 3))), "image must be uint8 .*, got float64"),
-        ({"image": np.zeros((1, 64, 48, 3), np.uint8)}, "takes image, mask, landmarks, not image"),
+        ({"image": np.zeros((1, 64, 48, 3), np.uint8)}, "inputs must be image, mask, landmarks, got image"),
     ],
 )
 def test_what_a_restorer_does_not_take_is_a_sentence(
@@ -106,7 +112,7 @@ def test_odd_limits_are_refused_when_the_file_is_opened(odd: Any, onnx_file: Pat
     entry = model.metadata_props.add()
     entry.key, entry.value = "faceinp.limits", json.dumps(odd)
     onnx.save(model, file)
-    with pytest.raises(WeightsError, match="says what no exporter writes"):
+    with pytest.raises(WeightsError, match="has invalid metadata"):
         sessions.OnnxFile(file)
 
 

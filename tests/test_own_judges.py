@@ -28,5 +28,5 @@ def test_a_file_of_another_network_or_for_another_judge_is_refused(tmp_path: Pat
             identity.load(judge, file=file)
         with pytest.raises(WeightsError, match="no file"):
             identity.load(judge, file=tmp_path / "y.safetensors")
-    with pytest.raises(EngineError, match="facenet and bundled, not with 'dlib'"):
+    with pytest.raises(EngineError, match="facenet and bundled accept your own weights, not 'dlib'"):
         identity.load("dlib", file=file)

@@ -18,7 +18,7 @@ import skimage.data
 from PIL import Image
 from serving import serving
 
-from faceinp.models import weights
+from faceinp.models import catalogue
 
 pytest.importorskip("hatchling", reason="the extra 'dev' is not installed")
 
@@ -102,9 +102,11 @@ def test_the_wheel_holds_one_package_with_weights_and_their_cards(wheel: Path) -
     with zipfile.ZipFile(wheel) as files:
         names = files.namelist()
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"faceinp"}
-    cards = {f"{Path(file.file).stem}.md" for file in weights.CATALOGUE.values() if file.licence == "research use only"}
+    cards = {
+        f"{Path(file.file).stem}.md" for file in catalogue.CATALOGUE.values() if file.licence == "research use only"
+    }
     wanted = {file.name for file in (ROOT / "weights").iterdir()}
-    assert cards <= wanted and {file.file for file in weights.CATALOGUE.values()} <= wanted
+    assert cards <= wanted and {file.file for file in catalogue.CATALOGUE.values()} <= wanted
     assert {f"faceinp/_weights/{name}" for name in wanted} <= set(names)
     page = {file.name for file in (ROOT / "demo").iterdir() if file.is_file()}
     assert {f"faceinp/demo/{name}" for name in page} <= set(names)

@@ -79,9 +79,9 @@ def test_a_recipe_runs_from_the_shell(
     assert training != "completion" or expected[recipe] <= {name for name, value in terms.items() if value > 0}
     file = pack.pack(out, tmp_path / "packed.safetensors", **({"batches": 1} if training == "dcgan" else {}))
     if training == "landmarks":
-        assert weights.packed(file)[0] == {"network": "mobilenetv2"}
+        assert weights.read_packed(file)[0] == {"network": "mobilenetv2"}
     if training == "completion":
-        assert weights.packed(file)[0]["taught_by"] == (["facenet"] if "identity" in recipe else [])
+        assert weights.read_packed(file)[0]["taught_by"] == (["facenet"] if "identity" in recipe else [])
 
 
 def run(shard: Path, out: Path, **settings: object) -> list[str]:

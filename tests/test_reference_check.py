@@ -203,7 +203,7 @@ def test_a_calibration_of_another_judge_is_not_used(
     shutil.copy(weights.path("embedding"), tmp_path)
     monkeypatch.setenv("FACEINP_WEIGHTS", str(tmp_path))
     asked = strangers[0], hole("mouth"), strangers[1:]
-    with pytest.raises(WeightsError, match=r"reference-check.json is not there"):
+    with pytest.raises(WeightsError, match=r"reference-check.json does not exist"):
         check.verdicts(*asked)
     LIMITS.write(tmp_path / "reference-check.json")
     with pytest.raises(WeightsError, match="calibrated with another judge"):

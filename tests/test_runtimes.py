@@ -76,10 +76,10 @@ def test_a_graph_of_other_weights_is_refused(copied: Path) -> None:
     numbers = bytearray(file.read_bytes())
     numbers[-100] ^= 1
     file.write_bytes(numbers)
-    with pytest.raises(WeightsError, match=r"onnx is not of the weights in landmarks\.safetensors beside it"):
+    with pytest.raises(WeightsError, match=r"onnx does not match the weights in landmarks\.safetensors"):
         open_network("landmarks")
     file.unlink()
-    with pytest.raises(WeightsError, match=r"landmarks\.safetensors is not there"):
+    with pytest.raises(WeightsError, match=r"landmarks\.safetensors does not exist"):
         open_network("landmarks")
 
 
@@ -90,7 +90,7 @@ def test_a_graph_that_reads_another_file_is_refused(
     own = copied / "own.safetensors"
     shutil.copy(small_folder / "landmarks.safetensors", own)
     shutil.copy(copied / graph if "." in graph else exported("landmarks", size=256), own.with_suffix(".onnx"))
-    with pytest.raises(WeightsError, match=r"not of the weights in own\.safetensors.*export core landmarks"):
+    with pytest.raises(WeightsError, match=r"does not match the weights in own\.safetensors.*export core landmarks"):
         open_network("landmarks", file=own)
 
 
@@ -121,7 +121,9 @@ def test_openvino_finds_weights_behind_links(tmp_path: Path, monkeypatch: pytest
 def test_a_damaged_file_of_ours_is_told_as_that(damaged: str, copied: Path) -> None:
     shutil.copy(SHIPPED / weights.CHECKSUMS, copied)
     (copied / damaged).write_bytes(b"nothing")
-    with pytest.raises(WeightsError, match=rf"{damaged} is damaged.*Fetch it again.*faceinp weights verify") as raised:
+    with pytest.raises(
+        WeightsError, match=rf"{damaged} is damaged.*Download it again.*faceinp weights verify"
+    ) as raised:
         open_network("landmarks", Runtime("onnxruntime"))
     assert "\n" not in str(raised.value)
     file = copied / "landmarks.onnx"
@@ -174,7 +176,7 @@ def test_a_graph_is_made_for_other_weights(small_folder: Path, tmp_path: Path, m
 def test_the_engine_runs_without_torch_where_nothing_is_said() -> None:
     engine = faceinp.load_engine("landmark")
     assert engine.runtime.startswith("onnxruntime") and engine.guided
-    assert engine.taught_by == tuple(weights.packed(weights.path("completion"))[0]["taught_by"])
+    assert engine.taught_by == tuple(weights.read_packed(weights.path("completion"))[0]["taught_by"])
     together = engine.fill(*crops(2))
     assert np.abs(together[1:] - engine.fill(*(part[1:] for part in crops(2)))).max() < 1e-6
 
@@ -215,14 +217,14 @@ def test_openvino_says_in_which_precision_it_computes(files: dict[str, Path]) ->
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"runtime": "caffe"}, "no runtime 'caffe'. Choose one of onnxruntime, openvino, tensorrt, torch"),
-        ({"runtime": "openvino", "precision": "int3"}, "computes in fp32 or bf16, not in 'int3'"),
-        ({"precision": "bf16"}, "onnxruntime, which was chosen here, computes in fp32, not in 'bf16'"),
+        ({"runtime": "caffe"}, "Unknown runtime 'caffe'. Choose one of onnxruntime, openvino, tensorrt, torch"),
+        ({"runtime": "openvino", "precision": "int3"}, "supports fp32 or bf16, not 'int3'"),
+        ({"precision": "bf16"}, "onnxruntime, the default runtime here, supports fp32, not 'bf16'"),
         ({"runtime": "torch", "provider": "cpu"}, "Only onnxruntime has providers"),
-        ({"provider": "fpga"}, "has no fpga here; it has .*CPUExecutionProvider"),
+        ({"provider": "fpga"}, "has no provider fpga here, only .*CPUExecutionProvider"),
         *(({"threads": threads}, "'threads' must be a whole number from 0 to 1024") for threads in ODD_THREADS),
-        ({"threads": 2, "runtime": "torch"}, "Only onnxruntime and openvino take threads, not torch"),
-        ({"threads": 2, "runtime": "tensorrt"}, "Only onnxruntime and openvino take threads, not tensorrt"),
+        ({"threads": 2, "runtime": "torch"}, "Only onnxruntime and openvino have the option threads, not torch"),
+        ({"threads": 2, "runtime": "tensorrt"}, "Only onnxruntime and openvino have the option threads, not tensorrt"),
     ],
 )
 def test_what_cannot_be_is_said(options: dict[str, str], said: str) -> None:
@@ -274,7 +276,7 @@ def test_what_the_exporter_says_comes_through_and_its_error_is_raised(
     runtimes._call_exporter("trt", "landmarks")
     assert capsys.readouterr().err == "building\ndone\n"
     python.write_text("#!/bin/sh\necho building >&2\necho no room >&2\nexit 1\n")
-    with pytest.raises(EngineError, match=r"^no room \(`faceinp export trt landmarks` was run"):
+    with pytest.raises(EngineError, match=r"^no room \(The engine needs the output of `faceinp export trt landmarks`"):
         runtimes._call_exporter("trt", "landmarks")
     assert capsys.readouterr().err == "building\n"
 
@@ -282,5 +284,5 @@ def test_what_the_exporter_says_comes_through_and_its_error_is_raised(
 @pytest.mark.skipif(sessions.nvidia_gpus() > 0, reason="there is a GPU")
 def test_without_a_gpu_tensorrt_says_so() -> None:
     pytest.importorskip(sessions.tensorrt_package(), reason="the extra 'tensorrt' is not installed")
-    with pytest.raises(EngineError, match="NVIDIA GPUs, and there is none here"):
+    with pytest.raises(EngineError, match="needs an NVIDIA GPU, and none was found"):
         faceinp.load_engine("landmark-tensorrt")

@@ -165,7 +165,7 @@ def test_references_without_a_face_to_fill_are_said_to_be_unused():
 def test_a_judge_is_told_which_face_and_that_none_was_filled(filled_pair):
     first, second = (faceinp.judge_fill(filled_pair, face=number) for number in (1, 2))
     assert first.original.distance != second.original.distance
-    with pytest.raises(faceinp.NoFaceError, match="no filled face 3 to judge: 2 were filled"):
+    with pytest.raises(faceinp.NoFaceError, match="Face 3 cannot be judged: 2 were filled"):
         faceinp.judge_fill(filled_pair, face=3)
     nothing = faceinp.fill(GARDEN, box_hole(GARDEN.shape, (60, 20, 5, 20)))
     with pytest.raises(faceinp.NoFaceError, match="No face was filled"):

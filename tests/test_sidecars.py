@@ -12,7 +12,7 @@ import faceinp
 from faceinp.cli import commands, main
 from faceinp.common import deprecation
 from faceinp.errors import WeightsError
-from faceinp.models import runtimes, sessions, sidecar, weights
+from faceinp.models import onnx_metadata, runtimes, sessions, sidecar, weights
 
 NAN, INFINITY = float("nan"), float("inf")
 DEEP = pytest.param("[" * 100_000, id="deep")
@@ -89,7 +89,7 @@ def test_a_sidecar_of_another_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="cannot be read"):
         sidecar.read(file)
     sidecar.path(file).write_text(json.dumps({"sha256": "0"}))
-    with pytest.raises(WeightsError, match="its checksum differs"):
+    with pytest.raises(WeightsError, match="checksum mismatch"):
         sidecar.read(file)
     with pytest.raises(WeightsError, match=r"\. is a folder"):
         sidecar.read(Path("."))
@@ -138,10 +138,10 @@ def test_what_is_odd_is_exported_again(
 
     monkeypatch.setattr(onnx, "export", lambda *_, **__: Path("exported"))
     file = put(tmp_path / "landmarks.onnx", ONNX | {"weights": graphs.build("landmarks").hashes, "batch": [1, 16]})
-    assert onnx.at_hand("landmarks", tmp_path) == file
+    assert onnx.ensure_exported("landmarks", tmp_path) == file
     put(file, ONNX | {"batch": "1-16"})
-    assert onnx.at_hand("landmarks", tmp_path) == Path("exported")
-    assert "landmarks.onnx is exported again: " in capsys.readouterr().err
+    assert onnx.ensure_exported("landmarks", tmp_path) == Path("exported")
+    assert "Exporting landmarks.onnx again: " in capsys.readouterr().err
     engine = put(tmp_path / "landmarks.engine", ENGINE | {"layers": 3})
     assert "'layers' must be a list" in trt._outdated(engine, {})
 
@@ -174,7 +174,7 @@ def test_an_engine_that_does_not_fit_is_built_again(tmp_path: Path, monkeypatch:
     built: list[str] = []
     monkeypatch.setenv("FACEINP_CACHE", str(tmp_path))
     monkeypatch.setattr(runtimes, "_call_exporter", lambda *arguments: built.append(arguments[0]))
-    folder = runtimes._engines_of("landmarks")
+    folder = runtimes._engine_cache("landmarks")
     folder.mkdir()
     source, engine = folder / "landmarks.fp16.onnx", folder / "landmarks.fp16.sm90.tensorrt.engine"
     source.write_bytes(b"a graph")
@@ -196,19 +196,19 @@ def test_an_engine_that_does_not_fit_is_built_again(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("reads", "nope", "'reads' is no JSON"),
+        ("reads", "nope", "'reads' is not JSON"),
         pytest.param("reads", "[" * 100_000, "nested too deeply", id="deep"),
         ("reads", "[]", "'reads' must be an object"),
         ("reads", '{"a.safetensors": 3}', "'a.safetensors' must be one line of text"),
         ("reads", '{"../../x": "0"}', "without folders, got '../../x'"),
         ("reads", '{"..": "0"}', "without folders"),
         ("reads", '{"a\\\\b": "0"}', "without folders"),
-        ("reads", '{"": "0"}', "no exporter writes"),
-        ("reads", '{"none.safetensors": "0"}', r"numbers from .*none\.safetensors, which is missing"),
-        ("taught_by", "nope", "'taught_by' is no JSON"),
+        ("reads", '{"": "0"}', "invalid metadata"),
+        ("reads", '{"none.safetensors": "0"}', r"reads .*none\.safetensors, which is missing"),
+        ("taught_by", "nope", "'taught_by' is not JSON"),
         ("taught_by", "[[1]]", "'taught_by' must be a list of names"),
         ("taught_by", "null", "'taught_by' must be a list of names"),
-        ("guided", "nope", "'guided' is no JSON"),
+        ("guided", "nope", "'guided' is not JSON"),
         ("guided", "[]", "'guided' must be true or false"),
         ("precision", "two\nlines", "'precision' must be one line"),
     ],
@@ -226,7 +226,7 @@ def test_metadata_are_values(tmp_path: Path) -> None:
     (tmp_path / "a.safetensors").touch()
     about = sessions.OnnxFile(described(tmp_path, stored)).about
     assert about["taught_by"] == ["bundled"] and about["guided"] is False
-    assert sessions.reads(about) == {"a.safetensors": "01"} and sessions.reads({}) == {}
+    assert onnx_metadata.external_files(about) == {"a.safetensors": "01"} and onnx_metadata.external_files({}) == {}
     assert sessions.OnnxFile(described(tmp_path, {"taught_by": '"facenet"'})).about["taught_by"] == ["facenet"]
 
 

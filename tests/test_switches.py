@@ -176,9 +176,9 @@ def test_layers_are_chosen_by_torchvisions_numbers(faces: data.Faces, vgg: str) 
     chosen = task(faces, **settings, style_layers=(8, 17)).losses.features
     assert chosen.network.taps == (1, 6, 8, 11, 17, 20, 29)
     assert (chosen.perceptual_maps, chosen.style_maps) == ([0, 1, 3, 5, 6], [2, 4])
-    with pytest.raises(WeightsError, match="torchvision's networks only"):
+    with pytest.raises(WeightsError, match="Only torchvision's networks"):
         task(faces, perceptual=1.0, perceptual_layers=(1,))
-    with pytest.raises(WeightsError, match="no layers 99: vgg19 has the layers 0 to 36"):
+    with pytest.raises(WeightsError, match="The layers 99 do not all exist: vgg19 has the layers 0 to 36"):
         task(faces, **settings, perceptual_layers=(99,))
 
 

@@ -118,7 +118,7 @@ def test_packed_weights_are_half_precision_with_statistics_of_their_own(shard, t
     metadata, tensors = weights.read_tensors(packed)
     assert {value.dtype for value in tensors.values() if value.is_floating_point()} == {torch.float16}
     generator = Generator(**json.loads(metadata["config"]))
-    generator.load_state_dict(weights.under(tensors, "generator/"))
+    generator.load_state_dict(weights.with_prefix(tensors, "generator/"))
     first = generator.layers[0](dcgan.latents(512, 100, 9)[:, :, None, None])
     assert torch.allclose(first.var(dim=(0, 2, 3)), generator.layers[1].running_var, rtol=0.2)
 
@@ -132,7 +132,7 @@ def test_eight_bits_are_off_by_half_a_step_of_the_channel_at_most(values, size):
     kept = weights.in_eight_bits({"weight": layer, "bias": layer[:, 0].flatten(), "steps": torch.tensor(7)})
     types = {"weight": torch.int8, "weight:scale": torch.float16, "bias": torch.float32, "steps": torch.int64}
     assert {name: value.dtype for name, value in kept.items()} == types
-    read = weights.floats(kept)
+    read = weights.to_fp32(kept)
     assert read.keys() == {"weight", "bias", "steps"} and read["weight"].shape == layer.shape
     largest = layer.abs().flatten(1).amax(1)
     error = (read["weight"] - layer).abs().flatten(1).amax(1)

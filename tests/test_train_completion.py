@@ -114,12 +114,12 @@ def test_two_runs_are_packed_as_one_network(tmp_path, some_faces, small_weights)
 
     coarse = pack.pack(ran("a", seed=1), tmp_path / "coarse.safetensors")
     both = pack.pack(ran("b"), tmp_path / "both.safetensors", coarse=coarse)
-    config, tensors = weights.packed(both)
+    config, tensors = weights.read_packed(both)
     assert config["network"] == "coarse-to-fine"
-    half = weights.under(weights.packed(coarse)[1], "generator/")
+    half = weights.with_prefix(weights.read_packed(coarse)[1], "generator/")
     assert all(torch.equal(tensors[f"generator/coarse.{name}"], value) for name, value in half.items())
     again = pack.pack(ran("c", network="coarse-to-fine", init=str(both)), tmp_path / "again.safetensors", coarse=coarse)
-    assert set(weights.packed(again)[1]) == set(tensors)
+    assert set(weights.read_packed(again)[1]) == set(tensors)
     with pytest.raises(DataError, match="do not form one network"):
         pack.pack(ran("d", width=16), tmp_path / "d.safetensors", coarse=coarse)
 
@@ -139,7 +139,7 @@ def test_a_discriminator_of_another_size_starts_anew_and_another_generator_is_re
         said.clear()
         checkpoints.load_networks(again, file, said.append)
         assert bool(said) == anew and all("'discriminator'" in line and "starts anew" in line for line in said)
-        state = weights.under(weights.packed(file)[1], "generator/")
+        state = weights.with_prefix(weights.read_packed(file)[1], "generator/")
         assert all(torch.equal(value, state[name]) for name, value in again.networks["generator"].state_dict().items())
     with pytest.raises(WeightsError, match="no 'generator' of this kind and size"):
         checkpoints.load_networks(task(width=16), file, said.append)
@@ -154,7 +154,7 @@ def test_a_judge_in_a_loss_is_remembered_by_what_starts_from_there(tmp_path, som
         )  # fmt: skip
         loop.train(CompletionTask(config, some_faces, some_faces), config, say=lambda _: None)
         init = str(pack.pack(tmp_path / name, tmp_path / f"{name}.safetensors"))
-        assert weights.packed(init)[0]["taught_by"] == ["bundled"]
+        assert weights.read_packed(init)[0]["taught_by"] == ["bundled"]
 
 
 def test_the_discriminator_looks_at_the_hole_and_its_surroundings():

@@ -1,7 +1,7 @@
 """Fill the hole in a photo of a face: python fill.py photo.jpg mask.png out.png
 
-Needs onnxruntime, NumPy and Pillow, and photo.onnx and detector.onnx beside it. mask: white in the hole, of the size of
-the upright photo. out: upright, with the photo's colour profile and transparency; a PNG keeps known pixels.
+Needs onnxruntime, NumPy and Pillow, and photo.onnx and detector.onnx beside it. mask: white in the hole, with the size
+of the upright photo. out: upright, with the photo's colour profile and transparency; a PNG keeps known pixels exactly.
 """
 
 import math
@@ -17,7 +17,7 @@ Run = Callable[..., list[np.ndarray]]  # run(model, outputs, **inputs), each inp
 
 
 def window(box: np.ndarray, margin: float = 0) -> tuple[slice, slice]:
-    """Return the rows and columns of a box that is wider by a share of its size on each side."""
+    """Return the rows and columns of a box, enlarged by the share ``margin`` of its size on each side."""
     x, y, width, height = box
     left, top = max(0, int(x - margin * width)), max(0, int(y - margin * height))
     return np.s_[top : math.ceil(y + (1 + margin) * height), left : math.ceil(x + (1 + margin) * width)]
@@ -26,7 +26,7 @@ def window(box: np.ndarray, margin: float = 0) -> tuple[slice, slice]:
 def find_face(run: Run, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the points (5, 2) of the face that the mask covers most, and the mask without other faces."""
     boxes, points = run("detector", ["boxes", "points"], image=image, mask=mask)
-    for margin in (0, 0.5):  # at last around the faces, too: hair, chin
+    for margin in (0, 0.5):  # 0.5 includes hair and chin
         covered = [mask[window(box, margin)].sum() for box in boxes]
         if any(covered):
             break
@@ -39,37 +39,37 @@ def find_face(run: Run, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray
     single[window(boxes[best])] = mask[window(boxes[best])]
     if (single != mask).any():
         print(
-            "The mask also covers another face, which was left. Fill it in a second run, with a mask of it alone.",
+            "The mask also covers another face, which was not filled. Fill it in a second run with its own mask.",
             file=sys.stderr,
         )
     return points[best], single
 
 
 def main(run: Run, photo_file: str, mask_file: str, out_file: str) -> None:
-    """Fill a photo, by whatever runs the graphs."""
+    """Fill a photo. run: runs a graph."""
     try:
         opened = [Image.open(file) for file in (photo_file, mask_file)]
-        sixteen = ";16" in str(opened[0].tile)  # Pillow would read the higher half of each number
+        sixteen = ";16" in str(opened[0].tile)  # Pillow would silently drop the lower 8 bits
         photo, mask = map(ImageOps.exif_transpose, opened)
     except OSError as error:
         sys.exit(f"A picture cannot be read: {error}.")
     if photo.mode[0] in "IF" or sixteen:
-        sys.exit(f"{photo_file} has more than 8 bits a channel: save it with 8.")
+        sys.exit(f"{photo_file} has more than 8 bits per channel. Save it with 8.")
     if mask.size != photo.size:
-        lying = mask.size == photo.size[::-1]
-        help = "turn it as the photo's EXIF turns the photo" if lying else "they have to be of one size"
-        sys.exit("The mask has {} x {} pixels, the upright photo {} x {}: {}.".format(*mask.size, *photo.size, help))
+        rotated = mask.size == photo.size[::-1]
+        help = "Rotate it as the photo's EXIF rotates the photo" if rotated else "Both must have the same size"
+        sys.exit("The mask has {} x {} pixels, the upright photo {} x {}. {}.".format(*mask.size, *photo.size, help))
     hole = (np.asarray(mask.convert("L")) > 127).astype(np.uint8)
     if hole.all():
-        sys.exit("The mask is white everywhere: leave some of the face.")
+        sys.exit("The mask covers the whole photo. Leave part of the face unmasked.")
     if not hole.any():
-        sys.exit("The mask is black everywhere: there is nothing to fill.")
+        sys.exit("The mask is empty, so nothing is filled. Paint the hole white.")
 
     image = np.asarray(photo.convert("RGB"))
     points, hole = find_face(run, image, hole)
     result, face = run("photo", ["result", "face"], image=image, mask=hole, points=points)
     if face[0] < 0.5:
-        print("The fill may not look like a face: is it seen from the front, is enough left of it?", file=sys.stderr)
+        print("The fill may not look like a face. Use a frontal face, or a smaller mask.", file=sys.stderr)
     out = Image.fromarray(result[0])
     if photo.has_transparency_data:
         alpha = np.asarray(photo.convert("RGBA"))[..., 3]
@@ -79,7 +79,7 @@ def main(run: Run, photo_file: str, mask_file: str, out_file: str) -> None:
 
 def with_onnxruntime(model: str, outputs: list[str], **inputs: np.ndarray) -> list[np.ndarray]:
     """Run the graph beside this file."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime reports to its maker if imported without it
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # otherwise onnxruntime sends telemetry
     import onnxruntime
 
     file = Path(__file__).with_name(f"{model}.onnx")

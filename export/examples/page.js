@@ -1,4 +1,4 @@
-// What is pressed, and what is said.
+// The controls and the status line.
 
 import { Sketch } from "./sketch.js";
 
@@ -21,7 +21,7 @@ function refresh() {
   of("before").value = 100 * sketch.before;
 }
 
-// Sends the worker a message, and waits for its answer.
+// Sends a message to the worker and waits for its reply.
 async function ask(message) {
   const { port1, port2 } = new MessageChannel();
   worker.postMessage(message, [port2]);
@@ -30,7 +30,7 @@ async function ask(message) {
   return data;
 }
 
-// Does one thing after the other, and says what went wrong.
+// Runs one action at a time and reports its error.
 const act = (work) => async () => {
   busy = true;
   refresh();
@@ -62,7 +62,7 @@ of("fill").onclick = act(async () => {
   sketch.show({ picture: await createImageBitmap(answer.patch), left: answer.left, top: answer.top });
   return `Filled in ${answer.seconds.toFixed(1)} s, on ${answer.runtime}.` +
     (answer.others ? " You also painted over another face, which was left. To fill it, go on from the result." : "") +
-    (answer.unlikely ? " It may not look like a face: is it seen from the front, and is enough left of it?" : "");
+    (answer.unlikely ? " It may not look like a face. Use a frontal face, or paint over less." : "");
 });
 
 of("go-on").onclick = act(async () => {
@@ -101,7 +101,7 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   key === "y" || event.shiftKey ? sketch.redo() : sketch.undo();
 });
-// Single letters count on the photo alone, so that they take nobody's from a screen reader or a text field.
+// Single letters work on the photo only, so that they do not conflict with screen readers and text fields.
 of("canvas").addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const tool = { b: "brush", e: "eraser", m: "hand" }[event.key.toLowerCase()];
@@ -114,20 +114,20 @@ of("canvas").addEventListener("keydown", (event) => {
   if (button) of(button).click();
 });
 
-// Where the service worker is in charge before anything is loaded, it keeps all that is loaded.
+// The service worker caches all files if it is active before they are loaded.
 async function keepOffline() {
-  const workers = navigator.serviceWorker; // undefined where the page came by http from another machine
+  const workers = navigator.serviceWorker; // undefined for a page over http from another machine
   await workers?.register("service-worker.js");
   for (let tries = 0; workers && !workers.controller && tries < 30; tries++) await new Promise((done) => setTimeout(done, 100));
   if (workers?.controller && !crossOriginIsolated && !sessionStorage.reloaded) {
     sessionStorage.reloaded = true;
-    location.reload(); // now through the service worker, which isolates the page: that is what WASM's threads take
+    location.reload(); // through the service worker, which isolates the page, as WASM threads require
     await new Promise(() => {});
   }
 }
 
 await keepOffline().catch(() => {});
-// A worker from a blob keeps to this page's Content-Security-Policy; one from a file would have none.
+// A worker from a blob has this page's Content-Security-Policy; one from a file would have none.
 const start = new Blob([`import ${JSON.stringify(new URL("worker.js", import.meta.url))}`], { type: "text/javascript" });
 worker = new Worker(URL.createObjectURL(start), { type: "module" });
 worker.onmessage = ({ data }) => say(data.progress, true);

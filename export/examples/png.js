@@ -1,11 +1,11 @@
-// What a canvas would do to a photo's numbers (colour management, alpha) is kept out: PNG files are written here.
+// Writes PNG files without a canvas, which would change the pixel values (colour management, alpha).
 
-// The photo's colour profile: null where it has none, undefined where it cannot be kept and the browser has to convert.
+// The photo's colour profile: null if it has none, undefined if it cannot be kept and the browser must convert.
 export async function readProfile(bytes) {
   const text = (at, length) => String.fromCharCode(...bytes.subarray(at, at + length));
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const parts = [];
-  if (text(0, 3) === "\xff\xd8\xff") { // JPEG: segments APP2, in turn
+  if (text(0, 3) === "\xff\xd8\xff") { // JPEG: the segments APP2, in order
     for (let at = 2; at + 4 < bytes.length && bytes[at] === 0xff && bytes[at + 1] !== 0xda; at += 2 + view.getUint16(at + 2)) {
       if (bytes[at + 1] === 0xe2 && text(at + 4, 11) === "ICC_PROFILE") {
         parts[bytes[at + 16]] = bytes.subarray(at + 18, at + 2 + view.getUint16(at + 2));
@@ -14,7 +14,7 @@ export async function readProfile(bytes) {
   } else if (text(1, 3) === "PNG") {
     for (let at = 8; at + 8 < bytes.length && text(at + 4, 4) !== "IDAT"; at += 12 + view.getUint32(at)) {
       if (text(at + 4, 4) !== "iCCP") continue;
-      const start = bytes.indexOf(0, at + 8) + 2; // behind the name and the method
+      const start = bytes.indexOf(0, at + 8) + 2; // after the name and the method
       parts.push(await pipe(bytes.subarray(start, at + 8 + view.getUint32(at)), new DecompressionStream("deflate")));
     }
   } else if (text(8, 4) === "WEBP") {

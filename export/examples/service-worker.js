@@ -1,8 +1,8 @@
-// Keeps all that the page has loaded, so that it works without a network; and isolates the page, so that WASM has threads.
+// Caches all files of the page, so that it works offline, and isolates the page, so that WASM has threads.
 
 const CACHE = "fill-a-face";
 const HEADERS = {
-  "Content-Security-Policy": "connect-src 'self'", // for WASM's threads, which do not have the page's own policy
+  "Content-Security-Policy": "connect-src 'self'", // for WASM threads, which do not inherit the page's policy
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
   "Cross-Origin-Resource-Policy": "same-origin",
@@ -14,7 +14,7 @@ self.oninstall = (event) => {
 };
 self.onactivate = (event) => event.waitUntil(self.clients.claim());
 
-// What the server has, else what it had: a new version of a file is never hidden by an old one.
+// The server's file, or the cached one if the server cannot be reached: an old version never hides a new one.
 self.onfetch = (event) => {
   if (event.request.method === "GET" && new URL(event.request.url).origin === location.origin) {
     event.respondWith(answer(event.request));
@@ -23,8 +23,8 @@ self.onfetch = (event) => {
 
 async function answer(request) {
   const cache = await caches.open(CACHE);
-  let response = await fetch(request, { cache: "no-cache" }).catch(() => undefined); // asks whether it has changed
-  if (response?.status === 200) await cache.put(request, response.clone()).catch(() => {}); // no room: it is not kept
+  let response = await fetch(request, { cache: "no-cache" }).catch(() => undefined); // revalidates the cached file
+  if (response?.status === 200) await cache.put(request, response.clone()).catch(() => {}); // the storage is full
   response ??= await cache.match(request, { ignoreSearch: true }) ?? Response.error();
   if (response.type === "error") return response;
   const headers = new Headers(response.headers);

@@ -1,6 +1,6 @@
-// The canvas: a photo with strokes over it, zoomed and moved, drawn on by mouse, pen, finger and keyboard.
+// The canvas: a photo with strokes, with zoom and pan, for mouse, pen, touch and keyboard.
 
-// Draws strokes onto a context whose units are photo pixels. Used by the worker, too, which makes the mask of them.
+// Draws strokes onto a context in photo pixels. The worker also uses it, to make the mask.
 export function paint(context, strokes) {
   context.strokeStyle = "rgb(230 0 60)";
   context.lineCap = context.lineJoin = "round";
@@ -18,19 +18,19 @@ export function paint(context, strokes) {
 export class Sketch {
   strokes = [];
   tool = "brush";
-  size = 30; // of the brush, in CSS pixels where the whole photo is seen
-  before = 1; // the share of the canvas, from its left, that shows the photo and the strokes; the rest shows the result
+  size = 30; // of the brush, in CSS pixels with the whole photo in view
+  before = 1; // the share of the canvas, from the left, that shows photo and strokes; the rest shows the result
   #undone = [];
   #photo; // ImageBitmap
-  #patches = []; // what replaced parts of it: { picture: ImageBitmap, left, top }
-  #result; // a patch that may be the next of these
+  #patches = []; // accepted results: { picture: ImageBitmap, left, top }
+  #result; // a patch that is not yet accepted
   #view = { scale: 1, x: 0, y: 0 }; // canvas pixel = photo pixel * scale + (x, y)
   #pointers = new Map();
-  #stroke; // what is being drawn
-  #cross; // where the keyboard draws, in photo pixels
+  #stroke; // the current stroke
+  #cross; // the keyboard's position, in photo pixels
   #due = false;
 
-  // changed(): the strokes are others now.
+  // changed(): called when the strokes change.
   constructor(canvas, changed) {
     this.canvas = canvas;
     this.changed = changed;
@@ -99,7 +99,7 @@ export class Sketch {
     this.draw();
   }
 
-  // by: > 1 makes it larger. at: the canvas pixel that stays where it is.
+  // by: > 1 enlarges. at: the canvas pixel that stays in place.
   zoom(by, at = [this.canvas.width / 2, this.canvas.height / 2]) {
     if (!this.#photo) return;
     const scale = Math.min(Math.max(this.#view.scale * by, this.#fitted()), 16 * devicePixelRatio);
@@ -108,7 +108,7 @@ export class Sketch {
     this.move(0, 0);
   }
 
-  // By canvas pixels. The photo's edges never come inside of the canvas's, unless it is smaller.
+  // In canvas pixels. The photo always covers the canvas, unless it is smaller.
   move(x, y) {
     const keep = (offset, room, length) => (length <= room ? (room - length) / 2 : Math.min(0, Math.max(room - length, offset)));
     const { scale } = this.#view, { width, height } = this.canvas;
@@ -117,7 +117,7 @@ export class Sketch {
     this.draw();
   }
 
-  // Draws with the next frame, however often it was asked to.
+  // Draws once in the next frame.
   draw() {
     if (this.#due) return;
     this.#due = true;
@@ -165,7 +165,7 @@ export class Sketch {
     }
   }
 
-  // White lines with a dark edge, to be seen on any photo.
+  // White lines with a dark edge, visible on any photo.
   #lines(lines) {
     const context = this.canvas.getContext("2d");
     for (const [colour, width] of [["black", 4], ["white", 2]]) {
@@ -246,7 +246,7 @@ export class Sketch {
     this.#end();
   }
 
-  // The middle of the first two pointers, and how far they are apart: 0 for one.
+  // The centre of the first two pointers and their distance, 0 for one.
   #fingers() {
     const [first, second = first] = this.#pointers.values();
     return [[(first[0] + second[0]) / 2, (first[1] + second[1]) / 2], Math.hypot(first[0] - second[0], first[1] - second[1])];

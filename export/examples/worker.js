@@ -1,6 +1,6 @@
 // Holds the photo's pixels and runs the networks, so that the page stays responsive.
 // The page sends { load: true }, { open: File }, { fill: strokes }, { keep: true } or { save: true } and a port, which
-// gets one answer.
+// gets one reply.
 
 import { findFace } from "./faces.js";
 import { readProfile, writePng } from "./png.js";
@@ -13,7 +13,7 @@ let photo; // { rgb: Uint8Array (height x width x 3), width, height, profile }
 let result; // the rgb of the latest fill
 let networks; // a promise: they are loaded once
 
-class Refusal extends Error {} // what whoever uses the page can do something about
+class Refusal extends Error {} // an error that the user can solve
 
 onmessage = async ({ data, ports: [port] }) => {
   try {
@@ -30,8 +30,8 @@ onmessage = async ({ data, ports: [port] }) => {
 async function open(file) {
   const bytes = new Uint8Array(await file.arrayBuffer());
   const profile = await readProfile(bytes);
-  if (bytes[1] === 0x50 && bytes[24] === 16) throw new Refusal("The photo has more than 8 bits a channel: save it with 8.");
-  // Turned as its EXIF says. The numbers stay as they are in the file, where the profile that gives them a meaning is kept.
+  if (bytes[1] === 0x50 && bytes[24] === 16) throw new Refusal("The photo has more than 8 bits per channel. Save it with 8.");
+  // Rotated by its EXIF. The pixel values are unchanged if the colour profile is kept.
   const bitmap = await createImageBitmap(file, { colorSpaceConversion: profile === undefined ? "default" : "none" })
     .catch(() => { throw new Refusal("This is no photo that the browser can read."); });
   const { width, height } = bitmap;
@@ -74,7 +74,7 @@ async function fill(strokes) {
     const x = pixel % width, y = Math.floor(pixel / width);
     [left, top, right, bottom] = [Math.min(left, x), Math.min(top, y), Math.max(right, x + 1), Math.max(bottom, y + 1)];
   });
-  [left, top] = [Math.max(left - 4, 0), Math.max(top - 4, 0)]; // known pixels around it, so that no edge is seen
+  [left, top] = [Math.max(left - 4, 0), Math.max(top - 4, 0)]; // known pixels around it, so that no edge is visible
   [right, bottom] = [Math.min(right + 4, width), Math.min(bottom + 4, height)];
   const patch = await writePng(cut(result, width, left, top, right, bottom), right - left, bottom - top, profile);
   return { patch, left, top, seconds, runtime: (await load()).runtime, others: found.others, unlikely: face.data[0] < 0.5 };
@@ -88,7 +88,7 @@ function cut(rgb, width, left, top, right, bottom) {
   return part;
 }
 
-// On WebGPU, and where that fails on WASM, which is said.
+// On WebGPU, or on WASM if that fails, with a message.
 async function complete(feeds) {
   const { photo, gpu, runtime } = await load();
   say(`Filling, on ${runtime} ...`);
@@ -104,11 +104,11 @@ async function complete(feeds) {
 
 function load(failure = "") {
   networks ??= create(failure);
-  networks.catch(() => { networks = undefined; }); // to be tried again
+  networks.catch(() => { networks = undefined; }); // so that it can be tried again
   return networks;
 }
 
-// failure: why it is to be WASM, else WebGPU is taken where it computes in fp16 and the file for it is there.
+// failure: why WASM is used. Otherwise WebGPU is used if it supports fp16 and the fp16 file exists.
 async function create(failure) {
   say("Loading the networks ...");
   const adapter = failure ? undefined : await navigator.gpu?.requestAdapter();
@@ -123,7 +123,7 @@ async function create(failure) {
     return { ort, detector, photo: await open(await need("photo.onnx"), "wasm"), runtime };
   }
   try {
-    const photo = await open(half, { name: "webgpu", preferredLayout: "NCHW" }); // its NHWC convolutions go wrong
+    const photo = await open(half, { name: "webgpu", preferredLayout: "NCHW" }); // its NHWC convolutions are wrong
     await compare(ort, photo, await open(half, "wasm"));
     return { ort, detector, photo, gpu: true, runtime: "WebGPU in fp16" };
   } catch (error) {
@@ -131,7 +131,7 @@ async function create(failure) {
   }
 }
 
-// What WebGPU computes may be wrong without an error, so it has to be what WASM makes of the same file.
+// WebGPU may compute wrong values without an error, so its output is compared with that of WASM.
 async function compare(ort, gpu, wasm) {
   const side = 256, inner = (pixel) => pixel % side > 80 && pixel % side < 180 && pixel > 90 * side && pixel < 150 * side;
   const inputs = {
@@ -149,14 +149,14 @@ async function compare(ort, gpu, wasm) {
 
 function without(error) { return `, since WebGPU failed: ${reason(error)}`; }
 
-function reason(error) { return error?.message ?? `onnxruntime's error ${error}`; } // it throws numbers, too
+function reason(error) { return error?.message ?? `onnxruntime's error ${error}`; } // it also throws numbers
 
 async function get(name) {
   const response = await fetch(new URL(name, import.meta.url)).catch(() => undefined);
   return response?.ok ? new Uint8Array(await response.arrayBuffer()) : undefined;
 }
 
-// Draws in stripes, since phones have small canvases, and hands on each stripe's RGBA and the index of its first pixel.
+// Draws in stripes, because phones have small canvases; passes on each stripe's RGBA and the index of its first pixel.
 function rasterise(width, height, draw, take) {
   const rows = Math.min(height, 256);
   const context = new OffscreenCanvas(width, rows).getContext("2d", { willReadFrequently: true });

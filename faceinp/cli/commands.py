@@ -127,10 +127,10 @@ def pack(args: argparse.Namespace) -> None:
 
 
 def verify(args: argparse.Namespace) -> None:
-    from faceinp.models import weights
+    from faceinp.models import catalogue, weights
 
     problems = []
-    for name in weights.CATALOGUE:
+    for name in catalogue.CATALOGUE:
         try:
             weights.verify(name)
             print(f"{name}: as recorded")

@@ -18,7 +18,7 @@ import numpy as np
 import faceinp
 from faceinp.engines import loading
 from faceinp.errors import EngineError, FaceinpError
-from faceinp.models import sessions, weights
+from faceinp.models import catalogue, sessions, weights
 
 PACKAGES = (
     *("numpy", "opencv-python-headless", "scikit-image", "torch", "torchvision", "gradio", "onnx"),
@@ -52,7 +52,7 @@ def examine() -> Iterator[Finding]:
         yield Finding(package, True, number)
     yield from _onnxruntimes()
     yield from _runtimes()
-    yield from (_weights(name) for name in weights.CATALOGUE)
+    yield from (_weights(name) for name in catalogue.CATALOGUE)
     yield _timing()
 
 

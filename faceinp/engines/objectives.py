@@ -10,7 +10,7 @@ from torch.nn import functional
 from faceinp.engines.settings import Settings
 from faceinp.formulas import losses
 from faceinp.models import networks
-from faceinp.nets.landmarks import SEEN
+from faceinp.nets.landmarks import INPUT_SIDE
 
 Distance = Callable[[Tensor], Tensor]  # how far pictures G(z) are from what is known, (N,)
 
@@ -32,7 +32,7 @@ class Objective:
         """limits: of Q (5) and (6), which the mode "sum" does not look at. Raises WeightsError where the predictor of
         landmarks is needed and missing.
         """
-        predictor = networks.load("landmarks", side=SEEN)[0].to(device) if settings.landmarks else None
+        predictor = networks.load("landmarks", side=INPUT_SIDE)[0].to(device) if settings.landmarks else None
         return cls(settings, limits, predictor)
 
     def pixels(self, pictures: Tensor, known: Tensor) -> Distance:
@@ -44,8 +44,8 @@ class Objective:
             return pixels
         with torch.no_grad():  # the photo's landmarks, predicted from known pixels
             photos = _enlarged(known * pictures) / _enlarged(known).clamp_min(1e-6)
-            targets = predictor(photos, functional.interpolate(1 - known, SEEN))
-        whole = known.new_zeros(len(known), 1, SEEN, SEEN)
+            targets = predictor(photos, functional.interpolate(1 - known, INPUT_SIDE))
+        whole = known.new_zeros(len(known), 1, INPUT_SIDE, INPUT_SIDE)
 
         def distance(generated: Tensor) -> Tensor:
             away = losses.landmark_distance(predictor(_enlarged(generated), whole), targets)
@@ -99,4 +99,4 @@ def _weight(known: Tensor, settings: Settings) -> Tensor:
 
 
 def _enlarged(pictures: Tensor) -> Tensor:
-    return functional.interpolate(pictures, SEEN, mode="bilinear", align_corners=False)
+    return functional.interpolate(pictures, INPUT_SIDE, mode="bilinear", align_corners=False)

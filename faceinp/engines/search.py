@@ -36,12 +36,12 @@ class Prior:
     def load(cls, file: str | Path = "") -> "Prior":
         """The shipped weights, or those of ``file``; raises WeightsError."""
         file = Path(file) if file else weights.path("dcgan")
-        config, tensors = weights.packed(file)
+        config, tensors = weights.read_packed(file)
         try:
             generator = Generator(config["latent"], config["width"])
             discriminator = Discriminator(config["width"])
             for name, network in (("generator", generator), ("discriminator", discriminator)):
-                network.load_state_dict(weights.under(tensors, f"{name}/"))
+                network.load_state_dict(weights.with_prefix(tensors, f"{name}/"))
                 network.eval().requires_grad_(False)
                 network.layers = _folded(network.layers)
         except (RuntimeError, KeyError, TypeError) as error:

@@ -118,8 +118,8 @@ def load(weights: str | Path | None = None, side: int = SIZE) -> nn.Module:
     file = weights or shipped.path("landmarks")
     if shipped.read_tensors(file)[0].get("network") != "landmarks":
         raise WeightsError(f"{file} holds no packed landmark predictor. `faceinp weights pack` makes it from a run.")
-    config, tensors = shipped.packed(file)
-    return make(config, shipped.under(tensors, "landmarks/"), side)
+    config, tensors = shipped.read_packed(file)
+    return make(config, shipped.with_prefix(tensors, "landmarks/"), side)
 
 
 @torch.no_grad()

@@ -139,7 +139,7 @@ def _run(side: int, batches: Iterable[NDArray[Any]]) -> list[Floats]:
 
 @cache
 def _network(name: str) -> OnnxFile:
-    with weights.naming_damage(name):
+    with weights.reporting_damage(name):
         return OnnxFile(weights.path(name), threads=1)  # so small that threads mostly wait for each other
 
 

@@ -1,6 +1,6 @@
-"""Formulas of the papers, one function each. Q is the first (Qiang et al. 2019), L the second (``docs/papers.md``).
+"""The losses of both papers, one function each. Q is the first (Qiang et al. 2019), L the second (``docs/papers.md``).
 
-Pictures are float (N, 3, H, W) in [0, 1]. ``known`` is the papers' M: (N, 1, H, W), 1 on known pixels, 0 in the hole.
+Pictures are float (N, 3, H, W) in [0, 1]. ``known`` is Q's M: (N, 1, H, W), 1 on known pixels, 0 in the hole.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,14 +10,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-C1, C2 = 0.01**2, 0.03**2  # of Wang et al. 2004, for a dynamic range of 1
+C1 = 0.01**2  # constants of SSIM (Wang et al. 2004) for a dynamic range of 1
+C2 = 0.03**2
 PERIOD = 16  # pixels: the completion network halves its side four times
-WIDE = 33  # pixels: no feature of a face at 256 is so wide, its colours are
+BLUR_SIDE = 33  # pixels: wider than any feature of a face at 256, so only its colours remain
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of Q (5) and (6): mean -/+ 3 standard deviations over pairs of a photograph and a sample."""
+    """The limits of Q (5) and (6): mean -/+ 3 standard deviations over pairs of a photo and a generated sample."""
 
     ssim_min: float
     ssim_max: float
@@ -25,14 +26,15 @@ class Limits:
     l1_max: float
 
 
-# Q Fig. 4, of its authors' generator. The text prints s_min = .1198, which is the deviation: .4836 - 3 * .1198 = .1242.
+# Q Fig. 4, for its authors' generator. The text prints s_min = .1198, which is the standard deviation:
+# .4836 - 3 * .1198 = .1242.
 PRINTED = Limits(ssim_min=0.1242, ssim_max=0.8431, l1_min=739.0, l1_max=4861.0)
 
 
 def realism(logits: Tensor, *, saturating: bool = True) -> Tensor:
-    """Q (2): log(1 - D(G(z))), (N,), from logits, so that a certain discriminator gives no infinity.
+    """Q (2): log(1 - D(G(z))), (N,), from logits, so that it stays finite for a confident discriminator.
 
-    saturating: as printed; else -log D(G(z)), as most code of DCGANs has it.
+    saturating: as printed; otherwise -log D(G(z)), as in most DCGAN implementations.
     """
     return -functional.softplus(logits) if saturating else functional.softplus(-logits)
 
@@ -43,13 +45,13 @@ def l1_distance(a: Tensor, b: Tensor) -> Tensor:
 
 
 def context(l1: Tensor, limits: Limits, *, cut: bool = True) -> Tensor:
-    """Q (6), L_c: the L1 distance on the limits' scale; ``cut`` to [0, 1] as printed, else the straight line."""
+    """Q (6), L_c: the L1 distance scaled by the limits; ``cut`` to [0, 1] as printed, otherwise linear."""
     loss = (l1 - limits.l1_min) / (limits.l1_max - limits.l1_min)
     return loss.clamp(0, 1) if cut else loss
 
 
 def structural(ssim: Tensor, limits: Limits, *, cut: bool = True) -> Tensor:
-    """Q (5), L_s: one minus the SSIM on the limits' scale; ``cut`` to [0, 1] as printed, else the straight line."""
+    """Q (5), L_s: one minus the SSIM, scaled by the limits; ``cut`` to [0, 1] as printed, otherwise linear."""
     loss = (limits.ssim_max - ssim) / (limits.ssim_max - limits.ssim_min)
     return loss.clamp(0, 1) if cut else loss
 
@@ -60,14 +62,14 @@ def patch_weights(known: Tensor, k: int = 7, alpha: float = 2.0, base: float = 1
 
 
 def hole_share(known: Tensor, k: int = 7) -> Tensor:
-    """Share of hole pixels in the k x k neighbourhood, divided by k * k at the border too, (N, 1, H, W).
+    """The share of hole pixels in the k x k neighbourhood, (N, 1, H, W); pixels beyond the border count as known.
 
     On known pixels it is the weight W' of Yeh et al. 2017, (3).
     """
     return functional.avg_pool2d(1 - known, k, stride=1, padding=k // 2, count_include_pad=True)
 
 
-# Windows of SSIM by name: all pixels alike, Wang et al. 2004's 11 x 11 Gaussian (sigma 1.5) and 8 x 8 mean.
+# Windows of SSIM by name: the whole picture; the 11 x 11 Gaussian (sigma 1.5) and the 8 x 8 mean of Wang et al. 2004.
 WINDOWS: dict[str, Tensor | None] = {
     "whole": None,
     "11": torch.softmax(-((torch.arange(11) - 5.0) ** 2) / (2 * 1.5**2), dim=0),
@@ -78,10 +80,9 @@ WINDOWS: dict[str, Tensor | None] = {
 def ssim(a: Tensor, b: Tensor, weights: Tensor | None = None, window: str = "whole") -> Tensor:
     """Q (4), the structural similarity of Wang et al. 2004, (N,), mean over channels.
 
-    window: a key of WINDOWS. "whole": means, variances and covariance are those of all pixels, counted by ``weights``
-    (N, 1, H, W) where given. Others: those of each window inside of the picture, and the mean over windows, each
-    counted by what its pixels weigh. The paper leaves the window open; a search with the whole picture came closer to
-    the face than with Gaussian windows of any width (``docs/papers.md``).
+    weights: of the pixels, (N, 1, H, W), by default all 1. window: a key of WINDOWS. "whole": one window of all pixels;
+    the others: the weighted mean over all windows inside the picture. The paper does not state the window; a search
+    with the whole picture came closer to the face than with Gaussian windows of any width (``docs/papers.md``).
     """
     weights = torch.ones_like(a[:, :1]) if weights is None else weights
     kernel = WINDOWS[window]
@@ -101,12 +102,12 @@ def ssim(a: Tensor, b: Tensor, weights: Tensor | None = None, window: str = "who
 def _windowed_ssim(a: Tensor, b: Tensor, weights: Tensor, kernel: Tensor) -> Tensor:
     def total(x: Tensor) -> Tensor:
         flat = x.flatten(0, 1)[:, None]
-        seen = functional.conv2d(functional.conv2d(flat, kernel[None, None, :, None]), kernel[None, None, None])
-        return seen[:, 0].unflatten(0, x.shape[:2])
+        filtered = functional.conv2d(functional.conv2d(flat, kernel[None, None, :, None]), kernel[None, None, None])
+        return filtered[:, 0].unflatten(0, x.shape[:2])
 
     inside = total(weights)
-    each = (total(weights * x) / inside.clamp_min(1e-6) for x in (a, b, a * a, b * b, a * b))
-    mean_a, mean_b, square_a, square_b, product = each
+    means = (total(weights * x) / inside.clamp_min(1e-6) for x in (a, b, a * a, b * b, a * b))
+    mean_a, mean_b, square_a, square_b, product = means
     variance_a, variance_b = (square_a - mean_a**2).clamp_min(0), (square_b - mean_b**2).clamp_min(0)
     similar = _similarity(mean_a, mean_b, variance_a, variance_b, product - mean_a * mean_b)
     return ((inside * similar).sum(dim=(2, 3)) / inside.sum(dim=(2, 3)).clamp_min(1e-6)).mean(dim=1)
@@ -119,21 +120,21 @@ def _similarity(mean_a: Tensor, mean_b: Tensor, variance_a: Tensor, variance_b: 
 
 
 def landmark_distance(points: Tensor, targets: Tensor) -> Tensor:
-    """The mean distance of landmarks (N, 68, 2), in distances between the targets' outer eye corners, (N,)."""
-    between = (targets[:, 36] - targets[:, 45]).norm(dim=1).clamp_min(1e-3)
-    return ((points - targets) ** 2).sum(dim=2).add(1e-12).sqrt().mean(dim=1) / between
+    """The mean error of landmarks (N, 68, 2), relative to the distance of the targets' outer eye corners, (N,)."""
+    interocular = (targets[:, 36] - targets[:, 45]).norm(dim=1).clamp_min(1e-3)
+    return ((points - targets) ** 2).sum(dim=2).add(1e-12).sqrt().mean(dim=1) / interocular
 
 
 # ---- the second paper, L. ``hole`` is its M: (N, 1, H, W), 1 in the hole, 0 on known pixels. ----
 
 
-# Where the reconstruction is summed: of the composite, which is wrong in the hole only, or of the whole picture that
-# was generated, as in LaFIn. Both are divided by the hole's size.
+# Where the reconstruction error is summed: over the hole, or over the whole generated picture as in LaFIn. Both are
+# divided by the size of the hole.
 EXTENTS: dict[str, Callable[[Tensor], Tensor]] = {"hole": lambda hole: hole, "picture": torch.ones_like}
 
 
 def reconstruction(generated: Tensor, pictures: Tensor, hole: Tensor, extent: str = "hole") -> Tensor:
-    """L (2), with LaFIn's L1 in place of the square, which blurs more: |I - G| by the hole's size, (N,).
+    """L (2) with LaFIn's L1 norm, which blurs less than the square: |I - G| divided by the hole's size, (N,).
 
     extent: a key of EXTENTS.
     """
@@ -141,17 +142,17 @@ def reconstruction(generated: Tensor, pictures: Tensor, hole: Tensor, extent: st
 
 
 def squared(generated: Tensor, pictures: Tensor, hole: Tensor, extent: str = "hole") -> Tensor:
-    """L (2) as it is printed: (I - G)^2 by the hole's size, (N,). It settles the colours of large holes."""
+    """L (2) as printed: (I - G)^2 divided by the hole's size, (N,). It gives large holes the right colours."""
     return _over(hole, (generated - pictures) ** 2, extent)
 
 
 def _over(hole: Tensor, values: Tensor, extent: str) -> Tensor:
-    """The sum of ``values`` (N, 3, S, S) over ``extent``, by the size of ``hole`` (N, 1, S, S). (N,)."""
+    """The sum of ``values`` (N, 3, S, S) over ``extent``, divided by the size of ``hole`` (N, 1, S, S): (N,)."""
     return (values * EXTENTS[extent](hole)).sum(dim=(1, 2, 3)) / (3 * hole.sum(dim=(1, 2, 3)).clamp(min=1))
 
 
 def as_shares(features: Sequence[Tensor], targets: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-    """Both lists with each layer as shares of its targets' mean size: layers of any scale then count alike."""
+    """Both lists of maps, each layer divided by its targets' mean magnitude, so that all layers weigh the same."""
     scales = [target.abs().mean().clamp(min=1e-6) for target in targets]
     return (
         [a / scale for a, scale in zip(features, scales, strict=True)],
@@ -165,7 +166,7 @@ def perceptual(features: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
 
 
 def style(features: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
-    """Gatys et al. 2016, as LaFIn uses it: mean |a - b| of Gram matrices, mean over layers; a scalar."""
+    """The style loss of Gatys et al. 2016 as in LaFIn: mean |a - b| of Gram matrices, mean over layers; a scalar."""
     return torch.stack([(gram(a) - gram(b)).abs().mean() for a, b in zip(features, targets, strict=True)]).mean()
 
 
@@ -180,7 +181,7 @@ Maps = Sequence[Tensor]  # feature maps (N, C, h, w), one a layer
 
 @dataclass(frozen=True)
 class FeatureForm:
-    """How the maps of two pictures are compared: ``scaled`` first, then to a scalar by either of the others."""
+    """How the feature maps of two pictures are compared: first ``scaled``, then either of the others gives a scalar."""
 
     scaled: Callable[[Maps, Maps], tuple[Maps, Maps]]
     perceptual: Callable[[Maps, Maps], Tensor]
@@ -198,8 +199,8 @@ def _summed(distance: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Maps, Map
 
 _style_summed = _summed(lambda a, b: (gram(a) - gram(b)).abs().mean())
 
-# "shares": each layer as shares of its size, means over layers; ours. "l1": as LaFIn's code, sums over layers.
-# "squared": L (3), the squared distance, summed over layers. Each layer counts by the mean over its values.
+# "shares": each layer divided by its magnitude, mean over layers (ours). "l1": L1, summed over layers, as LaFIn's code.
+# "squared": L (3), squared, summed over layers. Each layer contributes the mean over its values.
 FEATURE_FORMS = {
     "shares": FeatureForm(as_shares, perceptual, style),
     "l1": FeatureForm(_as_they_are, _summed(lambda a, b: (a - b).abs().mean()), _style_summed),
@@ -213,9 +214,9 @@ def identity(embeddings: Tensor, targets: Tensor) -> Tensor:
 
 
 def identity_euclidean(embeddings: Tensor, targets: Tensor) -> Tensor:
-    """L (4) with the Euclidean norm, not squared: FaceNet's distance; a scalar.
+    """L (4) with the Euclidean norm, FaceNet's distance; a scalar.
 
-    Under a millionth the distance counts as that, where the norm's gradient would be infinite.
+    The distance is at least 1e-6, because the gradient of the norm is infinite at 0.
     """
     return (embeddings - targets).square().sum(dim=1).clamp(min=1e-12).sqrt().mean()
 
@@ -229,36 +230,37 @@ def matching(features: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
 
 
 def variation(composite: Tensor, hole: Tensor) -> Tensor:
-    """Total variation, mean |difference of neighbours| where either lies in the hole; a scalar."""
+    """Total variation: the mean |difference| of neighbouring pixels, at least one of them in the hole; a scalar."""
     across = (composite[..., 1:] - composite[..., :-1]).abs() * torch.maximum(hole[..., 1:], hole[..., :-1])
     down = (composite[..., 1:, :] - composite[..., :-1, :]).abs() * torch.maximum(hole[..., 1:, :], hole[..., :-1, :])
     return (across.sum() + down.sum()) / (3 * hole.sum().clamp(min=1))
 
 
 def checkerboard(generated: Tensor, pictures: Tensor, hole: Tensor) -> Tensor:
-    """The part of the error that repeats every PERIOD pixels, squared; a scalar. Strides draw it (Odena et al. 2016).
+    """The squared part of the error that repeats every PERIOD pixels, as strides cause (Odena et al. 2016); a scalar.
 
-    Of blocks of PERIOD x PERIOD pixels that the hole covers, the mean of 4 x 4 neighbours: in it stays a grid of that
-    period, or of one that divides it, and all else fades. Slopes and larger forms are taken away before.
+    The local mean is subtracted from the error. Then 4 x 4 neighbouring blocks of PERIOD x PERIOD pixels inside the
+    hole are averaged: only a pattern with that period, or a divisor of it, remains.
     """
     error = (generated - pictures) * hole
     around, inside = (functional.avg_pool2d(x, PERIOD + 1, 1, PERIOD // 2) for x in (error, hole))
     error = error - around / inside.clamp(min=1e-6)
     covered = functional.pixel_unshuffle(hole, PERIOD).amin(dim=1, keepdim=True)
-    together = min(4, covered.shape[-1])
-    repeated = functional.avg_pool2d(functional.pixel_unshuffle(error, PERIOD) * covered, together, 2)
-    share = functional.avg_pool2d(covered, together, 2).sum()
+    blocks = min(4, covered.shape[-1])
+    repeated = functional.avg_pool2d(functional.pixel_unshuffle(error, PERIOD) * covered, blocks, 2)
+    share = functional.avg_pool2d(covered, blocks, 2).sum()
     return (repeated**2).sum() / (repeated.shape[1] * share.clamp(min=1))
 
 
 def colour(generated: Tensor, pictures: Tensor, hole: Tensor) -> Tensor:
     """The squared difference of blurred pictures (Ignatov et al. 2017, arXiv 1704.02470) over the hole; a scalar.
 
-    Blurred by the mean of those of WIDE x WIDE pixels that lie in the hole. L1 and feature maps settle for the median
-    of what may be there: only a square makes the colours of wide areas right on average.
+    The blur is the mean over the hole pixels in BLUR_SIDE x BLUR_SIDE. L1 and feature losses favour the median of the
+    possible fills; only a squared loss makes the mean colour of large areas right.
     """
     error, inside = (
-        functional.avg_pool2d(x, WIDE, WIDE // 4, WIDE // 2) for x in ((generated - pictures) * hole, hole)
+        functional.avg_pool2d(x, BLUR_SIDE, BLUR_SIDE // 4, BLUR_SIDE // 2)
+        for x in ((generated - pictures) * hole, hole)
     )
     return (error**2 / inside.clamp(min=1e-6)).sum() / (3 * inside.sum().clamp(min=1e-6))
 
@@ -289,13 +291,13 @@ def least_squares_adversarial(logits: Tensor) -> Tensor:
 
 
 def least_squares(real: Tensor, generated: Tensor) -> Tensor:
-    """LSGAN's loss for the discriminator, from its answers on real and on generated pictures; a scalar."""
+    """LSGAN's loss for the discriminator, from its outputs on real and on generated pictures; a scalar."""
     return (real - 1).square().mean() + generated.square().mean()
 
 
 @dataclass(frozen=True)
 class Adversarial:
-    """L (5): a discriminator's loss from its logits on real and on generated pictures, and the generator's."""
+    """L (5): the loss of the discriminator from its logits on real and generated pictures, and the generator's loss."""
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor], Tensor]
@@ -304,7 +306,7 @@ class Adversarial:
 ADVERSARIAL = {
     "non-saturating": Adversarial(discrimination, adversarial),
     "lsgan": Adversarial(least_squares, least_squares_adversarial),
-    # LaFIn's code sends logits through a sigmoid first, so that answers end at its targets of 0 and 1.
+    # LaFIn's code applies a sigmoid first, which bounds the outputs by the targets 0 and 1.
     "lsgan-sigmoid": Adversarial(
         lambda real, generated: least_squares(real.sigmoid(), generated.sigmoid()),
         lambda logits: least_squares_adversarial(logits.sigmoid()),

@@ -1,7 +1,7 @@
-"""How good a filled picture is: PSNR, SSIM, MAE, Frechet and kernel distances between sets, and intervals for averages.
+"""Image metrics: PSNR, SSIM, MAE, Frechet and kernel distances of sets, and bootstrap intervals of means.
 
-Pictures come in either of the package's forms: uint8 (H, W, 3), or float (3, H, W) in [0, 1]. Both are compared in
-[0, 1] and in double precision; a comparison may mix them.
+A picture is uint8 (H, W, 3) or float (3, H, W) in [0, 1]; a comparison may mix them. All metrics are computed in
+[0, 1] and in float64.
 """
 
 import importlib.util
@@ -16,13 +16,15 @@ from faceinp.errors import DataError, MissingPackageError
 SSIM_SIGMA = 1.5
 SSIM_WINDOW = 11
 RESAMPLES = 2000
+KID_SUBSETS = 100
+KID_SIZE = 1000
 
 
 def psnr(a: ArrayLike, b: ArrayLike, where: NDArray[np.bool_] | None = None) -> float:
     """Peak signal-to-noise ratio in dB, -10 log10 of the mean squared difference over pixels and channels.
 
-    where: bool (H, W), the pixels that count (default: all). Equal pictures give ``inf``.
-    Raises DataError when the shapes differ or nothing is to be compared.
+    where: bool (H, W), the pixels to compare (default: all). The result is ``inf`` for equal pictures.
+    Raises DataError if the shapes differ or ``where`` has no True.
     """
     first, second = _pair(a, b)
     square = (first - second) ** 2
@@ -34,20 +36,20 @@ def ssim(a: ArrayLike, b: ArrayLike, where: NDArray[np.bool_] | None = None) -> 
     """Mean structural similarity of Wang et al. 2004; 1 for equal pictures.
 
     Window 11 x 11, Gaussian, sigma 1.5; c1 = .01^2, c2 = .03^2; the mean over the three channels.
-    where: bool (H, W), mean over the map's values at these pixels, whose windows see their surroundings, too.
-    Without it the mean is over the windows that lie within the picture, as Wang's own.
-    Raises DataError when the shapes differ, a side is under 11 pixels, or nothing is to be compared.
+    where: bool (H, W), the pixels whose windows are averaged; a window also covers their surroundings. Without it, the
+    mean is over the windows inside the picture, as in Wang et al.
+    Raises DataError if the shapes differ, a side is under 11 pixels, or ``where`` has no True.
     """
     return mean_ssim(ssim_map(a, b), where)
 
 
 def ssim_map(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
-    """Structural similarity around each pixel, (H, W), mean over channels; pictures are mirrored at the edge."""
+    """Structural similarity around each pixel, (H, W), mean over channels; pictures are mirrored at the border."""
     from skimage.metrics import structural_similarity
 
     first, second = _pair(a, b)
     if min(first.shape[1:]) < SSIM_WINDOW:
-        raise DataError(f"SSIM needs pictures of {SSIM_WINDOW} pixels a side at least; these have {first.shape[1:]}.")
+        raise DataError(f"SSIM needs pictures of at least {SSIM_WINDOW} pixels a side, got {first.shape[1:]}.")
     _, similarity = structural_similarity(
         first,
         second,
@@ -62,7 +64,7 @@ def ssim_map(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
 
 
 def mean_ssim(similarity: NDArray[np.float64], where: NDArray[np.bool_] | None = None) -> float:
-    """As ``ssim``, from a map that ``ssim_map`` made."""
+    """As ``ssim``, from a map of ``ssim_map``."""
     if where is None:
         rim = SSIM_WINDOW // 2
         return float(similarity[rim:-rim, rim:-rim].mean())
@@ -70,7 +72,7 @@ def mean_ssim(similarity: NDArray[np.float64], where: NDArray[np.bool_] | None =
 
 
 def mae(a: ArrayLike, b: ArrayLike, where: NDArray[np.bool_] | None = None) -> float:
-    """Mean absolute difference over pixels and channels, 0 to 1. where: as in ``psnr``. Raises as that does."""
+    """Mean absolute difference over pixels and channels, 0 to 1. where: as for ``psnr``. Raises DataError."""
     first, second = _pair(a, b)
     error = np.abs(first - second)
     return float((error if where is None else error[:, _where(where, first)]).mean())
@@ -78,9 +80,9 @@ def mae(a: ArrayLike, b: ArrayLike, where: NDArray[np.bool_] | None = None) -> f
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a published script measures pictures: grey (skimage's luminance), in [0, 1], MAE relative to the sum of both.
+    """The settings of a published script: grey (skimage's luminance) in [0, 1], MAE relative to the sum of both.
 
-    window: side of SSIM's uniform window in pixels. about: whose script it is.
+    window: side of SSIM's uniform window in pixels. about: the name of the script.
     """
 
     window: int
@@ -110,9 +112,9 @@ def frechet_distance(a: ArrayLike, b: ArrayLike) -> float:
     """Frechet distance between normal distributions fitted to two sets of features, (N, D) and (M, D).
 
     |mean_a - mean_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)), C the covariance (Dowson and Landau 1982; with a network's
-    features, Heusel et al. 2017). The last trace is the sum of the singular values of C_a^(1/2) C_b^(1/2), which
-    needs no root of a matrix that is not symmetric and stays real when there are fewer pictures than features.
-    Raises DataError unless both sets are finite, have the same D and two members.
+    features, Heusel et al. 2017). The last trace is computed as the sum of the singular values of C_a^(1/2) C_b^(1/2):
+    it needs roots of symmetric matrices only, and stays real if there are fewer pictures than features.
+    Raises DataError unless both sets are finite and have the same D and at least two members.
     """
     first, second = _features(a, b)
     shift = first.mean(axis=0) - second.mean(axis=0)
@@ -122,12 +124,11 @@ def frechet_distance(a: ArrayLike, b: ArrayLike) -> float:
 
 
 def kernel_distance(real: ArrayLike, generated: ArrayLike) -> float:
-    """KID: squared maximum mean discrepancy between two sets of features, (M, D) and (N, D); 0 for sets alike.
+    """KID: squared maximum mean discrepancy between two sets of features, (M, D) and (N, D).
 
-    mean k(x, x') + mean k(y, y') - 2 mean k(x, y), k of ``polynomial_kernel``, x and x' two of the real ones, y and y'
-    two of the generated ones (Binkowski et al. 2018). The estimate is unbiased: of two sets from the same
-    distribution it is 0 on average, and under it as often as over it.
-    Raises DataError as ``frechet_distance``.
+    mean k(x, x') + mean k(y, y') - 2 mean k(x, y) with k = ``polynomial_kernel``, x and x' different real features, y
+    and y' different generated ones (Binkowski et al. 2018). The estimate is unbiased: for two sets from the same
+    distribution its mean is 0, and it may be negative. Raises DataError as ``frechet_distance``.
     """
     x, y = _features(real, generated)
     within = 0.0
@@ -138,46 +139,47 @@ def kernel_distance(real: ArrayLike, generated: ArrayLike) -> float:
 
 
 def paired_kernel_distance(real: ArrayLike, generated: ArrayLike, seed: int = 0) -> tuple[float, float]:
-    """KID of sets whose row i is the same picture on both sides, (N, D), N at least 4: mean, deviation over subsets.
+    """KID of paired sets (N, D), N at least 4, whose rows i show the same picture: mean and deviation over subsets.
 
-    As Binkowski et al. 2018: 100 subsets, of 1,000 pictures or half of what there is. Each holds the real ones of some
-    pictures and the generated ones of others: a completed picture is nearer to its own truth than to any other, so that
-    the estimate would be biased if both were there. Raises DataError as ``frechet_distance``.
+    As Binkowski et al. 2018: KID_SUBSETS subsets of KID_SIZE pictures, or of half the set. A subset has the real
+    features of some pictures and the generated features of others, because a filled picture is nearer to its own
+    original than to any other, which would bias the estimate. Raises DataError as ``frechet_distance``.
     """
     x, y = _features(real, generated)
-    rng, size = np.random.default_rng(seed), min(1000, len(x) // 2)
-    drawn = [rng.permutation(len(x))[: 2 * size] for _ in range(100)]
-    found = [kernel_distance(x[subset[:size]], y[subset[size:]]) for subset in drawn]
-    return float(np.mean(found)), float(np.std(found))
+    rng, size = np.random.default_rng(seed), min(KID_SIZE, len(x) // 2)
+    subsets = [rng.permutation(len(x))[: 2 * size] for _ in range(KID_SUBSETS)]
+    distances = [kernel_distance(x[subset[:size]], y[subset[size:]]) for subset in subsets]
+    return float(np.mean(distances)), float(np.std(distances))
 
 
 def discriminability(real: ArrayLike, generated: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What P-IDS and U-IDS of Zhao et al. 2021 are means of, by picture: (N,) each.
+    """The values of each picture whose means are P-IDS and U-IDS (Zhao et al. 2021), (N,) each.
 
-    A linear SVM learns to tell features (N, D) of real pictures from those of the generated ones, row i being the same
-    picture, and is judged on the same, as the authors' is. The first: 1 where the generated one looks more real to it
-    than the real one, else 0; the second: the share of both that it takes for the other kind. Raises DataError as
-    ``frechet_distance``, MissingPackageError where scikit-learn is not installed.
+    A linear SVM is trained to separate features (N, D) of real and generated pictures, rows i of the same picture, and
+    evaluated on its training set, as the authors do. First: 1 if the generated picture scores as more real than the
+    real one, else 0. Second: the share of both that is misclassified.
+    Raises DataError as ``frechet_distance``, MissingPackageError without scikit-learn.
     """
     if importlib.util.find_spec("sklearn") is None:
         raise MissingPackageError("scikit-learn", "eval")
     from sklearn.svm import LinearSVC
 
     both = np.concatenate(_features(real, generated))
-    kinds = np.repeat([1, 0], len(both) // 2)
-    a, b = np.split(LinearSVC(dual=False, random_state=0).fit(both, kinds).decision_function(both), 2)
+    labels = np.repeat([1, 0], len(both) // 2)
+    a, b = np.split(LinearSVC(dual=False, random_state=0).fit(both, labels).decision_function(both), 2)
     return (b > a).astype(np.float64), ((a <= 0).astype(np.float64) + (b > 0)) / 2
 
 
 def polynomial_kernel(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(a . b / D + 1)^3 of each of the features a (N, D) with each of b (M, D): (N, M)."""
+    """(a . b / D + 1)^3 for all pairs of features a (N, D) and b (M, D): (N, M)."""
     return np.asarray((a @ b.T / a.shape[1] + 1) ** 3)
 
 
 def resample(groups: ArrayLike, count: int = RESAMPLES, seed: int = 0) -> NDArray[np.int64]:
-    """Bootstrap: how often each of N values counts when whole groups are drawn again, with replacement: (count, N).
+    """Bootstrap over groups: how often each of N values counts in each of ``count`` draws, (count, N).
 
-    groups: (N,) labels, the people on the pictures: pictures of one person are not independent, so people are drawn.
+    groups: (N,) labels, such as the people in the pictures. Whole groups are drawn with replacement, because pictures
+    of one person are not independent.
     """
     names, members = np.unique(np.asarray(groups), return_inverse=True)
     drawn = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), count)
@@ -185,21 +187,21 @@ def resample(groups: ArrayLike, count: int = RESAMPLES, seed: int = 0) -> NDArra
 
 
 def percentiles(draws: ArrayLike, level: float = 0.95) -> tuple[float, float]:
-    """The interval that holds the middle ``level`` of bootstrap ``draws`` (B,): low, high."""
+    """The interval of the middle share ``level`` of bootstrap ``draws`` (B,): low, high."""
     low, high = np.quantile(np.asarray(draws, np.float64), [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
 def interval(values: ArrayLike, groups: Any = None, level: float = 0.95, seed: int = 0) -> tuple[float, float]:
-    """Bootstrap interval of the mean of ``values``: whole groups are drawn again, with replacement.
+    """Bootstrap interval of the mean of ``values`` (N,), over groups as in ``resample``: low, high.
 
-    values: (N,). groups: N labels, as of ``resample`` (default: each value on its own). Returns (low, high), the
-    percentile interval of 2,000 draws; NaN, NaN where there are fewer than two groups or a value is not finite.
+    groups: N labels (default: each value is its own group). The percentile interval of RESAMPLES draws, or NaN, NaN
+    with fewer than two groups or a value that is not finite. Raises DataError if the shapes differ.
     """
     numbers = np.asarray(values, np.float64)
     labels = np.arange(len(numbers)) if groups is None else np.asarray(groups)
     if numbers.ndim != 1 or labels.shape != numbers.shape:
-        raise DataError(f"Values and groups are (N,); these are {numbers.shape} and {labels.shape}.")
+        raise DataError(f"Values and groups must be (N,), got {numbers.shape} and {labels.shape}.")
     if len(np.unique(labels)) < 2 or not np.isfinite(numbers).all():
         return float("nan"), float("nan")
     drawn = resample(labels, seed=seed)
@@ -210,19 +212,17 @@ def _features(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.float64], NDArray[
     first, second = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1] or min(len(first), len(second)) < 2:
         raise DataError(
-            f"Features are (N, D) and (M, D), N and M at least 2; these are {first.shape} and {second.shape}."
+            f"Features must be (N, D) and (M, D) with N and M at least 2, got {first.shape} and {second.shape}."
         )
     if not (np.isfinite(first).all() and np.isfinite(second).all()):
-        raise DataError("Features hold NaN or infinite numbers. Look at the pictures they were made from.")
+        raise DataError("Features contain NaN or infinite numbers. Check the pictures they were computed from.")
     return first, second
 
 
 def _pair(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     first, second = _unit(a), _unit(b)
     if first.shape != second.shape:
-        raise DataError(
-            f"Only pictures of one size can be compared; these are {first.shape[1:]} and {second.shape[1:]}."
-        )
+        raise DataError(f"Both pictures must have the same size, got {first.shape[1:]} and {second.shape[1:]}.")
     return first, second
 
 
@@ -233,20 +233,20 @@ def _unit(picture: ArrayLike) -> NDArray[np.float64]:
         return array.transpose(2, 0, 1) / 255.0
     if np.issubdtype(array.dtype, np.floating) and array.ndim == 3 and array.shape[0] == 3:
         return array.astype(np.float64)
-    raise DataError(f"Pictures are uint8 (H, W, 3) or float (3, H, W); this is {array.dtype} {array.shape}.")
+    raise DataError(f"Pictures must be uint8 (H, W, 3) or float (3, H, W), got {array.dtype} {array.shape}.")
 
 
 def _where(where: NDArray[np.bool_], picture: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """The pixels that count, checked."""
+    """``where`` itself. Raises DataError unless it is bool (H, W) with at least one True."""
     shape = picture.shape[-2:]
     if where.dtype != np.bool_ or where.shape != shape or not where.any():
         raise DataError(
-            f"`where` is bool {shape}, True somewhere; this is {where.dtype} {where.shape}, {where.sum()} True."
+            f"`where` must be bool {shape} with a True, got {where.dtype} {where.shape} with {where.sum()} True."
         )
     return where
 
 
 def _root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The symmetric square root; rounding may leave eigenvalues a little under 0."""
+    """The symmetric square root. Rounding may make eigenvalues slightly negative; they count as 0."""
     values, vectors = np.linalg.eigh(covariance)
     return np.asarray((vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T)

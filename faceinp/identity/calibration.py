@@ -1,4 +1,4 @@
-"""What a judge's distances mean: thresholds with known shares of false matches, and a probability."""
+"""Calibration of a judge: thresholds on its distances with known false match rates, and a probability."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -13,15 +13,17 @@ from faceinp.common import json_values
 from faceinp.errors import DataError, EngineError, WeightsError
 
 RATES = (0.001, 0.01, 0.1)
-HALF = 0.5  # the second paper's "same person" is a distance under it
+HALF = 0.5  # the second paper counts a distance below it as the same person
+TOO_MANY = 2  # times the calibrated false match rate: from there on a warning says so
+MIN_GENUINE = 10
 
 
 @dataclass(frozen=True)
 class Point:
-    """Faces up to ``threshold`` apart (Euclidean) are taken for one person's.
+    """One threshold: a Euclidean distance up to ``threshold`` counts as the same person.
 
-    false_match_rate: the share of pairs of strangers taken so; true_match_rate: that of one person's pairs (None where
-    the data hold no such pair).
+    false_match_rate: the share of impostor pairs (two people) below it. true_match_rate: the share of genuine pairs
+    (one person); None if the data have none.
     """
 
     threshold: float
@@ -31,7 +33,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Check:
-    """The same thresholds on other faces: ``points`` in the calibration's order, then ``half``."""
+    """The thresholds of a calibration measured on other data: ``points`` in the order of RATES, and ``half``.
+
+    data: its name. genuine, impostor: numbers of pairs.
+    """
 
     data: str
     genuine: int
@@ -42,10 +47,11 @@ class Check:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Of one judge, told from others by its weights' sha256, ``fingerprint``.
+    """The calibration of one judge.
 
-    points: at each of RATES. half: at a distance of .5. probability(d) = 1 / (1 + exp(slope (d - middle))).
-    data, people, pictures, genuine, impostor: what it was measured on. checks: how it does on other data.
+    fingerprint: the SHA-256 of the judge's weights. points: the thresholds for RATES. half: the threshold HALF.
+    probability(d) = 1 / (1 + exp(slope (d - middle))). data, people, pictures, genuine, impostor: the data set, and the
+    numbers of its people, pictures and pairs. checks: the same thresholds on other data sets.
     """
 
     judge: str
@@ -62,37 +68,38 @@ class Calibration:
     checks: tuple[Check, ...] = ()
 
     def at(self, false_match_rate: float) -> Point:
-        """The point calibrated for this rate; raises EngineError when there is none."""
+        """The point for one of RATES. Raises EngineError for another rate."""
         for point, rate in zip(self.points, RATES, strict=True):
             if rate == false_match_rate:
                 return point
         raise EngineError(
-            f"No threshold is known for a false match rate of {false_match_rate}. "
+            f"No threshold is calibrated for a false match rate of {false_match_rate}. "
             f"Choose one of {', '.join(map(str, RATES))}."
         )
 
     def probability(self, distance: float) -> float:
-        """That both are one person, by distance (0 to 2) alone, if one person and two are equally likely before."""
-        risen = self.slope * (distance - self.middle)
-        return exp(-risen - log1p(exp(-risen))) if risen > 0 else 1 / (1 + exp(risen))
+        """The probability of the same person at a Euclidean distance (0 to 2), with even prior odds."""
+        logit = self.slope * (self.middle - distance)
+        return exp(logit - log1p(exp(logit))) if logit < 0 else 1 / (1 + exp(-logit))
 
     def warnings(self, false_match_rate: float) -> tuple[str, ...]:
-        """One sentence for each check whose strangers are taken for one person twice as often, or more."""
-        number, said = RATES.index(false_match_rate), []
-        for check in self.checks:
-            found = check.points[number].false_match_rate
-            if found >= 2 * self.points[number].false_match_rate:
-                said.append(
-                    f"On {check.data} this threshold lets {found:.1%} of strangers through, not {false_match_rate:.1%}."
-                )
-        return tuple(said)
+        """One sentence for each check whose false match rate is at least TOO_MANY times the calibrated one."""
+        index = RATES.index(false_match_rate)
+        calibrated = self.points[index].false_match_rate
+        measured = ((check.data, check.points[index].false_match_rate) for check in self.checks)
+        return tuple(
+            f"On {data} the false match rate of this threshold is {rate:.1%}, not {false_match_rate:.1%}."
+            for data, rate in measured
+            if rate >= TOO_MANY * calibrated
+        )
 
     def write(self, file: str | Path) -> None:
+        """Write it as JSON."""
         Path(file).write_text(json.dumps(asdict(self), indent=2) + "\n")
 
     @classmethod
     def read(cls, file: str | Path) -> "Calibration":
-        """Raises WeightsError when the file is no calibration."""
+        """A calibration that ``write`` wrote. Raises WeightsError for any other file."""
         try:
             content = json_values.read_object(Path(file))
             return cls(
@@ -111,99 +118,105 @@ class Calibration:
             )
         except (OSError, ValueError) as error:
             raise WeightsError(
-                f"{file} is no calibration ({error}). `faceinp identity calibrate` makes one."
+                f"{file} is no calibration ({error}). Run `faceinp identity calibrate` to make one."
             ) from error
 
 
 def threshold(impostor: ArrayLike, rate: float) -> float:
-    """The largest distance that takes at most the share ``rate`` of strangers' distances for one person's."""
+    """The largest threshold with a false match rate of at most ``rate``. impostor: (N,) distances of two people."""
     ordered = np.sort(np.asarray(impostor, np.float64))
     allowed = int(rate * len(ordered) + 1e-9)
     return float(ordered[-1] if allowed >= len(ordered) else np.nextafter(ordered[allowed], -np.inf))
 
 
 def point(genuine: ArrayLike, impostor: ArrayLike, distance: float) -> Point:
-    """What a threshold of ``distance`` does to one person's pairs and to strangers'."""
-    own, other = np.asarray(genuine), np.asarray(impostor)
-    return Point(distance, float((other <= distance).mean()), float((own <= distance).mean()) if own.size else None)
+    """The rates of a threshold ``distance`` on the distances of genuine (N,) and impostor (M,) pairs."""
+    same, different = np.asarray(genuine), np.asarray(impostor)
+    true_matches = float((same <= distance).mean()) if same.size else None
+    return Point(distance, float((different <= distance).mean()), true_matches)
 
 
 def logistic(genuine: ArrayLike, impostor: ArrayLike) -> tuple[float, float]:
-    """Slope (over 0) and middle of the curve that fits best, both kinds of pairs weighing the same.
+    """Slope (above 0) and middle of the logistic curve of ``Calibration.probability``; both classes weigh the same.
 
-    Maximum likelihood with the smoothed targets of Platt 1999, which keep the slope finite where the kinds do not
-    overlap.
+    Maximum likelihood with the smoothed targets of Platt 1999, which keep the slope finite if the classes do not
+    overlap. genuine, impostor: (N,) and (M,) distances.
     """
     from scipy.optimize import minimize
 
-    kinds = [np.asarray(genuine, np.float64), np.asarray(impostor, np.float64)]
-    distances = np.concatenate(kinds)
-    targets = np.repeat([1 - 1 / (len(kinds[0]) + 2), 1 / (len(kinds[1]) + 2)], [len(kind) for kind in kinds])
-    shares = np.repeat([0.5 / len(kind) for kind in kinds], [len(kind) for kind in kinds])
+    classes = [np.asarray(genuine, np.float64), np.asarray(impostor, np.float64)]
+    sizes = [len(distances) for distances in classes]
+    distances = np.concatenate(classes)
+    targets = np.repeat([1 - 1 / (sizes[0] + 2), 1 / (sizes[1] + 2)], sizes)
+    weights = np.repeat([0.5 / size for size in sizes], sizes)
 
-    def loss(given: NDArray[np.float64]) -> float:
-        risen = np.exp(given[0]) * (distances - given[1])
-        return float(shares @ (np.logaddexp(0, risen) - (1 - targets) * risen))
+    def loss(parameters: NDArray[np.float64]) -> float:
+        log_slope, middle = parameters
+        logits = np.exp(log_slope) * (distances - middle)
+        return float(weights @ (np.logaddexp(0, logits) - (1 - targets) * logits))
 
-    found = minimize(loss, [np.log(10.0), distances.mean()], method="Nelder-Mead", options={"xatol": 1e-6})
-    return float(np.exp(found.x[0])), float(found.x[1])
+    result = minimize(loss, [np.log(10.0), distances.mean()], method="Nelder-Mead", options={"xatol": 1e-6})
+    return float(np.exp(result.x[0])), float(result.x[1])
 
 
 def fit(
     judge: str, fingerprint: str, genuine: ArrayLike, impostor: ArrayLike, *, data: str, people: int, pictures: int
 ) -> Calibration:
-    """From distances of one person's pairs and of strangers'. Raises DataError where there are too few to tell."""
-    own, other = np.asarray(genuine, np.float64), np.asarray(impostor, np.float64)
-    if own.size < 10 or other.size < 1 / min(RATES):
+    """The calibration of a judge from the distances of genuine (N,) and impostor (M,) pairs.
+
+    Raises DataError if there are too few pairs.
+    """
+    same, different = np.asarray(genuine, np.float64), np.asarray(impostor, np.float64)
+    if same.size < MIN_GENUINE or different.size < 1 / min(RATES):
         raise DataError(
-            f"{own.size} pairs of one person and {other.size} of strangers are too few; 10 and {1 / min(RATES):.0f} "
-            "are the least. Give shards of more people, whose JSON holds `identity`."
+            f"There are too few pairs: {same.size} of one person and {different.size} of two people, but a calibration "
+            f"needs {MIN_GENUINE} and {1 / min(RATES):.0f}. Use shards of more people whose JSON has `identity`."
         )
-    slope, middle = logistic(own, other)
+    slope, middle = logistic(same, different)
     return Calibration(
         judge=judge,
         fingerprint=fingerprint,
-        points=tuple(point(own, other, threshold(other, rate)) for rate in RATES),
-        half=point(own, other, HALF),
+        points=tuple(point(same, different, threshold(different, rate)) for rate in RATES),
+        half=point(same, different, HALF),
         slope=slope,
         middle=middle,
         data=data,
         people=people,
         pictures=pictures,
-        genuine=own.size,
-        impostor=other.size,
+        genuine=same.size,
+        impostor=different.size,
     )
 
 
 def check(calibration: Calibration, data: str, genuine: ArrayLike, impostor: ArrayLike) -> Check:
-    """How the thresholds of ``calibration`` do on other distances."""
-    own, other = np.asarray(genuine, np.float64), np.asarray(impostor, np.float64)
+    """The rates of the thresholds of ``calibration`` on the distances of another data set, called ``data``."""
+    same, different = np.asarray(genuine, np.float64), np.asarray(impostor, np.float64)
     return Check(
         data,
-        own.size,
-        other.size,
-        tuple(point(own, other, known.threshold) for known in calibration.points),
-        point(own, other, HALF),
+        same.size,
+        different.size,
+        tuple(point(same, different, calibrated.threshold) for calibrated in calibration.points),
+        point(same, different, HALF),
     )
 
 
-# ---- of a file ----
+# ---- reading a file ----
 
 
 def _points(content: dict[str, Any]) -> tuple[Point, ...]:
-    """At each of RATES."""
+    """The points for RATES."""
     points = json_values.values_of(content, "points")
     if len(points) != len(RATES):
-        raise ValueError(f"'points' must be {len(RATES)} thresholds, got {len(points)}")
+        raise ValueError(f"'points' must have {len(RATES)} entries, got {len(points)}")
     return tuple(_point(json_values.section({"points": point}, "points")) for point in points)
 
 
 def _point(content: dict[str, Any]) -> Point:
-    known = content.get("true_match_rate") is not None
+    has_genuine = content.get("true_match_rate") is not None
     return Point(
         json_values.number(content, "threshold", -1, 1e9),
         json_values.number(content, "false_match_rate", 0, 1),
-        json_values.number(content, "true_match_rate", 0, 1) if known else None,
+        json_values.number(content, "true_match_rate", 0, 1) if has_genuine else None,
     )
 
 

@@ -1,4 +1,7 @@
-"""How much a filled face is still the same person: what a judge says of a fill, with the floor beside it."""
+"""Identity scores of a filled face: a judge compares it with the original photo and with other photos of the person.
+
+Beside each score is a floor, the score of the same photo with a blank hole: what the known pixels alone are worth.
+"""
 
 import warnings
 from collections.abc import Sequence
@@ -17,13 +20,15 @@ from faceinp.photo import photos
 from faceinp.photo.photos import Photo
 from faceinp.result import Result
 
+BLANK = 128  # grey level of a blank hole
+
 
 @dataclass(frozen=True)
 class Comparison:
     """A fill compared with one other photo of the person.
 
-    filled, floor: as ``Likeness.original`` and ``Likeness.floor``, against this photo; None where it was left out.
-    left_out: why it was, one sentence; empty where it was compared.
+    filled: the verdict on the fill; floor: the verdict on the photo with a blank hole. Both are None if the photo was
+    left out. left_out: why it was left out, one sentence, or empty.
     """
 
     filled: Verdict | None = None
@@ -33,12 +38,12 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Likeness:
-    """What one judge says of one fill: a likeness score, not evidence of identity.
+    """One judge's verdicts on one fill: a likeness score, not evidence of identity.
 
-    original: the fill against the photo it was made from, which is worth little where the photo itself is damaged in
-    the hole. floor: that photo with a blank hole against itself, so what the known pixels alone are worth: a fill
-    below it took likeness away. others: the same against each of the other photos, in the order given; one whose
-    pixels are in the fill is left out, since it would praise itself.
+    original: the fill against the original photo; it means little if the photo itself is damaged in the hole. floor:
+    the original photo with a blank hole against itself; a fill with a lower score looks less like the person than its
+    known pixels alone. others: the comparison with each of the other photos, in the caller's order; a photo whose
+    pixels are in the fill is left out, because its score would be too high.
     """
 
     original: Verdict
@@ -47,14 +52,14 @@ class Likeness:
 
     @property
     def verdict(self) -> Verdict:
-        """The one to rank fills by: the median of those against other photos (the lower of two), else ``original``."""
+        """The verdict for ranking fills: the median over other photos (the lower middle of two), else ``original``."""
         compared = [other.filled for other in self.others if other.filled is not None]
         ranked = sorted(compared, key=lambda verdict: verdict.distance.euclidean)
         return ranked[(len(ranked) - 1) // 2] if ranked else self.original
 
     @property
     def note(self) -> str:
-        """Which other photos were left out and why; empty where none was."""
+        """Which other photos were left out and why; empty if all were compared."""
         reasons = [other.left_out for other in self.others if other.left_out]
         if reasons and len(reasons) == len(self.others):
             reasons.append("No independent photo is left to compare with.")
@@ -62,12 +67,12 @@ class Likeness:
 
     @property
     def second(self) -> Verdict | None:
-        """The verdict against the first of ``others`` that was compared; None without one. Use ``others``."""
+        """Deprecated, use ``others``: the verdict on the first photo that was compared, or None."""
         return next((other.filled for other in self.others if other.filled is not None), None)
 
     @property
     def second_floor(self) -> Verdict | None:
-        """The floor beside ``second``. Use ``others``."""
+        """Deprecated, use ``others``: the floor of ``second``."""
         return next((other.floor for other in self.others if other.floor is not None), None)
 
 
@@ -79,15 +84,15 @@ def judge_fill(
     others: Sequence[photos.PhotoSource] = (),
     second: photos.PhotoSource | None = None,
 ) -> Likeness:
-    """Judge whether a filled face is still the person it was.
+    """Judge whether a filled face still shows the same person.
 
-    judge: a Judge, or a name as in ``load_judge``. face: which of ``result.faces``, counted from 1. others: other
-    photos of the person, as ``photo.read`` takes them; the largest face of each counts, or all of it where no face is
-    found and it is square. References may be among them: one that was used to fill is recognised by its pixels and left
-    out, and so is a photo without a face.
-    second: the former name of ``others``, for one photo.
-    Raises PhotoError, NoFaceError where no such face was filled, EngineError, and WeightsError where there is no judge,
-    or it is not calibrated.
+    judge: a Judge, or a name as for ``load_judge``. face: the number of the face in ``result.faces``, from 1. others:
+    other photos of the person, as for ``read_photo``. The largest face of each is compared, or the whole photo if it is
+    square and no face is found. A reference photo that was used to fill is recognised by its pixels and left out,
+    and so is a photo without a face.
+    second: deprecated, the former name of ``others`` for one photo.
+    Raises PhotoError, NoFaceError if that face was not filled, EngineError, and WeightsError if the judge is missing or
+    not calibrated.
     """
     others = photos.several(others, "others")
     if second is not None:
@@ -96,65 +101,51 @@ def judge_fill(
     if not 1 <= face <= len(result.faces):
         count = len(result.faces)
         raise NoFaceError(
-            f"There is no filled face {face} to judge: {count} were filled. Choose 1 to {count}."
+            f"Face {face} cannot be judged: {count} were filled. Choose 1 to {count}."
             if count
-            else "No face was filled, so there is no likeness to judge."
+            else "No face was filled, so none can be judged."
         )
     judge = judge if isinstance(judge, Judge) else judges.load(judge)
-    crops = [
-        _crop(picture, result.mask, result.faces[face - 1].crop.quad) for picture in (result.image, result.photo.pixels)
+    filled_crop, original_crop = (
+        faces.align(pixels, result.mask, result.faces[face - 1].crop.quad, judges.SIDE)
+        for pixels in (result.image, result.photo.pixels)
+    )
+    blank = original_crop.pixels.copy()
+    blank[original_crop.hole] = BLANK
+    excluded = {reference.digest for reference in result.references if reference.share > 0}
+    crops_or_reasons = [
+        _crop_or_reason(photos.read(other), number, excluded, photo_digest(result.photo))
+        for number, other in enumerate(others, 1)
     ]
-    blank = crops[1].pixels.copy()
-    blank[crops[1].hole] = 128
-    used = {reference.digest for reference in result.references if reference.share > 0}
-    itself = photo_digest(result.photo)
-    faces_or_reasons = [
-        _face_or_reason(photos.read(other), number, used, itself) for number, other in enumerate(others, 1)
-    ]
-    compared = [face for face in faces_or_reasons if not isinstance(face, str)]
-    pictures = [crops[0].pixels, crops[1].pixels, blank, *compared]
-    filled, original, floor, *vectors = judge.embed(np.stack([_floats(picture) for picture in pictures]))
-    remaining = iter(vectors)
-
-    def compare(face_or_reason: NDArray[np.uint8] | str) -> Comparison:
-        if isinstance(face_or_reason, str):
-            return Comparison(left_out=face_or_reason)
-        vector = next(remaining)
-        return Comparison(judge.same_person(filled, vector), judge.same_person(floor, vector))
-
+    crops = [crop for crop in crops_or_reasons if not isinstance(crop, str)]
+    pictures = [filled_crop.pixels, original_crop.pixels, blank, *crops]
+    filled, original, floor, *vectors = judge.embed(np.stack([judges.to_floats(picture) for picture in pictures]))
+    compared = iter([Comparison(judge.same_person(filled, one), judge.same_person(floor, one)) for one in vectors])
     return Likeness(
         judge.same_person(filled, original),
         judge.same_person(floor, original),
-        tuple(compare(face_or_reason) for face_or_reason in faces_or_reasons),
+        tuple(Comparison(left_out=one) if isinstance(one, str) else next(compared) for one in crops_or_reasons),
     )
 
 
-def _crop(pixels: NDArray[np.uint8], hole: NDArray[np.bool_], quad: NDArray[np.float64]) -> faces.Crop:
-    return faces.align(pixels, hole, quad, judges.SIDE)
-
-
-def _face_or_reason(photo: Photo, number: int, used: set[bytes], itself: bytes) -> NDArray[np.uint8] | str:
+def _crop_or_reason(photo: Photo, number: int, excluded: set[bytes], filled: bytes) -> NDArray[np.uint8] | str:
     """The aligned crop of a photo's largest face, or one sentence on why the photo is left out.
 
-    number: of the photo among the others, from 1. used: digests of the references whose pixels are in the fill. itself:
-    that of the photo that was filled.
+    number: the photo's number among the others, from 1. excluded: digests of the references whose pixels are in the
+    fill. filled: the digest of the photo that was filled.
     """
     digest = photo_digest(photo)
-    if same_photo(digest, itself):
-        return f"Other photo {number} is the photo that was filled, so no score is given against it."
-    if any(same_photo(digest, one) for one in used):
-        return f"Other photo {number} was used to fill, so no score is given against it."
-    pixels, nothing = photo.pixels, np.zeros(photo.pixels.shape[:2], np.bool_)
+    if same_photo(digest, filled):
+        return f"Other photo {number} is the photo that was filled, so it is not scored."
+    if any(same_photo(digest, one) for one in excluded):
+        return f"Other photo {number} was used to fill, so it is not scored."
+    pixels, no_hole = photo.pixels, np.zeros(photo.pixels.shape[:2], np.bool_)
     try:
-        found = detection.find_faces(pixels)
+        detected = detection.find_faces(pixels)
     except NoFaceError as error:
         return f"Other photo {number}: {error}"
-    if found:
-        return _crop(pixels, nothing, faces.quad(found[0])).pixels
+    if detected:
+        return faces.align(pixels, no_hole, faces.quad(detected[0]), judges.SIDE).pixels
     if photo.height == photo.width:
-        return faces.whole(pixels, nothing, judges.SIDE).pixels
-    return f"No face was found in other photo {number}. Choose one that shows it larger or less turned."
-
-
-def _floats(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return pixels.transpose(2, 0, 1).astype(np.float32) / np.float32(255)
+        return faces.whole(pixels, no_hole, judges.SIDE).pixels
+    return f"No face was found in other photo {number}. Choose one that shows it larger or more frontal."

@@ -1,4 +1,4 @@
-"""The judges there are: our own, FaceNet, dlib's, and any ONNX file that comes with a sidecar."""
+"""The judges: bundled, FaceNet, dlib, and any ONNX file with a sidecar."""
 
 import importlib.util
 from collections.abc import Callable
@@ -13,35 +13,36 @@ from numpy.typing import NDArray
 from faceinp.common import json_values
 from faceinp.common.deprecation import warn
 from faceinp.errors import EngineError, FaceinpError, MissingPackageError, WeightsError
-from faceinp.identity.judges import Box, Judge, box_of
+from faceinp.identity.judges import CropBox, Judge, box_of
 from faceinp.models import networks, pretrained, weights
 from faceinp.models import sidecar as sidecars
 from faceinp.models.runtimes import Runtime, open_network
 from faceinp.models.sessions import OnnxFile, run_in_batches
+from faceinp.nets.points import TEMPLATE_BOX
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Progress = Callable[[int, int], Any]
-LARGEST = 2048  # pixels, side of what an ONNX judge looks at
-LEAST, BOUND = 1e-4, 1e5  # of the numbers that its pictures are scaled by
+MAX_SIZE = 2048  # pixels, side of an ONNX judge's input
+MIN_SCALE = 1e-4  # of ``scale`` and ``std`` in a sidecar
+MAX_SCALE = 1e5  # of ``scale``, ``mean`` and ``std``
 
 
 class Bundled(Judge):
-    """MobileFaceNet's size, trained by ``faceinp train embedding``."""
+    """A network of MobileFaceNet's size, trained by ``faceinp train embedding`` and shipped with the package."""
 
     about = "our own small network, comes with the package"
     differentiable = True
     size = (112, 112)
-    # Where the usual 112 x 112 template of five points lies in a crop aligned like FFHQ's (``nets.embedding.BOX``).
-    framing: Box = (0.1237, 0.1231, 0.8751, 0.8745)
+    framing: CropBox = TEMPLATE_BOX
 
     def __init__(
         self, device: Any, calibration: Path | None, progress: Progress | None, file: Path | None = None
     ) -> None:
-        """file: packed weights of ``faceinp train embedding``; None: the package's."""
-        own = file or weights.path("embedding")
-        super().__init__("bundled", self.size, self.framing, own, _places("embedding", calibration), device)
+        """file: packed weights of ``faceinp train embedding``, by default the package's."""
+        packed = file or weights.path("embedding")
+        super().__init__("bundled", self.size, self.framing, packed, _calibrations("embedding", calibration), device)
         self.session = open_network("embedding", Runtime("" if str(device) == "cpu" else "torch"), file or "")
 
     def _embed(self, faces: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
@@ -60,18 +61,18 @@ class Bundled(Judge):
 
 
 class FaceNet(Judge):
-    """InceptionResnetV1 trained on VGGFace2 (Schroff et al. 2015 by way of facenet-pytorch); the second paper's."""
+    """InceptionResnetV1 trained on VGGFace2 (Schroff et al. 2015, facenet-pytorch), as in the second paper."""
 
-    about = "InceptionResnetV1 trained on VGGFace2, fetched at first use (112 MB)"
+    about = "InceptionResnetV1 trained on VGGFace2, downloaded at first use (112 MB)"
     differentiable = True
-    # The median box of MTCNN on 200 training crops, widened by facenet-pytorch's margin of 14 in 160, and stretched
-    # to a square as there.
-    framing: Box = (0.208, 0.150, 0.792, 0.951)
+    # The median box of MTCNN on 200 training crops with facenet-pytorch's margin of 14 in 160. It is stretched to a
+    # square, as facenet-pytorch does.
+    framing: CropBox = (0.208, 0.150, 0.792, 0.951)
 
     def __init__(
         self, device: Any, calibration: Path | None, progress: Progress | None, file: Path | None = None
     ) -> None:
-        """file: the same network's state, of torch or as safetensors; None: facenet-pytorch's, fetched."""
+        """file: the network's state dict, as torch or safetensors; by default facenet-pytorch's, downloaded."""
         for package in ("torch", "facenet_pytorch"):
             if importlib.util.find_spec(package) is None:
                 raise MissingPackageError(package.replace("_", "-"), "torch")
@@ -80,16 +81,18 @@ class FaceNet(Judge):
         import torch
         from facenet_pytorch import InceptionResnetV1
 
-        advice = "Give another file." if file else "Remove it, so that it is fetched again."
+        advice = "Use another file." if file else "Delete it to download it again."
         file = file or weights.fetch("facenet", progress)
         network = InceptionResnetV1()
-        try:  # torch's files are pickles; its restricted loader makes nothing but tensors and runs none of their code
-            safe = file.suffix == ".safetensors"
-            state = weights.read_tensors(file)[1] if safe else torch.load(file, map_location="cpu", weights_only=True)
+        try:
+            if file.suffix == ".safetensors":
+                state = weights.read_tensors(file)[1]
+            else:  # a pickle: the restricted loader loads tensors only and runs no code
+                state = torch.load(file, map_location="cpu", weights_only=True)
             network.load_state_dict({name: value for name, value in state.items() if not name.startswith("logits.")})
         except (RuntimeError, pickle.UnpicklingError, AttributeError) as error:
-            raise WeightsError(f"{file} holds no FaceNet. {advice}") from error
-        super().__init__("facenet", (160, 160), self.framing, file, _places("facenet", calibration), device)
+            raise WeightsError(f"{file} does not contain the FaceNet network. {advice}") from error
+        super().__init__("facenet", (160, 160), self.framing, file, _calibrations("facenet", calibration), device)
         self.network = network.eval().requires_grad_(False).to(device)
 
     def _embed(self, faces: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
@@ -105,17 +108,17 @@ class FaceNet(Judge):
 
 
 class Dlib(Judge):
-    """dlib's ResNet of 29 layers (King 2017); for judging only."""
+    """dlib's ResNet of 29 layers (King 2017). It has no gradients."""
 
-    about = "dlib's network; gives no gradients, so no loss can have used it"
-    # dlib's own chip of 150 x 150, padding .25, for the mean 68 points of the training crops.
-    framing: Box = (0.1594, 0.2602, 0.8482, 0.9490)
+    about = "dlib's network; it has no gradients, so it was never used as a loss"
+    # dlib's crop of 150 x 150 with padding 0.25, for the mean 68 landmarks of the training crops.
+    framing: CropBox = (0.1594, 0.2602, 0.8482, 0.9490)
 
     def __init__(self, device: Any, calibration: Path | None, progress: Progress | None) -> None:
         file = pretrained.dlib_file("dlib_face_recognition_resnet_model_v1.dat")
         import dlib
 
-        super().__init__("dlib", (150, 150), self.framing, file, _places("dlib", calibration), device)
+        super().__init__("dlib", (150, 150), self.framing, file, _calibrations("dlib", calibration), device)
         self.network = dlib.face_recognition_model_v1(str(file))
 
     def _embed(self, faces: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
@@ -125,46 +128,49 @@ class Dlib(Judge):
 
 
 class Onnx(Judge):
-    """Any face network as an ONNX file; gradients flow through it where onnx2torch is installed.
+    """Any face network as an ONNX file. It has gradients if onnx2torch is installed.
 
-    Its sidecar, ``FILE.onnx.json``, holds, under ``judge`` or on its first level: size [h, w]; box [left, top, right,
-    bottom], the part of a canonical crop it looks at in shares of the side, or points, five [x, y] in pixels of its
-    input (eyes, nose tip, mouth corners); mean and std, three numbers each, and scale: the network gets
-    (scale * picture - mean) / std, pictures in [0, 1], RGB; kin, names of the networks it descends from (optional);
-    about, one line (optional).
+    Its sidecar ``FILE.onnx.json`` has these keys, under ``judge`` or on the first level:
+
+    - size: [height, width] of its input
+    - box: [left, top, right, bottom], the part of an aligned crop that becomes its input, in shares of the side; or
+      points: five [x, y] in pixels of its input (eyes, nose tip, mouth corners)
+    - scale, and mean and std of three numbers each: the input is (scale * RGB - mean) / std, RGB in [0, 1]
+    - kin (optional): names of the networks it was trained with
+    - about (optional): one line
     """
 
     about = "an ONNX file"
 
-    def __init__(self, file: Path, device: Any, place: Path | None, calibration: Path | None) -> None:
-        place = _sidecar_of(file, place)
-        about = sidecars.section(sidecars.load(file, place), "judge")
+    def __init__(self, file: Path, device: Any, sidecar: Path | None, calibration: Path | None) -> None:
+        sidecar = _sidecar_of(file, sidecar)
+        about = sidecars.section(sidecars.load(file, sidecar), "judge")
         try:
             size, box = _size(about), _box(about)
             mean, std = (
-                np.asarray(json_values.numbers(about, key, 3, least, BOUND), np.float32).reshape(3, 1, 1)
-                for key, least in (("mean", -BOUND), ("std", LEAST))
+                np.asarray(json_values.numbers(about, key, 3, low, MAX_SCALE), np.float32).reshape(3, 1, 1)
+                for key, low in (("mean", -MAX_SCALE), ("std", MIN_SCALE))
             )
-            self.scale = np.float32(json_values.number(about, "scale", LEAST, BOUND))
-            kin = frozenset(json_values.texts(about, "kin", ()))
+            self.scale = np.float32(json_values.number(about, "scale", MIN_SCALE, MAX_SCALE))
+            lineage = frozenset(json_values.texts(about, "kin", ()))
             self.about = json_values.text(about, "about", self.about)
         except ValueError as error:
             raise WeightsError(
-                f"{file} needs a sidecar {place} with size, box or points, mean, std and scale ({error}). "
-                "The docstring of faceinp.identity.networks.Onnx describes it."
+                f"{file} needs a sidecar {sidecar} with size, box or points, mean, std and scale ({error}). "
+                "See the docstring of faceinp.identity.networks.Onnx."
             ) from error
-        calibrations = [calibration or place.with_name(f"{file.stem}.calibration.json")]
+        calibrations = [calibration or sidecar.with_name(f"{file.stem}.calibration.json")]
         super().__init__(file.stem, size, box, file, calibrations, device)
-        self.kin |= kin
+        self.lineage |= lineage
         self.mean, self.std = mean, std
         self.differentiable = importlib.util.find_spec("onnx2torch") is not None
         self.session = OnnxFile(file)
         if len(self.session.inputs) != 1:
-            raise WeightsError(f"{file} takes {', '.join(self.session.inputs)}; a judge takes one picture.")
+            raise WeightsError(f"{file} must have one input, a picture, but has {', '.join(self.session.inputs)}.")
 
     def _embed(self, faces: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
-        ready = (self.scale * faces - self.mean) / self.std
-        return run_in_batches(self.session, {self.session.inputs[0]: ready}).reshape(len(faces), -1)
+        normalised = (self.scale * faces - self.mean) / self.std
+        return run_in_batches(self.session, {self.session.inputs[0]: normalised}).reshape(len(faces), -1)
 
     def _embed_tensor(self, faces: "Tensor") -> "Tensor":
         if not faces.requires_grad:
@@ -178,7 +184,7 @@ class Onnx(Judge):
             raise
         except Exception as error:  # torch's errors have no common base of their own
             raise EngineError(
-                f"{self.weights} does not take {tuple(faces.shape)}: {error}. Correct its sidecar."
+                f"{self.weights} does not accept inputs of shape {tuple(faces.shape)} ({error}). Correct its sidecar."
             ) from error
         return vectors.reshape(len(faces), -1)
 
@@ -188,25 +194,25 @@ class Onnx(Judge):
 
         try:
             return convert(str(self.weights)).eval().requires_grad_(False).to(self.device)
-        except Exception as error:  # what is not implemented, and values or keys that it does not know
+        except Exception as error:  # onnx2torch raises many types for operators and attributes that it lacks
             raise EngineError(f"onnx2torch cannot convert {self.weights} ({error}). Use another judge.") from error
 
 
 def _size(about: dict[str, Any]) -> tuple[int, int]:
-    """Height and width of what a judge looks at, as its sidecar says."""
-    height, width = json_values.numbers(about, "size", 2, 1, LARGEST)
+    """Height and width of a judge's input, from its sidecar."""
+    height, width = json_values.numbers(about, "size", 2, 1, MAX_SIZE)
     if height % 1 or width % 1:
         raise ValueError(f"'size' must be whole pixels, got {height:g} and {width:g}")
     return int(height), int(width)
 
 
-def _box(about: dict[str, Any]) -> Box:
-    """The part of a crop that a judge looks at, as its sidecar says or as its points have it."""
+def _box(about: dict[str, Any]) -> CropBox:
+    """The part of an aligned crop that becomes a judge's input, from ``box`` or ``points`` of its sidecar."""
     if "box" not in about:
         rows = json_values.values_of(about, "points")
-        points = [json_values.numbers({"points": row}, "points", 2, -LARGEST, 2 * LARGEST) for row in rows]
+        points = [json_values.numbers({"points": row}, "points", 2, -MAX_SIZE, 2 * MAX_SIZE) for row in rows]
         if len(points) != 5:
-            raise ValueError(f"'points' must be five points, got {len(points)}")
+            raise ValueError(f"'points' must have five entries, got {len(points)}")
         about = {"box": [*box_of(points, _size(about))]}
     left, top, right, bottom = json_values.numbers(about, "box", 4, -2, 3)
     if not (left < right and top < bottom):
@@ -214,20 +220,20 @@ def _box(about: dict[str, Any]) -> Box:
     return left, top, right, bottom
 
 
-def _sidecar_of(file: Path, given: Path | None) -> Path:
-    """Where the sidecar of a judge's file lies: as given, in the folder given, or beside the file."""
-    if given and not given.is_dir():
-        return given
-    place = (given or file.parent) / sidecars.path(file).name
-    earlier = place.with_name(f"{file.stem}.json")  # its name in earlier versions
-    if earlier.is_file() and not place.is_file():
-        warn(f"The sidecar of a judge is called {place.name} now. Rename {earlier}.")
-        return earlier
-    return place
+def _sidecar_of(file: Path, chosen: Path | None) -> Path:
+    """The path of the sidecar of a judge's file. chosen: the path, or its folder; None: beside the file."""
+    if chosen and not chosen.is_dir():
+        return chosen
+    sidecar = (chosen or file.parent) / sidecars.path(file).name
+    former = sidecar.with_name(f"{file.stem}.json")  # its name in earlier versions
+    if former.is_file() and not sidecar.is_file():
+        warn(f"The sidecar of a judge is now called {sidecar.name}. Rename {former}.")
+        return former
+    return sidecar
 
 
-OWN: dict[str, type[Bundled] | type[FaceNet]] = {"facenet": FaceNet, "bundled": Bundled}
-JUDGES: dict[str, type[Bundled] | type[FaceNet] | type[Dlib]] = {"facenet": FaceNet, "bundled": Bundled, "dlib": Dlib}
+RETRAINABLE: dict[str, type[Bundled] | type[FaceNet]] = {"facenet": FaceNet, "bundled": Bundled}
+JUDGES: dict[str, type[Bundled] | type[FaceNet] | type[Dlib]] = {**RETRAINABLE, "dlib": Dlib}
 
 
 def load(
@@ -239,44 +245,44 @@ def load(
     progress: Progress | None = None,
     file: str | PathLike[str] | None = None,
 ) -> Judge:
-    """The judge called ``name``: "facenet", "bundled", "dlib", the path of an ONNX file, or "auto".
+    """Open a judge.
 
-    "auto" is FaceNet where it is calibrated here and its weights are cached or can be fetched, else bundled; the
-    judge's name and notes say which, and why. device: torch's. sidecar: of an ONNX file, or the folder that holds
-    ``FILE.onnx.json`` (default: beside it). calibration: a file of ``faceinp identity calibrate``.
-    progress(done, total): bytes of what is fetched. file: weights of your own of "facenet" or "bundled".
-    Raises EngineError for an unknown name, MissingPackageError and WeightsError when the judge cannot run here.
+    name: "facenet", "bundled", "dlib", the path of an ONNX file, or "auto": FaceNet if it is calibrated and its weights
+    are cached or can be downloaded, else bundled; the judge's notes say why. device: of torch. sidecar: the sidecar of
+    an ONNX file, or its folder (default: beside the file). calibration: a file of ``faceinp identity calibrate``.
+    progress(done, total): bytes downloaded. file: your own weights for "facenet" or "bundled".
+    Raises EngineError for an unknown name, MissingPackageError and WeightsError if the judge cannot run here.
     """
     name, chosen = fspath(name), Path(calibration) if calibration else None
     if file:
-        if name not in OWN:
-            raise EngineError(f"Weights of one's own go with the judges {' and '.join(OWN)}, not with {name!r}.")
+        if name not in RETRAINABLE:
+            raise EngineError(f"Only the judges {' and '.join(RETRAINABLE)} accept your own weights, not {name!r}.")
         weights.check_file(Path(file))
-        return OWN[name](device, chosen, progress, Path(file))
+        return RETRAINABLE[name](device, chosen, progress, Path(file))
     if name == "auto":
         return _auto(device, chosen, progress)
     if name in JUDGES:
         return JUDGES[name](device, chosen, progress)
     if not name.endswith(".onnx"):
-        raise EngineError(f"There is no judge {name!r}. Choose auto, {', '.join(JUDGES)}, or the path of an ONNX file.")
+        raise EngineError(f"Unknown judge {name!r}. Choose auto, {', '.join(JUDGES)}, or the path of an ONNX file.")
     weights.check_file(Path(name))
     return Onnx(Path(name), device, Path(sidecar) if sidecar else None, chosen)
 
 
 def _auto(device: Any, calibration: Path | None, progress: Progress | None) -> Judge:
-    """FaceNet is not fetched before it is calibrated: an uncalibrated judge cannot answer."""
-    if not any(place.is_file() for place in _places("facenet", calibration)):
-        reason = "FaceNet is not calibrated here; `faceinp identity calibrate --judge facenet` does it"
+    """FaceNet if it is calibrated, else bundled. An uncalibrated judge has no verdict, so FaceNet is not downloaded."""
+    if not any(path.is_file() for path in _calibrations("facenet", calibration)):
+        reason = "FaceNet is not calibrated; run `faceinp identity calibrate --judge facenet`"
     else:
         try:
             return FaceNet(device, calibration, progress)
         except FaceinpError as error:
             reason = str(error)
     judge = Bundled(device, None, progress)
-    judge.notes = (f"The bundled judge looked. ({reason.rstrip('.')}.)",)
+    judge.notes = (f"Using the bundled judge. ({reason.rstrip('.')}.)",)
     return judge
 
 
-def _places(name: str, chosen: Path | None) -> list[Path]:
-    """Where the calibration of a judge is looked for."""
+def _calibrations(name: str, chosen: Path | None) -> list[Path]:
+    """The paths where the calibration of a judge may be, in order."""
     return [chosen] if chosen else [weights.folder() / f"{name}.json", weights.cache() / f"{name}.json"]

@@ -1,6 +1,6 @@
-"""The package's weights on a model hub: ``faceinp weights push`` and ``pull``, by huggingface-hub.
+"""The package's weights on a model hub, by huggingface-hub: ``faceinp weights push`` and ``pull``.
 
-Who may write there is huggingface-hub's business: its login, or HF_TOKEN. HF_ENDPOINT names another hub.
+Uploading needs a login (`hf auth login`) or HF_TOKEN. HF_ENDPOINT names another hub.
 """
 
 from collections.abc import Iterator
@@ -8,19 +8,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from faceinp.errors import MissingPackageError, WeightsError
-from faceinp.models import weights
+from faceinp.models import catalogue, weights
 
-ABOUT = ("*.md", "*.png", "*LICENSE*")  # model cards, their pictures, and terms
+DOCUMENTS = ("*.md", "*.png", "*LICENSE*")  # model cards, their pictures, and licences
 
 
 def push(repo: str, *, private: bool = False) -> str:
-    """Upload every file of weights with its model card and the checksums; the address it has then.
+    """Upload all weights with model cards and checksums, and return the address of the repository.
 
-    Nothing is uploaded unless every checksum is right. Arguments and errors as for ``upload_folder``.
+    All checksums are verified first. Arguments and errors as for ``upload_folder``.
     """
-    for name in weights.CATALOGUE:
+    for name in catalogue.CATALOGUE:
         weights.verify(name)
-    return upload_folder(repo, weights.folder(), private=private, only=_wanted())
+    return upload_folder(repo, weights.folder(), private=private, only=_patterns())
 
 
 def upload_folder(
@@ -32,14 +32,14 @@ def upload_folder(
     only: list[str] | None = None,
     replace: list[str] | None = None,
 ) -> str:
-    """Upload what lies in ``folder`` in one commit; the address it has then.
+    """Upload the files of ``folder`` in one commit, and return the address of the repository.
 
-    repo: OWNER/NAME, made where there is none. kind: "model" or "space", which is one for Gradio. private: nobody else
-    sees a repository that is made. only: patterns of the paths to upload. replace: patterns of paths in the
-    repository: what ``folder`` does not have of these is removed.
+    repo: OWNER/NAME, created if it does not exist. kind: "model", or "space" for a Gradio page. private: create it as a
+    private repository. only: patterns of the paths to upload. replace: patterns of the paths in the repository that are
+    deleted if ``folder`` does not have them.
     Raises WeightsError, and MissingPackageError without huggingface-hub.
     """
-    with talking_to_the_hub(repo):
+    with hub_errors(repo):
         from huggingface_hub import HfApi
 
         api = HfApi()
@@ -52,21 +52,21 @@ def upload_folder(
 
 
 def pull(repo: str, folder: Path | None = None) -> list[Path]:
-    """Fetch the weights of ``repo`` into ``folder``, the package's own when None; the files.
+    """Download the weights of ``repo`` into ``folder`` (default: ``weights.folder()``), and return the files.
 
-    What is there already is not fetched again, and a download that broke off goes on where it was. A file whose
-    checksum is not the recorded one is deleted. Raises WeightsError, and MissingPackageError without huggingface-hub.
+    Existing files are not downloaded again, and an interrupted download resumes. A file with a wrong checksum is
+    deleted. Raises WeightsError, and MissingPackageError without huggingface-hub.
     """
     folder = folder or weights.folder()
-    with talking_to_the_hub(repo):
+    with hub_errors(repo):
         from huggingface_hub import HfApi, snapshot_download
 
-        commit = HfApi().model_info(repo).sha  # snapshot_download alone takes an old folder for an answer
-        snapshot_download(repo, revision=commit, local_dir=folder, allow_patterns=_wanted())
-    named = [name for kind in weights.CATALOGUE.values() for name in kind.files]
-    files = [file for name in named if (file := folder / name).is_file()]
+        commit = HfApi().model_info(repo).sha  # without it, snapshot_download may return an outdated folder
+        snapshot_download(repo, revision=commit, local_dir=folder, allow_patterns=_patterns())
+    names = [name for entry in catalogue.CATALOGUE.values() for name in entry.files]
+    files = [file for name in names if (file := folder / name).is_file()]
     if not files:
-        raise WeightsError(f"There are no weights of ours in {repo}. Name the repository that `push` wrote to.")
+        raise WeightsError(f"{repo} has no weights of faceinp. Use a repository of `faceinp weights push`.")
     for file in files:
         try:
             weights.verify_file(file)
@@ -76,25 +76,26 @@ def pull(repo: str, folder: Path | None = None) -> list[Path]:
     return files
 
 
-def _wanted() -> list[str]:
-    return [weights.CHECKSUMS, *ABOUT, *(name for kind in weights.CATALOGUE.values() for name in kind.files)]
+def _patterns() -> list[str]:
+    """The names of the files to exchange."""
+    return [weights.CHECKSUMS, *DOCUMENTS, *(name for entry in catalogue.CATALOGUE.values() for name in entry.files)]
 
 
 @contextmanager
-def talking_to_the_hub(repo: str) -> Iterator[None]:
-    """What huggingface-hub raises, in our words."""
+def hub_errors(repo: str) -> Iterator[None]:
+    """Turn the errors of huggingface-hub into WeightsError and MissingPackageError."""
     try:
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError
     except ModuleNotFoundError as error:
         raise MissingPackageError("huggingface-hub", "hub") from error
-    # The base of all that its HTTP library raises; which library that is differs between its versions.
+    # The base class of its HTTP library's errors; the library differs between versions of huggingface-hub.
     transport: type[Exception] = HfHubHTTPError.__bases__[0]
     try:
         yield
     except HFValidationError as error:
-        raise WeightsError(f"{repo!r} is no repository ({error}). Name it as OWNER/NAME.") from error
+        raise WeightsError(f"{repo!r} is no valid repository name ({error}). Use OWNER/NAME.") from error
     except (transport, OSError) as error:
         raise WeightsError(
-            f"The hub and this machine did not come together over {repo} ({error}). Look at the name, the network and "
-            "your login (`hf auth login`), and run it again: it goes on where it broke off."
+            f"The hub cannot be reached for {repo} ({error}). Check the name, the network and your login (`hf auth "
+            "login`), and run the command again: it resumes."
         ) from error

@@ -1,9 +1,10 @@
-"""What an exported file takes, as its metadata (``faceinp.limits``) and its sidecar (``limits``) say it.
+"""The shapes and types that an exported file accepts, from its metadata (``faceinp.limits``) or sidecar (``limits``).
 
 {"inputs": {"image": {"type": "uint8", "shape": ["batch", "height", "width", 3]}, ...},
  "axes": {"batch": {"least": 1, "most": 16, "multiple": 1}, ...}}
 
-An axis has one length in all inputs. A runtime given anything else answers from deep inside, or computes something.
+An axis has the same length in all inputs. They are checked here because runtimes report wrong shapes unclearly, or
+compute a wrong result.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from typing import Any
 from faceinp.common import json_values
 from faceinp.errors import EngineError
 
-LARGEST = 2**31 - 1
+MAX_LENGTH = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Input:
-    """type: NumPy's name of it. shape: numbers, and names of axes."""
+    """type: NumPy's name, such as "float32". shape: fixed lengths and names of axes."""
 
     type: str
     shape: tuple[int | str, ...]
@@ -46,36 +47,39 @@ class Input:
 
 @dataclass(frozen=True)
 class Limits:
+    """The inputs of a file by name, and its axes by name."""
+
     inputs: Mapping[str, Input]
     axes: Mapping[str, Axis]
 
     def check(self, inputs: Mapping[str, Any]) -> None:
-        """Raise EngineError for arrays by name that the file was not made for."""
+        """Raise EngineError for arrays by name that the file does not accept."""
         if inputs.keys() != self.inputs.keys():
-            raise EngineError(f"The file takes {', '.join(self.inputs)}, not {', '.join(inputs)}. Give it these.")
-        lengths: dict[str, tuple[int, str]] = {}  # of an axis, and the input that has it
-        for name, wanted in self.inputs.items():
+            raise EngineError(f"The inputs must be {', '.join(self.inputs)}, got {', '.join(inputs)}.")
+        lengths: dict[str, tuple[int, str]] = {}  # axis -> its length, and the first input that has it
+        for name, expected in self.inputs.items():
             shape, kind = tuple(inputs[name].shape), str(inputs[name].dtype)
-            of_its_form = len(shape) == len(wanted.shape) and all(
-                length == side for length, side in zip(shape, wanted.shape, strict=True) if isinstance(side, int)
+            fits = len(shape) == len(expected.shape) and all(
+                length == side for length, side in zip(shape, expected.shape, strict=True) if isinstance(side, int)
             )
-            if kind != wanted.type or not of_its_form:
-                raise EngineError(f"{name} must be {wanted}, got {kind} {shape}. Give it what the file was made for.")
-            for length, axis in zip(shape, wanted.shape, strict=True):
+            if kind != expected.type or not fits:
+                raise EngineError(f"{name} must be {expected}, got {kind} {shape}.")
+            for length, axis in zip(shape, expected.shape, strict=True):
                 if isinstance(axis, int):
                     continue
                 first, other = lengths.setdefault(axis, (length, name))
                 if length != first:
                     raise EngineError(
-                        f"The {axis} of {other} is {first}, and that of {name} {length}. Give them the same {axis}."
+                        f"{axis} must be the same in all inputs, got {first} in {other}, {length} in {name}."
                     )
                 if axis in self.axes and length not in self.axes[axis]:
                     raise EngineError(
-                        f"{axis} must be {self.axes[axis]}, got {length} in {name} {shape}. Give that, or export "
+                        f"{axis} must be {self.axes[axis]}, got {length} in {name} {shape}. Change it, or export "
                         "another file."
                     )
 
     def as_json(self) -> dict[str, Any]:
+        """The form in the module's docstring."""
         return {
             "inputs": {name: {"type": one.type, "shape": list(one.shape)} for name, one in self.inputs.items()},
             "axes": {
@@ -86,24 +90,24 @@ class Limits:
 
 
 def of(about: Mapping[str, Any]) -> Limits | None:
-    """The limits in what an exporter noted; None where it noted none, as in somebody else's file."""
+    """The limits in a file's metadata; None for a third-party file, which has none."""
     return from_json(about["limits"]) if "limits" in about else None
 
 
 def check(about: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
-    """Raise EngineError for arrays by name that the file with this ``about`` was not made for."""
-    if known := of(about):
-        known.check(inputs)
+    """Raise EngineError for arrays by name that the file with the metadata ``about`` does not accept."""
+    if limits := of(about):
+        limits.check(inputs)
 
 
-def at_once(about: Mapping[str, Any], wanted: int) -> int:
-    """How many pictures may be given at once where ``wanted`` would be."""
-    known = of(about)
-    return min(wanted, known.axes["batch"].most) if known and "batch" in known.axes else wanted
+def at_once(about: Mapping[str, Any], count: int) -> int:
+    """The largest batch up to ``count`` that the file with the metadata ``about`` accepts."""
+    limits = of(about)
+    return min(count, limits.axes["batch"].most) if limits and "batch" in limits.axes else count
 
 
 def from_json(value: dict[str, Any]) -> Limits:
-    """``Limits.as_json`` read back. Raises ValueError for anything else."""
+    """The inverse of ``Limits.as_json``. Raises ValueError for any other value."""
     inputs, axes = json_values.section(value, "inputs"), json_values.section(value, "axes")
     return Limits(
         {name: _input(json_values.section(inputs, name)) for name in inputs},
@@ -117,9 +121,9 @@ def _input(value: dict[str, Any]) -> Input:
         if isinstance(side, str):
             json_values.text({"shape": side}, "shape")
         else:
-            shape[number] = json_values.whole({"shape": side}, "shape", 0, LARGEST)
+            shape[number] = json_values.whole({"shape": side}, "shape", 0, MAX_LENGTH)
     return Input(json_values.text(value, "type"), tuple(shape))
 
 
 def _axis(value: dict[str, Any]) -> Axis:
-    return Axis(*(json_values.whole(value, key, 1, LARGEST) for key in ("least", "most", "multiple")))
+    return Axis(*(json_values.whole(value, key, 1, MAX_LENGTH) for key in ("least", "most", "multiple")))

@@ -1,4 +1,4 @@
-"""The package's networks as torch modules: made of packed weights, or untrained."""
+"""The package's networks as torch modules, from packed weights or untrained."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,8 @@ from faceinp.models import weights
 if TYPE_CHECKING:
     from torch import nn
 
-SIDE = 256  # pixels, side of the crops that completion and landmarks were trained on
-PREFIXES = {  # of a network's tensors in its file
+SIDE = 256  # pixels, side of the crops for completion and landmarks
+PREFIXES = {  # of the names of a network's tensors in its file
     "completion": "generator/",
     "landmarks": "landmarks/",
     "dcgan": "generator/",
@@ -22,7 +22,7 @@ PREFIXES = {  # of a network's tensors in its file
     "occluders": "segmentation/",
     "face-likeness": "likeness/",
 }
-# What each network takes, by the names of an exported graph's inputs.
+# The inputs of each network, as an exported graph names them.
 INPUTS = {
     "completion": ("picture", "mask", "landmark_map"),
     "landmarks": ("picture", "mask"),
@@ -33,7 +33,7 @@ INPUTS = {
 
 
 def untrained(name: str, config: dict[str, Any], side: int = SIDE) -> "nn.Module":
-    """The network called ``name``, a key of PREFIXES, with the settings that its weights' file holds."""
+    """The untrained network called ``name``, a key of PREFIXES. config: the settings in its file of weights."""
     from faceinp.nets import completion, dcgan, embedding, face_likeness, landmarks, segmentation
 
     match name:
@@ -52,16 +52,16 @@ def untrained(name: str, config: dict[str, Any], side: int = SIDE) -> "nn.Module
 
 
 def load(name: str, file: str | Path = "", *, side: int = SIDE, folded: bool = True) -> tuple[Any, dict[str, Any]]:
-    """The network called ``name`` in eval mode, and the settings in its file. Raises WeightsError for another's file.
+    """The network called ``name`` in eval mode, and the settings in its file.
 
-    file: packed weights; empty: the package's. side: of the crops, for the predictor of landmarks. folded: batch norms
-    are folded into convolutions where the network knows how, for inference.
+    file: packed weights; empty: the package's. side: of the crops, for the landmark predictor. folded: fold batch norms
+    into convolutions if the network supports it. Raises WeightsError if the file contains another network.
     """
     file = Path(file) if file else weights.path(name)
-    config, tensors = weights.packed(file)
+    config, tensors = weights.read_packed(file)
     try:
         network = untrained(name, config, side)
-        network.load_state_dict(weights.under(tensors, PREFIXES[name]))
+        network.load_state_dict(weights.with_prefix(tensors, PREFIXES[name]))
     except (RuntimeError, TypeError, KeyError, ValueError, IndexError) as error:
         raise WeightsError(
             f"{file} does not contain the network {name!r}. Use a file made by `faceinp weights pack`."
@@ -74,9 +74,9 @@ def load(name: str, file: str | Path = "", *, side: int = SIDE, folded: bool = T
 
 
 class TorchNetwork:
-    """A network on torch as a ``sessions.Session``, on the first GPU where there is one.
+    """A network on torch as a ``sessions.Session``, on the first GPU, or on the CPU if there is none.
 
-    name: a key of INPUTS. file: packed weights; empty: the package's. Raises WeightsError for another network's.
+    name: a key of INPUTS. file: packed weights; empty: the package's. Raises WeightsError as ``load``.
     """
 
     def __init__(self, name: str, file: str | Path = "") -> None:
@@ -93,7 +93,7 @@ class TorchNetwork:
             network = Mirrored(network)
         elif name in ("damage", "occluders"):
             network = nn.Sequential(network, nn.Softmax(dim=1))
-        # On a processor, one picture with two threads takes a sixth less time than in torch's usual order.
+        # On a CPU with two threads, one picture takes a sixth less time than in torch's default memory order.
         self.network = network.eval().to(memory_format=torch.channels_last).to(self.device)
         self.about = {
             "name": name,
@@ -105,9 +105,10 @@ class TorchNetwork:
         self.runtime = f"torch {self.device.type} fp32"
 
     def run(self, inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """As ``sessions.Session.run``."""
         if missing := sorted(set(self.inputs) - set(inputs)):
-            raise EngineError(f"The network also takes {', '.join(missing)}. Give it all of {', '.join(self.inputs)}.")
-        given = (np.ascontiguousarray(inputs[name], np.float32) for name in self.inputs)
+            raise EngineError(f"The inputs must be {', '.join(self.inputs)}, but {', '.join(missing)} is missing.")
+        arrays = (np.ascontiguousarray(inputs[name], np.float32) for name in self.inputs)
         with self.torch.inference_mode():
-            answered = self.network(*(self.torch.from_numpy(array).to(self.device) for array in given))
-        return [answered.float().cpu().numpy()]
+            output = self.network(*(self.torch.from_numpy(array).to(self.device) for array in arrays))
+        return [output.float().cpu().numpy()]

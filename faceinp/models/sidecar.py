@@ -1,13 +1,12 @@
-"""``FILE.onnx.json`` or ``FILE.engine.json`` beside a network's file: what it is, how it is used, and, of our own
-exports, how far it is from torch.
+"""Sidecars: the JSON file ``FILE.onnx.json`` or ``FILE.engine.json`` beside a network's file describes it.
 
-One file says it all: exporters write what they made and measured, ``engine`` is the section that an engine of somebody
-else's network reads (``engines/foreign.py``), ``judge`` the one of a judge of identity (``identity/networks.py``);
-where a section is missing its keys are looked for on the first level. Nothing is prepended to the network's own file:
-any program that reads its format reads it.
+Exporters write what they exported and its errors against torch. The section ``engine`` is for a third-party network as
+an engine (``engines/foreign.py``), the section ``judge`` for a judge of identity (``identity/networks.py``); without a
+section, its keys are read from the first level. The network's own file is unchanged, so any program can read it.
 """
 
 import json
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -18,35 +17,37 @@ from faceinp.errors import WeightsError
 from faceinp.models import input_limits, weights
 
 PRECISIONS = ("fp32", "fp16", "int8")
-LARGEST, MOST = 16384, 2**31 - 1  # pixels of a side, and pictures at once
+MAX_SIDE = 16384  # pixels
+MAX_BATCH = 2**31 - 1
 
 
 def path(file: Path) -> Path:
+    """The sidecar of ``file``."""
     return file.with_name(f"{file.name}.json")
 
 
-def load(file: Path, place: Path | None = None) -> dict[str, Any]:
-    """What the sidecar of ``file`` says. place: where it lies, if not beside it.
+def load(file: Path, sidecar: Path | None = None) -> dict[str, Any]:
+    """The content of a sidecar, unchecked. sidecar: its path (default: beside ``file``).
 
-    Raises WeightsError when it is missing or no JSON object.
+    Raises WeightsError if it is missing or no JSON object.
     """
-    place = place or path(file)
+    sidecar = sidecar or path(file)
     try:
-        return json_values.read_object(place)
+        return json_values.read_object(sidecar)
     except (OSError, ValueError) as error:
-        raise WeightsError(f"{file} needs a sidecar, and {place} cannot be read as one ({error}).") from error
+        raise WeightsError(f"{file} needs a sidecar, and {sidecar} cannot be read as one ({error}).") from error
 
 
 def section(about: dict[str, Any], name: str) -> dict[str, Any]:
-    """The part of a sidecar called ``name``; all of it where it has no such part."""
+    """The section of a sidecar called ``name``, or the whole sidecar if it has no such section."""
     part = about.get(name, about)
     return part if isinstance(part, dict) else {}
 
 
 def read(file: Path) -> dict[str, Any]:
-    """What the sidecar of an exported file says, with every value that is used later as an exporter writes it.
+    """The content of an exported file's sidecar, with its types checked.
 
-    Raises WeightsError when it is missing, speaks of another file, or says something else.
+    Raises WeightsError if it is missing, does not match the file, or has a wrong value.
     """
     weights.check_file(file)
     try:
@@ -55,21 +56,21 @@ def read(file: Path) -> dict[str, Any]:
     except (OSError, WeightsError) as error:
         raise WeightsError(f"{error} Export {file.name} again.") from error
     if about.get("sha256") != digest:
-        raise WeightsError(f"{path(file)} speaks of another {file.name}: its checksum differs. Export it again.")
+        raise WeightsError(f"{path(file)} does not match {file.name} (checksum mismatch). Export it again.")
     try:
         return about | _checked(about)
     except ValueError as error:
-        raise WeightsError(f"{path(file)} is not as an exporter writes it: {error}. Export it again.") from error
+        raise WeightsError(f"{path(file)} is not a valid sidecar: {error}. Export it again.") from error
 
 
 def _checked(about: dict[str, Any]) -> dict[str, Any]:
-    """The values that exporters and runtimes use, a list where one is meant. Raises ValueError for any other kind."""
+    """The values that need conversion, such as lists. Raises ValueError if any value has a wrong type."""
     for key in ("name", "about", "licence"):
         json_values.text(about, key)
     json_values.flag(about, "trained")
     json_values.flag(about, "guided", True)
     json_values.text(about, "precision", among=PRECISIONS)
-    json_values.whole(about, "size", 0, LARGEST)
+    json_values.whole(about, "size", 0, MAX_SIDE)
     for key in ("inputs", "outputs", "tolerance"):
         json_values.section(about, key)
     input_limits.from_json(json_values.section(about, "limits"))
@@ -94,26 +95,25 @@ def _checked(about: dict[str, Any]) -> dict[str, Any]:
 
 
 def _range(about: dict[str, Any], key: str) -> list[int]:
-    """The least and the most pictures at once."""
-    least, most = json_values.numbers(about, key, 2, 1, MOST)
+    """The smallest and the largest batch."""
+    least, most = json_values.numbers(about, key, 2, 1, MAX_BATCH)
     if least > most or least % 1 or most % 1:
-        raise ValueError(f"{key!r} must be the least and the most pictures at once, got {least:g} and {most:g}")
+        raise ValueError(f"{key!r} must be the smallest and the largest batch, got {least:g} and {most:g}")
     return [int(least), int(most)]
 
 
 def write(file: Path, about: dict[str, Any]) -> None:
-    """Put ``about`` beside ``file``, with the file's own checksum."""
+    """Write ``about`` and the file's checksum as the sidecar of ``file``."""
     about = {"file": file.name, "sha256": weights.sha256(file), **about}
     path(file).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
 
 
 def move(part: Path, file: Path) -> None:
-    """Give ``part``, a file that was judged, and the sidecar beside it their places: ``file``, and beside that.
+    """Move ``part``, a verified file, and its sidecar to ``file`` on the same disk (``staging.folder``).
 
-    Both are on one disk (``staging.folder``). No system moves two files in one step, so the earlier sidecar goes first
-    and the new one comes last: whenever the process dies, a file lies there with its own sidecar or with none, which
-    ``read`` refuses and exporters make again; never with that of another file. Two processes at once may still end up
-    with the file of one and the sidecar of the other; its checksum tells.
+    Two files cannot be moved in one step, so the former sidecar is deleted first and the new one is moved last. If the
+    process dies in between, ``file`` has no sidecar, which ``read`` refuses. Two processes at once may mix a file and a
+    sidecar; then the checksum does not match.
     """
     path(file).unlink(missing_ok=True)
     part.replace(file)
@@ -122,10 +122,8 @@ def move(part: Path, file: Path) -> None:
 
 def versions(*packages: str) -> dict[str, str]:
     """Versions of faceinp and of those of ``packages`` that are installed."""
-    found = {"faceinp": __version__}
+    installed = {"faceinp": __version__}
     for package in packages:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+        with suppress(PackageNotFoundError):
+            installed[package] = version(package)
+    return installed

@@ -1,8 +1,8 @@
-"""Which weights there are, where their files lie, and whether a file is what it should be.
+"""Files of trained weights: where they are, downloading, checksums, and reading them as tensors.
 
-Weights of the package lie in ``weights/`` of a checkout, or are installed with the package as
-``faceinp/_weights``; FACEINP_WEIGHTS names another folder. Weights of others are fetched when first used, into
-``~/.cache/faceinp`` or FACEINP_CACHE; FACEINP_WEIGHTS_URL names another place to fetch them from.
+The package's weights are in ``weights/`` of a checkout, or in ``faceinp/_weights`` of an installed package;
+FACEINP_WEIGHTS names another folder. Third-party weights are downloaded at first use into ``~/.cache/faceinp``, or
+into FACEINP_CACHE; FACEINP_WEIGHTS_URL names another server.
 """
 
 import hashlib
@@ -13,168 +13,50 @@ import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceinp.common import json_values, staging
 from faceinp.errors import EngineError, WeightsError
+from faceinp.models.catalogue import CATALOGUE, REMOTE
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 CHECKSUMS = "checksums.json"  # file name -> sha256
-WIDEST = 512  # channels of a layer, or numbers of a vector, in a network of ours
-SCALE = ":scale"  # behind the name of weights in 8 bits
-
-
-@dataclass(frozen=True)
-class Weights:
-    """One file of trained weights. ``about`` is one line; its model card lies beside it as ``NAME.md``.
-
-    graph: whether the network runs without torch: ``FILE.onnx`` lies beside it, which reads its numbers there. fixed:
-    it is the package's own whatever FACEINP_WEIGHTS says: nobody trains another.
-    """
-
-    name: str
-    file: str
-    about: str
-    licence: str
-    graph: bool = False
-    fixed: bool = False
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """Its file, and its graph where it has one."""
-        return (self.file, str(Path(self.file).with_suffix(".onnx"))) if self.graph else (self.file,)
-
-
-CATALOGUE = {
-    w.name: w
-    for w in (
-        Weights(
-            "dcgan",
-            "dcgan.safetensors",
-            "DCGAN at 64 x 64, generator (averaged) and discriminator",
-            "research use only",
-        ),
-        Weights(
-            "dcgan-limits",
-            "dcgan-limits.json",
-            "Measured limits of the first paper's losses on that generator",
-            "Apache-2.0",
-        ),
-        Weights(
-            "embedding",
-            "embedding.safetensors",
-            "The bundled judge: a face becomes a unit vector",
-            "research use only",
-            graph=True,
-        ),
-        Weights(
-            "completion",
-            "completion.safetensors",
-            "Landmark-guided completion at 256 x 256, generator (averaged) and discriminator",
-            "research use only",
-            graph=True,
-        ),
-        Weights(
-            "landmarks",
-            "landmarks.safetensors",
-            "Predictor of 68 landmarks on faces with holes",
-            "research use only",
-            graph=True,
-        ),
-        Weights(
-            "damage",
-            "damage.safetensors",
-            "Finds damage of photos: scratches, spots, tears",
-            "research use only",
-            graph=True,
-        ),
-        Weights(
-            "occluders",
-            "occluders.safetensors",
-            "Finds what hides a face: glasses, hands",
-            "research use only",
-            graph=True,
-        ),
-        Weights("mtcnn-pnet", "mtcnn-pnet.onnx", "Face detector MTCNN: proposes boxes", "MIT", fixed=True),
-        Weights("mtcnn-rnet", "mtcnn-rnet.onnx", "Face detector MTCNN: refines boxes", "MIT", fixed=True),
-        Weights("mtcnn-onet", "mtcnn-onet.onnx", "Face detector MTCNN: boxes and five points", "MIT", fixed=True),
-        Weights(
-            "face-likeness",
-            "face-likeness.safetensors",
-            "How predicted landmarks look where there is a face, and where not",
-            "research use only",
-        ),
-        Weights("embedding-calibration", "embedding.json", "What that judge's distances mean", "Apache-2.0"),
-        Weights(
-            "reference-check",
-            "reference-check.json",
-            "How far a reference photo may lie from what a hole leaves of a face",
-            "Apache-2.0",
-        ),
-        Weights("dlib-calibration", "dlib.json", "What the distances of dlib's network mean", "Apache-2.0"),
-    )
-}
-
-
-@dataclass(frozen=True)
-class Remote:
-    """One file of somebody else's weights: ``file`` below the address ``base``, ``size`` in bytes."""
-
-    name: str
-    file: str
-    base: str
-    size: int
-    sha256: str
-    about: str
-    licence: str
-
-
-REMOTE = {
-    w.name: w
-    for w in (
-        Remote(
-            "facenet",
-            "20180402-114759-vggface2.pt",
-            "https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9",
-            111_898_327,
-            "281cebca8662831adb987a874bdcb36e73f5b1c6dc5ee5878f305e985625d99b",
-            "FaceNet: InceptionResnetV1 trained on VGGFace2",
-            "MIT",
-        ),
-    )
-}
+MAX_WIDTH = 512  # channels of a layer, or length of a vector, in the package's networks
+SCALE = ":scale"  # suffix of the name that stores the scales of int8 weights
+SMALLEST_SCALE = 2**-14  # the smallest normal number of fp16
+CHUNK = 1 << 20  # bytes read at once of a download
+TIMEOUT = 20  # seconds
 
 
 def folder() -> Path:
-    """The folder of weights that is used: the one that FACEINP_WEIGHTS names, or the package's."""
+    """The folder of weights in use: FACEINP_WEIGHTS, or the package's."""
     chosen = os.environ.get("FACEINP_WEIGHTS")
-    return Path(os.path.expanduser(chosen)) if chosen else _own_folder()
+    return Path(os.path.expanduser(chosen)) if chosen else _package_folder()
 
 
-def _own_folder() -> Path:
+def _package_folder() -> Path:
     installed = Path(__file__).parents[1] / "_weights"
     return installed if installed.is_dir() else Path(__file__).parents[2] / "weights"
 
 
 def path(name: str) -> Path:
-    """The file of the weights called ``name``; raises WeightsError when it is not there."""
-    kind = CATALOGUE[name]
-    file = (_own_folder() if kind.fixed else folder()) / kind.file
+    """The file of the weights called ``name``, a key of CATALOGUE. Raises WeightsError if it is missing."""
+    entry = CATALOGUE[name]
+    file = (_package_folder() if entry.fixed else folder()) / entry.file
     if not file.is_file():
         raise WeightsError(
-            f"The weights {name!r} are missing: {file} is not there. Clone the repository whole, or set "
+            f"The weights {name!r} are missing: {file} does not exist. Clone the whole repository, or set "
             "FACEINP_WEIGHTS."
         )
     return file
 
 
 def missing(name: str) -> str:
-    """Why the weights called ``name`` cannot be used; empty when their file is there."""
+    """Why the weights called ``name`` cannot be used; empty if their file exists."""
     try:
         path(name)
     except WeightsError as error:
@@ -183,46 +65,51 @@ def missing(name: str) -> str:
 
 
 def cache() -> Path:
-    """The folder of fetched weights."""
+    """The folder of downloaded weights."""
     return Path(os.path.expanduser(os.environ.get("FACEINP_CACHE") or "~/.cache/faceinp"))
 
 
 def fetch(name: str, progress: Callable[[int, int], Any] | None = None) -> Path:
-    """The file of somebody else's weights called ``name``, fetched unless the cache holds it.
+    """The file of the third-party weights called ``name``, a key of REMOTE, downloaded unless it is in the cache.
 
-    Its checksum is compared before each use; a file that is not the right one is not kept. progress(done, total):
-    bytes. Raises WeightsError when there is no way to get it.
+    Its checksum is compared before each use; a file with another checksum is not kept. progress(done, total): bytes.
+    Raises WeightsError if the download fails.
     """
-    wanted = REMOTE[name]
-    file = cache() / wanted.file
-    if file.is_file() and sha256(file) == wanted.sha256:
+    remote = REMOTE[name]
+    file = cache() / remote.file
+    if file.is_file() and sha256(file) == remote.sha256:
         return file
-    address = f"{(os.environ.get('FACEINP_WEIGHTS_URL') or wanted.base).rstrip('/')}/{wanted.file}"
+    address = f"{(os.environ.get('FACEINP_WEIGHTS_URL') or remote.base).rstrip('/')}/{remote.file}"
     try:
         cache().mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache()) as scratch:
-            part = Path(scratch) / wanted.file
-            with urllib.request.urlopen(address, timeout=20) as answer, part.open("wb") as written:
-                while (done := written.tell()) <= wanted.size and (chunk := answer.read(1 << 20)):
-                    written.write(chunk)
-                    if progress:
-                        progress(min(done + len(chunk), wanted.size), wanted.size)
-            if sha256(part) != wanted.sha256:
+            part = Path(scratch) / remote.file
+            _download(address, part, remote.size, progress)
+            if sha256(part) != remote.sha256:
                 raise WeightsError(
-                    f"What came from {address} is not {wanted.about}: its checksum is another. Nothing was kept. Try "
-                    "again later, or name another place in FACEINP_WEIGHTS_URL."
+                    f"The download from {address} is not {remote.about} (checksum mismatch) and was deleted. Try again "
+                    "later, or set FACEINP_WEIGHTS_URL to another server."
                 )
             part.replace(file)
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise WeightsError(
-            f"The weights {name!r} are not in {cache()} and cannot be fetched from {address} ({error}). Connect to a "
-            f"network, or put {wanted.file} there by hand."
+            f"The weights {name!r} are not in {cache()} and cannot be downloaded from {address} ({error}). Connect to "
+            f"a network, or put {remote.file} into that folder."
         ) from error
     return file
 
 
+def _download(address: str, file: Path, size: int, progress: Callable[[int, int], Any] | None) -> None:
+    """Write the content of ``address`` to ``file``; stop once it is longer than ``size`` bytes."""
+    with urllib.request.urlopen(address, timeout=TIMEOUT) as response, file.open("wb") as output:
+        while (done := output.tell()) <= size and (chunk := response.read(CHUNK)):
+            output.write(chunk)
+            if progress:
+                progress(min(done + len(chunk), size), size)
+
+
 def read_tensors(file: str | Path) -> tuple[dict[str, str], dict[str, "Tensor"]]:
-    """Metadata and CPU tensors of a safetensors file; raises WeightsError when it is missing or damaged."""
+    """Metadata and CPU tensors of a safetensors file. Raises WeightsError if it is missing or damaged."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -230,23 +117,23 @@ def read_tensors(file: str | Path) -> tuple[dict[str, str], dict[str, "Tensor"]]
             return opened.metadata() or {}, {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise WeightsError(
-            f"{file} cannot be read as safetensors ({error}). Fetch it again, or give another."
+            f"{file} cannot be read as safetensors ({error}). Download it again, or use another file."
         ) from error
 
 
-def under(tensors: dict[str, "Tensor"], prefix: str) -> dict[str, "Tensor"]:
-    """The tensors whose names begin with ``prefix``, without it."""
+def with_prefix(tensors: dict[str, "Tensor"], prefix: str) -> dict[str, "Tensor"]:
+    """The tensors whose names begin with ``prefix``; it is removed from the names."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def packed(file: str | Path) -> tuple[dict[str, Any], dict[str, "Tensor"]]:
-    """What `faceinp weights pack` wrote: the settings the network is rebuilt from, and its tensors in fp32."""
+def read_packed(file: str | Path) -> tuple[dict[str, Any], dict[str, "Tensor"]]:
+    """The network's settings and its fp32 tensors, of a file that `faceinp weights pack` wrote. Raises WeightsError."""
     metadata, tensors = read_tensors(file)
-    return _settings(metadata, file), floats(tensors)
+    return _settings(metadata, file), to_fp32(tensors)
 
 
 def _settings(metadata: dict[str, str], file: str | Path) -> dict[str, Any]:
-    """Of a network, each of a kind that one can be made of. Raises WeightsError."""
+    """The settings of a network in a file's metadata, with their types checked. Raises WeightsError."""
     try:
         settings = json_values.parse_object(metadata.get("config", "{}"))
         for key, value in settings.items():
@@ -259,24 +146,24 @@ def _settings(metadata: dict[str, str], file: str | Path) -> dict[str, Any]:
                     settings[key] = list(json_values.texts(settings, key))
                 case _:  # sizes of layers
                     for size in value if isinstance(value, list) else [value]:
-                        json_values.whole({key: size}, key, 1, WIDEST)
+                        json_values.whole({key: size}, key, 1, MAX_WIDTH)
     except ValueError as error:
         raise WeightsError(
-            f"The settings in {file} make no network ({error}). Use a file made by `faceinp weights pack`."
+            f"The network settings in {file} are not valid ({error}). Use a file that `faceinp weights pack` wrote."
         ) from error
     return settings
 
 
 def check_file(file: Path) -> None:
-    """Raise WeightsError unless ``file`` is one."""
+    """Raise WeightsError unless ``file`` is an existing file."""
     if file.is_dir():
         raise WeightsError(f"{file} is a folder. Give the path of a file.")
     if not file.is_file():
         raise WeightsError(f"There is no file {file}. Check its path.")
 
 
-def floats(tensors: dict[str, "Tensor"]) -> dict[str, "Tensor"]:
-    """Networks compute in fp32. Shipped weights are fp16, or int8 with a scale for each output channel."""
+def to_fp32(tensors: dict[str, "Tensor"]) -> dict[str, "Tensor"]:
+    """Tensors in fp32, from stored fp16, or from int8 with a scale for each output channel (``in_eight_bits``)."""
     scales = {name.removesuffix(SCALE): scale.float() for name, scale in tensors.items() if name.endswith(SCALE)}
     return {
         name: value * scales[name] if name in scales else value.float() if value.is_floating_point() else value
@@ -286,7 +173,7 @@ def floats(tensors: dict[str, "Tensor"]) -> dict[str, "Tensor"]:
 
 
 def in_eight_bits(tensors: dict[str, "Tensor"]) -> dict[str, "Tensor"]:
-    """The weights of layers among ``tensors`` as int8, and as ``NAME:scale`` what each output channel is times."""
+    """``tensors`` with weights of layers as int8, and the scale of each output channel as ``NAME:scale`` in fp16."""
     import torch
 
     kept: dict[str, Tensor] = {}
@@ -295,23 +182,26 @@ def in_eight_bits(tensors: dict[str, "Tensor"]) -> dict[str, "Tensor"]:
             kept[name] = value
             continue
         largest = value.float().abs().amax(dim=tuple(range(1, value.ndim)), keepdim=True)
-        scale = (largest / 127).clamp(min=2**-14).half()  # below it fp16 gets coarse
+        scale = (largest / 127).clamp(min=SMALLEST_SCALE).half()
         kept[name] = (value / scale.float()).round().clamp(-127, 127).to(torch.int8)
         kept[name + SCALE] = scale
     return kept
 
 
 def sha256(file: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _recorded(listed: Path) -> dict[str, Any]:
-    """The checksums in a list; none where there is no list. Raises WeightsError for one that is damaged."""
+    """The checksums in a list; empty if the list does not exist. Raises WeightsError if it is damaged."""
     try:
         return json_values.read_object(listed) if listed.is_file() else {}
     except (OSError, ValueError) as error:
-        raise WeightsError(f"{listed} cannot be read ({error}). Fetch it again, with all weights beside it.") from error
+        raise WeightsError(
+            f"{listed} cannot be read ({error}). Download it again together with all weights."
+        ) from error
 
 
 def record(file: Path) -> None:
@@ -323,8 +213,9 @@ def record(file: Path) -> None:
 
 
 def verify(name: str) -> None:
-    """Raise WeightsError unless the file of the weights called ``name`` is there and as ``verify_file`` wants it, and
-    so is their graph where there is one: weights of one's own need none.
+    """Raise WeightsError unless the file of the weights called ``name`` exists and passes ``verify_file``.
+
+    Its graph is verified if it exists: weights that a user trained may have none.
     """
     file = path(name)
     verify_file(file)
@@ -334,29 +225,29 @@ def verify(name: str) -> None:
 
 
 @contextmanager
-def naming_damage(name: str) -> Iterator[None]:
-    """Where something of ours cannot be opened within, a WeightsError says so if its file is not the recorded one."""
+def reporting_damage(name: str) -> Iterator[None]:
+    """Raise a WeightsError about the damage if the weights called ``name`` fail to open here and are damaged."""
     try:
         yield
     except (EngineError, WeightsError):
-        own = path(name)
-        if own.name in _recorded(own.parent / CHECKSUMS):
+        file = path(name)
+        if file.name in _recorded(file.parent / CHECKSUMS):
             try:
                 verify(name)
             except WeightsError as damage:
-                raise WeightsError(f"{damage} `faceinp weights verify` checks all others.") from damage
+                raise WeightsError(f"{damage} `faceinp weights verify` checks the others.") from damage
         raise
 
 
 def verify_file(file: Path) -> None:
-    """Raise WeightsError unless the file's checksum is the one recorded beside it."""
+    """Raise WeightsError unless the file's checksum is the one in the list beside it."""
     listed = file.parent / CHECKSUMS
     expected = _recorded(listed).get(file.name)
     if expected is None:
-        raise WeightsError(f"No checksum of {file.name} in {listed}. Take both from one release.")
+        raise WeightsError(f"{listed} has no checksum of {file.name}. Take both from the same release.")
     try:
         same = sha256(file) == expected
     except OSError as error:
-        raise WeightsError(f"{file} cannot be read ({error}). Look at its permissions, or fetch it again.") from error
+        raise WeightsError(f"{file} cannot be read ({error}). Check its permissions, or download it again.") from error
     if not same:
-        raise WeightsError(f"{file} is damaged: its checksum is not the recorded one. Fetch it again.")
+        raise WeightsError(f"{file} is damaged (checksum mismatch). Download it again.")

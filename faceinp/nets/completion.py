@@ -1,10 +1,10 @@
-"""Landmark-guided completion: a picture with a hole and its 68 points become a whole picture.
+"""Landmark-guided completion: generators that fill the hole of a picture with the help of its 68 landmarks.
 
-``Small`` is ours: a U of bottleneck blocks whose cost is the same at every depth, for processors and browsers.
-``CoarseToFine`` is two of them: what hides half a picture is settled at half the side, for a quarter of the cost.
-``Large`` is the second paper's (L, ``docs/papers.md``; its parts are LaFIn's, Yang et al. 2019, with the attention of
-Zheng et al. 2019, arXiv 1903.04227): for GPUs. All take the same inputs and give the same output, at any side that is
-a multiple of 32, and copy nothing: composites are the pipeline's work.
+``Small`` is ours, for CPUs and browsers: a U-Net of bottleneck blocks with the same cost at every depth.
+``CoarseToFine`` is two of them: the first fills large holes at half the side, for a quarter of the cost. ``Large`` is
+the second paper's, for GPUs (L, ``docs/papers.md``; its parts are LaFIn's, Yang et al. 2019, with the attention of
+Zheng et al. 2019, arXiv 1903.04227). All have the same inputs and output, at any side that is a multiple of 32. The
+output is not composited: that is the pipeline's task.
 """
 
 from collections.abc import Callable
@@ -17,17 +17,17 @@ from faceinp.nets.points import GROUPS, SPREAD
 
 SIZE = 256
 INPUTS = 3 + 1 + len(GROUPS)
-HALVINGS = 4  # how often a picture is halved to fill it smoothly
+HALVINGS = 4  # levels of the push-pull pyramid in ``ThinParts``
 
 
 def landmark_map(points: Tensor, side: int) -> Tensor:
     """L's P: points (N, 68, 2), x and y in shares of the side -> float (N, 5, side, side) in [0, 1].
 
-    Each point is a Gaussian spot. Spots of one group are added by a matrix product, which exports and runs anywhere,
-    and cut at 1. Points that are not finite are left out.
+    Each point is a Gaussian spot. The spots of a group are summed by a matrix product, which every runtime supports,
+    and clamped to 1. Points that are not finite are omitted.
     """
-    there = points.isfinite().all(dim=2, keepdim=True)
-    points = torch.where(there, points, torch.full_like(points, -9.0))
+    finite = points.isfinite().all(dim=2, keepdim=True)
+    points = torch.where(finite, points, torch.full_like(points, -9.0))
     centres = (torch.arange(side, device=points.device, dtype=points.dtype) + 0.5) / side
     spots = torch.exp(-(((points[..., None] - centres) / SPREAD) ** 2) / 2)  # (N, 68, 2, side)
     columns, rows = spots[:, :, 0], spots[:, :, 1].transpose(1, 2)
@@ -36,14 +36,14 @@ def landmark_map(points: Tensor, side: int) -> Tensor:
 
 
 class ThinParts(nn.Module):
-    """What a network drew, (N, 3, S, S), of pictures (N, 3, S, S) and masks (N, 1, S, S) -> the same, but thin parts of
-    the hole, such as scratches, filled smoothly from both sides. What lies under the hole is not looked at.
+    """Generated pictures (N, 3, S, S), pictures (N, 3, S, S) and masks (N, 1, S, S) -> the generated pictures with thin
+    parts of the hole, such as scratches, replaced by a smooth fill, which continues colours over a scratch more exactly
+    than a network for whole faces. The pixels in the hole have no effect.
 
-    The smooth fill is push-pull (Gortler et al. 1996, section 3.4): means of the known pixels, half the size each time,
-    and the way back, each finer hole filled from the coarser picture and made smoother. A fourth channel tells how near
-    the known is: 1 where it is, half of that wherever the hole is twice as wide. A network that has to draw whole
-    faces carries colours over a scratch less exactly. The two numbers of the share, where it is one half and how steep
-    it is there, were chosen on faces that training holds back (``docs/measurements/completion.md``).
+    The smooth fill is push-pull (Gortler et al. 1996, section 3.4): a pyramid of means of the known pixels, then back
+    up, where each finer hole is filled from the coarser level and smoothed. A fourth channel measures the distance to
+    known pixels: 1 on them, and half as much for a hole twice as wide. The two numbers of the blending weight, its
+    midpoint and its slope, were chosen on held-back faces (``docs/measurements/completion.md``).
     """
 
     def forward(self, drawn: Tensor, pictures: Tensor, masks: Tensor) -> Tensor:
@@ -53,41 +53,41 @@ class ThinParts(nn.Module):
             weight = functional.avg_pool2d(1 - hole, 2)
             levels.append((functional.avg_pool2d(x, 2) / weight.clamp(min=0.25), (weight == 0).to(x.dtype)))
         x, hole = levels.pop()
-        # Squares that no known pixel reaches have the mean colour of those that one does, and are not near.
+        # Cells without any known pixel get the mean colour of the others, and 0 in the fourth channel.
         mean = x[:, :3].sum(dim=(2, 3), keepdim=True) / (1 - hole).sum(dim=(2, 3), keepdim=True).clamp(min=1)
         filled = torch.addcmul(x, hole, functional.pad(mean, (0, 0, 0, 0, 0, 1)))
         for x, hole in reversed(levels):
             filled = functional.interpolate(filled, scale_factor=2.0, mode="bilinear")
-            filled = _smoother(x + hole * torch.cat([filled[:, :3], filled[:, 3:] / 2], dim=1), hole)
+            filled = _smoothed(x + hole * torch.cat([filled[:, :3], filled[:, 3:] / 2], dim=1), hole)
         far = -filled[:, 3:]
         for step in (1, 3):  # the highest of 9 x 9 pixels: 3 x 3 of 3 x 3
-            far = _joined(far, step, torch.maximum)
+            far = _reduced(far, step, torch.maximum)
         share = torch.sigmoid(-24 * (far + 0.3))
         return torch.addcmul(drawn, share, filled[:, :3].clamp(0, 1) - drawn)
 
 
-def _smoother(x: Tensor, hole: Tensor) -> Tensor:
-    """x (N, C, h, w), its hole by one step nearer to what is harmonic, and by two to what is biharmonic."""
-    x = torch.addcmul(x, hole, _bend(x), value=1 / 9)
+def _smoothed(x: Tensor, hole: Tensor) -> Tensor:
+    """x (N, C, h, w) with its hole smoothed by one step towards a harmonic and two towards a biharmonic function."""
+    x = torch.addcmul(x, hole, _laplacian(x), value=1 / 9)
     for _ in range(2):
-        x = torch.addcmul(x, hole, _bend(_bend(x)), value=-1 / 81)
+        x = torch.addcmul(x, hole, _laplacian(_laplacian(x)), value=-1 / 81)
     return x
 
 
-def _bend(x: Tensor) -> Tensor:
-    """(N, C, h, w): the sum of 3 x 3 pixels less nine times the one in the middle."""
-    return torch.sub(_joined(x, 1, torch.add), x, alpha=9)
+def _laplacian(x: Tensor) -> Tensor:
+    """(N, C, h, w): the sum of 3 x 3 pixels minus nine times the pixel in the middle."""
+    return torch.sub(_reduced(x, 1, torch.add), x, alpha=9)
 
 
-def _joined(x: Tensor, step: int, join: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Each pixel of x (N, C, h, w) and the eight that lie ``step`` around it, joined to one; edges repeat.
+def _reduced(x: Tensor, step: int, join: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Each pixel of x (N, C, h, w) and its eight neighbours at distance ``step``, reduced by ``join``; borders repeat.
 
-    Views that are added or compared take torch a seventh of the time of its pooling on a processor.
+    On CPUs this takes a seventh of the time of torch's pooling.
     """
     sizes, x = x.shape[2:], functional.pad(x, (step, step, step, step), "replicate")
     for axis, size in enumerate(sizes, start=2):
-        before, here, after = (x.narrow(axis, start, size) for start in (0, step, 2 * step))
-        x = join(join(before, here), after)
+        before, centre, after = (x.narrow(axis, start, size) for start in (0, step, 2 * step))
+        x = join(join(before, centre), after)
     return x
 
 
@@ -95,9 +95,9 @@ class Small(nn.Module):
     """Pictures (N, 3, S, S) in [0, 1], masks (N, 1, S, S), 1 in the hole, maps (N, 5, S, S) of ``landmark_map`` ->
     pictures in [0, 1].
 
-    ``width``: channels at half the side; they double at each halving, so every depth costs the same. ``depths``:
-    blocks of the encoder at S/2, S/4, S/8, S/16, of which the last stands between encoder and decoder. ``guessing``:
-    it is given a guess (N, 3, S/2, S/2) of the whole picture, too.
+    width: channels at half the side; they double at each halving, so every depth costs the same. depths: the number of
+    encoder blocks at S/2, S/4, S/8 and S/16; the last are the bottleneck between encoder and decoder. guessing: it has
+    another input, a guess (N, 3, S/2, S/2) of the whole picture.
     """
 
     def __init__(
@@ -127,14 +127,14 @@ class Small(nn.Module):
 
     def forward(self, pictures: Tensor, masks: Tensor, maps: Tensor, guess: Tensor | None = None) -> Tensor:
         x = self.stem(torch.cat([(2 * pictures - 1) * (1 - masks), 2 * masks - 1, maps], dim=1))
-        # One channel is the same in both memory orders; torch joins it to others several times faster when told so.
+        # One channel has the same layout in both memory orders, but like this torch concatenates it much faster.
         known = functional.avg_pool2d(1 - masks, 2).clone(memory_format=torch.channels_last)
         if self.guess is not None and guess is not None:
             x = x + self.guess((2 * guess - 1) * (1 - known))
         skips = []
         for encoder, down in zip(self.encoders, self.downs, strict=True):
             x = encoder(x)
-            # Where the encoder saw a hole and no guess it has nothing to hand over (LaFIn's gated skips).
+            # Without a guess, skip connections pass known pixels only (LaFIn's gated skips).
             skips.append((x if self.guess is not None else x * known, known))
             x, known = down(x), functional.avg_pool2d(known, 2)
         x = self.middle(x)
@@ -145,11 +145,11 @@ class Small(nn.Module):
 
 
 class CoarseToFine(nn.Module):
-    """Two ``Small`` networks; inputs and output as theirs.
+    """Two ``Small`` networks with the inputs and output of one.
 
-    ``coarse`` fills the picture at half its side, ``fine`` at the whole, with that as its guess. A hole of half a
-    picture is as wide as few of coarse's blocks, and its training costs a quarter; so coarse is trained first and alone
-    (a ``Small`` at half the side), and gets no gradient here. Takes the weights of one ``Small`` for both, too.
+    ``coarse`` fills the picture at half the side; ``fine`` gets that as its guess. Large holes span few blocks of
+    coarse, and its training costs a quarter, so coarse is trained first, alone (as a ``Small`` at half the side), and
+    is frozen here. The state dict of one ``Small`` initialises both.
     """
 
     def __init__(self, width: int = 32) -> None:
@@ -159,14 +159,14 @@ class CoarseToFine(nn.Module):
         self.register_load_state_dict_pre_hook(_doubled)
 
     def forward(self, pictures: Tensor, masks: Tensor, maps: Tensor) -> Tensor:
-        # A half-size pixel that holds any of the hole is hole, so that no grey from under it leaks in.
+        # A half-size pixel with any hole pixel in it is hole, so that no colour from the hole leaks in.
         halves = functional.avg_pool2d(pictures, 2), functional.max_pool2d(masks, 2), functional.avg_pool2d(maps, 2)
         filled: Tensor = self.fine(pictures, masks, maps, self.coarse(*halves))
         return filled
 
 
 def _doubled(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
-    """Weights of one ``Small`` as those of both; fine begins by taking the guess for the picture under the hole."""
+    """Use the state dict of one ``Small`` for both networks; fine starts with its guess as the picture in the hole."""
     if f"{prefix}stem.weight" not in state:
         return
     for key in [key for key in state if key.startswith(prefix)]:
@@ -177,10 +177,10 @@ def _doubled(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: objec
 
 
 class Large(nn.Module):
-    """The second paper's generator; inputs and output as ``Small``'s. ``width``: channels at the full side.
+    """The second paper's generator, with the inputs and output of ``Small``. width: channels at the full side.
 
     Three encoder blocks (to S/4), seven dilated residual blocks, long-short-term attention, three decoder blocks with
-    skips that pass known pixels only.
+    skip connections that pass known pixels only.
     """
 
     def __init__(self, width: int = 64) -> None:
@@ -220,7 +220,7 @@ class Large(nn.Module):
 
 
 class DilatedResidual(nn.Module):
-    """(N, C, h, w) -> the same shape: a dilated and a plain 3 x 3, added."""
+    """(N, C, h, w) -> the same shape: a residual block of a dilated and a plain 3 x 3 convolution."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -235,8 +235,8 @@ class DilatedResidual(nn.Module):
 
 
 class LongShortAttention(nn.Module):
-    """Zheng et al. 2019, section 3.3: each position gathers from the decoder (short) and, by the same likeness, from
-    what the encoder knows (long). (N, C, h, w) three times, of which known has one channel -> (N, C, h, w).
+    """Zheng et al. 2019, section 3.3: the same attention weights gather from the decoder's map (short term) and from
+    the known part of the encoder's map (long term). x, encoded (N, C, h, w), known (N, 1, h, w) -> (N, C, h, w).
     """
 
     def __init__(self, channels: int) -> None:
@@ -258,7 +258,7 @@ def _normalised(convolution: nn.Conv2d) -> nn.Sequential:
 
 
 class Bottleneck(nn.Module):
-    """(N, C, h, w) -> the same shape: normalise, 1 x 1 down to half, 3 x 3, 1 x 1 up, added at a learned strength."""
+    """(N, C, h, w) -> the same shape: norm, 1 x 1 to half the channels, 3 x 3, 1 x 1, added with a learned weight."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -278,7 +278,7 @@ class Bottleneck(nn.Module):
 
 
 class Attention(nn.Module):
-    """(N, C, h, w) -> the same shape: every position looks at all others (heads of 32 channels), added."""
+    """(N, C, h, w) -> the same shape: global self-attention with heads of 32 channels, added with a learned weight."""
 
     def __init__(self, channels: int, head: int = 32) -> None:
         super().__init__()
@@ -291,12 +291,12 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         split = self.inputs(self.norm(x)).unflatten(1, (3 * self.heads, self.head)).flatten(3).transpose(2, 3)
         queries, keys, values = split.chunk(3, dim=1)  # (N, heads, positions, head) each
-        seen = functional.scaled_dot_product_attention(queries, keys, values)
-        return x + self.strength * self.output(seen.transpose(2, 3).flatten(1, 2).view_as(x))
+        gathered = functional.scaled_dot_product_attention(queries, keys, values)
+        return x + self.strength * self.output(gathered.transpose(2, 3).flatten(1, 2).view_as(x))
 
 
 def _with_attention(channels: int, depth: int) -> list[nn.Module]:
-    """Blocks, with attention after every second one."""
+    """``depth`` blocks, with attention after every second one."""
     layers: list[nn.Module] = []
     for number in range(depth):
         layers.append(Bottleneck(channels))

@@ -1,6 +1,6 @@
 """DCGAN at 64 x 64 (Radford, Metz and Chintala 2016, Figure 1), the prior of both latent engines.
 
-Pictures are in [0, 1] outside; the networks work in [-1, 1] and convert in their own first or last line.
+Inputs and outputs are in [0, 1]; the networks work in [-1, 1] and convert in their first or last line.
 """
 
 import numpy as np
@@ -37,7 +37,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Pictures (N, 3, 64, 64) in [0, 1] -> logits (N,): positive means "a photograph"."""
+    """Pictures (N, 3, 64, 64) in [0, 1] -> logits (N,), positive for a real photo."""
 
     def __init__(self, width: int = 64) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class Discriminator(nn.Module):
 
 
 def latents(count: int, latent: int, seed: int | tuple[int, ...]) -> Tensor:
-    """z of shape (count, latent) from N(0, 1): the same ones for a seed, whatever computes with them."""
+    """z of shape (count, latent) from N(0, 1). NumPy draws them, so a seed gives the same z on every device."""
     return torch.from_numpy(np.random.default_rng(seed).standard_normal((count, latent), dtype=np.float32))
 
 

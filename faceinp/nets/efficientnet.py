@@ -1,7 +1,7 @@
-"""EfficientNet-Lite0 (Tan and Le 2019, arXiv 1905.11946, in the authors' Lite variant): features of everyday pictures.
+"""EfficientNet-Lite0 (Tan and Le 2019, arXiv 1905.11946, in the authors' Lite variant), an ImageNet classifier.
 
-Against EfficientNet-B0 the Lite variant has no squeeze-and-excite, ReLU6 in place of swish, and a stem and a head of
-fixed width. The layers' names are those of the usual PyTorch file without their leading underscores: ``conv_stem``,
+Compared with EfficientNet-B0, the Lite variant has no squeeze-and-excite, ReLU6 instead of swish, and a stem and a head
+of fixed width. The layers have the names of the common PyTorch file without leading underscores: ``conv_stem``,
 ``blocks.0.depthwise_conv`` ... ``conv_head``, ``fc``.
 """
 
@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 MEAN, SCALE = 127.0, 128.0  # of all three channels, in 0..255
-SIDE = 224  # the pictures it was trained on
+SIDE = 224  # of the training pictures
 STEM, HEAD, CLASSES = 32, 1280, 1000
 STAGES = (  # blocks, kernel, stride of the first, expansion, channels out
     (1, 3, 1, 1, 16),
@@ -28,10 +28,11 @@ EPSILON = 1e-3  # of batch normalisation
 
 
 class Convolution(nn.Conv2d):
-    """Without bias, and padded as in TensorFlow: ceil(size / stride) pixels come out, an odd pixel of padding last.
+    """A convolution without bias, padded as in TensorFlow: the output has ceil(size / stride) pixels.
 
-    centred: padded by half of the kernel on all sides. Where the stride is 2 and the size even, that is TensorFlow's
-    on a picture moved by a pixel, without the copy that uneven padding costs.
+    If the padding is odd, the additional pixel is at the right and the bottom. centred: pad by half the kernel on all
+    sides instead. For stride 2 and an even size that is TensorFlow's result on a picture shifted by one pixel, without
+    the copy that uneven padding needs.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Convolution(nn.Conv2d):
 
 
 class Block(nn.Module):
-    """Inverted residual, (N, channels, h, w) -> (N, out, h / stride, w / stride): widened, filtered, narrowed."""
+    """Inverted residual, (N, channels, h, w) -> (N, out, h / stride, w / stride): expand, depthwise, project."""
 
     def __init__(
         self, channels: int, out: int, kernel: int, stride: int, expansion: int, *, centred: bool = False
@@ -74,7 +75,7 @@ class Block(nn.Module):
 class Trunk(nn.Module):
     """Stem and blocks. Pictures (N, 3, H, W) in [0, 1] -> the output of each of the seven stages.
 
-    count: only so many blocks, from the first. centred: see ``Convolution``.
+    count: the number of blocks to keep; None: all. centred: as for ``Convolution``.
     """
 
     def __init__(self, *, count: int | None = None, centred: bool = False) -> None:
@@ -96,21 +97,21 @@ class Trunk(nn.Module):
         return outputs[1:]
 
     def stem(self, pictures: Tensor) -> Tensor:
-        """What the first stage looks at, (N, 32, H / 2, W / 2)."""
+        """The input of the first stage, (N, 32, H / 2, W / 2)."""
         return functional.relu6(self.bn0(self.conv_stem((255 * pictures - MEAN) / SCALE)), inplace=True)
 
     def stage(self, number: int, x: Tensor) -> Tensor:
-        """The output of one of the seven stages, from that of the one before it."""
+        """The output of stage ``number`` from the output of the stage before."""
         for block in self.blocks[FIRST_BLOCKS[number] : FIRST_BLOCKS[number + 1]]:
             x = block(x)
         return x
 
     def start_from_imagenet(self, state: dict[str, Tensor]) -> None:
-        """Take over the weights of a whole EfficientNet-Lite0's ``state``."""
+        """Load the trunk's weights from the state dict of a whole EfficientNet-Lite0."""
         self.load_state_dict({name: state[name] for name in self.state_dict()})
 
     def freeze(self, stages: int) -> None:
-        """Leave the stem and so many stages as they are, weights and statistics, in a network that is trained."""
+        """Freeze the weights and batch norm statistics of the stem and the first ``stages`` stages."""
         for part in (self.conv_stem, self.bn0, *self.blocks[: FIRST_BLOCKS[stages]]):
             part.eval().requires_grad_(False)
 
@@ -125,7 +126,7 @@ class Trunk(nn.Module):
 
 
 def fold(parent: nn.Module, convolution: str, norm: str) -> None:
-    """Put both layers of ``parent`` into the first."""
+    """Fold the batch norm ``norm`` of ``parent`` into ``convolution``."""
     setattr(parent, convolution, fuse_conv_bn_eval(getattr(parent, convolution), getattr(parent, norm)))
     setattr(parent, norm, nn.Identity())
 

@@ -1,19 +1,18 @@
-"""The bundled judge's network: an aligned face becomes a unit vector, near for one person, far for two.
+"""The bundled judge's network: it embeds an aligned face as a unit vector.
 
-Of MobileFaceNet's size and tail (Chen et al. 2018, arXiv 1804.07573: a depthwise convolution over the whole last map
-in place of a mean), with plain bottleneck blocks in place of depthwise ones, which two cores run three times faster.
+It has MobileFaceNet's size and head (Chen et al. 2018, arXiv 1804.07573: a depthwise convolution over the whole last
+map instead of a mean), with bottleneck blocks instead of depthwise ones, which are three times faster on two cores.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from faceinp.nets.points import TEMPLATE_BOX
 from faceinp.nets.sampling import triangles
 
 SIZE = 112
-# Where the usual 112 x 112 template of five points lies in a crop aligned like FFHQ's: left, top, right, bottom in
-# shares of its side. Least squares, without rotation, between the template and the mean points of 30,654 crops.
-BOX = (0.1237, 0.1231, 0.8751, 0.8745)
+BOX = TEMPLATE_BOX
 
 
 class Embedding(nn.Module):
@@ -59,7 +58,7 @@ class Embedding(nn.Module):
 
 
 class Mirrored(nn.Module):
-    """As ``Embedding``, from a face and its mirror image: twice the work, and the better judge of the two."""
+    """``Embedding`` of a face plus that of its mirror image: a better judge for twice the work."""
 
     def __init__(self, network: Embedding) -> None:
         super().__init__()
@@ -94,9 +93,9 @@ def _convolution(inside: int, outside: int, kernel: int, stride: int = 1, paddin
 def resample(pictures: Tensor, box: tuple[float, float, float, float], size: tuple[int, int]) -> Tensor:
     """Cut a box out of pictures and scale it: (N, C, S, S) -> (N, C, *size).
 
-    box: left, top, right, bottom in shares of the side; beyond the picture its border is repeated. size: (h, w).
-    A crop that is aligned needs no rotation, so this is one matrix product for rows and one for columns:
-    differentiable, free of aliasing (a triangle as wide as the step), and two MatMul in an exported graph.
+    box: left, top, right, bottom in shares of the side; the border is repeated outside the picture. size: (h, w).
+    One matrix product for rows and one for columns: differentiable, antialiased by a triangle filter as wide as the
+    step, and two MatMul in an exported graph. An aligned crop needs no rotation.
     """
     left, top, right, bottom = box
     rows = torch.from_numpy(triangles(pictures.shape[-2], top, bottom, size[0])).to(pictures)

@@ -1,17 +1,17 @@
-"""How much 68 landmarks look like those of a face in the middle of its crop."""
+"""Whether 68 predicted landmarks look like those of an aligned face."""
 
 import torch
 from torch import Tensor, nn
 
 SIZE = 2 * 68
-TEMPERATURE = 10.0  # of the odds: the 136 numbers are far from independent, and would be too sure
+TEMPERATURE = 10.0  # the 136 coordinates are far from independent: without it the odds are too extreme
 
 
 class FaceLikeness(nn.Module):
-    """Landmarks (N, 68, 2), shares of a crop's side, as the predictor gives them -> (N,), 0 to 1.
+    """Predicted landmarks (N, 68, 2) in shares of a crop's side -> (N,), 0 to 1. Below .5, do not trust a fill.
 
-    The odds of two normal distributions: of what the predictor answers to faces that are aligned like FFHQ's, and of
-    what it answers to anything else, faces that lie elsewhere in the crop among it. Below .5, do not trust a fill.
+    The odds of two normal distributions: the predictor's output for faces aligned like FFHQ's, and its output for
+    anything else, including faces elsewhere in the crop.
     """
 
     means: Tensor
@@ -23,16 +23,17 @@ class FaceLikeness(nn.Module):
         self.register_buffer("whitenings", torch.eye(SIZE).repeat(2, 1, 1))
 
     def forward(self, points: Tensor) -> Tensor:
-        off = points.flatten(1)[None] - self.means[:, None]  # (2, N, 136)
-        energies = (off @ self.whitenings).square().sum(dim=2) / 2
-        # log of a triangular matrix's determinant
-        volumes = self.whitenings.diagonal(dim1=1, dim2=2).log().sum(dim=1)
-        odds = (energies[1] - energies[0] + volumes[0] - volumes[1]) / TEMPERATURE
+        deviations = points.flatten(1)[None] - self.means[:, None]  # (2, N, 136)
+        energies = (deviations @ self.whitenings).square().sum(dim=2) / 2
+        # the log determinant of a triangular matrix
+        log_determinants = self.whitenings.diagonal(dim1=1, dim2=2).log().sum(dim=1)
+        odds = (energies[1] - energies[0] + log_determinants[0] - log_determinants[1]) / TEMPERATURE
         return torch.sigmoid(odds)
 
     def fit(self, faces: Tensor, others: Tensor, noise: float) -> None:
-        """Take the distributions of landmarks (N, 68, 2) of aligned faces and of all else. noise: the deviation that is
-        added to each coordinate, so that what hardly varies is not trusted blindly.
+        """Fit both distributions to predicted landmarks (N, 68, 2) of aligned faces and of anything else.
+
+        noise: the standard deviation that is added to each coordinate, so that no direction has too little variance.
         """
         for number, points in enumerate((faces, others)):
             values = points.flatten(1).double()

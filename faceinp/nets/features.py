@@ -1,6 +1,6 @@
-"""Networks whose inner maps tell how alike two pictures look: the perceptual and the style loss compare them.
+"""Feature networks, whose maps the perceptual and the style loss compare.
 
-VGG and SqueezeNet are torchvision's, with its files and their names; EfficientNet-Lite0 is our own.
+VGG and SqueezeNet are torchvision's; EfficientNet-Lite0 is ``nets.efficientnet``.
 """
 
 import torch
@@ -10,20 +10,20 @@ from torch import Tensor, nn
 from faceinp.nets.efficientnet import Trunk
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as torchvision's networks were trained
-# torchvision's networks, and after which of their layers a map is taken: ReLUs, one a depth.
+# torchvision's networks -> the layers whose output is a feature map: one ReLU of each depth.
 TAPS = {
     "vgg19": (1, 6, 11, 20, 29),
     "vgg16": (1, 6, 11, 18, 25),
     "squeezenet1_0": (1, 3, 4, 5, 7),
     "squeezenet1_1": (1, 3, 4, 6, 7),
 }
-LITE_STAGES = 5  # of EfficientNet-Lite0's seven: strides 2 to 16
+LITE_STAGES = 5  # of seven: strides 2 to 16
 
 
 class TorchvisionFeatures(nn.Module):
     """Layers of the torchvision network called ``name``, one of TAPS, untrained until ``load_features``.
 
-    layers: numbers of layers whose maps are taken beside the ``usual`` ones, those of TAPS; ``taps`` has all of them.
+    layers: numbers of additional layers whose maps are returned. ``usual`` are those of TAPS, ``taps`` are all.
     """
 
     mean: Tensor
@@ -39,12 +39,12 @@ class TorchvisionFeatures(nn.Module):
         self.features = whole[: self.taps[-1] + 1]
         for layer in self.features:
             if isinstance(layer, nn.ReLU):
-                layer.inplace = False  # what is taken must not be changed
+                layer.inplace = False  # the feature maps must not be overwritten
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
 
     def load_features(self, state: dict[str, Tensor]) -> None:
-        """Take the layers that are looked at from the state of the whole network; raises RuntimeError as torch does."""
+        """Load the used layers from the state dict of the whole network. Raises RuntimeError as torch."""
         self.load_state_dict({name: state[name] for name in self.state_dict() if name in state})
 
     def layers(self, pictures: Tensor) -> list[Tensor]:
@@ -58,7 +58,7 @@ class TorchvisionFeatures(nn.Module):
 
 
 class LiteFeatures(Trunk):
-    """The first stages of EfficientNet-Lite0."""
+    """The first LITE_STAGES stages of EfficientNet-Lite0."""
 
     taps = usual = tuple(range(LITE_STAGES))
 
@@ -68,12 +68,12 @@ class LiteFeatures(Trunk):
 
 
 def torchvision_name(state: dict[str, Tensor]) -> str | None:
-    """Which of TAPS a state is of, by its layers' names and sizes; None for another network's."""
+    """The key of TAPS of a state dict, by its layers' names and sizes; None for another network."""
     first = tuple(state["features.0.weight"].shape) if "features.0.weight" in state else ()
     if first == (96, 3, 7, 7):
         return "squeezenet1_0"
     if first == (64, 3, 3, 3) and "features.3.squeeze.weight" in state:
         return "squeezenet1_1"
-    if first == (64, 3, 3, 3) and "features.1.weight" not in state:  # else one with batch norms
+    if first == (64, 3, 3, 3) and "features.1.weight" not in state:  # a variant with batch norms has it
         return "vgg19" if "features.34.weight" in state else "vgg16" if "features.28.weight" in state else None
     return None

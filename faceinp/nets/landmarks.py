@@ -1,8 +1,8 @@
-"""68 landmarks of a face with a hole: the predictor of the landmark-guided paper, on MobileNetV2's blocks.
+"""Predicts the 68 landmarks of a face with a hole, as in the landmark-guided paper.
 
-Sandler et al. 2018 (arXiv 1801.04381) for the blocks. As in the paper, feature maps of three depths are reduced to a
-vector each, and one linear layer makes 136 numbers of them. ``Landmarks``, which ships, looks at 128 x 128 pixels, for
-45 million multiply-adds; ``MobileNetV2Landmarks`` is the full size, 17 blocks at 256 x 256, for some 400 million.
+The blocks are MobileNetV2's (Sandler et al. 2018, arXiv 1801.04381). As in the paper, feature maps of three depths are
+reduced to one vector each, and a linear layer turns them into 136 numbers. ``Landmarks`` works at 128 x 128 pixels with
+45 million multiply-adds; ``MobileNetV2Landmarks`` is the full network, 17 blocks at 256 x 256, about 400 million.
 """
 
 from typing import Any
@@ -14,9 +14,9 @@ from torch.nn import functional
 from faceinp.nets.efficientnet import MEAN, STAGES, Trunk, fold
 
 SIZE = 256  # side of the crops
-SEEN = 128  # side of what the network looks at
+INPUT_SIDE = 128  # side of the network's input, in pixels
 POINTS = 68
-# Channels in and out, stride and expansion of the inverted residuals; the side of each one's output stands behind.
+# Input channels, output channels, stride and expansion of the inverted residuals. The comments are output sides.
 BLOCKS = (
     (16, 24, 2, 3),  # 32
     (24, 40, 2, 4),  # 16
@@ -29,18 +29,18 @@ BLOCKS = (
     (80, 128, 2, 6),  # 4
     (128, 128, 1, 6),
 )
-# The blocks whose output the linear layer sees, with the side of that and the channels kept: 1,024 numbers each.
+# Blocks whose output reaches the linear layer -> its side, and its channels after reduction: 1,024 numbers each.
 TAPS = {3: (16, 4), 7: (8, 16), 9: (4, 64)}
-# The same of EfficientNet-Lite0's stages: side, channels, channels kept; 2,048 numbers each.
+# The same for EfficientNet-Lite0's stages: side, channels, channels after reduction; 2,048 numbers each.
 LITE_TAPS = {2: (16, 40, 8), 4: (8, 112, 32), 5: (4, 192, 128)}
-LITE_BLOCKS = 12  # of its sixteen: the first of the sixth stage is the last
-MASKED = 2  # the first of EfficientNet-Lite0's stages that sees the mask, and that is trained
+LITE_BLOCKS = 12  # of sixteen, up to the first block of the sixth stage
+MASKED = 2  # the first of EfficientNet-Lite0's stages that gets the mask and is trained
 HIDDEN = 256
-LEAST_SPREAD = -3.0  # before the softplus: an untrained network expects errors of .05
+SPREAD_BIAS = -3.0  # before the softplus: an untrained network expects errors of .05
 
 
 class InvertedResidual(nn.Module):
-    """(N, channels, h, w) -> (N, out, h / stride, w / stride): widen, filter each channel, narrow."""
+    """(N, channels, h, w) -> (N, out, h / stride, w / stride): expand, depthwise, project."""
 
     def __init__(self, channels: int, out: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -57,30 +57,36 @@ class InvertedResidual(nn.Module):
         return x + self.layers(x) if self.adds else self.layers(x)
 
 
-class Landmarks(nn.Module):
+class Predictor(nn.Module):
+    """The last layer that all predictors share."""
+
+    points: nn.Linear
+
+    def start_from(self, points: Tensor) -> None:
+        """Initialise the last layer so that the output is about ``points`` (68, 2), the mean face."""
+        nn.init.normal_(self.points.weight, 0.0, 1e-2)
+        self.points.bias.data.copy_(points.flatten())
+
+
+class Landmarks(Predictor):
     """Pictures (N, 3, side, side) in [0, 1], masks (N, 1, side, side), True or 1 in the hole -> points (N, 68, 2).
 
-    Points are x and y as shares of the side, in dlib's order; where a face is cut by the crop's edge they may lie
-    outside [0, 1]. What lies under the hole is not looked at. side: a multiple of 128, settled when the network is
-    made, so that its graph is of fixed size; the weights are the same for every side.
+    Points are x and y in shares of the side, in dlib's order; they may be outside [0, 1] if the crop cuts the face. The
+    pixels in the hole have no effect. side: a multiple of 128, fixed so that the exported graph has a fixed size; the
+    weights are the same for every side.
     """
 
-    seen = SEEN
+    input_side = INPUT_SIDE
 
     def __init__(self, side: int = SIZE) -> None:
         super().__init__()
-        self.reduction = side // SEEN
+        self.reduction = side // INPUT_SIDE
         self.stem = nn.Sequential(*_convolution(4, 16, 3, stride=2))
         self.blocks = nn.ModuleList(InvertedResidual(*block) for block in BLOCKS)
         self.taps = nn.ModuleDict(
             {str(block): nn.Sequential(*_convolution(BLOCKS[block][1], kept, 1)) for block, (_, kept) in TAPS.items()}
         )
         self.points = nn.Linear(sum(size * size * kept for size, kept in TAPS.values()), 2 * POINTS)
-
-    def start_from(self, points: Tensor) -> None:
-        """Let the untrained network answer ``points`` (68, 2) to every picture: the mean face."""
-        nn.init.normal_(self.points.weight, 0.0, 1e-2)
-        self.points.bias.data.copy_(points.flatten())
 
     def forward(self, pictures: Tensor, masks: Tensor) -> Tensor:
         hole = masks.to(pictures.dtype)
@@ -93,23 +99,23 @@ class Landmarks(nn.Module):
             x = block(x)
             if number in TAPS:
                 vectors.append(self.taps[str(number)](x).flatten(1))
-        # A step of Adam moves 3,072 weights alike: at full scale the points would leap at every step.
+        # A step of Adam moves 3,072 weights by the same amount: at full scale the points would jump at every step.
         return self.points(0.1 * torch.cat(vectors, dim=1)).unflatten(1, (POINTS, 2))
 
 
-class LiteLandmarks(nn.Module):
+class LiteLandmarks(Predictor):
     """Pictures (N, 3, side, side) in [0, 1], masks (N, 1, side, side), True or 1 in the hole -> points (N, 68, 2).
 
-    As ``Landmarks``, on EfficientNet-Lite0 from its ImageNet weights. Its first two stages see the hole grey, and are
-    not trained; the mask is added to what they give. One linear layer and a small network of one hidden layer both look
-    at maps of three depths, and are added.
+    As ``Landmarks``, on EfficientNet-Lite0 with ImageNet weights. Its first two stages get the hole in grey and are
+    frozen; the mask is added to their output. The output is the sum of a linear layer and a small network with one
+    hidden layer, both on maps of three depths.
     """
 
-    seen = SEEN
+    input_side = INPUT_SIDE
 
     def __init__(self, side: int = SIZE) -> None:
         super().__init__()
-        self.reduction = side // SEEN
+        self.reduction = side // INPUT_SIDE
         self.trunk = Trunk(count=LITE_BLOCKS, centred=True)
         self.mask = nn.Conv2d(1, STAGES[MASKED - 1][-1], 3, padding=1)
         self.taps = nn.ModuleDict(
@@ -125,39 +131,35 @@ class LiteLandmarks(nn.Module):
         self.spread = nn.Linear(HIDDEN, POINTS)
 
     def start_from(self, points: Tensor) -> None:
-        """Let the untrained network answer ``points`` (68, 2) to every picture: the mean face."""
-        nn.init.normal_(self.points.weight, 0.0, 1e-2)
-        self.points.bias.data.copy_(points.flatten())
+        super().start_from(points)
         nn.init.zeros_(self.correction.weight)
         nn.init.zeros_(self.correction.bias)
 
     def start_from_imagenet(self, state: dict[str, Tensor]) -> None:
-        """Take over EfficientNet-Lite0's trunk from its ``state``."""
+        """Load the trunk from the state dict of EfficientNet-Lite0."""
         self.trunk.start_from_imagenet(state)
 
     def train(self, mode: bool = True) -> "LiteLandmarks":
-        """As ever, but for the first stages, whose weights and statistics stay as they are."""
+        """As ``nn.Module.train``, but the first stages stay frozen."""
         super().train(mode)
         self.trunk.freeze(MASKED)
         return self
 
     def fold(self) -> "LiteLandmarks":
-        """Fold every batch norm into the convolution before it, for inference: a third less time. Returns itself."""
+        """Fold batch norms into convolutions for inference, a third less time. Returns itself."""
         self.trunk.fold()
         for tap in self.taps.values():
             fold(tap, "0", "1")
         return self
 
     def forward(self, pictures: Tensor, masks: Tensor) -> Any:
-        """The points; in training what ``estimate`` returns, so that several processes see every parameter used."""
+        """The points; in training the output of ``estimate``, so that distributed training uses every parameter."""
         return self.estimate(pictures, masks) if self.training else self._points(self._vector(pictures, masks))[0]
 
     def estimate(self, pictures: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
-        """The points, and how far each is expected to lie from the true one, (N, 68) in distances between the outer
-        eye corners.
-        """
+        """The points, and the expected error of each, (N, 68), relative to the distance of the outer eye corners."""
         points, hidden = self._points(self._vector(pictures, masks))
-        return points, functional.softplus(self.spread(hidden) + LEAST_SPREAD) + 1e-3
+        return points, functional.softplus(self.spread(hidden) + SPREAD_BIAS) + 1e-3
 
     def _vector(self, pictures: Tensor, masks: Tensor) -> Tensor:
         hole = masks.to(pictures.dtype)
@@ -172,7 +174,7 @@ class LiteLandmarks(nn.Module):
             x = self.trunk.stage(stage, x)
             if stage in LITE_TAPS:
                 vectors.append(self.taps[str(stage)](x).flatten(1))
-        # A step of Adam moves thousands of weights alike: at full scale the points would leap at every step.
+        # A step of Adam moves thousands of weights by the same amount: at full scale the points would jump.
         return 0.1 * torch.cat(vectors, dim=1)
 
     def _points(self, vector: Tensor) -> tuple[Tensor, Tensor]:
@@ -180,21 +182,21 @@ class LiteLandmarks(nn.Module):
         return (self.points(vector) + self.correction(hidden)).unflatten(1, (POINTS, 2)), hidden
 
 
-class MobileNetV2Landmarks(nn.Module):
+class MobileNetV2Landmarks(Predictor):
     """Pictures (N, 3, side, side) in [0, 1], masks (N, 1, side, side), True or 1 in the hole -> points (N, 68, 2).
 
-    MobileNetV2 as published, 17 blocks at 256 pixels, and what LaFIn makes of it: the maps of the last block and of the
-    last convolution, each narrowed and averaged, and the averaged map of the latter beside them. It sees the hole white
-    and is not told where it is. side: a multiple of 256.
+    MobileNetV2 as published, 17 blocks at 256 pixels, with LaFIn's head: the maps of the last block and of the last
+    convolution are reduced and averaged, and the averaged map of the latter is added to them. It gets the hole in white
+    and no mask. side: a multiple of 256.
     """
 
-    seen = 256
+    input_side = 256
 
     def __init__(self, side: int = SIZE) -> None:
         from torchvision.models import mobilenet_v2
 
         super().__init__()
-        self.reduction = side // self.seen
+        self.reduction = side // self.input_side
         features = mobilenet_v2(weights=None).features
         self.blocks, self.last = features[:-1], features[-1]
         deep, wide = 320, 1280
@@ -202,13 +204,8 @@ class MobileNetV2Landmarks(nn.Module):
         self.from_mean = nn.Sequential(nn.Linear(wide, 64), nn.PReLU())
         self.points = nn.Linear(128 + 128 + 64, 2 * POINTS)
 
-    def start_from(self, points: Tensor) -> None:
-        """Let the untrained network answer ``points`` (68, 2) to every picture: the mean face."""
-        nn.init.normal_(self.points.weight, 0.0, 1e-2)
-        self.points.bias.data.copy_(points.flatten())
-
     def start_from_imagenet(self, state: dict[str, Tensor]) -> None:
-        """Take over the trunk of torchvision's MobileNetV2 from its ``state``."""
+        """Load the trunk from the state dict of torchvision's MobileNetV2."""
         last = f"features.{len(self.blocks)}."
         trunk = {name: value for name, value in state.items() if name.startswith("features.")}
         self.last.load_state_dict({n.removeprefix(last): v for n, v in trunk.items() if n.startswith(last)})
@@ -240,9 +237,9 @@ NETWORKS: dict[str, type[Landmarks] | type[LiteLandmarks] | type[MobileNetV2Land
 
 
 def make(config: dict[str, Any], state: dict[str, Tensor] | None = None, side: int = SIZE) -> Network:
-    """The network of packed weights with this ``config`` and ``state``, made ready for inference; None: untrained.
+    """The network with this ``config`` in eval mode, folded. state: its state dict; None: untrained.
 
-    Raises RuntimeError as torch does for another network's state.
+    Raises RuntimeError as torch for the state dict of another network.
     """
     network = NETWORKS[config.get("network", "mobilenet")](side)
     if state is not None:
@@ -252,7 +249,7 @@ def make(config: dict[str, Any], state: dict[str, Tensor] | None = None, side: i
 
 
 def _convolution(channels: int, out: int, kernel: int, *, stride: int = 1, groups: int = 1) -> tuple[nn.Module, ...]:
-    """A convolution of half padding with batch norm and ReLU6."""
+    """A convolution that keeps the size, with batch norm and ReLU6."""
     return (
         nn.Conv2d(channels, out, kernel, stride, kernel // 2, groups=groups, bias=False),
         nn.BatchNorm2d(out),

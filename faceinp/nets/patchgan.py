@@ -5,16 +5,15 @@ from torch import Tensor, cat, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
-ATTENDED = 1  # the layer whose map attention looks at, as in LaFIn: a quarter of the picture's side
+ATTENDED = 1  # the layer before the attention, as in LaFIn: a quarter of the picture's side
 
 
 class PatchDiscriminator(nn.Module):
-    """Pictures (N, 3, S, S) in [0, 1], what is known of them (N, conditions, S, S) in [0, 1] -> one map of logits
-    (N, 1, about S/8, S/8), one for each patch of 70 x 70 pixels, and the maps of every layer before (for feature
-    matching).
+    """Pictures (N, 3, S, S) in [0, 1] and conditions (N, conditions, S, S) in [0, 1] -> a list of one map of logits
+    (N, 1, about S/8, S/8), one for each patch of 70 x 70 pixels, and the maps of all layers (for feature matching).
 
-    conditions: 1 for the mask alone. L shows it the landmark map, too, of five channels more; fills then bear traces of
-    its spots: they are what it knows the points by. attention: LaFIn's, after the second layer.
+    conditions: 1 for the mask alone. The second paper adds the landmark map, five channels; then traces of its spots
+    appear in the fills. attention: LaFIn's, after the second layer.
     """
 
     def __init__(self, width: int = 64, conditions: int = 1, attention: bool = False) -> None:
@@ -40,9 +39,9 @@ class PatchDiscriminator(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """(N, C, h, w) -> the same shape: what each position gathers from those like it, added at a learned strength.
+    """(N, C, h, w) -> the same shape: self-attention with queries equal to keys, added with a learned weight.
 
-    The short term of Zheng et al. 2019 (arXiv 1903.04227), section 3.3, whose queries are its keys.
+    The short-term attention of Zheng et al. 2019 (arXiv 1903.04227), section 3.3.
     """
 
     def __init__(self, channels: int) -> None:

@@ -1,7 +1,7 @@
 """The discriminator of Projected GANs (Sauer et al. 2021, arXiv 2111.01007) for pictures with a hole.
 
-Maps of a frozen network at four depths are mixed at random, across channels and from deep to shallow, by convolutions
-that are never trained; a small head at each depth says how real what it sees is. A head also sees the mask.
+Fixed random convolutions mix the feature maps of a frozen network across channels and across four depths. A small head
+at each depth gets the mixed map and the mask.
 """
 
 import torch
@@ -9,15 +9,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
-# EfficientNet-Lite0's stages that are looked at, with their channels and their maps' standard deviation on faces.
+# The stages of EfficientNet-Lite0 -> channels, and the standard deviation of their maps on faces.
 STAGES: dict[int, tuple[int, float]] = {1: (24, 7.8), 2: (40, 7.0), 4: (112, 6.6), 6: (320, 2.5)}
 
 
 class ProjectedDiscriminator(nn.Module):
-    """Maps of STAGES, (N, C, h, w) each, shallow to deep, and masks (N, 1, S, S) -> logits, one map (N, 1, h', w') a
-    depth, and the maps of every head's hidden layers (for feature matching).
+    """Maps of STAGES, (N, C, h, w) each, shallow to deep, and masks (N, 1, S, S) -> one map of logits (N, 1, h', w')
+    for each depth, and the maps of the heads' hidden layers (for feature matching).
 
-    width: channels after the mixing. seed: of the mixing.
+    width: channels of the mixed maps. seed: of the random convolutions.
     """
 
     def __init__(self, width: int = 64, seed: int = 0) -> None:
@@ -53,11 +53,11 @@ class ProjectedDiscriminator(nn.Module):
         return logits, features
 
     def mix(self, maps: list[Tensor]) -> list[Tensor]:
-        """The mixed maps, shallow to deep, each of the size of its stage and with a standard deviation near 1."""
+        """The mixed maps, shallow to deep, each of the size of its stage, with a standard deviation of about 1."""
         mixed: list[Tensor] = []
         layers = zip(maps, STAGES.values(), self.across_channels, self.across_scales, strict=True)
-        for seen, (_, deviation), channels, scales in reversed(list(layers)):
-            x = channels(seen / deviation)
+        for features, (_, deviation), channels, scales in reversed(list(layers)):
+            x = channels(features / deviation)
             if mixed:
                 deeper = functional.interpolate(mixed[-1], (x.shape[2], x.shape[3]), mode="bilinear")
                 x = (x + deeper) / 2**0.5

@@ -1,14 +1,14 @@
-"""How a picture is resampled along one axis: a matrix in NumPy, for torch and for what runs without it."""
+"""Antialiased resampling as matrix products, in NumPy, with and without torch."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 def triangles(side: int, start: float, end: float, count: int) -> NDArray[np.float32]:
-    """float32 (count, side): row i holds what sample i takes of each pixel of ``side``; rows sum to 1.
+    """A resampling matrix float32 (count, side) for one axis: row i has the weights of sample i; rows sum to 1.
 
-    start, end: the part of the axis that is sampled, in shares of it; beyond the picture its border is repeated. Each
-    sample is a triangle as wide as the step, and never narrower than a pixel.
+    start, end: the sampled part in shares of the axis; outside the picture its border is repeated. The filter is a
+    triangle as wide as the step, and at least as wide as a pixel.
     """
     step = (end - start) * side / count
     centres = start * side + (np.arange(count) + 0.5) * step - 0.5
@@ -26,7 +26,7 @@ def resample(
     """Cut a box out of pictures and scale it: float32 (N, C, S, S) -> (N, C, *size).
 
     box: left, top, right, bottom in shares of the side. size: (height, width). ``nets.embedding.resample`` is the same
-    in torch, with gradients.
+    in torch.
     """
     left, top, right, bottom = box
     rows = triangles(pictures.shape[-2], top, bottom, size[0])

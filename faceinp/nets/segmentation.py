@@ -1,8 +1,8 @@
-"""Which pixels are damage, or hide a face: EfficientNet-Lite0's first five stages and a light decoder.
+"""Segmentation of damage, or of occluders of a face: EfficientNet-Lite0's first five stages and a light decoder.
 
-The decoder joins maps of strides 16, 8, 4 and 2 as a feature pyramid does (Lin et al. 2017, arXiv 1612.03144). Beside
-the last one it sees the picture itself, its 2 x 2 pixels as channels, and gives each of them its own scores, so that
-lines of one pixel keep their place. 12 thousand multiply-adds a pixel.
+The decoder is a feature pyramid (Lin et al. 2017, arXiv 1612.03144) of strides 16, 8, 4 and 2. Its last step also gets
+the picture itself, with 2 x 2 pixels as channels, and scores each pixel separately, so that lines of one pixel stay
+sharp. 12 thousand multiply-adds a pixel.
 """
 
 import torch
@@ -13,10 +13,10 @@ from faceinp.nets.efficientnet import FIRST_BLOCKS, STAGES, Trunk, fold
 
 CLASSES = 6  # 0 is neither damage nor occluder
 STEPS = 16  # height and width are multiples of it
-TAPS = (0, 1, 2, 4)  # stages whose maps the decoder sees, of strides 2, 4, 8 and 16
+TAPS = (0, 1, 2, 4)  # stages whose maps the decoder gets, of strides 2, 4, 8 and 16
 WIDTHS = (32, 48, 64, 64)  # channels of the decoder at those strides
 LAST = max(TAPS)
-TRAINED = 2  # the first of EfficientNet-Lite0's stages that is trained: the others know edges, and cost the most
+TRAINED = 2  # the first of EfficientNet-Lite0's stages that is trained: the earlier ones detect edges and cost the most
 
 
 class Segmentation(nn.Module):
@@ -40,11 +40,11 @@ class Segmentation(nn.Module):
         self.scores = nn.Sequential(*_convolution(WIDTHS[0], WIDTHS[0], 3), nn.Conv2d(WIDTHS[0], 4 * CLASSES, 1))
 
     def start_from_imagenet(self, state: dict[str, Tensor]) -> None:
-        """Take over EfficientNet-Lite0's trunk from its ``state``."""
+        """Load the trunk from the state dict of EfficientNet-Lite0."""
         self.trunk.start_from_imagenet(state)
 
     def train(self, mode: bool = True) -> "Segmentation":
-        """As ever, but for the first stages, whose weights and statistics stay as they are."""
+        """As ``nn.Module.train``, but the first stages stay frozen."""
         super().train(mode)
         self.trunk.freeze(TRAINED)
         return self
@@ -56,7 +56,7 @@ class Segmentation(nn.Module):
             x = self.trunk.stage(stage, x)
             if stage in TAPS:
                 maps.append(x)
-        # 2 x 2 pixels as channels: what the first stage has blurred away is still there.
+        # 2 x 2 pixels as channels: they have the details that the first stage blurs.
         maps[0] = torch.cat([maps[0], functional.pixel_unshuffle(pictures, 2)], dim=1)
         x = self.laterals[-1](maps[-1])
         for number in reversed(range(len(TAPS) - 1)):
@@ -66,7 +66,7 @@ class Segmentation(nn.Module):
         return scores
 
     def fold(self) -> "Segmentation":
-        """Fold every batch norm into the convolution before it, for inference. Returns itself."""
+        """Fold batch norms into convolutions for inference. Returns itself."""
         self.trunk.fold()
         for layers in (*self.laterals, *self.join, self.scores):
             fold(layers, "0", "1")

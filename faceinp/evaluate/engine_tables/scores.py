@@ -97,7 +97,7 @@ class Scores:
         refused: dict[Quantity, str] = {}
         for name, judge in self.measurer.judges.items():
             try:
-                identity.independent(judge, row.variant.taught_by)
+                identity.check_independent(judge, row.variant.taught_by)
             except EngineError as error:
                 refused |= {Quantity(measure, name): f"{error} {FLAGS}" for measure in of_judges}
             if OTHER in wanted and len(set(subjects.everybody)) == len(subjects.everybody):

@@ -1,9 +1,9 @@
-"""The graph ``detector``: the faces of a photo, in one file.
+"""The graph ``detector``: detects the upright faces of a photo, in one file.
 
-The cascade MTCNN (Zhang et al. 2016, arXiv 1604.02878) as ``faceinp.face.cascade`` runs it, operator by operator around
-the three networks in ``weights/``: a program in any language gets faces without writing it again. Before, the photo is
-averaged down. It is looked at with its hole closed smoothly, since damage moves a face, and as it is, since what hides
-a face may still show where it is; of each face the surer answer counts. It knows upright faces.
+The cascade MTCNN (Zhang et al. 2016, arXiv 1604.02878) of ``faceinp.face.cascade``, operator by operator around the
+three networks in ``weights/``, so that programs in any language can use it. First the photo is reduced by averaging.
+It is searched with its hole filled smoothly, because damage shifts detections, and as it is, because an occluder may
+still show where the face is. Of two detections of a face, the more probable one counts.
 """
 
 from collections.abc import Sequence
@@ -33,47 +33,47 @@ from .assembly import (
 )
 from .modules import SEARCHED, SMALLEST, THRESHOLDS
 
-MOST = 1 << 30  # faces that a suppression may keep
+MAX_BOXES = 1 << 30  # of a suppression
 
 
 def find(op: Op, image: Value, mask: Value, membrane: ir.Model) -> Sequence[Value]:
     """Boxes (F, 4), probabilities (F,) and points (F, 5, 2) of a photo's faces, the largest first."""
     hole = op.Cast(hidden(op, image, mask), to=UINT8)
-    closed, plain, block = _copies(op, image, hole, membrane)
-    looks = op.Add(op.Cast(op.ReduceMax(hole, [0, 1, 2], keepdims=0), to=INT64), 1)
+    closed, plain, block = _reduced(op, image, hole, membrane)
+    count = op.Add(op.Cast(op.ReduceMax(hole, [0, 1, 2], keepdims=0), to=INT64), 1)  # of searches: 1 without a hole
 
-    def look(op: Op, number: Value, *found: Value) -> Sequence[Value]:
+    def search(op: Op, number: Value, *faces: Value) -> Sequence[Value]:
         first = op.Equal(number, fixed(op, 0, np.int64))
         picture = either(op, first, lambda op: op.Identity(closed), lambda op: op.Identity(plain))
-        return _outermost(op, *(op.Concat(*both, axis=0) for both in zip(found, _upright(op, picture), strict=True)))
+        return _outermost(op, *(op.Concat(*both, axis=0) for both in zip(faces, _upright(op, picture), strict=True)))
 
     nothing = [fixed(op, np.zeros(shape)) for shape in ((0, 4), (0,), (0, 5, 2))]
-    boxes, probabilities, points = repeated(op, looks, nothing, look)
+    boxes, probabilities, points = repeated(op, count, nothing, search)
     corners, ends = columns(op, op.Mul(boxes, block), 2)
     return op.Concat(corners, op.Sub(ends, corners), axis=1), probabilities, op.Mul(points, block)
 
 
 def _upright(op: Op, picture: Value) -> Sequence[Value]:
-    """The upright faces of float32 (h, w, 3): boxes by their corners, probabilities and points, as ``cascade.find``."""
+    """The upright faces of a picture float32 (h, w, 3) as ``cascade.find``: corners of boxes, probabilities, points."""
     sums = op.CumSum(op.CumSum(op.Cast(op.Round(picture), to=INT32), fixed(op, 0, np.int64)), fixed(op, 1, np.int64))
     sums = op.Pad(sums, fixed(op, [1, 1, 0, 0, 0, 0], np.int64))  # (h + 1, w + 1, 3)
     size = op.Sub(op.Slice(op.Shape(sums), [0], [2]), 1)
 
     boxes = _square(op, _candidates(op, sums, size))
-    boxes, probabilities, offsets = _judged(op, sums, size, boxes, 24, THRESHOLDS[1])
+    boxes, probabilities, offsets = _refined(op, sums, size, boxes, 24, THRESHOLDS[1])
     kept = _suppressed(op, boxes, probabilities, cascade.ACROSS_SCALES)
     boxes = _square(op, _moved(op, op.Gather(boxes, kept), op.Gather(offsets, kept), 1.0))
 
-    boxes, probabilities, offsets, points = _judged(op, sums, size, boxes, 48, THRESHOLDS[2])
+    boxes, probabilities, offsets, points = _refined(op, sums, size, boxes, 48, THRESHOLDS[2])
     corners, ends = columns(op, boxes, 2)
     sides = op.Unsqueeze(op.Add(op.Sub(ends, corners), 1.0), [1])
     points = op.Sub(op.Add(op.Mul(points, sides), op.Unsqueeze(corners, [1])), 1.0)
     return _outermost(op, _moved(op, boxes, offsets, 1.0), probabilities, points)
 
 
-def _copies(op: Op, image: Value, mask: Value, membrane: ir.Model) -> tuple[Value, Value, Value]:
-    """The photo averaged down by whole blocks, with its hole closed and as it is, float32 (h, w, 3) from 0 to 255, and
-    a block's side ().
+def _reduced(op: Op, image: Value, mask: Value, membrane: ir.Model) -> tuple[Value, Value, Value]:
+    """The photo reduced by the means of whole blocks, with its hole filled and as it is, float32 (h, w, 3) from 0 to
+    255, and the side () of a block.
     """
     size = op.Slice(op.Shape(mask), [1], [3])
     block = op.Div(op.ReduceMax(size, [0]), SEARCHED)  # int64 (1,)
@@ -96,21 +96,21 @@ def _copies(op: Op, image: Value, mask: Value, membrane: ir.Model) -> tuple[Valu
         (filled,) = inlined(op, membrane, "membrane", padded)
         return op.Slice(op.Transpose(op.Squeeze(filled, [0]), perm=[1, 2, 0]), [0, 0], sides, [0, 1])
 
-    # A block of which a part is known has that part's colour.
+    # A block that is partly known has the mean of its known pixels.
     whole = op.Greater(op.ReduceMin(op.Reshape(counts, [-1]), [0], keepdims=0), 0.0)
     picture = either(op, whole, lambda op: op.Div(colours, counts), closed)
     return picture, plain, op.Cast(op.Squeeze(block, [0]), to=FLOAT)
 
 
 def _candidates(op: Op, sums: Value, size: Value) -> Value:
-    """Boxes (N, 4) that the first network takes for faces at any scale."""
+    """Boxes (N, 4) that the first network accepts at any scale."""
     network = _network("mtcnn-pnet")
     shortest = op.Cast(op.ReduceMin(size, [0], keepdims=0), to=FLOAT)
     first = cascade.CELL / SMALLEST
     scales = op.Div(op.Log(op.Div(op.Mul(shortest, first), float(cascade.CELL))), -np.log(cascade.FACTOR).item())
     count = op.Cast(op.Add(op.Floor(scales), 1.0), to=INT64)
 
-    def at_scale(op: Op, number: Value, scale: Value, *found: Value) -> Sequence[Value]:
+    def at_scale(op: Op, number: Value, scale: Value, *faces: Value) -> Sequence[Value]:
         parts = op.Cast(op.Add(op.Mul(op.Cast(size, to=FLOAT), scale), 1.0), to=INT64)
         bins = []
         for axis in (0, 1):
@@ -132,7 +132,7 @@ def _candidates(op: Op, sums: Value, size: Value) -> Value:
         moves = op.GatherND(op.Squeeze(offsets, [0]), cells)
         kept = _suppressed(op, boxes, sure, cascade.WITHIN_SCALE)
         new = (op.Gather(values, kept) for values in (boxes, sure, moves))
-        joined = [op.Concat(one, other, axis=0) for one, other in zip(found, new, strict=True)]
+        joined = [op.Concat(one, other, axis=0) for one, other in zip(faces, new, strict=True)]
         return [op.Mul(scale, cascade.FACTOR), *joined]
 
     nothing = [fixed(op, np.zeros(shape)) for shape in ((0, 4), (0,), (0, 4))]
@@ -141,22 +141,22 @@ def _candidates(op: Op, sums: Value, size: Value) -> Value:
     return _moved(op, op.Gather(boxes, kept), op.Gather(moves, kept), 0.0)
 
 
-def _judged(op: Op, sums: Value, size: Value, boxes: Value, side: int, threshold: float) -> Sequence[Value]:
-    """What the network for squares of that side lets pass: boxes (N, 4), and what it says of them."""
+def _refined(op: Op, sums: Value, size: Value, boxes: Value, side: int, threshold: float) -> Sequence[Value]:
+    """The boxes (N, 4) that the network for squares of ``side`` accepts, and its outputs for them."""
     whole = op.Cast(boxes, to=INT64)
     starts, ends = columns(op, whole, 2)
     starts = op.Max(op.Sub(starts, 1), 0)
     ends = op.Min(ends, op.Gather(size, [1, 0]))
-    there = op.ReduceMin(op.Cast(op.Less(starts, ends), to=INT32), [1], keepdims=0)
-    there = op.Squeeze(op.NonZero(there), [0])
-    boxes, starts, ends = (op.Gather(values, there) for values in (boxes, starts, ends))
+    visible = op.ReduceMin(op.Cast(op.Less(starts, ends), to=INT32), [1], keepdims=0)
+    visible = op.Squeeze(op.NonZero(visible), [0])
+    boxes, starts, ends = (op.Gather(values, visible) for values in (boxes, starts, ends))
 
     lengths = op.Unsqueeze(op.Sub(ends, starts), [2])
-    first, behind = (
+    first, end = (
         op.Add(op.Unsqueeze(starts, [2]), edge)
         for edge in _bins(op, fixed(op, np.arange(side), np.int64), lengths, fixed(op, side, np.int64))
     )  # (N, 2, side)
-    (left, top), (right, bottom) = (columns(op, edge, 2) for edge in (first, behind))
+    (left, top), (right, bottom) = (columns(op, edge, 2) for edge in (first, end))
     top, bottom = (op.Transpose(edge, perm=[0, 2, 1]) for edge in (top, bottom))
     areas = op.Cast(op.Mul(op.Sub(right, left), op.Sub(bottom, top)), to=FLOAT)
     stride, flat = op.Add(op.Slice(size, [1], [2]), 1), op.Reshape(sums, [-1, 3])
@@ -165,9 +165,9 @@ def _judged(op: Op, sums: Value, size: Value, boxes: Value, side: int, threshold
     inner = op.Sub(op.Gather(flat, op.Add(top, left)), op.Gather(flat, op.Add(top, right)))
     squares = op.Div(op.Cast(op.Add(outer, inner), to=FLOAT), op.Unsqueeze(areas, [3]))
     name = {24: "mtcnn-rnet", 48: "mtcnn-onet"}[side]
-    answers = inlined(op, _network(name), name, squares)
-    sure = op.Squeeze(op.NonZero(op.Greater(answers[0], threshold)), [0])
-    return [op.Gather(values, sure) for values in (boxes, *answers)]
+    outputs = inlined(op, _network(name), name, squares)
+    accepted = op.Squeeze(op.NonZero(op.Greater(outputs[0], threshold)), [0])
+    return [op.Gather(values, accepted) for values in (boxes, *outputs)]
 
 
 def _network(name: str) -> ir.Model:
@@ -175,20 +175,21 @@ def _network(name: str) -> ir.Model:
 
 
 def _bins(op: Op, number: Value, length: Value, parts: Value) -> tuple[Value, Value]:
-    """``cascade._bins``: a length of pixels in parts, the first pixel of each and the first one behind it."""
+    """``cascade._bins``: the first pixel of each part of a length, and the end of the part (exclusive)."""
     first = op.Div(op.Mul(number, length), parts)
-    behind = op.Div(op.Sub(op.Add(op.Mul(op.Add(number, 1), length), parts), 1), parts)
-    return first, behind
+    end = op.Div(op.Sub(op.Add(op.Mul(op.Add(number, 1), length), parts), 1), parts)
+    return first, end
 
 
-def _moved(op: Op, boxes: Value, offsets: Value, further: float) -> Value:
+def _moved(op: Op, boxes: Value, offsets: Value, extent: float) -> Value:
+    """Boxes moved by offsets in shares of their sides. extent: what is added to the sides, 1 for inclusive corners."""
     corners, ends = columns(op, boxes, 2)
-    sides = op.Add(op.Sub(ends, corners), further)
+    sides = op.Add(op.Sub(ends, corners), extent)
     return op.Add(boxes, op.Mul(offsets, op.Concat(sides, sides, axis=1)))
 
 
 def _square(op: Op, boxes: Value) -> Value:
-    """Squares with the middles of the boxes, and their longer sides."""
+    """Squares with the centres and the longer sides of the boxes."""
     corners, ends = columns(op, boxes, 2)
     sides = op.Sub(ends, corners)
     longest = op.ReduceMax(sides, [1])
@@ -197,17 +198,17 @@ def _square(op: Op, boxes: Value) -> Value:
 
 
 def _suppressed(op: Op, boxes: Value, probabilities: Value, most: float) -> Value:
-    """Which boxes stay, the most probable first: of no two is the intersection over union more than ``most``."""
+    """Non-maximum suppression: the indices of the boxes to keep, most probable first. most: the largest IoU of two."""
     scores = op.Unsqueeze(probabilities, [0, 1])
-    chosen = op.NonMaxSuppression(op.Unsqueeze(boxes, [0]), scores, fixed(op, [MOST], np.int64), fixed(op, [most]))
+    chosen = op.NonMaxSuppression(op.Unsqueeze(boxes, [0]), scores, fixed(op, [MAX_BOXES], np.int64), fixed(op, [most]))
     return op.Squeeze(op.Slice(chosen, [2], [3], [1]), [1])
 
 
 def _outermost(op: Op, boxes: Value, probabilities: Value, points: Value) -> Sequence[Value]:
-    """The faces that stay, the largest first: of no two does more than ``cascade.OF_SMALLER`` of the smaller lie in a
-    more probable one.
+    """Suppression of faces, the largest first: a face is dropped if a more probable one overlaps it by more than
+    ``cascade.OF_SMALLER`` of the smaller of both.
     """
-    found = boxes, probabilities, points
+    faces = boxes, probabilities, points
     count = op.Shape(probabilities)
     _, order = op.TopK(probabilities, count, _outputs=2)
     boxes = op.Gather(boxes, order)
@@ -225,13 +226,13 @@ def _outermost(op: Op, boxes: Value, probabilities: Value, points: Value) -> Seq
     same = op.Greater(common, op.Mul(smaller, cascade.OF_SMALLER))
     numbers = op.Range(fixed(op, 0, np.int64), op.Squeeze(count, [0]), fixed(op, 1, np.int64))
 
-    def step(op: Op, number: Value, staying: Value) -> Sequence[Value]:
+    def step(op: Op, number: Value, kept: Value) -> Sequence[Value]:
         covered = op.And(op.Gather(same, number), op.Greater(numbers, number))
-        return [op.And(staying, op.Not(op.And(covered, op.Gather(staying, number))))]
+        return [op.And(kept, op.Not(op.And(covered, op.Gather(kept, number))))]
 
-    (staying,) = repeated(op, op.Squeeze(count, [0]), [op.Expand(fixed(op, True, np.bool_), count)], step)
-    kept = op.Squeeze(op.NonZero(staying), [0])
+    (kept,) = repeated(op, op.Squeeze(count, [0]), [op.Expand(fixed(op, True, np.bool_), count)], step)
+    kept = op.Squeeze(op.NonZero(kept), [0])
     sizes = op.Gather(areas, kept)
     _, largest = op.TopK(sizes, op.Shape(sizes), _outputs=2)
     chosen = op.Gather(op.Gather(order, kept), largest)
-    return [op.Gather(values, chosen) for values in found]
+    return [op.Gather(values, chosen) for values in faces]
