@@ -46,7 +46,8 @@ def main(argv: list[str] | None = None) -> None:
     with _own_folder() as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # else the folder would outlive the server
-        from . import app, hosting  # import gradio, which reads the variable above
+        from . import app
+        from .server import hosting
 
         rules = hosting.Rules.of(given.host, tuple(given.allowed_host), given.frame_ancestors, given.fills_per_minute)
         app.serve(given.host, given.port, given.auth, given.judge, rules)

@@ -14,8 +14,8 @@ import faceinp
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from faceinp.demo import uploads  # noqa: E402
-from faceinp.demo.editor import Original, layer_of, read_editor, share_hidden  # noqa: E402
+from faceinp.demo.images.editor import Original, layer_of, read_editor, share_hidden  # noqa: E402
+from faceinp.demo.server import uploads  # noqa: E402
 from gradio.data_classes import DataWithFiles  # noqa: E402
 
 DATA = Path(__file__).parent / "data"

@@ -18,7 +18,8 @@ from serving import ROOT, Server, serving, until
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from faceinp.demo import hosting, space  # noqa: E402
+from faceinp.demo import space  # noqa: E402
+from faceinp.demo.server import hosting  # noqa: E402
 from starlette.applications import Starlette  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 from starlette.responses import FileResponse  # noqa: E402

@@ -18,7 +18,9 @@ from faceinp.exemplars import Reference
 
 pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from faceinp.demo import filling, jobs, pictures, result_words, words
+from faceinp.demo.fills import filling, jobs
+from faceinp.demo.images import pictures
+from faceinp.demo.text import result_text, strings
 
 PHOTO = cv2.GaussianBlur(skimage.data.astronaut(), (0, 0), 1.5)  # without its grain, which seeds change
 
@@ -129,7 +131,7 @@ def test_an_engine_that_fails_in_a_comparison_leaves_the_others_alone(tmp_path: 
     job = jobs.Job([bad, order()], tmp_path, keep_going=True)
     assert job.wait(240)
     assert isinstance(job.outcomes[0], jobs.Failed) and [made.engine for made in job.made()] == ["telea"]
-    table = result_words.table(job.outcomes).replace("&#x27;", "'")
+    table = result_text.table(job.outcomes).replace("&#x27;", "'")
     assert "telea" in table and job.outcomes[0].reason in table
 
 
@@ -142,8 +144,8 @@ def test_a_search_shows_its_curve_and_stops_when_told(tmp_path: Path) -> None:
     assert any("best so far" in note for note in made.notes)
     (_, first), *_, (_, last) = job.running.curve
     assert last < first, "the loss falls"
-    assert f"Loss of the search: {last:.3f} now, {first:.3f} at first" in words.progress(job.running)
-    assert "<svg" in words.progress(job.running) and "data:image/png" in words.progress(job.running)
+    assert f"Loss of the search: {last:.3f} now, {first:.3f} at first" in strings.progress(job.running)
+    assert "<svg" in strings.progress(job.running) and "data:image/png" in strings.progress(job.running)
 
 
 def test_who_waits_is_served_in_turn_and_who_left_is_skipped(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from faceinp.demo import rates
+from faceinp.demo.server import rates
 
 
 def test_rates_refill_and_forget_whoever_was_heard_of_longest_ago(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,7 +114,7 @@ def test_an_uploaded_mask_is_the_hole_to_the_pixel(open_page: Open, photo: Path,
 
 
 def test_a_scratched_photo_comes_with_its_scratches_marked(open_page: Open) -> None:
-    from faceinp.demo import examples
+    from faceinp.demo.images import examples
 
     page = open_page()
     example(page, examples.SCRATCHED)
@@ -144,7 +144,7 @@ def test_faces_are_numbered_and_the_chosen_one_is_filled(open_page: Open) -> Non
     use(page, "telea")
     fill(page)
     before = np.asarray(saved(page).convert("RGB"))
-    from faceinp.demo import examples
+    from faceinp.demo.images import examples
 
     where = changed(Image.fromarray(before), examples.make("Two people"))
     assert where[:, 340:].any() and not where[:, :340].any()

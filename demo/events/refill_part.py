@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 
 import faceinp
 
-from . import filling, pictures, regions, results, warming, words
-from .filling import LARGEST_SEED, Made, Order
-from .jobs import Job
-from .orders import CHOICE, FILLS, QUIET, Given, Update, follow, settings_order
-from .part_controls import ANEW, OTHER_HALF, PHOTOS, PUT_BACK, closed
-from .sessions import Visit, Visits
-from .views import Page
+from ..fills import filling
+from ..fills.filling import LARGEST_SEED, Made, Order
+from ..fills.jobs import Job
+from ..images import pictures, result_parts
+from ..layout.page_layout import Page
+from ..layout.part_controls import ANEW, OTHER_HALF, PHOTOS, PUT_BACK, closed
+from ..server import preload
+from ..server.sessions import Visit, Visits
+from ..text import strings
+from . import results
+from .requests import CHOICE, FILLS, QUIET, Given, Update, follow, settings_order
 
 GRAIN = 9  # pixels, over which grain averages out
 VISIBLE = 6  # grey levels
@@ -72,24 +76,24 @@ def connect(page: Page, visits: Visits) -> None:
         hole = view.parts.on_photo(number, before.history.sources)
 
         def start() -> Job:
-            return visit.start(Job([_order(page, given, visit, before, hole, source)], visit.folder, warming.judge))
+            return visit.start(Job([_order(page, given, visit, before, hole, source)], visit.folder, preload.judge))
 
-        job = yield from follow(visit, start, part.message, lambda job: {part.message: words.progress(job.running)})
+        job = yield from follow(visit, start, part.message, lambda job: {part.message: strings.progress(job.running)})
         if job is None:
             return
-        made = replace(job.made()[0], about=words.part_again(number, view.parts, put_back=source == PUT_BACK))
+        made = replace(job.made()[0], about=strings.part_again(number, view.parts, put_back=source == PUT_BACK))
         said = _said(made, hole, source)
         if source != PUT_BACK and _alike(before, made, hole):
             shutil.rmtree(made.folder, ignore_errors=True)
-            same = words.same_again(view.parts.codes[number - 1])
-            yield {part.message: words.say(same if said == words.PART_FILLED else said)}
+            same = strings.same_again(view.parts.codes[number - 1])
+            yield {part.message: strings.say(same if said == strings.PART_FILLED else said)}
             return
         visit.add(made)
         yield {
             **results.shown(page, visit, given[page.view]),
             **_shown(page, visit, number, source),
             part.box: gr.update(open=True),
-            part.done: words.say(said),
+            part.done: strings.say(said),
         }
 
     def switch(number: int | None, view: str, request: gr.Request) -> Update:
@@ -103,7 +107,7 @@ def connect(page: Page, visits: Visits) -> None:
             **results.shown(page, visit, view),
             **(_shown(page, visit, number) if number else {}),
             part.box: gr.skip(),
-            part.done: words.say(words.EARLIER_SHOWN if earlier else words.NEWER_SHOWN),
+            part.done: strings.say(strings.EARLIER_SHOWN if earlier else strings.NEWER_SHOWN),
         }
 
     chosen = [part.picture, part.number, part.source, part.message]
@@ -124,7 +128,7 @@ def _order(page: Page, given: Given, visit: Visit, made: Made, hole: NDArray[np.
     """The part as an order: the photo is the result, in which the part is the hole. Raises FaceinpError."""
     references = tuple(other.file for other in visit.others if other.used) if source == PHOTOS else ()
     if source == PHOTOS and not references:
-        raise faceinp.PhotoError(words.NO_OTHER_PHOTO)
+        raise faceinp.PhotoError(strings.NO_OTHER_PHOTO)
     next_seed = (max(one.seed for one in visit.made) + 1) % (LARGEST_SEED + 1)
     engine = made.engine if source == PUT_BACK else given[page.engine]
     return replace(
@@ -140,9 +144,9 @@ def _order(page: Page, given: Given, visit: Visit, made: Made, hole: NDArray[np.
 def _shown(page: Page, visit: Visit, number: int, source: str = "") -> Update:
     """The parts of the result that is shown, one of them chosen, and a source where it is offered."""
     made = visit.made[visit.shown]
-    parts = regions.find(made.history.sources)
-    visit.parts = regions.view(parts, pictures.read(made.around).pixels)
-    choices = [(words.part(one, parts), one) for one in range(1, parts.count + 1)]
+    parts = result_parts.find(made.history.sources)
+    visit.parts = result_parts.view(parts, pictures.read(made.around).pixels)
+    choices = [(strings.part(one, parts), one) for one in range(1, parts.count + 1)]
     chosen = _chosen(page, visit, min(number, parts.count), "" if source == PUT_BACK else source)
     number_shown = {"choices": choices, "value": chosen[page.part.number], "visible": parts.count > 1}
     return chosen | {page.part.number: gr.update(**number_shown)}
@@ -168,9 +172,9 @@ def _chosen(page: Page, visit: Visit, number: int, source: str = "") -> Update:
         part.picture: gr.update(value=str(file), visible=parts.count > 1),
         part.number: number,
         part.source: gr.update(
-            choices=[(words.part_source(one, on_face=on_face), one) for one in sources],
+            choices=[(strings.part_source(one, on_face=on_face), one) for one in sources],
             value=source,
-            info=words.part_now(codes, [file.name for file in made.history.files]),
+            info=strings.part_now(codes, [file.name for file in made.history.files]),
             visible=True,
         ),
         part.message: "",
@@ -180,7 +184,7 @@ def _chosen(page: Page, visit: Visit, number: int, source: str = "") -> Update:
 def _likely(codes: tuple[int, ...], photos: bool, completes: bool) -> str:
     """What is likely to help a part of a face: real pixels that it does not show yet, else something invented.
 
-    codes: where it comes from, as in ``regions.Parts``. photos: whether there are other photos of the person to fill
+    codes: where it comes from, as in ``result_parts.Parts``. photos: whether photos of the person are there to fill
     from. completes: whether the engine uses the other half of the face by itself, so that it did not fit where it is
     not shown.
     """
@@ -194,12 +198,12 @@ def _likely(codes: tuple[int, ...], photos: bool, completes: bool) -> str:
 def _said(made: Made, hole: NDArray[np.bool_], source: str) -> str:
     """What came of it: also where it is from elsewhere than was asked for."""
     if source == PUT_BACK:
-        return words.PUT_BACK_SAID
+        return strings.PUT_BACK_SAID
     codes = made.history.sources[hole]
     there = {OTHER_HALF: codes == pictures.SYMMETRY, PHOTOS: codes >= pictures.REFERENCE}.get(source)
     if there is not None and not there.any():
-        return words.NOT_FROM[source]
-    return words.PART_FILLED
+        return strings.NOT_FROM[source]
+    return strings.PART_FILLED
 
 
 def _alike(before: Made, made: Made, hole: NDArray[np.bool_]) -> bool:

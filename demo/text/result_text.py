@@ -5,10 +5,11 @@ from html import escape
 
 import faceinp
 
-from . import naturalness, pictures
-from .filling import Made
-from .jobs import Failed
-from .words import RESULTS, VARIANTS, in_terms_of_the_page, plain
+from ..fills import naturalness
+from ..fills.filling import Made
+from ..fills.jobs import Failed
+from ..images import pictures
+from .strings import RESULTS, VARIANTS, in_terms_of_the_page, plain
 
 IDENTITY = "Still the same person?"
 FOR_EXPERTS = "For experts: seed, seam, distances"

@@ -7,11 +7,12 @@ import numpy as np
 
 import faceinp
 
-from . import filling, pictures
-from .filling import ReferenceUse
-from .jobs import Running
-from .regions import Parts
-from .uploads import without_folders
+from ..fills import filling
+from ..fills.filling import ReferenceUse
+from ..fills.jobs import Running
+from ..images import pictures
+from ..images.result_parts import Parts
+from ..server.uploads import without_folders
 
 TITLE = "Restore a photo"
 LEAD = "Scratches, glasses, a hidden eye: mark what should go. The rest of your photo stays exactly as it was."
@@ -303,7 +304,7 @@ def part_source(source: str, *, on_face: bool) -> str:
 
 
 def part_now(codes: Sequence[int], names: Sequence[str]) -> str:
-    """What a part shows now. codes: where it comes from, as in ``regions.Parts``. names: of reference photos."""
+    """What a part shows now. codes: where it comes from, as in ``result_parts.Parts``. names: of reference photos."""
     if not codes:
         return ""
     code = codes[0]
@@ -312,7 +313,7 @@ def part_now(codes: Sequence[int], names: Sequence[str]) -> str:
 
 
 def same_again(codes: Sequence[int]) -> str:
-    """That a part came out as it was, and why. codes: where it comes from, as in ``regions.Parts``."""
+    """That a part came out as it was, and why. codes: where it comes from, as in ``result_parts.Parts``."""
     return SAME_AGAIN.format(SAME_BECAUSE[min(codes[0], pictures.REFERENCE) if codes else pictures.ENGINE])
 
 

@@ -8,19 +8,21 @@ import gradio as gr
 
 import faceinp
 
-from . import pictures, result_words, warming, words
-from .filling import Made
-from .jobs import Job
-from .orders import FILLS, QUIET, Given, Update, follow, painted_order
-from .sessions import Visits
-from .views import Page
+from ..fills.filling import Made
+from ..fills.jobs import Job
+from ..images import pictures
+from ..layout.page_layout import Page
+from ..server import preload
+from ..server.sessions import Visits
+from ..text import result_text, strings
+from .requests import FILLS, QUIET, Given, Update, follow, painted_order
 
 
 def connect(page: Page, visits: Visits) -> None:
     """Wire the comparison of engines."""
 
     def begin() -> tuple[Any, ...]:
-        return gr.update(interactive=False), gr.update(interactive=True), words.say(words.FILLING)
+        return gr.update(interactive=False), gr.update(interactive=True), strings.say(strings.FILLING)
 
     def end() -> tuple[Any, ...]:
         return gr.update(interactive=True), gr.update(interactive=False)
@@ -33,13 +35,13 @@ def connect(page: Page, visits: Visits) -> None:
             names = dict.fromkeys(given[page.compared])
             orders = [painted_order(page, given, visit, name) for name in names]
             if not orders:
-                raise faceinp.EngineError(words.NO_ENGINE)
-            return visit.start(Job(orders, visit.folder, warming.judge, keep_going=True))
+                raise faceinp.EngineError(strings.NO_ENGINE)
+            return visit.start(Job(orders, visit.folder, preload.judge, keep_going=True))
 
         cards: list[str] = []  # each is drawn once
 
         def look(job: Job) -> Update:
-            return {page.comparing: words.progress(job.running), **_made_since(page, job, cards)}
+            return {page.comparing: strings.progress(job.running), **_made_since(page, job, cards)}
 
         job = yield from follow(visit, start, page.comparing, look)
         if job is None:
@@ -73,7 +75,7 @@ def outputs(page: Page) -> list[Any]:
 def cleared(page: Page) -> Update:
     """These parts without a comparison."""
     hidden = {part: gr.update(visible=False) for part in (page.figures, page.grid_file)}
-    return hidden | {page.comparing: words.say(words.COMPARE_FIRST), page.cards: "", page.table: ""}
+    return hidden | {page.comparing: strings.say(strings.COMPARE_FIRST), page.cards: "", page.table: ""}
 
 
 def _made_since(page: Page, job: Job, cards: list[str]) -> Update:
@@ -81,10 +83,10 @@ def _made_since(page: Page, job: Job, cards: list[str]) -> Update:
     outcomes = list(job.outcomes)
     if len(outcomes) == len(cards):
         return {}
-    cards += map(result_words.card, outcomes[len(cards) :])
+    cards += map(result_text.card, outcomes[len(cards) :])
     return {
-        page.cards: f'<div class="cards">{"".join(cards)}</div>{result_words.about_naturalness(outcomes)}',
-        page.table: result_words.table(outcomes),
+        page.cards: f'<div class="cards">{"".join(cards)}</div>{result_text.about_naturalness(outcomes)}',
+        page.table: result_text.table(outcomes),
         page.figures: gr.update(visible=bool(outcomes)),
     }
 

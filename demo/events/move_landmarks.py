@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 import faceinp
 
-from . import expression, landmark_words
-from .filling import Made
-from .orders import QUIET, Update
-from .sessions import Visit
-from .views import Page
+from ..fills.filling import Made
+from ..images import expression
+from ..layout.page_layout import Page
+from ..server.sessions import Visit
+from ..text import landmark_text
+from .requests import QUIET, Update
 
 MARGIN = 0.14  # of the face's larger side, beyond its outermost landmarks
 SAME = 1.0  # pixels by which landmarks that cannot be moved may differ: they come back rounded
@@ -86,19 +87,19 @@ def read_moved(visit: Visit, value: Any) -> NDArray[np.float32] | None:
     if value is None:
         return None
     if not visit.made or visit.landmarks is None:
-        raise faceinp.EngineError(landmark_words.NOT_THESE_LANDMARKS)
+        raise faceinp.EngineError(landmark_text.NOT_THESE_LANDMARKS)
     made, found = visit.made[visit.shown], visit.landmarks
     try:
         points = np.array(value["points"], np.float64)
     except (TypeError, ValueError, KeyError, OverflowError) as error:
-        raise faceinp.EngineError(landmark_words.NOT_THESE_LANDMARKS) from error
+        raise faceinp.EngineError(landmark_text.NOT_THESE_LANDMARKS) from error
     if points.shape != (68, 2) or not np.isfinite(points).all():
-        raise faceinp.EngineError(landmark_words.NOT_THESE_LANDMARKS)
+        raise faceinp.EngineError(landmark_text.NOT_THESE_LANDMARKS)
     free, (left, top, right, bottom) = movable(made, found)[:, None], made.window
     # Those in the hole may lie anywhere in the window, the others where they were.
     nearest = np.where(free, points.clip((left, top), (right, bottom)), found)
     if np.abs(points - nearest).max() > SAME:
-        raise faceinp.EngineError(landmark_words.NOT_THESE_LANDMARKS)
+        raise faceinp.EngineError(landmark_text.NOT_THESE_LANDMARKS)
     return nearest.astype(np.float32)
 
 

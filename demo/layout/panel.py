@@ -6,17 +6,20 @@ import gradio as gr
 
 import faceinp
 
-from . import filling, find_controls, landmark_controls, part_controls, shapes, words
+from ..fills import filling
+from ..images import shapes
+from ..text import strings
+from . import find_controls, landmark_controls, part_controls
 
 NO_PRESET = "none"
 MOST_OTHERS = 4
 USE, ONLY_COMPARE = "use to fill", "only compare"
 EVERY_FACE, BOX, POINTS, ALIGNED = 0, "box", "points", "aligned"  # values of ``Page.face`` beside a face's number
 ANYWHERE: list[tuple[str, str | int | float]] = [
-    (words.EVERY_FACE, EVERY_FACE),
-    (words.BOX, BOX),
-    (words.POINTS, POINTS),
-    (words.ALIGNED, ALIGNED),
+    (strings.EVERY_FACE, EVERY_FACE),
+    (strings.BOX, BOX),
+    (strings.POINTS, POINTS),
+    (strings.ALIGNED, ALIGNED),
 ]
 
 
@@ -32,13 +35,13 @@ class OtherSlot:
 
 def mark() -> dict[str, object]:
     with gr.Column(elem_id="mark"):
-        gr.HTML(words.MARK, padding=False)
+        gr.HTML(strings.MARK, padding=False)
         find = find_controls.lay_out()
         with gr.Row(elem_id="mask-row"):
-            gr.Button(f"{words.RECTANGLE} ▭", size="sm", min_width=70, elem_id="rectangle")  # scripts/rectangle.js
-            turn = gr.Button(f"{words.TURN} ↻", size="sm", min_width=70, elem_id="turn")
+            gr.Button(f"{strings.RECTANGLE} ▭", size="sm", min_width=70, elem_id="rectangle")  # scripts/rectangle.js
+            turn = gr.Button(f"{strings.TURN} ↻", size="sm", min_width=70, elem_id="turn")
             share = gr.HTML(padding=False, elem_id="share")
-        gr.HTML(words.RECTANGLE_HINT, padding=False, elem_id="rectangle-hint")
+        gr.HTML(strings.RECTANGLE_HINT, padding=False, elem_id="rectangle-hint")
     return {"find": find, "turn": turn, "share": share}
 
 
@@ -48,12 +51,12 @@ def outcome() -> dict[str, object]:
         done = part_controls.lay_out_done()
         download = gr.DownloadButton("Download", visible=False, variant="primary", elem_id="download")
         with gr.Row(elem_id="onwards"):
-            go_on = gr.Button(words.GO_ON, size="sm", min_width=110, elem_id="go-on")
-            back = gr.Button(words.BACK, size="sm", min_width=110, elem_id="back")
+            go_on = gr.Button(strings.GO_ON, size="sm", min_width=110, elem_id="go-on")
+            back = gr.Button(strings.BACK, size="sm", min_width=110, elem_id="back")
         part = part_controls.lay_out(*done)
         identity = gr.HTML(padding=False, elem_id="identity")
         gallery = gr.Gallery(
-            label=words.VARIANTS,
+            label=strings.VARIANTS,
             columns=3,
             height="auto",
             allow_preview=False,
@@ -77,7 +80,7 @@ def outcome() -> dict[str, object]:
 def act() -> dict[str, object]:
     with gr.Column(elem_id="act"):
         with gr.Row(elem_id="buttons"):
-            fill = gr.Button(words.FILL, variant="primary", interactive=False, scale=2, min_width=90, elem_id="fill")
+            fill = gr.Button(strings.FILL, variant="primary", interactive=False, scale=2, min_width=90, elem_id="fill")
             cancel = gr.Button("Cancel", interactive=False, min_width=70, elem_id="cancel")
             another = gr.Button("New photo", interactive=False, min_width=110, elem_id="another")
         message = gr.HTML(padding=False, elem_id="message")
@@ -86,10 +89,10 @@ def act() -> dict[str, object]:
 
 
 def other_photos() -> dict[str, object]:
-    with gr.Accordion(words.OTHERS_TITLE, open=False, elem_id="others"):
-        gr.HTML(words.OTHERS, padding=False)
+    with gr.Accordion(strings.OTHERS_TITLE, open=False, elem_id="others"):
+        gr.HTML(strings.OTHERS, padding=False)
         slots = tuple(_other_slot(number) for number in range(1, MOST_OTHERS + 1))
-        unchecked = gr.Checkbox(label=words.UNCHECKED, container=False, visible=False, elem_id="unchecked")
+        unchecked = gr.Checkbox(label=strings.UNCHECKED, container=False, visible=False, elem_id="unchecked")
         message = gr.HTML(padding=False, elem_id="others-message")
         add = gr.File(show_label=False, file_count="multiple", height=56, elem_id="add-others")
     return {"others": slots, "add_others": add, "others_message": message, "unchecked": unchecked}
@@ -104,14 +107,14 @@ def _other_slot(number: int) -> OtherSlot:
 
 
 def ready_masks() -> dict[str, object]:
-    with gr.Accordion(words.SHAPES, open=False, elem_id="shapes"):
+    with gr.Accordion(strings.SHAPES, open=False, elem_id="shapes"):
         with gr.Row(elem_id="shape-buttons"):
             buttons = {
                 name: gr.Button(label, size="sm", min_width=0, elem_id=f"shape-{name}")
                 for name, label in shapes.LABELS.items()
             }
         with gr.Row():
-            choices = [(words.NO_PRESET, NO_PRESET)]
+            choices = [(strings.NO_PRESET, NO_PRESET)]
             choices += [(f"{name}: {about}", name) for name, about in faceinp.list_presets().items()]
             preset = gr.Dropdown(choices, value=NO_PRESET, label="Any mask by its name", scale=3, elem_id="preset")
             most = filling.LARGEST_SEED
@@ -131,13 +134,13 @@ def ready_masks() -> dict[str, object]:
 
 
 def which_face() -> dict[str, object]:
-    with gr.Accordion(words.WHICH_FACE, open=False, elem_id="faces-box") as box:
+    with gr.Accordion(strings.WHICH_FACE, open=False, elem_id="faces-box") as box:
         faces = gr.Image(
             label="Faces", show_label=False, interactive=False, buttons=[], format="png", visible=False, elem_id="faces"
         )
         hint = gr.HTML(padding=False, elem_id="click-hint")
         face = gr.Radio(
-            ANYWHERE, value=EVERY_FACE, label=words.WHICH_FACE, show_label=False, container=False, elem_id="face"
+            ANYWHERE, value=EVERY_FACE, label=strings.WHICH_FACE, show_label=False, container=False, elem_id="face"
         )
         unclick = gr.Button("Click anew", size="sm", visible=False, elem_id="unclick")
     return {"faces_box": box, "faces": faces, "face": face, "click_hint": hint, "unclick": unclick}
@@ -146,13 +149,13 @@ def which_face() -> dict[str, object]:
 def settings() -> dict[str, object]:
     ready = filling.ready_engines()
     chosen = ready[0] if ready else None
-    with gr.Accordion(words.SETTINGS, open=False, elem_id="settings"):
+    with gr.Accordion(strings.SETTINGS, open=False, elem_id="settings"):
         landmarks = landmark_controls.lay_out()
-        engine = gr.Radio(ready, value=chosen, label="Engine", info=words.about_engine(chosen), elem_id="engine")
-        with gr.Accordion(words.engines_title(), open=False, elem_id="engines-box"):
-            gr.HTML(words.engines(), padding=False)
+        engine = gr.Radio(ready, value=chosen, label="Engine", info=strings.about_engine(chosen), elem_id="engine")
+        with gr.Accordion(strings.engines_title(), open=False, elem_id="engines-box"):
+            gr.HTML(strings.engines(), padding=False)
         symmetry = gr.Checkbox(
-            filling.completes_faces(chosen), label=words.SYMMETRY, info=words.ABOUT_SYMMETRY, elem_id="symmetry"
+            filling.completes_faces(chosen), label=strings.SYMMETRY, info=strings.ABOUT_SYMMETRY, elem_id="symmetry"
         )
         with gr.Row():
             seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=filling.LARGEST_SEED, min_width=100)

@@ -1,4 +1,4 @@
-"""What is seen on the page: its layout, in three steps. Its words stand in ``words``, its wires in other modules.
+"""The layout of the page, in three steps. Its texts are in ``text``, what its controls do in ``events``.
 
 Which step the page is at is written into ``steps``; the style shows what belongs to that step and hides the rest, so
 that the editor keeps its strokes while the result is looked at.
@@ -8,14 +8,17 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from . import examples, filling, looks, panel, words
-from .editor import STROKE
+from ..fills import filling
+from ..images import examples
+from ..images.editor import STROKE
+from ..images.pictures import VIEWS
+from ..text import strings
+from . import panel, theme
 from .find_controls import FindControls
 from .landmark_controls import LandmarkControls
-from .looks import SIDE
 from .panel import OtherSlot
 from .part_controls import PartControls
-from .pictures import VIEWS
+from .theme import SIDE
 
 BRUSH = "#{:02x}{:02x}{:02x}".format(*STROKE)
 PHOTO_STEP, MASK_STEP, RESULT_STEP = 1, 2, 3
@@ -93,7 +96,7 @@ class Page:
 
     @property
     def order(self) -> set[gr.components.Component]:
-        """What ``orders.painted_order`` reads."""
+        """What ``requests.painted_order`` reads."""
         settings = {self.engine, self.iterations, self.seed, self.symmetry, self.blending, self.unchecked}
         return settings | {self.editor, self.face}
 
@@ -102,10 +105,10 @@ def lay_out() -> Page:
     """Put the parts on the page; called inside of a ``gr.Blocks``."""
     parts: dict[str, object] = {}
     with gr.Row(elem_id="top"):
-        gr.Markdown(f"# {words.TITLE}\n{words.LEAD}", elem_id="head")
+        gr.Markdown(f"# {strings.TITLE}\n{strings.LEAD}", elem_id="head")
         parts["state"] = gr.HTML(padding=False, elem_id="state")
     with gr.Tab("Restore", elem_id="fill-tab"), gr.Row(elem_id="board"):
-        parts["steps"] = gr.HTML(words.steps(PHOTO_STEP), padding=False, elem_id="steps")
+        parts["steps"] = gr.HTML(strings.steps(PHOTO_STEP), padding=False, elem_id="steps")
         with gr.Column(elem_id="stage"):
             parts |= _photo() | _editor() | _result()
         with gr.Column(elem_id="panel"):
@@ -113,7 +116,7 @@ def lay_out() -> Page:
             parts |= panel.ready_masks() | panel.which_face() | panel.settings() | panel.details()
     with gr.Tab("Compare engines", elem_id="compare-tab"):
         parts |= _comparison()
-    gr.Markdown(words.LIMITS, elem_id="limits")
+    gr.Markdown(strings.LIMITS, elem_id="limits")
     return Page(**parts)  # type: ignore[arg-type]
 
 
@@ -131,10 +134,10 @@ def _photo() -> dict[str, object]:
                 buttons=[],
                 elem_id="camera",
             )
-        gr.HTML(words.EXAMPLES, padding=False)
+        gr.HTML(strings.EXAMPLES, padding=False)
         with gr.Row(elem_id="examples"):
             chosen = {
-                name: gr.Button(name, size="sm", min_width=100, elem_id=looks.example_id(name))
+                name: gr.Button(name, size="sm", min_width=100, elem_id=theme.example_id(name))
                 for name in examples.NAMES
             }
     return {"photo": photo, "refused": refused, "examples": chosen, "camera": camera}
@@ -176,17 +179,17 @@ def _result() -> dict[str, object]:
 
 
 def _comparison() -> dict[str, object]:
-    gr.Markdown(words.COMPARE)
+    gr.Markdown(strings.COMPARE)
     ready = filling.ready_engines()
     quick = [name for name in ready if filling.expected(name) < 5]
     compared = gr.CheckboxGroup(ready, value=quick, label="Engines", elem_id="compared")
     with gr.Row():
         start = gr.Button("Compare", variant="primary", min_width=140, elem_id="start")
         halt = gr.Button("Cancel", interactive=False, min_width=80, elem_id="halt")
-    comparing = gr.HTML(words.say(words.COMPARE_FIRST), padding=False, elem_id="comparing")
+    comparing = gr.HTML(strings.say(strings.COMPARE_FIRST), padding=False, elem_id="comparing")
     cards = gr.HTML(padding=False, elem_id="cards")
     grid_file = gr.DownloadButton("Download the pictures", visible=False, elem_id="grid-file")
-    with gr.Accordion(words.FIGURES, open=False, visible=False, elem_id="figures") as figures:
+    with gr.Accordion(strings.FIGURES, open=False, visible=False, elem_id="figures") as figures:
         table = gr.HTML(padding=False, elem_id="table")
     return {
         "compared": compared,

@@ -1,6 +1,6 @@
 """Ready-made masks that are chosen by a picture: what each is called, and one small picture of all of them.
 
-``python -m faceinp.demo.shapes`` draws the picture anew, on a face of our own generator.
+``python -m faceinp.demo.images.shapes`` draws the picture anew, on a face of our own generator.
 """
 
 from pathlib import Path

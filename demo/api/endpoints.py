@@ -14,13 +14,15 @@ from PIL import Image
 
 import faceinp
 
-from . import filling, pictures, warming
-from .api_terms import for_programs, refusal
-from .filling import Made, Order
-from .jobs import Job
-from .orders import AT_ONCE, FINDS, TICK
-from .sessions import scratch
-from .uploads import read_once, touch
+from ..events.requests import AT_ONCE, FINDS, TICK
+from ..fills import filling
+from ..fills.filling import Made, Order
+from ..fills.jobs import Job
+from ..images import pictures
+from ..server import preload
+from ..server.sessions import scratch
+from ..server.uploads import read_once, touch
+from .terms import for_programs, refusal
 
 POLARITIES = ("auto", "white", "black")
 FARTHEST = 100_000  # pixels from the photo's corner: no landmark lies there
@@ -115,7 +117,7 @@ def fill(
             order = replace(order, landmarks=_points(landmarks), **_exemplars(symmetry, references, reference_check))
             compared = [_readable(second, "The second photo")] if second else []
             order = replace(order, others=(*compared, *order.references))
-            job = Job([order], folder, warming.judge)
+            job = Job([order], folder, preload.judge)
             try:
                 while not job.wait(TICK):
                     touch(folder, photo, mask, second, *references)
@@ -182,7 +184,7 @@ def identity(first: str | None, second: str | None, aligned: Any = False) -> dic
         try:
             if not first or not second:
                 raise faceinp.PhotoError("Two photos are compared. Give both.")
-            verdict = faceinp.compare_faces(first, second, warming.judge(), aligned=aligned is True)
+            verdict = faceinp.compare_faces(first, second, preload.judge(), aligned=aligned is True)
         except faceinp.FaceinpError as error:
             raise refusal(error) from error
     return {**asdict(verdict), "same": verdict.same, "about": "A likeness score, not evidence of identity."}

@@ -10,14 +10,15 @@ import numpy as np
 
 import faceinp
 
-from . import filling, words
-from .editor import share_hidden
-from .filling import Order
-from .jobs import Job
-from .panel import ALIGNED, BOX, POINTS
-from .proposed import read_hole
-from .sessions import Visit
-from .views import Page
+from ..fills import filling
+from ..fills.filling import Order
+from ..fills.jobs import Job
+from ..images.editor import share_hidden
+from ..images.painted_proposal import read_hole
+from ..layout.page_layout import Page
+from ..layout.panel import ALIGNED, BOX, POINTS
+from ..server.sessions import Visit
+from ..text import strings
 
 TICK = 0.4  # seconds between two looks at a job
 CLICKS = {BOX: 2, POINTS: 5}  # how many it takes to say where a face is
@@ -41,9 +42,9 @@ def painted_order(page: Page, given: Given, visit: Visit, engine: str | None = N
     """
     original, proposed, value = visit.original, visit.proposed, given[page.editor]
     if original is None:
-        raise faceinp.PhotoError(words.NO_PHOTO)
+        raise faceinp.PhotoError(strings.NO_PHOTO)
     if not share_hidden(value):
-        raise faceinp.MaskError(words.NO_STROKE)
+        raise faceinp.MaskError(strings.NO_STROKE)
     engine = engine or given[page.engine]
     order = settings_order(page, given, visit, original.path, lambda: read_hole(value, original, proposed), engine)
     return replace(order, turns=original.turns)
@@ -83,7 +84,7 @@ def chosen_location(visit: Visit, chosen: Any) -> faceinp.FaceLocation | None:
     if chosen == POINTS and len(visit.clicks) == CLICKS[POINTS]:
         return faceinp.FaceLocation.points(visit.clicks)
     if chosen in CLICKS:
-        raise faceinp.NoFaceError(words.NOT_CLICKED)
+        raise faceinp.NoFaceError(strings.NOT_CLICKED)
     return faceinp.FaceLocation.number(int(chosen)) if chosen else None
 
 
@@ -104,7 +105,7 @@ def follow(
     try:
         job = start()
     except faceinp.FaceinpError as error:
-        yield {told: words.say(words.for_people(error), error=True)}
+        yield {told: strings.say(strings.for_people(error), error=True)}
         return None
     try:
         yield {told: gr.skip()}  # Gradio clears all outputs of a generator that gives nothing
@@ -115,7 +116,7 @@ def follow(
         job.made()
     except faceinp.FaceinpError as error:
         if visit.original is original:
-            yield {told: words.failed(words.for_people(error), error)}
+            yield {told: strings.failed(strings.for_people(error), error)}
         return None
     finally:
         job.stop()  # whoever left before the end frees the place

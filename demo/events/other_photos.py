@@ -9,11 +9,13 @@ import gradio as gr
 
 import faceinp
 
-from . import pictures, uploads, words
-from .orders import CHOICE, QUIET
-from .panel import MOST_OTHERS, ONLY_COMPARE, USE
-from .sessions import OtherPhoto, Visit, Visits
-from .views import Page
+from ..images import pictures
+from ..layout.page_layout import Page
+from ..layout.panel import MOST_OTHERS, ONLY_COMPARE, USE
+from ..server import uploads
+from ..server.sessions import OtherPhoto, Visit, Visits
+from ..text import strings
+from .requests import CHOICE, QUIET
 
 THUMB = 96  # pixels, of the small picture of a photo
 
@@ -29,8 +31,8 @@ def connect(page: Page, visits: Visits) -> None:
                 try:
                     _add(visit, file)
                 except faceinp.FaceinpError as error:
-                    problems.append(words.for_people(error))
-        return shown(page, visit) | {page.others_message: words.say("\n".join(problems), error=True)}
+                    problems.append(strings.for_people(error))
+        return shown(page, visit) | {page.others_message: strings.say("\n".join(problems), error=True)}
 
     def choose(index: int) -> Any:
         def use(choice: str, request: gr.Request) -> Any:
@@ -73,7 +75,7 @@ def shown(page: Page, visit: Visit) -> dict[Any, Any]:
     updates: dict[Any, Any] = {page.add_others: gr.update(value=None, visible=room)}
     for slot, other in zip_longest(page.others, visit.others):
         updates[slot.row] = gr.update(visible=other is not None)
-        updates[slot.thumb] = words.thumb(other.thumb if other else "")
+        updates[slot.thumb] = strings.thumb(other.thumb if other else "")
         if other is not None:
             choice = USE if other.used else ONLY_COMPARE
             updates[slot.use] = gr.update(value=choice, label=other.file.name, info=_info(visit, other))
@@ -88,21 +90,21 @@ def shown(page: Page, visit: Visit) -> dict[Any, Any]:
 def _info(visit: Visit, other: OtherPhoto) -> str:
     """What became of a photo in the result that is shown; empty where it was not used to fill, or is not now."""
     became = next((one for one in visit.references if one.file == other.file), None)
-    return words.used(became) if other.used and became else ""
+    return strings.used(became) if other.used and became else ""
 
 
 def _add(visit: Visit, file: str) -> None:
     """Take an uploaded photo in; raises FaceinpError where it shows no face, or there is no room for it."""
     original = visit.original
     if original is None:
-        raise faceinp.PhotoError(words.NO_PHOTO)
+        raise faceinp.PhotoError(strings.NO_PHOTO)
     if len(visit.others) >= MOST_OTHERS:
-        raise faceinp.PhotoError(words.no_room_for(Path(file).name))
+        raise faceinp.PhotoError(strings.no_room_for(Path(file).name))
     taken = visit.take(file)
     try:
         pixels = pictures.read(taken).pixels
         if not faceinp.find_faces(pixels):
-            raise faceinp.PhotoError(words.no_face_on(taken.name))
+            raise faceinp.PhotoError(strings.no_face_on(taken.name))
         if visit.original is not original:
             raise pictures.Gone
     except faceinp.FaceinpError:

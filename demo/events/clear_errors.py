@@ -4,8 +4,8 @@ from typing import Any
 
 import gradio as gr
 
-from .orders import QUIET
-from .views import Page
+from ..layout.page_layout import Page
+from .requests import QUIET
 
 AWAY = """(...said) => said.map((one) => one?.includes('role="alert"') ? '' : one)"""
 

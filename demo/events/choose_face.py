@@ -7,12 +7,13 @@ import gradio as gr
 
 import faceinp
 
-from . import pictures, words
-from .editor import working_size
-from .orders import CHOICE, CLICKS, QUIET, Update, chosen_location
-from .panel import ALIGNED, ANYWHERE, BOX, EVERY_FACE
-from .sessions import Visit, Visits
-from .views import Page
+from ..images import pictures
+from ..images.editor import working_size
+from ..layout.page_layout import Page
+from ..layout.panel import ALIGNED, ANYWHERE, BOX, EVERY_FACE
+from ..server.sessions import Visit, Visits
+from ..text import strings
+from .requests import CHOICE, CLICKS, QUIET, Update, chosen_location
 
 NEAR = 0.01  # of the photo's longer side: a second click so near is no other one
 
@@ -57,7 +58,7 @@ def _refused(page: Page, visit: Visit, face: Any) -> Update:
         chosen_location(visit, face)
     except faceinp.NoFaceError:
         visit.clicks = []
-        return _drawn(page, visit, face) | {page.click_hint: words.say(words.NO_BOX, error=True)}
+        return _drawn(page, visit, face) | {page.click_hint: strings.say(strings.NO_BOX, error=True)}
     return {}
 
 
@@ -72,17 +73,17 @@ def finder(page: Page, visits: Visits) -> Any:
         try:
             faces = faceinp.find_faces(visit.photo().pixels, visit.marked, visit.turn)
         except faceinp.NoFaceError as error:  # it is not certain how the photo lies
-            return _drawn(page, visit, face) | {page.message: words.say(words.for_people(error), error=True)}
+            return _drawn(page, visit, face) | {page.message: strings.say(strings.for_people(error), error=True)}
         if visit.original is not original:
             raise pictures.Gone
         visit.faces = faces
         numbers = [(f"{n}, the largest" if n == 1 else str(n), n) for n in range(1, len(faces) + 1)]
         choices = [ANYWHERE[0], *(numbers if len(faces) > 1 else ()), *ANYWHERE[1:]]
-        said = words.found_faces(len(faces), marked=bool(share))
+        said = strings.found_faces(len(faces), marked=bool(share))
         return _drawn(page, visit, EVERY_FACE) | {
             page.face: gr.update(choices=choices, value=EVERY_FACE),
             page.faces_box: gr.update(open=len(faces) != 1),
-            page.message: words.say(said),
+            page.message: strings.say(said),
         }
 
     return find_faces
@@ -111,12 +112,12 @@ def _drawn(page: Page, visit: Visit, face: Any) -> Update:
     pixels = visit.photo().pixels
     if face in CLICKS:
         drawn = pictures.draw_clicks(pixels, visit.clicks, box=face == BOX)
-        told = (*(words.CLICK_BOX if face == BOX else words.CLICK_POINTS), words.CLICKED)[len(visit.clicks)]
+        told = (*(strings.CLICK_BOX if face == BOX else strings.CLICK_POINTS), strings.CLICKED)[len(visit.clicks)]
     else:
         drawn, told = pictures.number_faces(pixels, visit.faces, face or 0), ""
     file = pictures.write(drawn, visit.folder, "faces.png")
     return {
-        page.click_hint: words.say(told),
+        page.click_hint: strings.say(told),
         page.faces: gr.update(value=str(file), visible=True),
         page.unclick: gr.update(visible=face in CLICKS and bool(visit.clicks)),
     }

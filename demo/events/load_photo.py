@@ -12,14 +12,17 @@ from numpy.typing import NDArray
 
 import faceinp
 
-from . import comparing, examples, finding, locating, other_photos, pictures, results, uploads, words
-from .editor import WORKING_SIDE, Original, layer_of, share_hidden, working_size
-from .finding import painted
-from .orders import QUIET, Update, chosen_location
-from .panel import ALIGNED, EVERY_FACE, NO_PRESET
-from .proposed import read_hole
-from .sessions import Visit, Visits
-from .views import MASK_STEP, PHOTO_STEP, Page
+from ..images import examples, pictures
+from ..images.editor import WORKING_SIDE, Original, layer_of, share_hidden, working_size
+from ..images.painted_proposal import read_hole
+from ..layout.page_layout import MASK_STEP, PHOTO_STEP, Page
+from ..layout.panel import ALIGNED, EVERY_FACE, NO_PRESET
+from ..server import uploads
+from ..server.sessions import Visit, Visits
+from ..text import strings
+from . import choose_face, compare_engines, other_photos, propose_mask, results
+from .propose_mask import painted
+from .requests import QUIET, Update, chosen_location
 
 SETTLES = 2.0  # seconds for which an editor may hold nothing of what was put there
 PACE = 1.0  # seconds from one turn to the next, at least
@@ -39,10 +42,10 @@ def connect(page: Page, visits: Visits) -> None:
         try:
             open_photo(visit, visit.take(file))
         except faceinp.FaceinpError as error:
-            message = words.for_people(error)
+            message = strings.for_people(error)
             visit.clear()
             return _shown(page, visit, message, error=True)
-        return _shown(page, visit, words.NO_STROKE)
+        return _shown(page, visit, strings.NO_STROKE)
 
     def example(name: str) -> Any:
         def load_it(request: gr.Request) -> Update:
@@ -51,7 +54,7 @@ def connect(page: Page, visits: Visits) -> None:
             file = f"{name.lower().replace(' ', '-')}.png"
             open_photo(visit, pictures.write(examples.make(name), visit.folder, file))
             hole = examples.hole(name)
-            message = words.NO_STROKE if hole is None else words.MARKED
+            message = strings.NO_STROKE if hole is None else strings.MARKED
             return _shown(page, visit, message, face=ALIGNED if examples.NAMES[name] else EVERY_FACE, hole=hole)
 
         return load_it
@@ -64,24 +67,24 @@ def connect(page: Page, visits: Visits) -> None:
             time.sleep(max(0, visit.turned[0] + PACE - time.monotonic()))
             original = visit.original
             if original is None:
-                return {page.message: words.say(words.NO_PHOTO)}
+                return {page.message: strings.say(strings.NO_PHOTO)}
             try:
                 hole = np.rot90(_painted(visit, original, value), -1)
                 open_photo(visit, original.path, original.turns + 1)
             except faceinp.FaceinpError as error:
-                return {page.message: words.say(words.for_people(error), error=True)}
+                return {page.message: strings.say(strings.for_people(error), error=True)}
             visit.earlier = visit.earlier and visit.earlier.turned()
             visit.turn, visit.proposed, visit.looked, visit.clicks = 0, None, None, []
             visit.turned = time.monotonic(), _strokes(value)
             visit.replace([])
-            message = words.MARKED if hole.any() else words.NO_STROKE
+            message = strings.MARKED if hole.any() else strings.NO_STROKE
             return _shown(page, visit, message, hole=hole if hole.any() else None)
 
     def go_on(request: gr.Request) -> Update:
         """The result that is shown becomes the photo."""
         visit = visits.of(request)
         if not visit.made or visit.original is None:
-            return {page.message: words.say(words.NO_PHOTO)}
+            return {page.message: strings.say(strings.NO_PHOTO)}
         made = visit.made[visit.shown]
         file = pictures.own_folder(visit.folder) / made.file.name
         try:
@@ -92,7 +95,7 @@ def connect(page: Page, visits: Visits) -> None:
         visit.replace([])
         visit.proposed, visit.looked = None, None
         open_photo(visit, file)
-        return _shown(page, visit, words.WENT_ON)
+        return _shown(page, visit, strings.WENT_ON)
 
     def forget(request: gr.Request) -> Update:
         visit = visits.of(request)
@@ -109,9 +112,9 @@ def connect(page: Page, visits: Visits) -> None:
     turns = page.turn.click(turn, page.editor, parts, show_progress_on=page.message, trigger_mode="multiple", **QUIET)
     for start in [*starts, turns]:
         start.then(
-            locating.finder(page, visits),
+            choose_face.finder(page, visits),
             [page.face, page.share],
-            locating.outputs(page),
+            choose_face.outputs(page),
             js=None if start is turns else results.FOCUS,  # Turn may be pressed again
             **QUIET | {"queue": True},
         )
@@ -148,11 +151,11 @@ def _photo_parts(page: Page) -> list[Any]:
         page.message,
         page.running,
         page.others_message,
-        *locating.outputs(page),
+        *choose_face.outputs(page),
         *results.outputs(page),
-        *comparing.outputs(page),
+        *compare_engines.outputs(page),
     ]
-    return list(dict.fromkeys([*parts, *other_photos.outputs(page), *finding.outputs(page)]))
+    return list(dict.fromkeys([*parts, *other_photos.outputs(page), *propose_mask.outputs(page)]))
 
 
 def _shown(
@@ -164,19 +167,19 @@ def _shown(
         dict.fromkeys((page.photo, page.camera))
         | dict.fromkeys((page.running, page.others_message), "")
         | results.cleared(page)
-        | comparing.cleared(page)
+        | compare_engines.cleared(page)
         | other_photos.shown(page, visit)
-        | finding.shown(page, visit)
-        | locating.cleared(page, face)
+        | propose_mask.shown(page, visit)
+        | choose_face.cleared(page, face)
         | {
-            page.fill: gr.update(value=words.FILL, variant="primary", interactive=there),
+            page.fill: gr.update(value=strings.FILL, variant="primary", interactive=there),
             page.another: gr.update(interactive=there),
-            page.steps: words.steps(MASK_STEP if there else PHOTO_STEP),
+            page.steps: strings.steps(MASK_STEP if there else PHOTO_STEP),
             page.editor: gr.update(value=painted(visit, _layer(hole)), visible=there, **_canvas(visit)),
-            page.share: "" if hole is None else words.share(float(hole.mean())),
+            page.share: "" if hole is None else strings.share(float(hole.mean())),
             page.preset: NO_PRESET,
-            page.message: words.say(message, error) if there else "",
-            page.refused: "" if there else words.say(message, error),  # beside the place where it was dropped
+            page.message: strings.say(message, error) if there else "",
+            page.refused: "" if there else strings.say(message, error),  # beside the place where it was dropped
         }
     )
 
@@ -196,7 +199,7 @@ def _connect_mask(page: Page, visits: Visits) -> None:
                 seed=int(seed or 0),
             )
         except faceinp.FaceinpError as error:
-            return gr.skip(), gr.skip(), words.say(words.for_people(error), error=True)
+            return gr.skip(), gr.skip(), strings.say(strings.for_people(error), error=True)
         return _put(visit, mask.hole, f"On the photo: {mask.about}.")
 
     def putter(name: str) -> Any:
@@ -213,7 +216,7 @@ def _connect_mask(page: Page, visits: Visits) -> None:
             try:
                 mask, doubt = _read_mask(file, visit.photo())
             except faceinp.FaceinpError as error:
-                return gr.skip(), gr.skip(), words.say(words.for_people(error), error=True)
+                return gr.skip(), gr.skip(), strings.say(strings.for_people(error), error=True)
         mask = mask.by_faces([face.box for face in visit.faces])
         said = " ".join([f"The mask was read: {mask.about or 'as it is'}.", *mask.warnings, *doubt])
         return _put(visit, mask.hole, said)
@@ -224,13 +227,13 @@ def _connect_mask(page: Page, visits: Visits) -> None:
         def changed(value: dict[str, Any] | None, request: gr.Request) -> tuple[Any, ...]:
             visit = visits.of(request)
             if visit.original is None:
-                return gr.skip(), gr.skip(), words.say(words.NO_PHOTO)
+                return gr.skip(), gr.skip(), strings.say(strings.NO_PHOTO)
             try:
                 hole = read_hole(value, visit.original, visit.proposed)
             except faceinp.FaceinpError as error:
-                return gr.skip(), gr.skip(), words.say(words.for_people(error), error=True)
+                return gr.skip(), gr.skip(), strings.say(strings.for_people(error), error=True)
             if not hole.any():
-                return gr.skip(), gr.skip(), words.say(words.NO_STROKE)
+                return gr.skip(), gr.skip(), strings.say(strings.NO_STROKE)
             return _put(visit, change(hole), said)
 
         return changed
@@ -251,22 +254,22 @@ def _connect_mask(page: Page, visits: Visits) -> None:
         for name, button in page.shapes.items()
     ]
     puts.append(page.mask_file.upload(upload, page.mask_file, parts, **private))
-    puts.append(page.invert.click(changer(np.logical_not, words.INVERTED), page.editor, parts, **private))
-    puts.append(page.grow.click(changer(_grown, words.GROWN), page.editor, parts, **private))
+    puts.append(page.invert.click(changer(np.logical_not, strings.INVERTED), page.editor, parts, **private))
+    puts.append(page.grow.click(changer(_grown, strings.GROWN), page.editor, parts, **private))
     # The editor's bin takes the photo away, too: it is put back, and what was painted is gone.
     puts.append(page.editor.clear(clear, None, [page.editor, page.share], show_progress_on=page.message, **QUIET))
 
     def put_away(request: gr.Request) -> dict[Any, Any]:
-        return finding.shown(page, visits.of(request))
+        return propose_mask.shown(page, visits.of(request))
 
     for put in puts:
-        put.then(put_away, None, finding.outputs(page), **QUIET)
+        put.then(put_away, None, propose_mask.outputs(page), **QUIET)
 
     def share(value: dict[str, Any] | None, said: str | None, request: gr.Request) -> tuple[Any, ...]:
         proposed = visits.of(request).proposed
         hidden = share_hidden(value) if proposed is None else proposed.share(value)
-        obeyed = hidden and said == words.say(words.NO_STROKE, error=True)
-        return words.share(hidden), words.say(words.MARKED) if obeyed else gr.skip()
+        obeyed = hidden and said == strings.say(strings.NO_STROKE, error=True)
+        return strings.share(hidden), strings.say(strings.MARKED) if obeyed else gr.skip()
 
     page.editor.input(
         share, [page.editor, page.message], [page.share, page.message], trigger_mode="always_last", **QUIET
@@ -280,7 +283,7 @@ def _read_mask(file: str, photo: faceinp.Photo) -> tuple[faceinp.Mask, tuple[str
     except faceinp.MaskError as error:
         if "--mask-hole" not in str(error):
             raise
-        return faceinp.read_mask(file, photo, hole="white"), (words.WHITE_TAKEN,)
+        return faceinp.read_mask(file, photo, hole="white"), (strings.WHITE_TAKEN,)
 
 
 def _grown(hole: Map) -> Map:
@@ -290,7 +293,7 @@ def _grown(hole: Map) -> Map:
 
 def _put(visit: Visit, hole: Map, message: str) -> tuple[Any, ...]:
     visit.proposed = None
-    return painted(visit, layer_of(hole)), words.share(float(hole.mean())), words.say(message)
+    return painted(visit, layer_of(hole)), strings.share(float(hole.mean())), strings.say(message)
 
 
 def _layer(hole: Map | None) -> NDArray[np.uint8] | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from . import words
+from ..text import strings
 
 SENSITIVITY = 0.5
 
@@ -24,15 +24,15 @@ class FindControls:
 def lay_out() -> FindControls:
     """Put the controls on the page."""
     with gr.Row(elem_id="find"):
-        buttons = {name: gr.Button(said, size="md", elem_id=f"find-{name}") for name, said in words.FIND.items()}
+        buttons = {name: gr.Button(said, size="md", elem_id=f"find-{name}") for name, said in strings.FIND.items()}
     message = gr.HTML(padding=False, elem_id="found")
     sensitivity = gr.Slider(
         *(0.05, 0.95, SENSITIVITY),
         step=0.05,
-        label=words.SENSITIVITY,
+        label=strings.SENSITIVITY,
         buttons=[],
         visible=False,
         elem_id="sensitivity",
     )
-    stamps = gr.Checkbox(label=words.STAMPS, container=False, visible=False, elem_id="stamps")
+    stamps = gr.Checkbox(label=strings.STAMPS, container=False, visible=False, elem_id="stamps")
     return FindControls(buttons, sensitivity, stamps, message)

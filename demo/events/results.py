@@ -6,12 +6,17 @@ from typing import Any
 
 import gradio as gr
 
-from . import filling, landmarking, other_photos, part_controls, pictures, result_words, warming, words
-from .filling import Made, ranked, with_seeds
-from .jobs import Job
-from .orders import CHOICE, FILLS, QUIET, Given, Update, follow, painted_order
-from .sessions import Visit, Visits
-from .views import MASK_STEP, RESULT_STEP, Page
+from ..fills import filling
+from ..fills.filling import Made, ranked, with_seeds
+from ..fills.jobs import Job
+from ..images import pictures
+from ..layout import part_controls
+from ..layout.page_layout import MASK_STEP, RESULT_STEP, Page
+from ..server import preload
+from ..server.sessions import Visit, Visits
+from ..text import result_text, strings
+from . import move_landmarks, other_photos
+from .requests import CHOICE, FILLS, QUIET, Given, Update, follow, painted_order
 
 # Who uses the keyboard goes on from the step that has come; a refusal is said beside the button, which keeps the focus.
 FOCUS = """(...given) => {
@@ -46,17 +51,19 @@ def connect(page: Page, visits: Visits) -> None:
                 return
 
             def start() -> Job:
-                points = landmarking.read_moved(visit, given[page.landmarks.face]) if moved else None
+                points = move_landmarks.read_moved(visit, given[page.landmarks.face]) if moved else None
                 first = painted_order(page, given, visit)
                 if points is not None:  # real pixels show the expression that was to change
                     first = replace(first, landmarks=points, symmetry=False, references=())
-                return visit.start(Job(with_seeds(first, int(given[page.candidates])), visit.folder, warming.judge))
+                return visit.start(Job(with_seeds(first, int(given[page.candidates])), visit.folder, preload.judge))
 
-            job = yield from follow(visit, start, page.message, lambda job: {page.running: words.progress(job.running)})
+            job = yield from follow(
+                visit, start, page.message, lambda job: {page.running: strings.progress(job.running)}
+            )
             if job is not None:
                 made = ranked(job.made())
-                visit.replace(landmarking.moved_on(made, visit) if moved else made)
-                message = words.say(words.EQUAL if job.equal else "")
+                visit.replace(move_landmarks.moved_on(made, visit) if moved else made)
+                message = strings.say(strings.EQUAL if job.equal else "")
                 yield {**shown(page, visit), page.message: message}
 
         return run
@@ -65,14 +72,14 @@ def connect(page: Page, visits: Visits) -> None:
         visits.of(request).stop()
 
     def back() -> tuple[Any, ...]:
-        return words.steps(MASK_STEP), gr.update(value=words.FILL, variant="primary"), words.say(words.MARKED)
+        return strings.steps(MASK_STEP), gr.update(value=strings.FILL, variant="primary"), strings.say(strings.MARKED)
 
     def view(name: str, request: gr.Request) -> tuple[Any, ...]:
         visit = visits.of(request)
         if not visit.made:
             return gr.skip(), gr.skip()
         made = visit.made[visit.shown]
-        return _pair(made, name), result_words.legend(made, name)
+        return _pair(made, name), result_text.legend(made, name)
 
     def pick(view: str, event: gr.SelectData, request: gr.Request) -> dict[Any, Any]:
         visit = visits.of(request)
@@ -97,19 +104,27 @@ def connect(page: Page, visits: Visits) -> None:
     def about(engine: str, request: gr.Request) -> tuple[Any, ...]:
         original = visits.of(request).original
         return (
-            gr.update(info=words.about_engine(engine, original.height * original.width if original else None)),
+            gr.update(info=strings.about_engine(engine, original.height * original.width if original else None)),
             gr.update(visible=engine in filling.SEARCHES),
             filling.completes_faces(engine),
         )
 
     page.engine.change(about, page.engine, [page.engine, page.iterations, page.symmetry], **QUIET)
-    landmarking.connect(page)
+    move_landmarks.connect(page)
 
 
 def outputs(page: Page) -> list[Any]:
     """The parts that show a result, those of ``cleared``."""
     parts: list[Any] = [page.steps, page.compare, page.view, page.legend, page.gallery, page.outcome, page.download]
-    return [*parts, page.identity, page.facts, page.details, page.fill, *page.part.outputs, *landmarking.outputs(page)]
+    return [
+        *parts,
+        page.identity,
+        page.facts,
+        page.details,
+        page.fill,
+        *page.part.outputs,
+        *move_landmarks.outputs(page),
+    ]
 
 
 def shown_parts(page: Page) -> list[Any]:
@@ -125,7 +140,7 @@ def cleared(page: Page) -> Update:
         | dict.fromkeys((page.legend, page.outcome, page.identity, page.facts), "")
         | part_controls.closed(page.part)
         | {part: gr.update(visible=False) for part in hidden}
-        | landmarking.cleared(page)
+        | move_landmarks.cleared(page)
     )
 
 
@@ -139,7 +154,7 @@ def _switch(visit: Visit) -> Any:
     if visit.other is None:
         return gr.update(visible=False)
     earlier = visit.other > visit.shown  # the newest comes first
-    return gr.update(value=words.SHOW_EARLIER if earlier else words.SHOW_NEWER, visible=True)
+    return gr.update(value=strings.SHOW_EARLIER if earlier else strings.SHOW_NEWER, visible=True)
 
 
 def shown(page: Page, visit: Visit, view: str = "") -> Update:
@@ -147,23 +162,23 @@ def shown(page: Page, visit: Visit, view: str = "") -> Update:
     made = visit.made[visit.shown]
     view = view or made.first_view
     faces = (str(one.face) for one in visit.made)
-    items = list(zip(faces, result_words.captions(visit.made), strict=True))
+    items = list(zip(faces, result_text.captions(visit.made), strict=True))
     return {
-        page.steps: words.steps(RESULT_STEP),
+        page.steps: strings.steps(RESULT_STEP),
         page.compare: _pair(made, view),
         page.view: gr.update(value=view, visible=True),
-        page.legend: result_words.legend(made, view),
+        page.legend: result_text.legend(made, view),
         page.gallery: gr.update(
-            value=items if len(items) > 1 else None, visible=len(items) > 1, label=result_words.variants(visit.made)
+            value=items if len(items) > 1 else None, visible=len(items) > 1, label=result_text.variants(visit.made)
         ),
-        page.outcome: result_words.outcome(made),
-        page.facts: result_words.facts(made),
+        page.outcome: result_text.outcome(made),
+        page.facts: result_text.facts(made),
         page.details: gr.update(visible=True),
-        page.identity: result_words.identity(made),
+        page.identity: result_text.identity(made),
         page.download: gr.update(value=str(made.file), visible=True),
-        page.fill: gr.update(value=words.FILL_AGAIN, variant="secondary"),
+        page.fill: gr.update(value=strings.FILL_AGAIN, variant="secondary"),
         **part_controls.closed(page.part),
         page.part.switch: _switch(visit),
         **other_photos.shown(page, visit),
-        **landmarking.shown(page, visit),
+        **move_landmarks.shown(page, visit),
     }

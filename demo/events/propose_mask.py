@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 import faceinp
 
-from . import pictures, words
-from .find_controls import SENSITIVITY
-from .orders import FINDS, QUIET, Given, Update, chosen_location
-from .proposed import Proposed
-from .sessions import Visit, Visits
-from .views import Page
+from ..images import pictures
+from ..images.painted_proposal import Proposed
+from ..layout.find_controls import SENSITIVITY
+from ..layout.page_layout import Page
+from ..server.sessions import Visit, Visits
+from ..text import strings
+from .requests import FINDS, QUIET, Given, Update, chosen_location
 
 
 def connect(page: Page, visits: Visits) -> None:
@@ -23,7 +24,7 @@ def connect(page: Page, visits: Visits) -> None:
     buttons = list(controls.buttons.values())
 
     def begin(name: str) -> Any:
-        return lambda: [*(gr.update(interactive=False) for _ in buttons), words.say(words.LOOKING[name])]
+        return lambda: [*(gr.update(interactive=False) for _ in buttons), strings.say(strings.LOOKING[name])]
 
     def end() -> list[Any]:
         return [gr.update(interactive=True) for _ in buttons]
@@ -35,7 +36,7 @@ def connect(page: Page, visits: Visits) -> None:
             visit = visits.of(request)
             original, visit.looked = visit.original, None
             if original is None:
-                return words.say(words.NO_PHOTO)
+                return strings.say(strings.NO_PHOTO)
             include = ("stamps",) if name == "damage" and given[controls.stamps] else ()
             try:
                 found = faceinp.propose(
@@ -45,7 +46,7 @@ def connect(page: Page, visits: Visits) -> None:
                     turn=visit.turn,
                 )
             except faceinp.FaceinpError as error:
-                return words.say(words.not_looked(error), error=True)
+                return strings.say(strings.not_looked(error), error=True)
             if visit.original is not original:
                 raise pictures.Gone
             visit.looked = Proposed.of(name, found, original, visit.proposed)
@@ -66,7 +67,7 @@ def connect(page: Page, visits: Visits) -> None:
         return _show(page, visit, visit.proposed, value, sensitivity)
 
     shown_parts = [page.editor, page.share, page.message, *outputs(page)]
-    shows: Any = {"show_progress_on": controls.message} | QUIET  # not on the editor: see ``orders``
+    shows: Any = {"show_progress_on": controls.message} | QUIET  # not on the editor: see ``requests``
     starts = [(name, button.click) for name, button in controls.buttons.items()]
     for name, start in [*starts, ("damage", controls.stamps.input)]:
         start(begin(name), None, [*buttons, controls.message], **QUIET).then(
@@ -115,14 +116,14 @@ def _show(page: Page, visit: Visit, proposed: Proposed, value: dict[str, Any] | 
     try:
         proposed, found = proposed.corrected(value).at(sensitivity, visit.faces)
     except faceinp.FaceinpError as error:
-        return {page.find.message: words.say(words.for_people(error), error=True)}
+        return {page.find.message: strings.say(strings.for_people(error), error=True)}
     visit.proposed, visit.looked = proposed, None
     layer = proposed.layer()
     return {
         page.editor: painted(visit, layer),
-        page.share: words.share(proposed.share({"layers": [layer]})),
+        page.share: strings.share(proposed.share({"layers": [layer]})),
         page.message: "" if found.mask.any() else gr.skip(),  # what is to be done next stands beside what was found
-        page.find.message: words.found(proposed.name, found),
+        page.find.message: strings.found(proposed.name, found),
         page.find.sensitivity: gr.update(visible=True),
         page.find.stamps: gr.update(visible=proposed.name == "damage"),
     }

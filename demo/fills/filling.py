@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 import faceinp
 
-from . import naturalness, pictures, regions
+from ..images import pictures, result_parts
+from . import naturalness
 from .history import History
 
 SEARCHES = ("structural", "dip")  # engines that take iterations and show previews; here in their fast setting
@@ -329,7 +330,7 @@ def _made(
         landmarks=result.landmarks,
         found=result.landmarks,
         around=pictures.save(
-            pictures.sized(result.image[regions.window(sources)], pictures.FACE_SIDE), own / "around.png"
+            pictures.sized(result.image[result_parts.window(sources)], pictures.FACE_SIDE), own / "around.png"
         ),
         window=(left, top, right, bottom),
         hole=pictures.shrunk(result.mask[top:bottom, left:right] * np.uint8(255), pictures.FACE_SIDE) > 127,

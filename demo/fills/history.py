@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import faceinp
 
-from . import pictures
+from ..images import pictures
 
 Codes = NDArray[np.uint8]
 

@@ -6,7 +6,7 @@ import gradio as gr
 
 import faceinp
 
-from .uploads import without_folders
+from ..server.uploads import without_folders
 
 LONGEST = 500  # characters of a message: some repeat what was sent
 # What the library says of the shell and of Python, and what a program calls it. Any other flag is an argument of an

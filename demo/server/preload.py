@@ -9,7 +9,7 @@ import numpy as np
 
 import faceinp
 
-from . import filling
+from ..fills import filling
 
 _state = {"text": "Models are loaded in the background …", "ready": False}
 _judge_wanted = "auto"

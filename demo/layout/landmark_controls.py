@@ -11,7 +11,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from . import landmark_words as words
+from ..text import landmark_text
 
 # What is drawn as one line; the last four are closed: eyes, lips outside and inside.
 OPEN = (range(17), range(17, 22), range(22, 27), range(27, 31), range(31, 36))
@@ -39,7 +39,7 @@ class LandmarkControls:
 
 def lay_out() -> LandmarkControls:
     """Put the controls on the page."""
-    with gr.Accordion(words.MOVE_LANDMARKS, open=False, visible=False, elem_id="landmarks-box") as box:
+    with gr.Accordion(landmark_text.MOVE_LANDMARKS, open=False, visible=False, elem_id="landmarks-box") as box:
         face = gr.HTML(
             None,
             html_template=_template(),
@@ -47,11 +47,13 @@ def lay_out() -> LandmarkControls:
             js_on_load=_script(),
             apply_default_css=False,
             elem_id="landmarks",
-            face={},  # what is shown, see ``landmarking.describe``
+            face={},  # what is shown, see ``move_landmarks.describe``
         )
         with gr.Row():
-            again = gr.Button(words.FILL_WITH_LANDMARKS, variant="primary", scale=2, min_width=160, elem_id="again")
-            reset = gr.Button(words.RESET_LANDMARKS, min_width=70, elem_id="reset")
+            again = gr.Button(
+                landmark_text.FILL_WITH_LANDMARKS, variant="primary", scale=2, min_width=160, elem_id="again"
+            )
+            reset = gr.Button(landmark_text.RESET_LANDMARKS, min_width=70, elem_id="reset")
     return LandmarkControls(box, face, again, reset)
 
 
@@ -79,9 +81,9 @@ def _script() -> str:
     parts = {
         "features": [list(feature) for feature in FEATURES],
         "lines": [{"points": list(line), "closed": line in CLOSED} for line in (*OPEN, *CLOSED)],
-        "names": words.landmark_names(),
+        "names": landmark_text.landmark_names(),
         "along": [list(shares.items()) for shares in neighbours()],
-        "directions": words.DIRECTIONS,
+        "directions": landmark_text.DIRECTIONS,
     }
     return f"const parts = {json.dumps(parts)};\n{_CODE.read_text()}"
 
@@ -90,13 +92,13 @@ def _template() -> str:
     sliders = "".join(
         f'<label><span>{escape(label)}</span><input type="range" name="{name}" min="-1" max="1" step="0.05" value="0">'
         "</label>"
-        for name, label in words.EXPRESSIONS.items()
+        for name, label in landmark_text.EXPRESSIONS.items()
     )
     return (
-        f"<p>{escape(words.HOW_TO_MOVE)}</p>"
-        f'<svg role="group" aria-label="{escape(words.LANDMARKS)}" aria-describedby="landmark-keys">'
+        f"<p>{escape(landmark_text.HOW_TO_MOVE)}</p>"
+        f'<svg role="group" aria-label="{escape(landmark_text.LANDMARKS)}" aria-describedby="landmark-keys">'
         '<image preserveAspectRatio="none"/><path class="fixed"/><path/><g></g></svg>'
         '<p class="name"></p>'
         f'<div class="sliders">{sliders}</div>'
-        f'<p class="keys" id="landmark-keys">{escape(words.LANDMARK_KEYS)}</p>'
+        f'<p class="keys" id="landmark-keys">{escape(landmark_text.LANDMARK_KEYS)}</p>'
     )

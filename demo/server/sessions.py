@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 import faceinp
 
-from . import pictures, uploads
-from .editor import Original
-from .filling import MOST_CANDIDATES, Made, ReferenceUse
-from .history import History
-from .jobs import Job
-from .proposed import Proposed
-from .regions import PartsView
+from ..fills.filling import MOST_CANDIDATES, Made, ReferenceUse
+from ..fills.history import History
+from ..fills.jobs import Job
+from ..images import pictures
+from ..images.editor import Original
+from ..images.painted_proposal import Proposed
+from ..images.result_parts import PartsView
+from . import uploads
 
 IDLE = 3600.0  # seconds after which what a silent visitor left is deleted
 STRAY = 900.0  # seconds after which a file that nobody claimed is deleted; a queued request may wait that long

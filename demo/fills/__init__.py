@@ -1,0 +1,1 @@
+"""One fill: its request, its thread and its result."""

@@ -1,0 +1,1 @@
+"""The server: its limits, its visitors and the files they upload."""
