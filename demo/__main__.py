@@ -1,4 +1,4 @@
-"""``faceinp demo``: serve the page, on this machine alone unless told otherwise."""
+"""Serve the page in which photos are restored; by default to this machine only."""
 
 import argparse
 import os
@@ -16,30 +16,36 @@ TRIES = 50  # at removing the folder, a tenth of a second apart
 def main(argv: list[str] | None = None) -> None:
     """Serve until interrupted. argv: the shell's arguments, when None."""
     parser = argparse.ArgumentParser(prog="faceinp demo", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine alone)")
-    parser.add_argument("--port", type=int, default=int(os.environ.get("GRADIO_SERVER_PORT", "7860")))
-    parser.add_argument("--auth", type=_auth, metavar="USER:PASSWORD", help="ask for this name and password")
-    parser.add_argument("--judge", default="auto", help="who judges identity: as in `faceinp identity --judge`")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)"
+    )
+    parser.add_argument(
+        "--port", type=int, default=int(os.environ.get("GRADIO_SERVER_PORT", "7860")), help="default: %(default)s"
+    )
+    parser.add_argument("--auth", type=_auth, metavar="USER:PASSWORD", help="require this name and password")
+    parser.add_argument(
+        "--judge", default="auto", help="judge that compares identities, as in `faceinp identity --judge`"
+    )
     parser.add_argument(
         "--allowed-host",
         action="append",
         default=[],
         metavar="NAME",
-        help="answer to this name only, and to this machine's own; again for another (default: with the default host "
-        "this machine's own names, else any)",
+        help="accept requests for this host name and for this machine's own names only; repeat it to allow several "
+        "(default: this machine's own names with the default --host, else any name)",
     )
     parser.add_argument(
         "--frame-ancestors",
         default="'self'",
         metavar="SOURCES",
-        help="which sites may show the page in a frame, as Content-Security-Policy names them (default: 'self')",
+        help="sites that may show the page in a frame, in the syntax of Content-Security-Policy (default: 'self')",
     )
     parser.add_argument(
         "--fills-per-minute",
         type=int,
         default=int(os.environ.get("FACEINP_FILLS_PER_MINUTE", "30")),
         metavar="N",
-        help="fills that one address may order in a minute, and half the uploads it may send; 0: any number (default: "
+        help="fills per minute and address, with twice as many uploads; 0: unlimited (default: "
         "FACEINP_FILLS_PER_MINUTE, or 30)",
     )
     given = parser.parse_args(argv)
@@ -72,7 +78,7 @@ def _own_folder() -> Iterator[str]:
 def _auth(text: str) -> tuple[str, str]:
     user, colon, password = text.partition(":")
     if not (user and colon and password):
-        raise argparse.ArgumentTypeError("give it as USER:PASSWORD")
+        raise argparse.ArgumentTypeError("expected USER:PASSWORD")
     return user, password
 
 

@@ -43,7 +43,7 @@ def build() -> gr.Blocks:
 
         def look() -> tuple[Any, ...]:
             text, ready = preload.state()
-            return strings.state(text), gr.Timer(active=not ready)
+            return strings.server_state(text), gr.Timer(active=not ready)
 
         watch.tick(look, None, [page.state, watch], **requests.QUIET)
         blocks.unload(visits.leave)

@@ -31,8 +31,8 @@ license_name: research-only-weights
 
 # Restore a photo
 
-Load a photo, mark what should go, such as scratches or glasses, and press Fill. The code is Apache-2.0; the weights are
-for research only. Photos are deleted when their visitor leaves.
+Load a photo, mark what you want to remove, such as scratches or glasses, and press Fill. The code is Apache-2.0; the
+weights are for research only. Photos are deleted when their visitor leaves.
 """
 APP = '''"""What the Space starts: the page, for everybody who opens it, alone or in a frame of its hub."""
 
@@ -87,10 +87,10 @@ def main(argv: list[str] | None = None) -> int:
     """Run ``build`` or ``push`` and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m faceinp.demo.space", description=__doc__)
     commands = parser.add_subparsers(required=True, dest="command")
-    commands.add_parser("build", help="write the Space's folder").add_argument("folder", type=Path)
+    commands.add_parser("build", help="write the folder of the Space").add_argument("folder", type=Path)
     pushing = commands.add_parser("push", help="build the Space and upload it")
     pushing.add_argument("repository", metavar="OWNER/NAME")
-    pushing.add_argument("--private", action="store_true", help="nobody else sees a Space that is made")
+    pushing.add_argument("--private", action="store_true", help="make a new Space private")
     given = parser.parse_args(argv)
     try:
         print(build(given.folder) if given.command == "build" else push(given.repository, private=given.private))

@@ -68,12 +68,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> filling.Made:
     ],
 )
 def test_people_read_names_of_files_and_no_folders(said: str, read: str) -> None:
-    assert read in strings.for_people(faceinp.EngineError(said))
-    assert "/srv/" not in strings.say(strings.for_people(faceinp.EngineError(said)), error=True)
+    assert read in strings.error_text(faceinp.EngineError(said))
+    assert "/srv/" not in strings.message(strings.error_text(faceinp.EngineError(said)), error=True)
 
 
 def test_what_an_upload_or_a_note_says_is_never_markup() -> None:
-    assert "<script>" not in strings.say("<script>alert(1)</script>", error=True)
+    assert "<script>" not in strings.message("<script>alert(1)</script>", error=True)
 
 
 def test_the_page_asks_nobody_for_anything_and_offers_four_endpoints() -> None:
@@ -180,7 +180,7 @@ def test_a_legend_names_each_source_with_its_share(made: filling.Made) -> None:
     ("counts", "said"),
     [
         ({2: 92, 1: 8}, "92% is mirrored from the other half of the face, 8% is invented."),
-        ({2: 98, 1: 1, 3: 1}, "98% is mirrored from the other half of the face, the rest is invented or is continued "),
+        ({2: 98, 1: 1, 3: 1}, "98% is mirrored from the other half of the face, the rest is invented or continued "),
         ({1: 9960, 3: 40}, "99% is invented, the rest is continued from its surroundings."),
         ({1: 7}, "100% is invented."),
     ],
@@ -188,7 +188,7 @@ def test_a_legend_names_each_source_with_its_share(made: filling.Made) -> None:
 def test_all_that_was_filled_is_told_of(made: filling.Made, counts: dict[int, int], said: str) -> None:
     codes = np.repeat(np.array(list(counts), np.uint8), list(counts.values()))[None]
     history = dataclasses.replace(made.history, packed=pictures.packed(codes))
-    assert f"Of all that was filled, {said}" in result_text.outcome(dataclasses.replace(made, history=history))
+    assert f"Of the filled area, {said}" in result_text.outcome(dataclasses.replace(made, history=history))
 
 
 def test_no_score_is_shown_against_a_photo_that_was_used_to_fill(made: filling.Made) -> None:
@@ -202,7 +202,7 @@ def test_no_score_is_shown_against_a_photo_that_was_used_to_fill(made: filling.M
     assert "distance" not in said and "independent" not in said
     alone = faceinp.Likeness(verdict, verdict, (used,))
     said = result_text.judged(dataclasses.replace(made, likeness=alone, others=files[:1]))
-    assert "No independent photo is left to compare with." in said and said.count("90.0%") == 2
+    assert "none is left for an independent comparison" in said and said.count("90.0%") == 2
 
 
 def test_what_became_of_a_photo_stands_beside_it_and_a_refused_one_can_be_used_anyway(
@@ -224,7 +224,7 @@ def test_what_became_of_a_photo_stands_beside_it_and_a_refused_one_can_be_used_a
     shown = other_photos.shown(page, visit)
     said = [shown[slot.use]["info"] for slot in page.others[:3]]
     assert said == [
-        "40.5% of the hole comes from it. It is not certain that it shows the same person.",
+        "40.5% of the filled area was copied from this photo. It may not show the same person.",
         "Its face is 1.40 away in refused.jpg.",
         "",
     ]
@@ -292,4 +292,4 @@ def test_everyday_terms_come_first_and_what_experts_look_for_is_folded_up(made: 
 def test_a_result_is_called_by_its_seed_or_by_the_part_that_was_filled_again(made: filling.Made) -> None:
     assert result_text.captions([made, made]) == ["1. seed 0", "2. seed 0"]
     again = dataclasses.replace(made, about="part 2 again")
-    assert result_text.captions([again, made]) == ["1. part 2 again", "2. all at once"]
+    assert result_text.captions([again, made]) == ["1. part 2 filled again", "2. all parts"]

@@ -121,22 +121,22 @@ def test_a_proposal_that_covers_most_of_a_face_is_said_at_the_sensitivity_that_d
     none = np.zeros((512, 512), np.uint8)
     found = faceinp.Damage(none > 0, confidence, none, likely=none + 3, lasting=("By filters.",))
     assert found.at(0.5, face).notes == ("By filters.",)
-    said = strings.found("damage", found.at(0.9, face))
+    said = strings.proposal("damage", found.at(0.9, face))
     assert "tears" in said and "By filters." in said and "covers most of a face" in said
 
 
 def test_what_was_found_is_one_sentence_or_that_nothing_was() -> None:
     found = proposed()[1]
-    said = strings.found("damage", found)
+    said = strings.proposal("damage", found)
     assert f"{found.share:.2%} of the photo: scratches" in said and "spots" not in said and "then press Fill" in said
-    assert "scratches, spots" in strings.found("damage", found.at(0.9))
-    assert "No damage was found" in strings.found("damage", found.at(0))
+    assert "scratches, spots" in strings.proposal("damage", found.at(0.9))
+    assert "No damage was found" in strings.proposal("damage", found.at(0))
     few = faceinp.Damage(np.eye(512, dtype=bool), found.confidence, np.eye(512, dtype=np.uint8))
     few.mask[5:] = few.kind[5:] = 0
-    assert "less than 0.01%" in strings.found("damage", few)
-    assert "nothing was looked for" in strings.not_looked(faceinp.NoFaceError("No face was found in the photo."))
+    assert "less than 0.01%" in strings.proposal("damage", few)
+    assert "nothing could be searched for" in strings.search_error(faceinp.NoFaceError("No face was found in the photo."))
     missing = faceinp.WeightsError("The weights are missing: /srv/page/weights/occluders.safetensors is not there.")
-    assert strings.not_looked(missing) == "The weights are missing: occluders.safetensors is not there."
+    assert strings.search_error(missing) == "The weights are missing: occluders.safetensors is not there."
     assert set(faceinp.Damage.KINDS) | set(faceinp.Occluders.KINDS) == set(strings.KINDS)
 
 
@@ -220,10 +220,10 @@ def test_what_cannot_be_found_is_one_clear_message(
 
 
 def test_a_fill_takes_a_mask_or_what_is_found_and_nothing_found_is_said(send: Callable[..., Any]) -> None:
-    with pytest.raises(gr.Error, match="one of them only"):
+    with pytest.raises(gr.Error, match="exactly one of"):
         send(endpoints.fill, find="damage", preset="eyes", engine="telea")
     with pytest.raises(gr.Error, match="Found no damage"):
         send(endpoints.fill, find="damage", sensitivity=0, engine="telea")
-    with pytest.raises(gr.Error, match="no photo"):
+    with pytest.raises(gr.Error, match="No photo"):
         endpoints.find(None)
     assert filling.Order(photo=PORTRAIT, hole=lambda: None, engine="telea").find is None

@@ -69,7 +69,7 @@ def test_two_eyes_and_a_scratch_are_parts_and_dust_is_one_together(scale: int) -
     shown = result_parts.view(found, picture)
     assert set(np.unique(shown.numbers)) == set(range(5)), "no speck is lost"
     assert [found.on_face(number) for number in range(1, 5)] == [True, True, False, False]
-    assert [strings.part(number, found) for number in (1, 4)] == ["1", strings.SMALL_PARTS]
+    assert [strings.part_label(number, found) for number in (1, 4)] == ["1", strings.SMALL_PARTS]
     middle = [np.argwhere(shown.numbers == number).mean(axis=0)[::-1] for number in (1, 2, 3)]
     assert [shown.at(*place) for place in middle] == [1, 2, 3]
     assert shown.at(*(middle[1] + (25, 0))) == 2, "the nearest one, for fingers"
@@ -177,9 +177,9 @@ def test_what_is_likely_to_help_is_chosen(now: int, photos: bool, completes: boo
 
 
 def test_what_a_part_shows_now_is_said() -> None:
-    assert strings.part_now((pictures.SYMMETRY,), ()) == "Now: the other half, mirrored."
+    assert strings.part_now((pictures.SYMMETRY,), ()) == "Now: mirrored from the other half of the face."
     codes = (pictures.REFERENCE + 1, pictures.ENGINE)
-    assert strings.part_now(codes, ("one.jpg", "other.jpg")) == "Now: mostly from “other.jpg”."
+    assert strings.part_now(codes, ("one.jpg", "other.jpg")) == "Now: mostly copied from “other.jpg”."
 
 
 def test_parts_are_shown_without_the_large_file(photo: Path, tmp_path: Path) -> None:
@@ -198,8 +198,8 @@ def test_what_came_of_it_is_said(photo: Path, tmp_path: Path) -> None:
     hole = holes(LEFT)
     first = fill(photo, holes(LEFT, RIGHT), tmp_path)
     assert refill_part._alike(first, first, hole)
-    assert "invents one picture only" in strings.same_again((pictures.ENGINE, pictures.SURROUNDINGS))
-    assert "another photo of the person already" in strings.same_again((pictures.REFERENCE + 2,))
+    assert "makes only one picture" in strings.same_again((pictures.ENGINE, pictures.SURROUNDINGS))
+    assert "already showed another photo of the person" in strings.same_again((pictures.REFERENCE + 2,))
     other = fill(first.file, hole, tmp_path, earlier=first.history, put_back=True)
     assert not refill_part._alike(first, other, hole)
     assert refill_part._said(other, hole, part_controls.ANEW) == strings.PART_FILLED

@@ -116,7 +116,7 @@ def test_a_layer_of_another_size_is_scaled_to_the_photo(side: int, scale: float)
 
 
 def test_a_layer_of_another_shape_is_refused() -> None:
-    with pytest.raises(faceinp.MaskError, match="another shape"):
+    with pytest.raises(faceinp.MaskError, match="differ in shape"):
         read_editor({"layers": [painted(square(60, 60))]}, PHOTO)
 
 

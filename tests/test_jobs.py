@@ -144,7 +144,7 @@ def test_a_search_shows_its_curve_and_stops_when_told(tmp_path: Path) -> None:
     assert any("best so far" in note for note in made.notes)
     (_, first), *_, (_, last) = job.running.curve
     assert last < first, "the loss falls"
-    assert f"Loss of the search: {last:.3f} now, {first:.3f} at first" in strings.progress(job.running)
+    assert f"Loss of the search: {last:.3f}, {first:.3f} at the start" in strings.progress(job.running)
     assert "<svg" in strings.progress(job.running) and "data:image/png" in strings.progress(job.running)
 
 

@@ -99,7 +99,9 @@ def test_other_photos_go_when_they_are_removed_and_with_the_photo_they_belong_to
     nobody = np.full((64, 64, 3), 128, np.uint8)
     more = {f"more{number}": PORTRAIT[:, ::-1] for number in range(4)}
     said = add(upload(tmp_path, first=PORTRAIT[:200], nobody=nobody, **more), request)[page.others_message]
-    assert "No face was found in nobody.png" in said and "Four photos at most: more3.png was left out." in said
+    assert (
+        "No face was found in nobody.png" in said and "You can add up to four photos; more3.png was not added." in said
+    )
     assert [other.file.name for other in visit.others] == ["first.png", "more0.png", "more1.png", "more2.png"]
     assert not list(tmp_path.glob("upload-*")), "nothing of what was refused is left"
     shown = remove(request)

@@ -27,7 +27,7 @@ from .terms import for_programs, refusal
 POLARITIES = ("auto", "white", "black")
 FARTHEST = 100_000  # pixels from the photo's corner: no landmark lies there
 MOST_REFERENCES = 8
-NO_PHOTO = "There is no photo. Upload one and give its path."
+NO_PHOTO = "No photo. Upload one and pass its path as photo."
 
 
 def connect() -> None:
@@ -183,7 +183,7 @@ def identity(first: str | None, second: str | None, aligned: Any = False) -> dic
     with read_once(first, second):
         try:
             if not first or not second:
-                raise faceinp.PhotoError("Two photos are compared. Give both.")
+                raise faceinp.PhotoError("A comparison needs two photos: first and second.")
             verdict = faceinp.compare_faces(first, second, preload.judge(), aligned=aligned is True)
         except faceinp.FaceinpError as error:
             raise refusal(error) from error
@@ -208,11 +208,11 @@ def _order(
     if not photo:
         raise faceinp.PhotoError(NO_PHOTO)
     if sum(map(bool, (mask, preset, find))) != 1:
-        raise faceinp.MaskError("A fill needs a mask or a preset, or find, and one of them only.")
+        raise faceinp.MaskError("Pass exactly one of mask, preset and find.")
     if mask_hole not in POLARITIES:
-        raise faceinp.MaskError(f"mask_hole is {mask_hole!r:.80}. Choose auto, white or black.")
+        raise faceinp.MaskError(f"mask_hole must be auto, white or black, got {mask_hole!r:.80}.")
     if not isinstance(require_face, bool):
-        raise faceinp.EngineError(f"require_face is {require_face!r:.80}. Use true or false.")
+        raise faceinp.EngineError(f"require_face must be true or false, got {require_face!r:.80}.")
 
     def preset_hole() -> faceinp.Mask:
         return faceinp.make_preset(str(preset), faceinp.read_photo(photo), face=face, turn=turn, seed=seed)
@@ -240,11 +240,11 @@ def _find(name: Any, sensitivity: Any, include: Any) -> faceinp.Find:
 def _face_location(location: Any, aligned: Any, face: Any) -> faceinp.FaceLocation | None:
     """Where the face is, as it was sent; raises NoFaceError and EngineError."""
     if not isinstance(aligned, bool):
-        raise faceinp.EngineError(f"aligned is {aligned!r:.80}. Use true or false.")
+        raise faceinp.EngineError(f"aligned must be true or false, got {aligned!r:.80}.")
     if not isinstance(face, int) or isinstance(face, bool) or not 0 <= face <= 1000:
-        raise faceinp.NoFaceError(f"face is {face!r:.80}. Use 0 for every face under the mask, or a number from 1 on.")
+        raise faceinp.NoFaceError(f"face must be 0 (every face under the mask) or a number from 1, got {face!r:.80}.")
     if location is not None and (aligned or face):
-        raise faceinp.NoFaceError("Specify the face only once: got location and another one.")
+        raise faceinp.NoFaceError("Specify the face only once: got location and face or aligned.")
     if location is not None:
         return faceinp.FaceLocation.from_json(location)
     if aligned:
@@ -260,8 +260,8 @@ def _points(landmarks: Any) -> NDArray[np.float32] | None:
     numbers = [value for pair in pairs if isinstance(pair, list) and len(pair) == 2 for value in pair]
     if len(numbers) != 136 or not all(type(value) in (int, float) and abs(value) <= FARTHEST for value in numbers):
         raise faceinp.EngineError(
-            "landmarks are 68 pairs [x, y] of numbers, in photo pixels; what was sent is not. Send those that a fill "
-            "gave, moved, or leave them out."
+            "landmarks must be 68 pairs [x, y] of numbers in photo pixels. Send those that a fill returned, moved or "
+            "not, or leave them out."
         )
     return np.array(numbers, np.float32).reshape(68, 2)
 
@@ -269,11 +269,11 @@ def _points(landmarks: Any) -> NDArray[np.float32] | None:
 def _exemplars(symmetry: Any, references: Sequence[str], check: Any) -> dict[str, Any]:
     """The part of an order on where real pixels may come from; raises EngineError and PhotoError."""
     if symmetry is not None and not isinstance(symmetry, bool):
-        raise faceinp.EngineError(f"symmetry is {symmetry!r:.80}. Use true, false, or null for the engine's own way.")
+        raise faceinp.EngineError(f"symmetry must be true, false, or null (the engine decides), got {symmetry!r:.80}.")
     if not isinstance(check, bool):
-        raise faceinp.EngineError(f"reference_check is {check!r:.80}. Use true or false.")
+        raise faceinp.EngineError(f"reference_check must be true or false, got {check!r:.80}.")
     if len(references) > MOST_REFERENCES:
-        raise faceinp.PhotoError(f"Got {len(references)} references. Send {MOST_REFERENCES} at most.")
+        raise faceinp.PhotoError(f"references can be {MOST_REFERENCES} photos at most, got {len(references)}.")
     files = tuple(_readable(file, f"Reference {number}") for number, file in enumerate(references, 1))
     return {"symmetry": symmetry, "references": files, "reference_check": check}
 

@@ -58,7 +58,7 @@ def _refused(page: Page, visit: Visit, face: Any) -> Update:
         chosen_location(visit, face)
     except faceinp.NoFaceError:
         visit.clicks = []
-        return _drawn(page, visit, face) | {page.click_hint: strings.say(strings.NO_BOX, error=True)}
+        return _drawn(page, visit, face) | {page.click_hint: strings.message(strings.BAD_BOX, error=True)}
     return {}
 
 
@@ -73,17 +73,17 @@ def finder(page: Page, visits: Visits) -> Any:
         try:
             faces = faceinp.find_faces(visit.photo().pixels, visit.marked, visit.turn)
         except faceinp.NoFaceError as error:  # it is not certain how the photo lies
-            return _drawn(page, visit, face) | {page.message: strings.say(strings.for_people(error), error=True)}
+            return _drawn(page, visit, face) | {page.message: strings.message(strings.error_text(error), error=True)}
         if visit.original is not original:
             raise pictures.Gone
         visit.faces = faces
         numbers = [(f"{n}, the largest" if n == 1 else str(n), n) for n in range(1, len(faces) + 1)]
         choices = [ANYWHERE[0], *(numbers if len(faces) > 1 else ()), *ANYWHERE[1:]]
-        said = strings.found_faces(len(faces), marked=bool(share))
+        said = strings.faces_found(len(faces), marked=bool(share))
         return _drawn(page, visit, EVERY_FACE) | {
             page.face: gr.update(choices=choices, value=EVERY_FACE),
             page.faces_box: gr.update(open=len(faces) != 1),
-            page.message: strings.say(said),
+            page.message: strings.message(said),
         }
 
     return find_faces
@@ -117,7 +117,7 @@ def _drawn(page: Page, visit: Visit, face: Any) -> Update:
         drawn, told = pictures.number_faces(pixels, visit.faces, face or 0), ""
     file = pictures.write(drawn, visit.folder, "faces.png")
     return {
-        page.click_hint: strings.say(told),
+        page.click_hint: strings.message(told),
         page.faces: gr.update(value=str(file), visible=True),
         page.unclick: gr.update(visible=face in CLICKS and bool(visit.clicks)),
     }

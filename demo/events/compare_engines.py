@@ -22,7 +22,7 @@ def connect(page: Page, visits: Visits) -> None:
     """Wire the comparison of engines."""
 
     def begin() -> tuple[Any, ...]:
-        return gr.update(interactive=False), gr.update(interactive=True), strings.say(strings.FILLING)
+        return gr.update(interactive=False), gr.update(interactive=True), strings.message(strings.FILLING)
 
     def end() -> tuple[Any, ...]:
         return gr.update(interactive=True), gr.update(interactive=False)
@@ -75,7 +75,7 @@ def outputs(page: Page) -> list[Any]:
 def cleared(page: Page) -> Update:
     """These parts without a comparison."""
     hidden = {part: gr.update(visible=False) for part in (page.figures, page.grid_file)}
-    return hidden | {page.comparing: strings.say(strings.COMPARE_FIRST), page.cards: "", page.table: ""}
+    return hidden | {page.comparing: strings.message(strings.COMPARE_FIRST), page.cards: "", page.table: ""}
 
 
 def _made_since(page: Page, job: Job, cards: list[str]) -> Update:

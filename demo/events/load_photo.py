@@ -42,10 +42,10 @@ def connect(page: Page, visits: Visits) -> None:
         try:
             open_photo(visit, visit.take(file))
         except faceinp.FaceinpError as error:
-            message = strings.for_people(error)
+            message = strings.error_text(error)
             visit.clear()
             return _shown(page, visit, message, error=True)
-        return _shown(page, visit, strings.NO_STROKE)
+        return _shown(page, visit, strings.NOTHING_MARKED)
 
     def example(name: str) -> Any:
         def load_it(request: gr.Request) -> Update:
@@ -54,7 +54,7 @@ def connect(page: Page, visits: Visits) -> None:
             file = f"{name.lower().replace(' ', '-')}.png"
             open_photo(visit, pictures.write(examples.make(name), visit.folder, file))
             hole = examples.hole(name)
-            message = strings.NO_STROKE if hole is None else strings.MARKED
+            message = strings.NOTHING_MARKED if hole is None else strings.MARKED
             return _shown(page, visit, message, face=ALIGNED if examples.NAMES[name] else EVERY_FACE, hole=hole)
 
         return load_it
@@ -67,24 +67,24 @@ def connect(page: Page, visits: Visits) -> None:
             time.sleep(max(0, visit.turned[0] + PACE - time.monotonic()))
             original = visit.original
             if original is None:
-                return {page.message: strings.say(strings.NO_PHOTO)}
+                return {page.message: strings.message(strings.NO_PHOTO)}
             try:
                 hole = np.rot90(_painted(visit, original, value), -1)
                 open_photo(visit, original.path, original.turns + 1)
             except faceinp.FaceinpError as error:
-                return {page.message: strings.say(strings.for_people(error), error=True)}
+                return {page.message: strings.message(strings.error_text(error), error=True)}
             visit.earlier = visit.earlier and visit.earlier.turned()
             visit.turn, visit.proposed, visit.looked, visit.clicks = 0, None, None, []
             visit.turned = time.monotonic(), _strokes(value)
             visit.replace([])
-            message = strings.MARKED if hole.any() else strings.NO_STROKE
+            message = strings.MARKED if hole.any() else strings.NOTHING_MARKED
             return _shown(page, visit, message, hole=hole if hole.any() else None)
 
     def go_on(request: gr.Request) -> Update:
         """The result that is shown becomes the photo."""
         visit = visits.of(request)
         if not visit.made or visit.original is None:
-            return {page.message: strings.say(strings.NO_PHOTO)}
+            return {page.message: strings.message(strings.NO_PHOTO)}
         made = visit.made[visit.shown]
         file = pictures.own_folder(visit.folder) / made.file.name
         try:
@@ -95,7 +95,7 @@ def connect(page: Page, visits: Visits) -> None:
         visit.replace([])
         visit.proposed, visit.looked = None, None
         open_photo(visit, file)
-        return _shown(page, visit, strings.WENT_ON)
+        return _shown(page, visit, strings.CONTINUED)
 
     def forget(request: gr.Request) -> Update:
         visit = visits.of(request)
@@ -176,10 +176,10 @@ def _shown(
             page.another: gr.update(interactive=there),
             page.steps: strings.steps(MASK_STEP if there else PHOTO_STEP),
             page.editor: gr.update(value=painted(visit, _layer(hole)), visible=there, **_canvas(visit)),
-            page.share: "" if hole is None else strings.share(float(hole.mean())),
+            page.share: "" if hole is None else strings.marked_share(float(hole.mean())),
             page.preset: NO_PRESET,
-            page.message: strings.say(message, error) if there else "",
-            page.refused: "" if there else strings.say(message, error),  # beside the place where it was dropped
+            page.message: strings.message(message, error) if there else "",
+            page.refused: "" if there else strings.message(message, error),  # beside the place where it was dropped
         }
     )
 
@@ -199,8 +199,8 @@ def _connect_mask(page: Page, visits: Visits) -> None:
                 seed=int(seed or 0),
             )
         except faceinp.FaceinpError as error:
-            return gr.skip(), gr.skip(), strings.say(strings.for_people(error), error=True)
-        return _put(visit, mask.hole, f"On the photo: {mask.about}.")
+            return gr.skip(), gr.skip(), strings.message(strings.error_text(error), error=True)
+        return _put(visit, mask.hole, f"Mask added: {mask.about}.")
 
     def putter(name: str) -> Any:
         """The function behind a picture of a mask."""
@@ -216,10 +216,10 @@ def _connect_mask(page: Page, visits: Visits) -> None:
             try:
                 mask, doubt = _read_mask(file, visit.photo())
             except faceinp.FaceinpError as error:
-                return gr.skip(), gr.skip(), strings.say(strings.for_people(error), error=True)
+                return gr.skip(), gr.skip(), strings.message(strings.error_text(error), error=True)
         mask = mask.by_faces([face.box for face in visit.faces])
-        said = " ".join([f"The mask was read: {mask.about or 'as it is'}.", *mask.warnings, *doubt])
-        return _put(visit, mask.hole, said)
+        text = strings.page_terms(" ".join([f"Mask loaded: {mask.about or 'as it is'}.", *mask.warnings]))
+        return _put(visit, mask.hole, f"{text} {doubt}".strip())
 
     def changer(change: Any, said: str) -> Any:
         """The function behind a button that changes what is painted: bool (H, W) to bool (H, W)."""
@@ -227,13 +227,13 @@ def _connect_mask(page: Page, visits: Visits) -> None:
         def changed(value: dict[str, Any] | None, request: gr.Request) -> tuple[Any, ...]:
             visit = visits.of(request)
             if visit.original is None:
-                return gr.skip(), gr.skip(), strings.say(strings.NO_PHOTO)
+                return gr.skip(), gr.skip(), strings.message(strings.NO_PHOTO)
             try:
                 hole = read_hole(value, visit.original, visit.proposed)
             except faceinp.FaceinpError as error:
-                return gr.skip(), gr.skip(), strings.say(strings.for_people(error), error=True)
+                return gr.skip(), gr.skip(), strings.message(strings.error_text(error), error=True)
             if not hole.any():
-                return gr.skip(), gr.skip(), strings.say(strings.NO_STROKE)
+                return gr.skip(), gr.skip(), strings.message(strings.NOTHING_MARKED)
             return _put(visit, change(hole), said)
 
         return changed
@@ -254,8 +254,8 @@ def _connect_mask(page: Page, visits: Visits) -> None:
         for name, button in page.shapes.items()
     ]
     puts.append(page.mask_file.upload(upload, page.mask_file, parts, **private))
-    puts.append(page.invert.click(changer(np.logical_not, strings.INVERTED), page.editor, parts, **private))
-    puts.append(page.grow.click(changer(_grown, strings.GROWN), page.editor, parts, **private))
+    puts.append(page.invert.click(changer(np.logical_not, strings.MASK_INVERTED), page.editor, parts, **private))
+    puts.append(page.grow.click(changer(_grown, strings.MASK_GROWN), page.editor, parts, **private))
     # The editor's bin takes the photo away, too: it is put back, and what was painted is gone.
     puts.append(page.editor.clear(clear, None, [page.editor, page.share], show_progress_on=page.message, **QUIET))
 
@@ -268,22 +268,22 @@ def _connect_mask(page: Page, visits: Visits) -> None:
     def share(value: dict[str, Any] | None, said: str | None, request: gr.Request) -> tuple[Any, ...]:
         proposed = visits.of(request).proposed
         hidden = share_hidden(value) if proposed is None else proposed.share(value)
-        obeyed = hidden and said == strings.say(strings.NO_STROKE, error=True)
-        return strings.share(hidden), strings.say(strings.MARKED) if obeyed else gr.skip()
+        obeyed = hidden and said == strings.message(strings.NOTHING_MARKED, error=True)
+        return strings.marked_share(hidden), strings.message(strings.MARKED) if obeyed else gr.skip()
 
     page.editor.input(
         share, [page.editor, page.message], [page.share, page.message], trigger_mode="always_last", **QUIET
     )
 
 
-def _read_mask(file: str, photo: faceinp.Photo) -> tuple[faceinp.Mask, tuple[str, ...]]:
-    """The mask, and what is to be said where either tone of it may be the hole."""
+def _read_mask(file: str, photo: faceinp.Photo) -> tuple[faceinp.Mask, str]:
+    """The mask, and a warning where either tone of it may be the hole."""
     try:
-        return faceinp.read_mask(file, photo), ()
+        return faceinp.read_mask(file, photo), ""
     except faceinp.MaskError as error:
         if "--mask-hole" not in str(error):
             raise
-        return faceinp.read_mask(file, photo, hole="white"), (strings.WHITE_TAKEN,)
+        return faceinp.read_mask(file, photo, hole="white"), strings.WHITE_ASSUMED
 
 
 def _grown(hole: Map) -> Map:
@@ -293,7 +293,7 @@ def _grown(hole: Map) -> Map:
 
 def _put(visit: Visit, hole: Map, message: str) -> tuple[Any, ...]:
     visit.proposed = None
-    return painted(visit, layer_of(hole)), strings.share(float(hole.mean())), strings.say(message)
+    return painted(visit, layer_of(hole)), strings.marked_share(float(hole.mean())), strings.message(message)
 
 
 def _layer(hole: Map | None) -> NDArray[np.uint8] | None:

@@ -31,8 +31,8 @@ def connect(page: Page, visits: Visits) -> None:
                 try:
                     _add(visit, file)
                 except faceinp.FaceinpError as error:
-                    problems.append(strings.for_people(error))
-        return shown(page, visit) | {page.others_message: strings.say("\n".join(problems), error=True)}
+                    problems.append(strings.error_text(error))
+        return shown(page, visit) | {page.others_message: strings.message("\n".join(problems), error=True)}
 
     def choose(index: int) -> Any:
         def use(choice: str, request: gr.Request) -> Any:
@@ -75,7 +75,7 @@ def shown(page: Page, visit: Visit) -> dict[Any, Any]:
     updates: dict[Any, Any] = {page.add_others: gr.update(value=None, visible=room)}
     for slot, other in zip_longest(page.others, visit.others):
         updates[slot.row] = gr.update(visible=other is not None)
-        updates[slot.thumb] = strings.thumb(other.thumb if other else "")
+        updates[slot.thumb] = strings.thumbnail(other.thumb if other else "")
         if other is not None:
             choice = USE if other.used else ONLY_COMPARE
             updates[slot.use] = gr.update(value=choice, label=other.file.name, info=_info(visit, other))
@@ -90,7 +90,7 @@ def shown(page: Page, visit: Visit) -> dict[Any, Any]:
 def _info(visit: Visit, other: OtherPhoto) -> str:
     """What became of a photo in the result that is shown; empty where it was not used to fill, or is not now."""
     became = next((one for one in visit.references if one.file == other.file), None)
-    return strings.used(became) if other.used and became else ""
+    return strings.reference_use(became) if other.used and became else ""
 
 
 def _add(visit: Visit, file: str) -> None:
@@ -99,12 +99,12 @@ def _add(visit: Visit, file: str) -> None:
     if original is None:
         raise faceinp.PhotoError(strings.NO_PHOTO)
     if len(visit.others) >= MOST_OTHERS:
-        raise faceinp.PhotoError(strings.no_room_for(Path(file).name))
+        raise faceinp.PhotoError(strings.too_many_photos(Path(file).name))
     taken = visit.take(file)
     try:
         pixels = pictures.read(taken).pixels
         if not faceinp.find_faces(pixels):
-            raise faceinp.PhotoError(strings.no_face_on(taken.name))
+            raise faceinp.PhotoError(strings.no_face_in(taken.name))
         if visit.original is not original:
             raise pictures.Gone
     except faceinp.FaceinpError:

@@ -24,7 +24,7 @@ def connect(page: Page, visits: Visits) -> None:
     buttons = list(controls.buttons.values())
 
     def begin(name: str) -> Any:
-        return lambda: [*(gr.update(interactive=False) for _ in buttons), strings.say(strings.LOOKING[name])]
+        return lambda: [*(gr.update(interactive=False) for _ in buttons), strings.message(strings.SEARCHING[name])]
 
     def end() -> list[Any]:
         return [gr.update(interactive=True) for _ in buttons]
@@ -36,7 +36,7 @@ def connect(page: Page, visits: Visits) -> None:
             visit = visits.of(request)
             original, visit.looked = visit.original, None
             if original is None:
-                return strings.say(strings.NO_PHOTO)
+                return strings.message(strings.NO_PHOTO)
             include = ("stamps",) if name == "damage" and given[controls.stamps] else ()
             try:
                 found = faceinp.propose(
@@ -46,7 +46,7 @@ def connect(page: Page, visits: Visits) -> None:
                     turn=visit.turn,
                 )
             except faceinp.FaceinpError as error:
-                return strings.say(strings.not_looked(error), error=True)
+                return strings.message(strings.search_error(error), error=True)
             if visit.original is not original:
                 raise pictures.Gone
             visit.looked = Proposed.of(name, found, original, visit.proposed)
@@ -116,14 +116,14 @@ def _show(page: Page, visit: Visit, proposed: Proposed, value: dict[str, Any] | 
     try:
         proposed, found = proposed.corrected(value).at(sensitivity, visit.faces)
     except faceinp.FaceinpError as error:
-        return {page.find.message: strings.say(strings.for_people(error), error=True)}
+        return {page.find.message: strings.message(strings.error_text(error), error=True)}
     visit.proposed, visit.looked = proposed, None
     layer = proposed.layer()
     return {
         page.editor: painted(visit, layer),
-        page.share: strings.share(proposed.share({"layers": [layer]})),
+        page.share: strings.marked_share(proposed.share({"layers": [layer]})),
         page.message: "" if found.mask.any() else gr.skip(),  # what is to be done next stands beside what was found
-        page.find.message: strings.found(proposed.name, found),
+        page.find.message: strings.proposal(proposed.name, found),
         page.find.sensitivity: gr.update(visible=True),
         page.find.stamps: gr.update(visible=proposed.name == "damage"),
     }

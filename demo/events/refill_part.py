@@ -81,19 +81,19 @@ def connect(page: Page, visits: Visits) -> None:
         job = yield from follow(visit, start, part.message, lambda job: {part.message: strings.progress(job.running)})
         if job is None:
             return
-        made = replace(job.made()[0], about=strings.part_again(number, view.parts, put_back=source == PUT_BACK))
+        made = replace(job.made()[0], about=strings.part_caption(number, view.parts, put_back=source == PUT_BACK))
         said = _said(made, hole, source)
         if source != PUT_BACK and _alike(before, made, hole):
             shutil.rmtree(made.folder, ignore_errors=True)
             same = strings.same_again(view.parts.codes[number - 1])
-            yield {part.message: strings.say(same if said == strings.PART_FILLED else said)}
+            yield {part.message: strings.message(same if said == strings.PART_FILLED else said)}
             return
         visit.add(made)
         yield {
             **results.shown(page, visit, given[page.view]),
             **_shown(page, visit, number, source),
             part.box: gr.update(open=True),
-            part.done: strings.say(said),
+            part.done: strings.message(said),
         }
 
     def switch(number: int | None, view: str, request: gr.Request) -> Update:
@@ -107,7 +107,7 @@ def connect(page: Page, visits: Visits) -> None:
             **results.shown(page, visit, view),
             **(_shown(page, visit, number) if number else {}),
             part.box: gr.skip(),
-            part.done: strings.say(strings.EARLIER_SHOWN if earlier else strings.NEWER_SHOWN),
+            part.done: strings.message(strings.EARLIER_SHOWN if earlier else strings.NEWER_SHOWN),
         }
 
     chosen = [part.picture, part.number, part.source, part.message]
@@ -146,7 +146,7 @@ def _shown(page: Page, visit: Visit, number: int, source: str = "") -> Update:
     made = visit.made[visit.shown]
     parts = result_parts.find(made.history.sources)
     visit.parts = result_parts.view(parts, pictures.read(made.around).pixels)
-    choices = [(strings.part(one, parts), one) for one in range(1, parts.count + 1)]
+    choices = [(strings.part_label(one, parts), one) for one in range(1, parts.count + 1)]
     chosen = _chosen(page, visit, min(number, parts.count), "" if source == PUT_BACK else source)
     number_shown = {"choices": choices, "value": chosen[page.part.number], "visible": parts.count > 1}
     return chosen | {page.part.number: gr.update(**number_shown)}
@@ -198,11 +198,11 @@ def _likely(codes: tuple[int, ...], photos: bool, completes: bool) -> str:
 def _said(made: Made, hole: NDArray[np.bool_], source: str) -> str:
     """What came of it: also where it is from elsewhere than was asked for."""
     if source == PUT_BACK:
-        return strings.PUT_BACK_SAID
+        return strings.PART_RESTORED
     codes = made.history.sources[hole]
     there = {OTHER_HALF: codes == pictures.SYMMETRY, PHOTOS: codes >= pictures.REFERENCE}.get(source)
     if there is not None and not there.any():
-        return strings.NOT_FROM[source]
+        return strings.SOURCE_DOES_NOT_FIT[source]
     return strings.PART_FILLED
 
 

@@ -44,7 +44,7 @@ def painted_order(page: Page, given: Given, visit: Visit, engine: str | None = N
     if original is None:
         raise faceinp.PhotoError(strings.NO_PHOTO)
     if not share_hidden(value):
-        raise faceinp.MaskError(strings.NO_STROKE)
+        raise faceinp.MaskError(strings.NOTHING_MARKED)
     engine = engine or given[page.engine]
     order = settings_order(page, given, visit, original.path, lambda: read_hole(value, original, proposed), engine)
     return replace(order, turns=original.turns)
@@ -105,7 +105,7 @@ def follow(
     try:
         job = start()
     except faceinp.FaceinpError as error:
-        yield {told: strings.say(strings.for_people(error), error=True)}
+        yield {told: strings.message(strings.error_text(error), error=True)}
         return None
     try:
         yield {told: gr.skip()}  # Gradio clears all outputs of a generator that gives nothing
@@ -116,7 +116,7 @@ def follow(
         job.made()
     except faceinp.FaceinpError as error:
         if visit.original is original:
-            yield {told: strings.failed(strings.for_people(error), error)}
+            yield {told: strings.failure(error)}
         return None
     finally:
         job.stop()  # whoever left before the end frees the place

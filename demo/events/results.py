@@ -63,7 +63,7 @@ def connect(page: Page, visits: Visits) -> None:
             if job is not None:
                 made = ranked(job.made())
                 visit.replace(move_landmarks.moved_on(made, visit) if moved else made)
-                message = strings.say(strings.EQUAL if job.equal else "")
+                message = strings.message(strings.ONE_VARIANT if job.equal else "")
                 yield {**shown(page, visit), page.message: message}
 
         return run
@@ -72,7 +72,11 @@ def connect(page: Page, visits: Visits) -> None:
         visits.of(request).stop()
 
     def back() -> tuple[Any, ...]:
-        return strings.steps(MASK_STEP), gr.update(value=strings.FILL, variant="primary"), strings.say(strings.MARKED)
+        return (
+            strings.steps(MASK_STEP),
+            gr.update(value=strings.FILL, variant="primary"),
+            strings.message(strings.MARKED),
+        )
 
     def view(name: str, request: gr.Request) -> tuple[Any, ...]:
         visit = visits.of(request)

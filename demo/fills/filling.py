@@ -33,8 +33,8 @@ SMALL_FACE = 0.3  # part of the photo: a fill of a smaller face is looked at clo
 SIZES = (1_500_000, 6_000_000, 24_000_000)  # pixels: photos up to one of them, and larger ones, are timed apart
 TIMED = 15  # fills, of an engine and a size
 FILLED = "-filled"  # ends the name of a filled photo's file, without its suffix, however often it was filled
-NOTHING_EARLIER = "Nothing was filled yet, so nothing can be put back."
-NOTHING_FILLED = "a part was put back as it was, and nothing was filled."
+NOTHING_EARLIER = "Nothing was filled yet, so nothing can be restored."
+NOTHING_FILLED = "a part was restored from your photo, so nothing was filled."
 
 _timed: dict[tuple[str, int], deque[float]] = {}
 _engines: dict[str, "Future[faceinp.Engine]"] = {}
@@ -79,15 +79,15 @@ class Order:
         status = next((status for status in listed if status.answers_to(self.engine)), None)
         if status is None:
             names = ", ".join(status.name for status in listed)
-            raise faceinp.EngineError(f"There is no engine {self.engine!r:.80}. Choose one of: {names}.")
+            raise faceinp.EngineError(f"Unknown engine {self.engine!r:.80}. Available: {names}.")
         if status.missing:
-            raise faceinp.EngineError(f"The engine {self.engine} is not ready here. {status.missing}")
+            raise faceinp.EngineError(f"The engine {self.engine} cannot run here. {status.missing}")
         whole_numbers = {"seed": (self.seed, LARGEST_SEED), "iterations": (self.iterations, MOST_ITERATIONS)}
         for name, (value, most) in whole_numbers.items():
             if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
-                raise faceinp.EngineError(f"{name} is {value!r:.80}. Give a whole number from 0 to {most:,}.")
+                raise faceinp.EngineError(f"{name} must be a whole number from 0 to {most:,}, got {value!r:.80}.")
         if self.blending not in BLENDINGS:
-            raise faceinp.EngineError(f"There is no blending {self.blending!r:.80}. Choose poisson or composite.")
+            raise faceinp.EngineError(f"Unknown blending {self.blending!r:.80}. Available: {', '.join(BLENDINGS)}.")
 
 
 @dataclass(frozen=True)

@@ -82,13 +82,13 @@ def read_editor(value: Mapping[str, Any] | None, original: Original) -> tuple[Pa
 def covered(layer: NDArray[np.uint8], height: int, width: int) -> NDArray[np.bool_]:
     """bool (height, width): where a layer, uint8 (h, w, 4), is painted. Raises MaskError as ``read_editor`` does."""
     if layer.ndim != 3 or layer.shape[2] != 4:
-        raise MaskError(f"A layer of the editor is RGBA; this one is {layer.shape}. Load the photo again.")
+        raise MaskError(f"A painted layer must be RGBA, got shape {layer.shape}. Load the photo again.")
     alpha = np.ascontiguousarray(layer[..., 3])
     if not alpha.any():  # an empty layer may have any size
         return np.zeros((height, width), np.bool_)
     wide = alpha.shape[1] * height / (alpha.shape[0] * width)
     if abs(wide - 1) > SHAPE_SLACK + 1 / min(alpha.shape):
-        raise MaskError("What is painted has another shape than the photo. Load the photo again and do not crop it.")
+        raise MaskError("The painted layer and the photo differ in shape. Load the photo again and do not crop it.")
     return enlarged(alpha, height, width)
 
 

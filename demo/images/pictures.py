@@ -20,7 +20,7 @@ COMPARED_SIDE = 1280  # pixels, of the two pictures that are compared
 FACE_SIDE = 640  # pixels, of the face
 GRID_SIDE = 320  # pixels, of one picture in the grid of engines
 SOURCES = "Where it comes from"
-VIEWS = ("Face", "Photo", "Raw", "Hole", "Difference", SOURCES)
+VIEWS = ("Face", "Photo", "Unblended", "Hole", "Difference", SOURCES)
 RED, TEAL, WHITE = (229, 72, 77), (20, 184, 166), (255, 255, 255)
 # The codes of ``faceinp.Result.sources``; reference i has the code REFERENCE + i.
 ENGINE, SYMMETRY, SURROUNDINGS, REFERENCE = 1, 2, 3, 10
@@ -36,7 +36,7 @@ class Gone(faceinp.PhotoError, gr.Error):
     """
 
     def __init__(self) -> None:
-        said = "The photo is gone: its visit has ended, or another one took its place. Load it again."
+        said = "The photo is no longer on the server: your visit ended, or you loaded another photo. Load it again."
         gr.Error.__init__(self, said, visible=False, print_exception=False)
 
 
@@ -86,7 +86,7 @@ def write_views(
     pairs: dict[str, tuple[Path | Pixels, Path | Pixels]] = {
         "Face": (face, filled),
         "Photo": (shrunk(photo, COMPARED_SIDE), whole),
-        "Raw": _raw(result, before, after),
+        "Unblended": _unblended(result, before, after),
         "Hole": (face, tint(before, sources[part] > 0, RED)),
         "Difference": (face, np.clip(np.abs(after.astype(np.int16) - before) * 3, 0, 255).astype(np.uint8)),
         SOURCES: (whole, draw_sources(whole, sources)),
@@ -98,7 +98,7 @@ def write_views(
     return {name: (file(f"{name}-before", first), file(name, second)) for name, (first, second) in pairs.items()}
 
 
-def _raw(result: faceinp.Result, before: Pixels, after: Pixels) -> tuple[Pixels, Pixels]:
+def _unblended(result: faceinp.Result, before: Pixels, after: Pixels) -> tuple[Pixels, Pixels]:
     """What the engine was given and made, of all faces side by side; the views themselves where none was filled."""
     if not result.faces:
         return before, after
@@ -258,7 +258,7 @@ def curve(points: Sequence[tuple[float, float]]) -> str:
     low, high = min(values), max(values)
     room = max(high - low, 1e-6)
     line = " ".join(f"{4 + 232 * share:.1f},{76 - 68 * (value - low) / room:.1f}" for share, value in points)
-    about = f"Loss of the search: {values[-1]:.3f} now, {values[0]:.3f} at first"
+    about = f"Loss of the search: {values[-1]:.3f}, {values[0]:.3f} at the start"
     return (
         f'<svg viewBox="0 0 240 80" role="img" aria-label="{about}"><line x1="4" y1="78" x2="236" y2="78"/>'
         f'<polyline points="{line}" fill="none" stroke-width="2" stroke-linejoin="round"/></svg><p>{about}</p>'

@@ -1,7 +1,7 @@
 """The layout of the page, in three steps. Its texts are in ``text``, what its controls do in ``events``.
 
-Which step the page is at is written into ``steps``; the style shows what belongs to that step and hides the rest, so
-that the editor keeps its strokes while the result is looked at.
+The element ``steps`` says which step the page is at; the style shows the controls of that step and hides the rest, so
+that the editor keeps its strokes while the result is shown.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ PHOTO_STEP, MASK_STEP, RESULT_STEP = 1, 2, 3
 
 @dataclass(frozen=True)
 class Page:
-    """The page's parts that something is done with."""
+    """The page's controls that events read or change."""
 
     state: gr.HTML
     steps: gr.HTML
@@ -35,7 +35,7 @@ class Page:
     refused: gr.HTML
     camera: gr.Image
     examples: dict[str, gr.Button]
-    # 2: what should go
+    # 2: what to remove
     editor: gr.ImageEditor
     turn: gr.Button
     find: FindControls
@@ -96,13 +96,13 @@ class Page:
 
     @property
     def order(self) -> set[gr.components.Component]:
-        """What ``requests.painted_order`` reads."""
+        """The controls that ``requests.painted_order`` reads."""
         settings = {self.engine, self.iterations, self.seed, self.symmetry, self.blending, self.unchecked}
         return settings | {self.editor, self.face}
 
 
 def lay_out() -> Page:
-    """Put the parts on the page; called inside of a ``gr.Blocks``."""
+    """Put the controls on the page; call it inside a ``gr.Blocks``."""
     parts: dict[str, object] = {}
     with gr.Row(elem_id="top"):
         gr.Markdown(f"# {strings.TITLE}\n{strings.LEAD}", elem_id="head")
@@ -116,13 +116,13 @@ def lay_out() -> Page:
             parts |= panel.ready_masks() | panel.which_face() | panel.settings() | panel.details()
     with gr.Tab("Compare engines", elem_id="compare-tab"):
         parts |= _comparison()
-    gr.Markdown(strings.LIMITS, elem_id="limits")
+    gr.Markdown(strings.DISCLAIMER, elem_id="limits")
     return Page(**parts)  # type: ignore[arg-type]
 
 
 def _photo() -> dict[str, object]:
     with gr.Column(elem_id="load"):
-        photo = gr.File(label="Photo", elem_id="photo")  # of any type: whether it is a photo, its content says
+        photo = gr.File(label="Photo", elem_id="photo")  # any file: the server decides by its content
         refused = gr.HTML(padding=False, elem_id="refused")
         with gr.Accordion("Paste a photo, or take one", open=False, elem_id="camera-box"):
             camera = gr.Image(
@@ -145,7 +145,7 @@ def _photo() -> dict[str, object]:
 
 def _editor() -> dict[str, object]:
     editor = gr.ImageEditor(
-        label="Paint over what should go",
+        label=strings.PAINT_HERE,
         sources=(),
         transforms=(),
         brush=gr.Brush(colors=[BRUSH], color_mode="fixed"),
@@ -186,7 +186,7 @@ def _comparison() -> dict[str, object]:
     with gr.Row():
         start = gr.Button("Compare", variant="primary", min_width=140, elem_id="start")
         halt = gr.Button("Cancel", interactive=False, min_width=80, elem_id="halt")
-    comparing = gr.HTML(strings.say(strings.COMPARE_FIRST), padding=False, elem_id="comparing")
+    comparing = gr.HTML(strings.message(strings.COMPARE_FIRST), padding=False, elem_id="comparing")
     cards = gr.HTML(padding=False, elem_id="cards")
     grid_file = gr.DownloadButton("Download the pictures", visible=False, elem_id="grid-file")
     with gr.Accordion(strings.FIGURES, open=False, visible=False, elem_id="figures") as figures:

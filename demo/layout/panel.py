@@ -1,4 +1,4 @@
-"""What stands beside the photo: how things are marked, the buttons, the result in words, and what is folded away."""
+"""The controls beside the photo: marking, buttons, the result in words, and the folded settings."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ ANYWHERE: list[tuple[str, str | int | float]] = [
 
 @dataclass(frozen=True)
 class OtherSlot:
-    """Where one of the other photos of the person is shown."""
+    """The controls of one of the other photos of the person."""
 
     row: gr.Row
     thumb: gr.HTML
@@ -51,7 +51,7 @@ def outcome() -> dict[str, object]:
         done = part_controls.lay_out_done()
         download = gr.DownloadButton("Download", visible=False, variant="primary", elem_id="download")
         with gr.Row(elem_id="onwards"):
-            go_on = gr.Button(strings.GO_ON, size="sm", min_width=110, elem_id="go-on")
+            go_on = gr.Button(strings.CONTINUE, size="sm", min_width=110, elem_id="go-on")
             back = gr.Button(strings.BACK, size="sm", min_width=110, elem_id="back")
         part = part_controls.lay_out(*done)
         identity = gr.HTML(padding=False, elem_id="identity")
@@ -90,7 +90,7 @@ def act() -> dict[str, object]:
 
 def other_photos() -> dict[str, object]:
     with gr.Accordion(strings.OTHERS_TITLE, open=False, elem_id="others"):
-        gr.HTML(strings.OTHERS, padding=False)
+        gr.HTML(strings.OTHERS_HINT, padding=False)
         slots = tuple(_other_slot(number) for number in range(1, MOST_OTHERS + 1))
         unchecked = gr.Checkbox(label=strings.UNCHECKED, container=False, visible=False, elem_id="unchecked")
         message = gr.HTML(padding=False, elem_id="others-message")
@@ -116,9 +116,9 @@ def ready_masks() -> dict[str, object]:
         with gr.Row():
             choices = [(strings.NO_PRESET, NO_PRESET)]
             choices += [(f"{name}: {about}", name) for name, about in faceinp.list_presets().items()]
-            preset = gr.Dropdown(choices, value=NO_PRESET, label="Any mask by its name", scale=3, elem_id="preset")
+            preset = gr.Dropdown(choices, value=NO_PRESET, label="All masks by name", scale=3, elem_id="preset")
             most = filling.LARGEST_SEED
-            mask_seed = gr.Number(0, label="Its seed", precision=0, minimum=0, maximum=most, min_width=90)
+            mask_seed = gr.Number(0, label="Mask seed", precision=0, minimum=0, maximum=most, min_width=90)
         with gr.Row():
             upload = gr.UploadButton("Upload a mask", size="sm", min_width=120, elem_id="mask-file")
             grow = gr.Button("Grow", size="sm", min_width=70, elem_id="grow")
@@ -142,7 +142,7 @@ def which_face() -> dict[str, object]:
         face = gr.Radio(
             ANYWHERE, value=EVERY_FACE, label=strings.WHICH_FACE, show_label=False, container=False, elem_id="face"
         )
-        unclick = gr.Button("Click anew", size="sm", visible=False, elem_id="unclick")
+        unclick = gr.Button(strings.CLEAR_CLICKS, size="sm", visible=False, elem_id="unclick")
     return {"faces_box": box, "faces": faces, "face": face, "click_hint": hint, "unclick": unclick}
 
 
@@ -172,7 +172,7 @@ def settings() -> dict[str, object]:
             elem_id="iterations",
         )
         blending = gr.Radio(
-            [("seamless (Poisson)", "poisson"), ("as it is (composite)", "composite")],
+            [("seamless (Poisson)", "poisson"), ("none (composite)", "composite")],
             value="poisson",
             label="Blending",
             elem_id="blending",

@@ -45,7 +45,7 @@ def lay_out(done: gr.HTML, switch: gr.Button) -> PartControls:
             label=strings.PARTS, show_label=False, interactive=False, buttons=[], format="png", elem_id="parts"
         )
         number = gr.Radio([], label=strings.WHICH_PART, elem_id="part-number")
-        source = gr.Radio([], label=strings.PART_WITH, elem_id="part-source")
+        source = gr.Radio([], label=strings.PART_SOURCE, elem_id="part-source")
         again = gr.Button(strings.FILL_PART, variant="primary", size="md", elem_id="fill-part")
         message = gr.HTML(padding=False, elem_id="part-message")
     return PartControls(box, picture, number, source, again, message, done, switch)

@@ -30,6 +30,7 @@ PICTURES_AN_UPLOAD = 60  # of the editor, which sends three at every turn, and m
 HEAVY = ("fill", "find", "identity")  # what counts as a fill, by Gradio's concurrency_id
 LARGEST_BODY = 32 << 20  # bytes of a request that uploads nothing
 PEEKED = 4096  # bytes of an upload in which the name of its first file stands
+UNKNOWN_HOST = "This server does not accept the host name {!r}. Its operator can allow it with --allowed-host."
 HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 # Gradio's page starts by inline scripts, makes functions of its HTML's templates and of the editor's shaders, styles
 # itself inline, and shows pictures and runs workers from memory.
@@ -113,10 +114,7 @@ class Guard:
         """Why a request is refused, if it is, and how to receive it."""
         host = _name(Headers(scope=scope).get("host", ""))
         if self.rules.allowed_hosts and host not in map(_name, self.rules.allowed_hosts):
-            said = (
-                f"This server does not answer to the name {host!r:.100}. Whoever runs it can allow it: --allowed-host."
-            )
-            return _refusal(403, said), receive
+            return _refusal(403, UNKNOWN_HOST.format(host[:100])), receive
         if scope["method"] != "POST":
             return None, receive
         if _is_login(scope):
@@ -130,7 +128,7 @@ class Guard:
             return None, receive
         body, receive = await _read(receive)
         if body is None:
-            return _refusal(413, f"A request is {LARGEST_BODY >> 20} MB at most. Upload files first."), receive
+            return _refusal(413, f"Requests are limited to {LARGEST_BODY >> 20} MB. Upload files first."), receive
         return self._call(scope, body), receive
 
     async def _login(self, scope: Scope) -> Response | None:
@@ -155,7 +153,7 @@ class Guard:
         if number is None and name is not None:
             number = self.names.get(name, -1)
         if number is not None and number not in self.heavy:
-            return _refusal(404, f"There is no endpoint {name or number!r:.80}. {_SEE_INFO}")
+            return _refusal(404, f"Unknown endpoint {name or number!r:.80}. {_SEE_INFO}")
         if number is None or not self.heavy[number]:
             return None
         seconds = self.fills.wait(client_address(scope))
@@ -170,11 +168,11 @@ class Guard:
                 raise error
             await answer({"type": "http.response.body", "body": b""})  # a stream that nobody is heard on
         elif "/file=" in scope["path"] and isinstance(error, RuntimeError | OSError):
-            await _refusal(404, "The file is gone.")(scope, receive, answer)
+            await _refusal(404, "The file no longer exists.")(scope, receive, answer)
         elif isinstance(error, _ODD):
             log(f"{scope['method']} {scope['path']}", error)
-            said = f"The server does not understand this request. {_first_line(error)} {_SEE_INFO}"
-            await _refusal(400, said)(scope, receive, answer)
+            text = f"The server does not understand this request. {_first_line(error)} {_SEE_INFO}"
+            await _refusal(400, text)(scope, receive, answer)
         else:
             raise error
 
@@ -193,8 +191,8 @@ def take_calmly(blocks: gr.Blocks) -> None:
             raise
         except Exception as error:
             log(f"arguments of {block_fn.api_name}", error)
-            said = f"/{block_fn.api_name} does not take what was sent. {_first_line(error)} {_SEE_INFO}"
-            raise gr.Error(said, print_exception=False) from error
+            text = f"/{block_fn.api_name} cannot use these arguments. {_first_line(error)} {_SEE_INFO}"
+            raise gr.Error(text, print_exception=False) from error
 
     setattr(blocks, "preprocess_data", preprocess_data)  # noqa: B010 (to mypy a method is nothing to assign to)
 

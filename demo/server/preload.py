@@ -11,7 +11,7 @@ import faceinp
 
 from ..fills import filling
 
-_state = {"text": "Models are loaded in the background …", "ready": False}
+_state = {"text": "Loading models in the background …", "ready": False}
 _judge_wanted = "auto"
 
 
@@ -50,5 +50,5 @@ def _warm() -> None:
         try:
             load()
         except faceinp.FaceinpError as error:
-            missing.append(f"{name[:1].upper()}{name[1:]} is not there: {error}")
+            missing.append(f"{name[:1].upper()}{name[1:]} could not be loaded: {error}")
     _state.update(text=" ".join(missing), ready=True)

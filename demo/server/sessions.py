@@ -102,7 +102,7 @@ class Visit:
         """Move an uploaded file in; raises PhotoError for what is no file."""
         source = Path(file)
         if not source.is_file():
-            raise faceinp.PhotoError("There is no such file. Upload it again.")
+            raise faceinp.PhotoError("The file does not exist. Upload it again.")
         target = pictures.own_folder(self.folder) / source.name
         shutil.move(source, target)
         uploads.discard(source)
@@ -221,7 +221,7 @@ class Visits:
                 try:
                     self.sweep()
                 except OSError as error:  # a file may go while it is looked at
-                    print(f"The sweep goes on in {SWEPT_EVERY:.0f} s: {error}", flush=True)
+                    print(f"Deleting old files failed; next try in {SWEPT_EVERY:.0f} s: {error}", flush=True)
 
         threading.Thread(target=go_on, name="sweeper", daemon=True).start()
 

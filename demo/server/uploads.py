@@ -30,7 +30,7 @@ import faceinp
 # Of pictures that the editor sent and nothing has read yet: more are nobody's strokes.
 WAITING, LAYERS, LARGEST = 64, 4, 32 << 20
 EDITORS = re.compile(r"(?:background|composite|layer_\d+)\.png")  # their names
-NOTHING_FETCHED = "This server fetches nothing from elsewhere. Upload the file and give the path that the upload gives."
+NOTHING_FETCHED = "This server downloads no files. Upload the file and pass the path that the upload returns."
 _UPLOAD = "upload-"
 # The folders of a path from the root on; not what stands in an address, and no single slash.
 _FOLDERS = re.compile(r"(?<![\w/:.~-])/(?:[^/\s'\"`<>]+/)+")
@@ -94,7 +94,7 @@ def take_over() -> None:
         except BaseException as end:  # whoever leaves while it is being sent cancels it
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(end, ClientDisconnect):  # no fault of the server: nothing for its log
-                raise HTTPException(400, "The upload was cut off.") from end
+                raise HTTPException(400, "The upload was interrupted.") from end
             raise
 
     def path(_: Any, file: FileData) -> str:  # Gradio's own makes an empty file beside each, which nobody deletes
@@ -110,9 +110,9 @@ def take_over() -> None:
     def accept_blobs(editor: gr.ImageEditor, data: Any) -> None:
         index = data.data.get("index")
         if index not in (None, "", "null") and not 0 <= int(index) < LAYERS:
-            raise ValueError("An editor has few layers.")
+            raise ValueError(f"An editor sends at most {LAYERS} layers.")
         if not data.files or len(data.files[0][1]) > LARGEST:
-            raise ValueError("A picture of the editor is small.")
+            raise ValueError(f"A picture of the editor is limited to {LARGEST >> 20} MB.")
         while len(editor.blob_storage) >= WAITING:
             editor.blob_storage.pop(next(iter(editor.blob_storage)), None)
         _accept_blobs(editor, data)
@@ -142,8 +142,9 @@ def check_gradio() -> None:
         found = " ".join(inspect.signature(replaced).parameters)
         if found != takes:
             raise faceinp.FaceinpError(
-                f"Gradio {gr.__version__} handles uploads in another way than the page knows: "
-                f"{replaced.__qualname__} takes ({found}), not ({takes}). Install the version in constraints.txt."
+                f"Gradio {gr.__version__} is not supported: "
+                f"{replaced.__qualname__} takes ({found}) instead of ({takes}). "
+                "Install the version in constraints.txt."
             )
 
 

@@ -1,19 +1,21 @@
-"""What the page says of landmarks: the names of all 68, and how they are moved."""
+"""The texts about landmarks: the names of all 68, and how to move them."""
 
 MOVE_LANDMARKS = "Change the expression"
 HOW_TO_MOVE = (
-    "Drag the face’s points (its landmarks) or use the sliders, then fill again. Faint lines lie outside what was "
-    "filled and stay."
+    "Drag the face’s points (its landmarks) or use the sliders, then fill again. Faint lines lie outside the filled "
+    "area and do not move."
 )
 LANDMARKS = "The face’s landmarks"
 LANDMARK_KEYS = (
-    "Keys: Tab to a feature, Page Up and Page Down to its points, arrow keys to move a point, with Shift by ten."
+    "Keyboard: Tab selects a feature, Page Up and Page Down one of its points; arrow keys move the point, with Shift "
+    "ten times as far."
 )
 DIRECTIONS = ("left", "right", "up", "down")
 EXPRESSIONS = {"mouth": "Mouth open", "smile": "Smile", "lids": "Eyes open", "turn": "Head turned"}
-FILL_WITH_LANDMARKS, RESET_LANDMARKS = "Fill again with these", "Reset"
-NOT_THESE_LANDMARKS = "These landmarks are not those of this result. Move them again."
-# Landmarks by the first of each row, in iBUG's order; left and right as seen in the picture.
+FILL_WITH_LANDMARKS = "Fill again with these points"
+RESET_LANDMARKS = "Reset"
+NOT_THESE_LANDMARKS = "These points do not belong to this result. Move them again."
+# The name of each row of landmarks, by its first one in iBUG's order; left and right as seen in the picture.
 LANDMARK_ROWS = {
     0: "Jaw, left side",
     8: "Chin",
@@ -43,7 +45,7 @@ LANDMARK_ROWS = {
 
 
 def landmark_names() -> tuple[str, ...]:
-    """What each of the 68 landmarks is called: its row, and its number in rows of several."""
+    """The names of the 68 landmarks: the row, and the number within it if it has several."""
     starts = [*LANDMARK_ROWS, 68]
     return tuple(
         name if end - start == 1 else f"{name}, {number} of {end - start}"

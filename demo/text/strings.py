@@ -1,5 +1,6 @@
-"""What the page says, as text or HTML. What comes from elsewhere is escaped."""
+"""The texts of the page, plain or as HTML. Text from the library and names of files are escaped."""
 
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -15,149 +16,188 @@ from ..images.result_parts import Parts
 from ..server.uploads import without_folders
 
 TITLE = "Restore a photo"
-LEAD = "Scratches, glasses, a hidden eye: mark what should go. The rest of your photo stays exactly as it was."
-LIMITS = (
-    "The filled area is invented by a neural network or taken from elsewhere; it does not show what was there. Never "
-    "use it to identify or to deceive anyone, and never fill a face from another person's photo. The weights are for "
-    "research only. Photos stay on the machine that serves this page and are deleted when you load another one or "
-    "leave, the last copies minutes later."
+LEAD = (
+    "Mark scratches, glasses or anything else that hides a face, and have it replaced. The rest of your photo stays "
+    "exactly as it was."
 )
-STEPS = ("Photo", "What should go", "Result")
-CHOOSE_PHOTO, CHOOSE_OTHERS = "Choose a photo", "Choose photos"  # where fingers press, which drop nothing
+DISCLAIMER = (
+    "The filled area is invented by a neural network or copied from elsewhere; it does not show what was really there. "
+    "Do not use it to identify or deceive anyone, and do not fill a face from another person's photo. The neural "
+    "networks are for research only. Your photos stay on the server that runs this page. They are deleted when you "
+    "load another photo or leave, the last copies a few minutes later."
+)
+
+# Step 1: the photo
+STEPS = ("Photo", "What to remove", "Result")
+CHOOSE_PHOTO = "Choose a photo"  # on touch screens, where nothing can be dropped
+CHOOSE_OTHERS = "Choose photos"
 EXAMPLES = "<p class='hint'>No photo at hand? Try one of these:</p>"
-MARK = "<h2>What should go?</h2><p class='hint'>Paint over it in the photo, or have it found:</p>"
 NO_PHOTO = "Load a photo first."
-NO_STROKE = "Paint over what should go, or have it found. Then press Fill."
-MARKED = "What should go is marked. Press Fill, or paint over more of it."
-ONE_FACE = "One face was found."
-SEVERAL_FACES = "{} faces were found. Every face that you paint over is filled; under “Which face?” you can choose one."
-NO_FACE = (
-    "No face was found in the photo, so what you paint over will be filled from its surroundings. If the photo lies on "
-    "its side, press Turn. If it shows a face, open “Which face?” and click a box around it."
-)
-NOT_UPRIGHT = "It is not certain how the photo lies. Press Turn until it stands upright, four times if it does already."
-WHITE_TAKEN = "Either tone of it may be the hole: white was taken. Press Invert if it is the other one."
-FLAGS = (  # what errors and notes say of the shell, and what they say on the page
-    (" If it hides a face, specify where: --box or --points (face=FaceLocation.box, FaceLocation.points).", ""),
-    (" Its five --points say more.", ""),
-    (", or specify another face with --face, --box or --points (face=FaceLocation...)", ", or choose another face"),
-    (" (references=, --reference)", ""),
-    (" Run: pip install 'faceinp[heic]'", " It is not installed here. Save the photo as JPEG."),
-    (" Choose another one with --page (page= of read_photo).", ""),
-)
-WHICH_FACE = "Which face?"
-EVERY_FACE = "every face I paint over"
-BOX, POINTS, ALIGNED = "a box that I click", "five points that I click", "the photo is an aligned face crop"
-CLICK_BOX = ("Click one corner of a box around the face, from brows to chin.", "Now click the opposite corner.")
-NO_BOX = f"That is too small, flat or narrow for a face. {CLICK_BOX[0]}"
-CLICK_POINTS = tuple(
-    f"Click {place}, as seen on an upright face: point {number} of 5."
-    for number, place in enumerate(
-        (
-            "the eye on the left",
-            "the eye on the right",
-            "the tip of the nose",
-            "the left corner of the mouth",
-            "the right corner of the mouth",
-        ),
-        1,
-    )
-)
-CLICKED = "The face is marked. Paint over what should go, then press Fill."
-NOT_CLICKED = "The face is not marked yet. Open “Which face?” and click it in the picture there, or choose another way."
+
+# Step 2: what to remove
+MARK = "<h2>What to remove?</h2><p class='hint'>Paint over it in the photo, or let the program find it:</p>"
+PAINT_HERE = "Paint over what you want to remove"
+NOTHING_MARKED = "Paint over what you want to remove, or let the program find it. Then press Fill."
+MARKED = "The painted area will be replaced. Press Fill, or paint over more."
 TURN = "Turn"
 RECTANGLE = "Rectangle"
 RECTANGLE_HINT = (
-    "<p class='hint'>Drag a rectangle over it, or press on two of its corners. "
+    "<p class='hint'>Drag a rectangle over the area, or click two of its corners. "
     "<span>Keyboard: arrow keys, Enter at each corner, Esc.</span></p>"
 )
 SHAPES = "Ready-made shapes and masks"
+NO_PRESET = "Choose one"
+MASK_INVERTED = "Mask inverted."
+MASK_GROWN = "The mask is slightly larger now."
+WHITE_ASSUMED = (
+    "It is unclear whether white or black marks the area to remove, so white was used. Press Invert if it should be "
+    "black."
+)
+FIND = {"damage": "Find scratches", "occluders": "Find glasses, mask or hand"}
+SEARCHING = {"damage": "Looking for damage …", "occluders": "Looking for glasses, masks and hands …"}
+NOTHING_FOUND = {
+    "damage": "No damage was found. Move the slider to find more, or paint over the damage yourself.",
+    "occluders": "Nothing was found in front of a face. Move the slider to find more, or paint over it yourself.",
+}
+KINDS = {
+    "scratch": "scratches",
+    "spot": "spots",
+    "tear": "tears",
+    "stain": "stains",
+    "stamp": "stamps or writing",
+    "glasses": "glasses",
+    "protective-mask": "a mask",
+    "hand": "a hand",
+    "hair": "hair",
+    "other": "something else",
+}
+MIN_KIND_SHARE = {"damage": 0.03, "occluders": 0.1}  # of what was found: less is only pixels at the edges of others
+CORRECT_PROPOSAL = "It is painted in blue: correct it with the brush and the eraser, then press Fill."
+SENSITIVITY = "Find less or more"
+STAMPS = "Also find stamps and writing"
+
+# Which face?
+WHICH_FACE = "Which face?"
+EVERY_FACE = "every face I paint over"
+BOX = "a box that I click"
+POINTS = "five points that I click"
+ALIGNED = "the photo is an aligned face crop"
+ONE_FACE = "One face was found."
+SEVERAL_FACES = "{} faces were found. Every face you paint over is filled. To fill only one, open “Which face?”."
+NO_FACE = (
+    "No face was found in the photo, so the area you paint over will be filled from its surroundings. If the photo is "
+    "sideways, press Turn. If it shows a face, open “Which face?” and click a box around it."
+)
+NO_FACE_TO_SEARCH = (
+    "No face was found in the photo, so nothing could be searched for. If it shows a face, open “Which face?” and "
+    "click a box around it."
+)
+NOT_UPRIGHT = "It is unclear which way up the photo is. Press Turn until it is upright, four times if it is already."
+CLICK_BOX = (
+    "Click one corner of a box around the face, from the eyebrows to the chin.",
+    "Now click the opposite corner.",
+)
+BAD_BOX = f"That box is too small or too narrow for a face. {CLICK_BOX[0]}"
+FIVE_POINTS = (
+    "the eye on the left",
+    "the eye on the right",
+    "the tip of the nose",
+    "the left corner of the mouth",
+    "the right corner of the mouth",
+)
+CLICK_POINTS = tuple(
+    f"Point {number} of 5: click {point}, left and right as on an upright face."
+    for number, point in enumerate(FIVE_POINTS, 1)
+)
+CLICKED = "The face is marked. Paint over what you want to remove, then press Fill."
+NOT_CLICKED = (
+    "The face is not marked yet. Open “Which face?” and click the face in the picture there, or choose another option."
+)
+CLEAR_CLICKS = "Click again"
+
+# Other photos of this person
+OTHERS_TITLE = "Other photos of this person"
+OTHERS_HINT = (
+    "<p class='hint'>The person's real features are copied from these photos where they fit. A photo that is only "
+    "compared shows whether the result still looks like the person. Add up to four; they are deleted with your photo."
+    "</p>"
+)
+NO_OTHER_PHOTO = "First add a photo under “Other photos of this person” and choose “use to fill”."
+UNCONFIRMED = "It may not show the same person."
+UNCHECKED = "Use these photos anyway, without checking that they show the same person"
+
+# Filling, and settings
+FILL = "Fill"
+FILL_AGAIN = "Fill again"
+FILLING = "Filling … Press Cancel to stop."
+STOPPED = "Stopped. Nothing was changed."
 SETTINGS = "Not right yet? Engines and settings"
-FILL, FILL_AGAIN = "Fill", "Fill again"
-GO_ON = "Go on from here"
+SYMMETRY = "Use the other half of the face"
+ABOUT_SYMMETRY = "A hidden eye is replaced by a mirror image of the other eye, where that fits."
+ONE_VARIANT = "This engine makes the same picture with every seed, so there is only one variant."
+
+# Step 3: the result
+CONTINUE = "Continue from here"
+CONTINUED = "The result is your photo now. Paint over what else you want to remove."
 BACK = "Back to painting"
-PART = "This part again"
-PARTS = "What was filled, in parts"
+VARIANTS = "Variants, most similar first"
+RESULTS = "Results, newest first"
+PART = "Redo one part"
+PARTS = "The filled parts"
 WHICH_PART = "Which part? Click it, or choose its number."
-PART_WITH = "Fill it with"
+PART_SOURCE = "Fill it with"
 FILL_PART = "Fill this part again"
 SMALL_PARTS = "all small ones"
 PART_SOURCES = {
     "other half": "the other half of the face",
     "photos": "another photo of the person",
-    "anew": "something else that is invented",
-    "put back": "what was there before",
+    "anew": "something newly invented",
+    "put back": "your original photo",
 }
-SURROUNDINGS_ANEW = "its surroundings, anew"
-PART_NOW, PART_NOW_MOSTLY = "Now: {}.", "Now: mostly {}."
-PART_SHOWS = {
-    pictures.SYMMETRY: "the other half, mirrored",
+SURROUNDINGS_AGAIN = "its surroundings again"
+PART_NOW = "Now: {}."
+PART_NOW_MOSTLY = "Now: mostly {}."
+SOURCES = {
+    pictures.SYMMETRY: "mirrored from the other half of the face",
     pictures.ENGINE: "invented",
     pictures.SURROUNDINGS: "continued from its surroundings",
 }
-NO_OTHER_PHOTO = "Add a photo under “Other photos of this person” first, and choose “use to fill”."
-PART_FILLED = "The part was filled again, and nothing else was changed. The earlier result is kept."
-PUT_BACK_SAID = "The part is as it was in your photo again. The earlier result is kept."
-SHOW_EARLIER, SHOW_NEWER = "Show the earlier result", "Show the newer result"
-EARLIER_SHOWN = "This is the earlier result. The newer one is kept, too."
-NEWER_SHOWN = "This is the newer result. The earlier one is kept, too."
-NOT_FROM = {
-    "other half": "The other half of the face does not fit here, so the part was invented. Details say why.",
-    "photos": "No other photo fits here, so the part was invented. Details say why.",
+PART_FILLED = "The part was filled again. Nothing else changed, and the earlier result is kept."
+PART_RESTORED = "The part shows your original photo again. The earlier result is kept."
+SHOW_EARLIER = "Show the earlier result"
+SHOW_NEWER = "Show the newer result"
+EARLIER_SHOWN = "This is the earlier result. The newer one is kept as well."
+NEWER_SHOWN = "This is the newer result. The earlier one is kept as well."
+SOURCE_DOES_NOT_FIT = {
+    "other half": "The other half of the face does not fit here, so the part was invented. “Details” says why.",
+    "photos": "No other photo fits here, so the part was invented. “Details” says why.",
 }
 SAME_AGAIN = "The part came out the same as before: {}."
-SAME_BECAUSE = {  # by where it comes from
-    pictures.ENGINE: "this engine invents one picture only. Choose another engine, or move the landmarks, under “Not "
+SAME_BECAUSE = {  # by its source
+    pictures.ENGINE: "this engine makes only one picture. Choose another engine, or change the expression, under “Not "
     "right yet?”",
-    pictures.SYMMETRY: "it showed the other half of the face already",
-    pictures.SURROUNDINGS: "it is continued from its surroundings, and there is one way only to do so",
-    pictures.REFERENCE: "it showed another photo of the person already",
+    pictures.SYMMETRY: "it already showed the other half of the face",
+    pictures.SURROUNDINGS: "its surroundings can be continued in only one way",
+    pictures.REFERENCE: "it already showed another photo of the person",
 }
-VARIANTS, RESULTS = "Variants, most similar first", "Results, the newest first"
-FIND = {"damage": "Find scratches", "occluders": "Find glasses, mask or hand"}
-LOOKING = {"damage": "Looking for damage …", "occluders": "Looking for glasses, masks and hands …"}
-NOTHING_FOUND = {
-    "damage": "No damage was found. Move the slider to find more, or paint over it yourself.",
-    "occluders": "Nothing was found over a face. Move the slider to find more, or paint over it yourself.",
-}
-KINDS = {
-    **{"scratch": "scratches", "spot": "spots", "tear": "tears", "stain": "stains", "stamp": "stamps or writing"},
-    **{"glasses": "glasses", "protective-mask": "a mask", "hand": "a hand", "hair": "hair", "other": "something else"},
-}
-# Of what is marked: kinds of less are pixels at the edges of others.
-LEAST_KIND = {"damage": 0.03, "occluders": 0.1}
-CORRECT = "It is painted in blue: correct it with brush and eraser, then press Fill."
-NO_FACE_TO_SEARCH = (
-    "No face was found in the photo, so nothing was looked for. If it shows one, open “Which face?” and click a box "
-    "around it."
-)
-SENSITIVITY = "Find less or more"
-STAMPS = "Stamps and writing, too"
-FILLING = "Filling. Cancel stops it."
-STOPPED = "Stopped. Nothing was changed."
-EQUAL = "Other seeds change nothing with this engine, so there is one variant."
-INVERTED = "The mask was inverted."
-GROWN = "The mask is a little larger now."
-WENT_ON = "The result is your photo now. Paint over what else should go."
-NO_PRESET = "Choose one"
-OTHERS_TITLE = "Other photos of this person"
-OTHERS = (
-    "<p class='hint'>The hole is filled with the person's real features from these photos where they fit. A photo that "
-    "is only compared shows whether the fill still looks like the person. Up to four; they are deleted with your "
-    "photo.</p>"
-)
-UNCONFIRMED = "It is not certain that it shows the same person."
-UNCHECKED = "Use it anyway: do not check that these photos show the same person"
-SYMMETRY = "Use the other half of the face"
-ABOUT_SYMMETRY = "A hidden eye is filled with the other eye, mirrored, where that fits."
-COMPARE = "The photo and the mask of the first tab through several engines, one after the other."
-COMPARE_FIRST = "It takes a photo, and what should go marked on it; then press Compare."
-FIGURES = "Figures: time, seam, identity"
+
+# Comparing engines
+COMPARE = "Fills the photo of the first tab with several engines, one after the other, to compare them."
+COMPARE_FIRST = "Load a photo in the first tab and paint over what you want to remove. Then press Compare."
+FIGURES = "Measurements: time, seam, identity"
 NO_ENGINE = "Choose at least one engine."
+
+# The library's messages name options of the command line and of Python; the page has buttons instead.
+PAGE_TERMS = (
+    (r", or specify another face with --face, --box or --points \(.*?\)", ", or choose another face"),
+    (r" Run: pip install 'faceinp\[heic\]'", " It is not installed here. Save the photo as JPEG."),
+    (r"use --mask-hole (?:white|black)", "press Invert"),
+    (r" \([^()]*(?:--|=|FaceLocation)[^()]*\)", ""),
+)
 
 
 def steps(current: int) -> str:
-    """Where on the way one is: 1 the photo, 2 what should go, 3 the result. The page's style reads it."""
+    """The three steps with the current one (1 to 3) highlighted; the style shows the controls of that step."""
     entries = "".join(
         f"<li{' aria-current=step tabindex=-1' if number == current else ''}><b>{number}</b> {name}</li>"
         for number, name in enumerate(STEPS, 1)
@@ -165,104 +205,112 @@ def steps(current: int) -> str:
     return f'<ol class="steps at-{current}">{entries}</ol>'
 
 
-def found_faces(count: int, *, marked: bool) -> str:
-    """How many faces were found, and what to do next. marked: whether something is painted over already."""
-    if not count:
-        return NO_FACE
-    if count > 1:
-        return SEVERAL_FACES.format(count)
-    return f"{ONE_FACE} {MARKED if marked else NO_STROKE}"
-
-
-def for_people(error: faceinp.FaceinpError) -> str:
-    """What an error says, in the page's terms, and without the server's folders."""
-    if isinstance(error, faceinp.NoFaceError) and "No face was found" in str(error):
-        return NO_FACE
-    return in_terms_of_the_page(without_folders(str(error)))
-
-
-def not_looked(error: faceinp.FaceinpError) -> str:
-    """Why nothing was looked for."""
-    said = for_people(error)
-    return NO_FACE_TO_SEARCH if said == NO_FACE else said
-
-
-def found(name: str, proposal: faceinp.Proposal) -> str:
-    """What was found, and what should be known of it. name: what was looked for."""
-    shares = sorted(proposal.shares.items(), key=lambda kind: -kind[1])
-    kinds = ", ".join(KINDS[kind] for kind, share in shares if share >= LEAST_KIND[name] * proposal.share)
-    marked = f"{proposal.share:.2%}" if proposal.share >= 0.0001 else "less than 0.01%"
-    said = f"Found on {marked} of the photo: {kinds}. {CORRECT}" if shares else NOTHING_FOUND[name]
-    return say("\n".join([said, *(in_terms_of_the_page(without_folders(note)) for note in proposal.notes)]))
-
-
-def in_terms_of_the_page(text: str) -> str:
-    """An error or a note without the shell's flags."""
-    for flags, here in FLAGS:
-        text = text.replace(flags, here)
-    return NOT_UPRIGHT if "Say which: --turn" in text else text
-
-
-def say(text: str, error: bool = False) -> str:
-    """A message; empty for no text."""
+def message(text: str, error: bool = False) -> str:
+    """A message box; empty for no text."""
     if not text:
         return ""
     kind, role = ("message error", "alert") if error else ("message", "status")
     return f'<div class="{kind}" role="{role}">{escape(text)}</div>'
 
 
-def failed(text: str, error: faceinp.FaceinpError) -> str:
-    """Why there is no result; who stopped the work knows, and needs no alarm."""
-    stopped = isinstance(error, faceinp.Cancelled)
-    return say(STOPPED if stopped else text, error=not stopped)
+def page_terms(text: str) -> str:
+    """An error or a note of the library, without options of the command line and of Python."""
+    if "Say which: --turn" in text:
+        return NOT_UPRIGHT
+    for pattern, replacement in PAGE_TERMS:
+        text = re.sub(pattern, replacement, text)
+    return " ".join(sentence for sentence in re.split(r"(?<=\.) ", text) if " --" not in sentence)
 
 
-def state(text: str) -> str:
-    """What the server is doing besides."""
-    return f'<span role="status">{plain(text)}</span>' if text else '<i class="ready"></i>'
+def error_text(error: faceinp.FaceinpError) -> str:
+    """An error in the page's terms, without the server's folders."""
+    if isinstance(error, faceinp.NoFaceError) and "No face was found" in str(error):
+        return NO_FACE
+    return page_terms(without_folders(str(error)))
+
+
+def search_error(error: faceinp.FaceinpError) -> str:
+    """Why nothing could be searched for."""
+    text = error_text(error)
+    return NO_FACE_TO_SEARCH if text == NO_FACE else text
+
+
+def failure(error: faceinp.FaceinpError) -> str:
+    """Why there is no result; a visitor who stopped the fill gets no alarm."""
+    if isinstance(error, faceinp.Cancelled):
+        return message(STOPPED)
+    return message(error_text(error), error=True)
+
+
+def server_text(text: str) -> str:
+    """A text of the library about this server, without its folders, as HTML."""
+    return escape(without_folders(text))
+
+
+def server_state(text: str) -> str:
+    """What the server is loading."""
+    return f'<span role="status">{server_text(text)}</span>' if text else '<i class="ready"></i>'
+
+
+def faces_found(count: int, *, marked: bool) -> str:
+    """How many faces were found, and what to do next. marked: whether something is painted over already."""
+    if not count:
+        return NO_FACE
+    if count > 1:
+        return SEVERAL_FACES.format(count)
+    return f"{ONE_FACE} {MARKED if marked else NOTHING_MARKED}"
+
+
+def proposal(target: str, found: faceinp.Proposal) -> str:
+    """What a search found, with its notes. target: what it searched for, ``damage`` or ``occluders``."""
+    shares = sorted(found.shares.items(), key=lambda kind: -kind[1])
+    kinds = ", ".join(KINDS[kind] for kind, share in shares if share >= MIN_KIND_SHARE[target] * found.share)
+    marked = f"{found.share:.2%}" if found.share >= 0.0001 else "less than 0.01%"
+    summary = f"Found on {marked} of the photo: {kinds}. {CORRECT_PROPOSAL}" if shares else NOTHING_FOUND[target]
+    return message("\n".join([summary, *(page_terms(without_folders(note)) for note in found.notes)]))
+
+
+def marked_share(share: float) -> str:
+    """How much of the photo is painted over, 0 to 1."""
+    percent = f"{share:.1%}" if share >= 0.01 else f"{share:.2%}"
+    return f'<span role="status">{percent} marked</span>' if share else ""
 
 
 def about_engine(name: str | None, pixels: int | None = None) -> str:
-    """The one line that an engine says of itself, and how long it takes. pixels: of the photo, height * width."""
+    """One line about an engine, and the time it takes. pixels: height * width of the photo."""
     about = next((engine.about for engine in faceinp.list_engines() if engine.answers_to(name)), None)
     if name is None or about is None:
-        return "No engine is ready here."
-    return f"{about.rstrip('.')}. About {_seconds(filling.expected(name, pixels))} here."
+        return "No engine can run on this server."
+    return f"{about.rstrip('.')}. Takes about {_seconds(filling.expected(name, pixels))} here."
 
 
 def engines_title() -> str:
-    """The heading over the table of engines."""
-    listed = faceinp.list_engines()
-    unready = sum(not engine.ready for engine in listed)
-    return f"All {len(listed)} engines" + (f", {unready} of them not ready on this machine" if unready else "")
+    """The heading of the table of engines."""
+    engines = faceinp.list_engines()
+    missing = sum(not engine.ready for engine in engines)
+    return f"All {len(engines)} engines" + (f", {missing} of them not available on this server" if missing else "")
 
 
 def engines() -> str:
-    """Every engine: one line, the time it takes here, or why it cannot run here."""
+    """The table of engines: one line about each, the time it takes, or why it cannot run here."""
     rows = "".join(
         f'<tr><td>{engine.name}</td><td class="why">{escape(engine.about)}'
         + (
             f"</td><td>{_seconds(filling.expected(engine.name))}</td></tr>"
             if engine.ready
-            else f"<p>{plain(engine.missing)}</p></td><td>not here</td></tr>"
+            else f"<p>{server_text(engine.missing)}</p></td><td>not here</td></tr>"
         )
         for engine in faceinp.list_engines()
     )
     return f'<div class="panel"><table><tbody>{rows}</tbody></table></div>'
 
 
-def share(hidden: float) -> str:
-    """How much of the photo is painted over."""
-    figure = f"{hidden:.1%}" if hidden >= 0.01 else f"{hidden:.2%}"
-    return f'<span role="status">{figure} marked</span>' if hidden else ""
-
-
 def progress(running: Running) -> str:
-    """How far a job is: a bar, the time left, the newest preview and its curve."""
+    """The progress of a job: a bar, the time left, the newest preview and the curve of its loss."""
     if running.started is None:
         ahead = f"{running.before} job{'s' * (running.before > 1)} ahead of yours."
-        return say(f"In the queue. {ahead}" if running.before else "Starting …")
-    which = f"{running.engine}, {running.order + 1} of {running.orders}" if running.orders > 1 else running.engine
+        return message(f"In the queue. {ahead}" if running.before else "Starting …")
+    name = f"{running.engine}, {running.order + 1} of {running.orders}" if running.orders > 1 else running.engine
     left = running.left
     remaining = f"about {_seconds(left)} left" if left is not None else "working"
     curve = pictures.curve(running.curve)
@@ -274,67 +322,67 @@ def progress(running: Running) -> str:
     return (
         '<div class="panel running"><div class="bar" role="progressbar" aria-label="Progress" '
         f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent}"><i style="width:{percent}%"></i></div>'
-        f"<span>{escape(which)}</span><span>{remaining}</span><div>{curve}</div>{preview}</div>"
+        f"<span>{escape(name)}</span><span>{remaining}</span><div>{curve}</div>{preview}</div>"
     )
 
 
-def no_face_on(name: str) -> str:
-    """Why another photo of the person is not taken."""
-    return f"No face was found in {name}. Choose a photo that shows it larger or less turned."
+def no_face_in(name: str) -> str:
+    """Why another photo of the person is refused."""
+    return f"No face was found in {name}. Choose a photo that shows the face larger, or turned away less."
 
 
-def no_room_for(name: str) -> str:
-    """Why one photo more is not taken."""
-    return f"Four photos at most: {name} was left out."
+def too_many_photos(name: str) -> str:
+    """Why one more photo is refused."""
+    return f"You can add up to four photos; {name} was not added."
 
 
-def thumb(data_uri: str) -> str:
+def thumbnail(data_uri: str) -> str:
     """The small picture of another photo; empty without one."""
     return f'<img alt="" src="{data_uri}">' if data_uri else ""
 
 
-def part(number: int, parts: Parts) -> str:
-    """What a part is called where it is chosen."""
+def reference_use(reference: ReferenceUse) -> str:
+    """How much of the filled area was copied from a reference photo, or why nothing was."""
+    if reference.problem:
+        return without_folders(reference.problem)
+    copied = f"{reference.share:.1%} of the filled area was" if reference.share else "Nothing was"
+    return f"{copied} copied from this photo." + (f" {UNCONFIRMED}" if reference.note else "")
+
+
+def source(code: int, names: Sequence[str]) -> str:
+    """The source of filled pixels. code: as in ``faceinp.Result.sources``. names: of the reference photos."""
+    return SOURCES.get(code) or f"copied from “{names[code - pictures.REFERENCE]}”"
+
+
+def part_label(number: int, parts: Parts) -> str:
+    """The label of a part where it is chosen."""
     return SMALL_PARTS if parts.small and number == parts.count else str(number)
 
 
-def part_source(source: str, *, on_face: bool) -> str:
-    """What a part can be filled from, as it is chosen."""
-    return SURROUNDINGS_ANEW if source == "anew" and not on_face else PART_SOURCES[source]
+def part_source(choice: str, *, on_face: bool) -> str:
+    """The label of a source that a part can be filled from."""
+    return SURROUNDINGS_AGAIN if choice == "anew" and not on_face else PART_SOURCES[choice]
 
 
 def part_now(codes: Sequence[int], names: Sequence[str]) -> str:
-    """What a part shows now. codes: where it comes from, as in ``result_parts.Parts``. names: of reference photos."""
+    """What a part shows now. codes: its sources, as in ``result_parts.Parts``. names: of the reference photos."""
     if not codes:
         return ""
-    code = codes[0]
-    shows = PART_SHOWS[code] if code < pictures.REFERENCE else f"from “{names[code - pictures.REFERENCE]}”"
-    return (PART_NOW if len(codes) == 1 else PART_NOW_MOSTLY).format(shows)
+    return (PART_NOW if len(codes) == 1 else PART_NOW_MOSTLY).format(source(codes[0], names))
 
 
 def same_again(codes: Sequence[int]) -> str:
-    """That a part came out as it was, and why. codes: where it comes from, as in ``result_parts.Parts``."""
+    """That a part came out as before, and why. codes: its sources, as in ``result_parts.Parts``."""
     return SAME_AGAIN.format(SAME_BECAUSE[min(codes[0], pictures.REFERENCE) if codes else pictures.ENGINE])
 
 
-def part_again(number: int, parts: Parts, *, put_back: bool) -> str:
-    """The line under a result in which one part was filled again, or put back as it was."""
+def part_caption(number: int, parts: Parts, *, restored: bool) -> str:
+    """The caption of a result in which one part was filled again, or restored from the photo."""
+    verb = "restored" if restored else "filled again"
     if parts.count == 1:
-        return "filled again"
-    part = "small ones" if parts.small and number == parts.count else f"part {number}"
-    return f"{part} put back" if put_back else f"{part} again"
-
-
-def used(reference: ReferenceUse) -> str:
-    """What became of a reference photo: its part of the hole, or why it was left aside."""
-    share = f"{reference.share:.1%}" if reference.share else "No part"
-    doubt = f" {UNCONFIRMED}" if reference.note else ""
-    return without_folders(reference.problem) or f"{share} of the hole comes from it.{doubt}"
-
-
-def plain(text: str) -> str:
-    """What the library says of this machine, without its folders, as HTML."""
-    return escape(without_folders(text))
+        return verb
+    name = "small parts" if parts.small and number == parts.count else f"part {number}"
+    return f"{name} {verb}"
 
 
 def _seconds(seconds: float) -> str:
