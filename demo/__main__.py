@@ -10,11 +10,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-TRIES = 50  # at removing the folder, a tenth of a second apart
+MAX_TRIES = 50  # at deleting the folder, one every 0.1 s
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Serve until interrupted. argv: the shell's arguments, when None."""
+    """Serve until interrupted. argv: arguments; None for those of the command line."""
     parser = argparse.ArgumentParser(prog="faceinp demo", description=__doc__)
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)"
@@ -48,27 +48,27 @@ def main(argv: list[str] | None = None) -> None:
         help="fills per minute and address, with twice as many uploads; 0: unlimited (default: "
         "FACEINP_FILLS_PER_MINUTE, or 30)",
     )
-    given = parser.parse_args(argv)
+    options = parser.parse_args(argv)
     with _own_folder() as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # else the folder would outlive the server
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # else the folder would stay
         from . import app
         from .server import hosting
 
-        rules = hosting.Rules.of(given.host, tuple(given.allowed_host), given.frame_ancestors, given.fills_per_minute)
-        app.serve(given.host, given.port, given.auth, given.judge, rules)
+        rules = hosting.Rules.of(
+            options.host, tuple(options.allowed_host), options.frame_ancestors, options.fills_per_minute
+        )
+        app.serve(options.host, options.port, options.auth, options.judge, rules)
 
 
 @contextmanager
 def _own_folder() -> Iterator[str]:
-    """People's photos go into a folder of this server's own, which goes when the server does, even where a thread of a
-    visitor still writes to it at that moment.
-    """
+    """A folder for the photos of all visitors, deleted when the server ends, even if a thread still writes to it."""
     folder = tempfile.mkdtemp(prefix="faceinp-demo-")
     try:
         yield folder
     finally:
-        for _ in range(TRIES):
+        for _ in range(MAX_TRIES):
             shutil.rmtree(folder, ignore_errors=True)
             time.sleep(0.1)
             if not os.path.exists(folder):

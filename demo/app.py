@@ -1,4 +1,4 @@
-"""The page, put together and served."""
+"""Build the page and serve it."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from .events import (
     choose_face,
     clear_errors,
     compare_engines,
+    edit_mask,
     load_photo,
     other_photos,
     propose_mask,
@@ -22,16 +23,18 @@ from .server import hosting, preload, sessions, uploads
 from .text import strings
 
 UPLOAD = "128mb"  # a photo of 50 megapixels as PNG
-KEPT = 3600  # seconds after which Gradio deletes what it made itself
+KEPT = 3600  # seconds until Gradio deletes its own files
 
 
 def build() -> gr.Blocks:
-    """The page, wired."""
-    with gr.Blocks(title=strings.TITLE, analytics_enabled=False, delete_cache=(KEPT // 6, KEPT)) as blocks:
+    """The page with all its events."""
+    blocks = gr.Blocks(title=strings.TITLE, analytics_enabled=False, delete_cache=(KEPT // 6, KEPT))
+    with blocks:
         visits = sessions.Visits(blocks)
         page = page_layout.lay_out()
         clear_errors.connect(blocks, page)
         load_photo.connect(page, visits)
+        edit_mask.connect(page, visits)
         propose_mask.connect(page, visits)
         choose_face.connect(page, visits)
         other_photos.connect(page, visits)
@@ -39,19 +42,19 @@ def build() -> gr.Blocks:
         refill_part.connect(page, visits)
         compare_engines.connect(page, visits)
         endpoints.connect()
-        watch = gr.Timer(1.5)
+        timer = gr.Timer(1.5)
 
-        def look() -> tuple[Any, ...]:
+        def show_state() -> tuple[Any, ...]:
             text, ready = preload.state()
             return strings.server_state(text), gr.Timer(active=not ready)
 
-        watch.tick(look, None, [page.state, watch], **requests.QUIET)
+        timer.tick(show_state, None, [page.state, timer], **requests.QUIET)
         blocks.unload(visits.leave)
         hosting.end_after_errors(blocks)
-    blocks.queue(default_concurrency_limit=4, max_size=requests.AT_ONCE, api_open=False)  # nobody goes past the queue
-    hosting.take_calmly(blocks)
-    uploads.take_over()
-    visits.keep_swept()
+    blocks.queue(default_concurrency_limit=4, max_size=requests.AT_ONCE, api_open=False)  # nobody skips the queue
+    hosting.log_bad_arguments(blocks)
+    uploads.replace_gradio_uploads()
+    visits.start_sweeping()
     return blocks
 
 
@@ -60,9 +63,9 @@ def serve(
     port: int,
     auth: tuple[str, str] | None = None,
     judge: str = "auto",
-    rules: hosting.Rules = hosting.Rules(),  # noqa: B008 (nothing changes it)
+    rules: hosting.Rules = hosting.Rules(),  # noqa: B008 (immutable)
 ) -> None:
-    """Serve the page until it is interrupted. Nothing is shared, and nothing is fetched from elsewhere."""
+    """Serve the page until it is interrupted. The server makes no outbound requests."""
     blocks = build()
     blocks.launch(
         server_name=host,
@@ -70,7 +73,7 @@ def serve(
         auth=auth,
         share=False,
         max_file_size=UPLOAD,
-        max_threads=requests.AT_ONCE + 16,  # each that looks at a job has one
+        max_threads=requests.AT_ONCE + 16,  # one for each job that is followed
         theme=theme.theme(),
         css=theme.css(),
         js=theme.script(),
@@ -78,7 +81,7 @@ def serve(
         footer_links=[],
         run_history=False,
         show_error=True,
-        enable_monitoring=False,  # it would write an address with a key into the log
+        enable_monitoring=False,  # it would log an address with a key
         app_kwargs={"middleware": [Middleware(hosting.Guard, rules=rules, blocks=blocks)]},
         prevent_thread_lock=True,
     )

@@ -21,7 +21,7 @@ from faceinp.demo.api import endpoints  # noqa: E402
 from faceinp.demo.events import requests  # noqa: E402
 from faceinp.demo.fills import filling  # noqa: E402
 from faceinp.demo.images.editor import Original  # noqa: E402
-from faceinp.demo.images.painted_proposal import Proposed, read_hole  # noqa: E402
+from faceinp.demo.images.painted_proposal import PaintedProposal, read_hole  # noqa: E402
 from faceinp.demo.layout import page_layout  # noqa: E402
 from faceinp.demo.server import sessions  # noqa: E402
 from faceinp.demo.text import strings  # noqa: E402
@@ -37,14 +37,14 @@ def _known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[faceinp.propose.__module__], "find_damage", known_damage.find_damage)
 
 
-def proposed(scale: float = 1, sensitivity: float = 0.5) -> tuple[Proposed, faceinp.Damage]:
+def proposed(scale: float = 1, sensitivity: float = 0.5) -> tuple[PaintedProposal, faceinp.Damage]:
     """The damage of the portrait, enlarged by ``scale``, as it is first shown."""
     photo = cv2.resize(PORTRAIT, None, fx=scale, fy=scale)
     found = faceinp.propose(photo, faceinp.Find("damage", 0))
-    return Proposed.of("damage", found, Original(FILE, *photo.shape[:2])).at(sensitivity)
+    return PaintedProposal.of("damage", found, Original(FILE, *photo.shape[:2])).at(sensitivity)
 
 
-def painted(shown: Proposed, stroke: Any = None, erased: Any = None) -> dict[str, Any]:
+def painted(shown: PaintedProposal, stroke: Any = None, erased: Any = None) -> dict[str, Any]:
     """The editor's value once it shows a proposal, and brush and eraser went over the slices ``stroke``, ``erased``."""
     layer = shown.layer()
     if stroke is not None:
@@ -89,7 +89,7 @@ def test_strokes_are_filled_and_survive_whatever_is_found_next(scale: float) -> 
     assert inner.all(), "no gap is left between a stroke and what was found under it"
     nothing, none = shown.corrected(value).at(0)
     assert not none.mask.any() and nothing.hole(painted(nothing)).sum() == pytest.approx(hole[in_photo].sum(), rel=0.2)
-    again, _ = Proposed.of("damage", found, shown.original, nothing).corrected(painted(nothing)).at(0.5)
+    again, _ = PaintedProposal.of("damage", found, shown.original, nothing).corrected(painted(nothing)).at(0.5)
     assert (again.layer()[stroke][..., 3] == 255).all()
     erased = again.corrected(painted(again, erased=stroke)).at(0.5)[0]
     assert not erased.layer()[stroke].any(), "the visitor's own stroke can be erased, too"
@@ -134,7 +134,9 @@ def test_what_was_found_is_one_sentence_or_that_nothing_was() -> None:
     few = faceinp.Damage(np.eye(512, dtype=bool), found.confidence, np.eye(512, dtype=np.uint8))
     few.mask[5:] = few.kind[5:] = 0
     assert "less than 0.01%" in strings.proposal("damage", few)
-    assert "nothing could be searched for" in strings.search_error(faceinp.NoFaceError("No face was found in the photo."))
+    assert "nothing could be searched for" in strings.search_error(
+        faceinp.NoFaceError("No face was found in the photo.")
+    )
     missing = faceinp.WeightsError("The weights are missing: /srv/page/weights/occluders.safetensors is not there.")
     assert strings.search_error(missing) == "The weights are missing: occluders.safetensors is not there."
     assert set(faceinp.Damage.KINDS) | set(faceinp.Occluders.KINDS) == set(strings.KINDS)
@@ -144,14 +146,14 @@ def test_an_order_takes_the_proposal_as_it_was_when_fill_was_pressed(tmp_path: P
     with gr.Blocks():
         page = page_layout.lay_out()
     shown, found = proposed(4)
-    visit = sessions.Visit(tmp_path, shown.original, proposed=shown)
-    given: dict[Any, Any] = dict.fromkeys(page.order, None)
+    visit = sessions.Visit(tmp_path, shown.original, proposal=shown)
+    given: dict[Any, Any] = dict.fromkeys(page.fill_inputs, None)
     given |= {page.editor: painted(shown), page.engine: "telea", page.turn: "auto", page.blending: "poisson"}
-    order = requests.painted_order(page, given, visit)
-    visit.proposed = shown.at(0.9)[0]
+    order = requests.painted_request(page, given, visit)
+    visit.proposal = shown.at(0.9)[0]
     assert np.array_equal(order.hole(), found.mask)
     visit.clear()
-    assert visit.proposed is None and visit.looked is None
+    assert visit.proposal is None and visit.pending_proposal is None
 
 
 @pytest.fixture
@@ -226,4 +228,4 @@ def test_a_fill_takes_a_mask_or_what_is_found_and_nothing_found_is_said(send: Ca
         send(endpoints.fill, find="damage", sensitivity=0, engine="telea")
     with pytest.raises(gr.Error, match="No photo"):
         endpoints.find(None)
-    assert filling.Order(photo=PORTRAIT, hole=lambda: None, engine="telea").find is None
+    assert filling.FillRequest(photo=PORTRAIT, hole=lambda: None, engine="telea").find is None

@@ -32,13 +32,13 @@ def visit(tmp_path: Path) -> sessions.Visit:
     low, high = (np.round(end(FOUND[48:68], axis=0) - (LEFT, TOP)).astype(int) for end in (np.min, np.max))
     hole[low[1] - 2 : high[1] + 3, low[0] - 2 : high[0] + 3] = True
     made: Any = SimpleNamespace(
-        found=FOUND,
+        unmoved_landmarks=FOUND,
         hole=hole,
         window=(LEFT, TOP, LEFT + SIDE, TOP + SIDE),
         face=tmp_path / "f.png",
         folder=visit.folder,
     )
-    visit.made = [made]
+    visit.results = [made]
     return visit
 
 
@@ -48,18 +48,18 @@ def sent(points: Any) -> Any:
 
 
 def test_only_landmarks_in_the_hole_can_be_moved(visit: sessions.Visit) -> None:
-    assert np.flatnonzero(move_landmarks.movable(visit.made[0], FOUND)).tolist() == list(MOUTH)
-    told = move_landmarks.describe(visit.made[0], FOUND)
+    assert np.flatnonzero(move_landmarks.movable(visit.results[0], FOUND)).tolist() == list(MOUTH)
+    told = move_landmarks.describe(visit.results[0], FOUND)
     json.dumps(told)
     for offsets in told["ends"].values():
         assert not np.array(offsets)[:, :48].any()
     assert np.array(told["ends"]["smile"]).any() and not np.array(told["ends"]["lids"]).any()
     left, top, width, height = told["part"]
     assert ((left, top) <= FOUND).all() and ((left + width, top + height) >= FOUND).all()
-    visit.made[0].hole = visit.made[0].hole.repeat(2, axis=0).repeat(3, axis=1)  # type: ignore[misc]
-    assert np.flatnonzero(move_landmarks.movable(visit.made[0], FOUND)).tolist() == list(MOUTH), "of any size"
+    visit.results[0].hole = visit.results[0].hole.repeat(2, axis=0).repeat(3, axis=1)  # type: ignore[misc]
+    assert np.flatnonzero(move_landmarks.movable(visit.results[0], FOUND)).tolist() == list(MOUTH), "of any size"
     far = np.add(FOUND, (SIDE, 0))  # beyond the window
-    assert not move_landmarks.movable(visit.made[0], far).any()
+    assert not move_landmarks.movable(visit.results[0], far).any()
 
 
 def test_moved_landmarks_lead_the_next_fill_and_known_ones_stay(visit: sessions.Visit) -> None:
@@ -107,17 +107,17 @@ def test_landmarks_go_with_their_photo(visit: sessions.Visit) -> None:
     with gr.Blocks():
         page = page_layout.lay_out()
     value = sent(FOUND.tolist())
-    shown = move_landmarks.shown(page, visit)
+    shown = move_landmarks.show_updates(page, visit)
     assert set(shown) == set(move_landmarks.outputs(page)) and shown[page.landmarks.face]["face"]["points"]
     visit.clear()
     with pytest.raises(faceinp.EngineError):
         move_landmarks.read_moved(visit, value)
-    assert move_landmarks.cleared(page)[page.landmarks.face]["face"] == {}
+    assert move_landmarks.clear_updates(page)[page.landmarks.face]["face"] == {}
 
 
 def test_after_a_fill_with_moved_landmarks_they_are_moved_on_from_where_they_were(visit: sessions.Visit) -> None:
     again: Any = [Led(FOUND + 9)]
-    assert move_landmarks.moved_on(again, visit)[0].found is FOUND
+    assert move_landmarks.moved_on(again, visit)[0].unmoved_landmarks is FOUND
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ import faceinp
 pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
 from faceinp.demo.fills import filling, naturalness
-from faceinp.demo.fills.jobs import Failed
+from faceinp.demo.fills.jobs import FailedFill
 from faceinp.demo.images import examples, pictures
 from faceinp.demo.text import result_text
 
@@ -51,8 +51,8 @@ def test_the_figures_are_those_of_the_published_table() -> None:
 
 
 def test_a_card_says_how_natural_its_engine_is_and_what_that_means(tmp_path: Path) -> None:
-    def fill(engine: str) -> filling.Made:
-        order = filling.Order(
+    def fill(engine: str) -> filling.FillResult:
+        order = filling.FillRequest(
             photo=PORTRAIT.pixels, hole=lambda: faceinp.make_preset("one-eye", PORTRAIT, seed=1).hole, engine=engine
         )
         return filling.fill(order, tmp_path, lambda *_: None, None)
@@ -63,7 +63,7 @@ def test_a_card_says_how_natural_its_engine_is_and_what_that_means(tmp_path: Pat
         figure = naturalness.MEASURED["one-eye"][measured]
         said = f"naturalness {figure:.{2 if figure < 10 else 0}f} (best: 0)"
         assert said in result_text.card(made)
-    assert "one eye, a rough ellipse" in result_text.about_naturalness([Failed("tv", "no"), telea])
+    assert "one eye, a rough ellipse" in result_text.about_naturalness([FailedFill("tv", "no"), telea])
     elsewhere = replace(telea, hole_like="")
     assert "naturalness" not in result_text.card(elsewhere) and not result_text.about_naturalness([elsewhere])
 

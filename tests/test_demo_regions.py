@@ -38,8 +38,8 @@ def photo(tmp_path: Path) -> Path:
     return file
 
 
-def fill(photo: Path, hole: np.ndarray, folder: Path, **more: object) -> filling.Made:
-    order = filling.Order(photo=photo, hole=lambda: hole, engine="telea", **more)  # type: ignore[arg-type]
+def fill(photo: Path, hole: np.ndarray, folder: Path, **more: object) -> filling.FillResult:
+    order = filling.FillRequest(photo=photo, hole=lambda: hole, engine="telea", **more)  # type: ignore[arg-type]
     return filling.fill(order, folder, lambda *_: None, None)
 
 
@@ -80,8 +80,8 @@ def test_many_parts_are_the_longest_and_the_others_together() -> None:
     for number in range(14):
         sources[40 * number : 40 * number + 20, : 20 + 5 * number] = 1
     found = result_parts.find(sources)
-    assert (found.count, found.small) == (result_parts.MOST, True)
-    last = found.on_photo(result_parts.MOST, sources)
+    assert (found.count, found.small) == (result_parts.MAX_PARTS, True)
+    last = found.on_photo(result_parts.MAX_PARTS, sources)
     assert last[0, 0] and not last[520, 0] and (found.on_photo(1, sources) | last).sum() < (sources > 0).sum()
     assert result_parts.find((sources > 0).astype(np.uint8)[:20]).count == 1
 
@@ -148,17 +148,17 @@ def test_earlier_results_stay_beside_the_new_one_and_the_oldest_go(photo: Path, 
     visit.parts = object()  # type: ignore[assignment]
     for one in made[1:]:
         visit.add(one)
-    assert visit.made == made[:0:-1] and visit.shown == 0 and visit.parts is None
-    assert visit.other == 1
+    assert visit.results == made[:0:-1] and visit.result_index == 0 and visit.parts is None
+    assert visit.other_index == 1
     visit.show(1)
-    assert (visit.shown, visit.other) == (1, 0), "and back"
+    assert (visit.result_index, visit.other_index) == (1, 0), "and back"
     visit.show(filling.MOST_CANDIDATES - 1)
     visit.add(filling.replace(first, folder=pictures.own_folder(visit.folder)))
-    assert visit.other is None, "the one before it has gone"
+    assert visit.other_index is None, "the one before it has gone"
     assert [one.folder.exists() for one in made] == [False] * 2 + [True] * (filling.MOST_CANDIDATES - 1)
     visit.add(made[-1])
     visit.replace([first])
-    assert visit.other is None
+    assert visit.other_index is None
 
 
 @pytest.mark.parametrize(
@@ -186,10 +186,10 @@ def test_parts_are_shown_without_the_large_file(photo: Path, tmp_path: Path) -> 
     visit = sessions.Visit(tmp_path)
     visit.original = Original(photo, 96, 64)
     visit.replace([fill(photo, holes(LEFT, RIGHT), visit.folder)])
-    visit.made[0].file.unlink()
+    visit.results[0].file.unlink()
     with gr.Blocks():
         page = page_layout.lay_out()
-    update = refill_part._shown(page, visit, 2)
+    update = refill_part._show_parts(page, visit, 2)
     assert update[page.part.number]["choices"] == [("1", 1), ("2", 2)] and update[page.part.number]["value"] == 2
     assert update[page.part.source]["info"] == "Now: continued from its surroundings."
 
@@ -197,16 +197,16 @@ def test_parts_are_shown_without_the_large_file(photo: Path, tmp_path: Path) -> 
 def test_what_came_of_it_is_said(photo: Path, tmp_path: Path) -> None:
     hole = holes(LEFT)
     first = fill(photo, holes(LEFT, RIGHT), tmp_path)
-    assert refill_part._alike(first, first, hole)
+    assert refill_part._looks_same(first, first, hole)
     assert "makes only one picture" in strings.same_again((pictures.ENGINE, pictures.SURROUNDINGS))
     assert "already showed another photo of the person" in strings.same_again((pictures.REFERENCE + 2,))
     other = fill(first.file, hole, tmp_path, earlier=first.history, put_back=True)
-    assert not refill_part._alike(first, other, hole)
-    assert refill_part._said(other, hole, part_controls.ANEW) == strings.PART_FILLED
-    assert "does not fit here" in refill_part._said(other, hole, part_controls.OTHER_HALF)
+    assert not refill_part._looks_same(first, other, hole)
+    assert refill_part._message(other, hole, part_controls.ANEW) == strings.PART_FILLED
+    assert "does not fit here" in refill_part._message(other, hole, part_controls.OTHER_HALF)
     codes = np.where(hole, np.uint8(pictures.SYMMETRY), np.uint8(0))
     mirrored = filling.replace(other, history=history.History(photo, 0, (), pictures.packed(codes)))
-    assert refill_part._said(mirrored, hole, part_controls.OTHER_HALF) == strings.PART_FILLED
+    assert refill_part._message(mirrored, hole, part_controls.OTHER_HALF) == strings.PART_FILLED
 
 
 def test_nothing_of_an_earlier_photos_parts_stays(photo: Path, tmp_path: Path) -> None:
@@ -214,6 +214,6 @@ def test_nothing_of_an_earlier_photos_parts_stays(photo: Path, tmp_path: Path) -
     visit.original = Original(photo, 96, 64)
     with gr.Blocks():
         page = page_layout.lay_out()
-    update = load_photo._shown(page, visit, "")
+    update = load_photo._show_photo(page, visit, "")
     assert set(page.part.outputs) <= set(update)
     assert update[page.part.picture]["value"] is None and update[page.part.number]["choices"] == []

@@ -45,15 +45,15 @@ def square(top: int, left: int, shape: tuple[int, int] = (SIDE, 64)) -> np.ndarr
     return hole
 
 
-def order(visit: sessions.Visit, hole: np.ndarray, **more: Any) -> filling.Order:
+def order(visit: sessions.Visit, hole: np.ndarray, **more: Any) -> filling.FillRequest:
     original = visit.original
     assert original is not None
-    return filling.Order(
+    return filling.FillRequest(
         photo=original.path, hole=lambda: hole, engine="telea", turns=original.turns, earlier=visit.earlier, **more
     )
 
 
-def fill(visit: sessions.Visit, hole: np.ndarray) -> filling.Made:
+def fill(visit: sessions.Visit, hole: np.ndarray) -> filling.FillResult:
     return filling.fill(order(visit, hole), visit.folder, lambda *_: None, None)
 
 
@@ -138,10 +138,10 @@ def test_a_box_that_can_hold_no_face_is_clicked_anew(visit: sessions.Visit) -> N
     with gr.Blocks():
         page = page_layout.lay_out()
     visit.clicks = [(10.0, 12.0), (60.0, 14.0)]
-    update = choose_face._refused(page, visit, panel.BOX)
+    update = choose_face._reject_clicks(page, visit, panel.BOX)
     assert "too small or too narrow" in update[page.click_hint] and visit.clicks == []
     visit.clicks = [(10.0, 12.0), (40.0, 44.0)]
-    assert choose_face._refused(page, visit, panel.BOX) == {} and len(visit.clicks) == 2
+    assert choose_face._reject_clicks(page, visit, panel.BOX) == {} and len(visit.clicks) == 2
 
 
 def test_clicks_are_drawn_on_the_photo_and_a_face_is_chosen_by_a_click() -> None:
@@ -186,7 +186,7 @@ def test_each_step_is_the_one_that_the_page_is_at() -> None:
 def test_a_new_photo_clears_all_that_an_earlier_one_had(visit: sessions.Visit) -> None:
     with gr.Blocks():
         page = page_layout.lay_out()
-    update = load_photo._shown(page, visit, "")
+    update = load_photo._show_photo(page, visit, "")
     assert set(update) <= set(load_photo._photo_parts(page)), "nothing that is not wired"
     shown = {*results.outputs(page), *compare_engines.outputs(page), *choose_face.outputs(page)}
     assert shown <= set(update)

@@ -140,7 +140,7 @@ def test_a_hole_becomes_a_layer_and_comes_back_as_it_was() -> None:
 
 
 def test_what_an_editor_never_sends_is_refused_and_what_nobody_reads_is_forgotten() -> None:
-    uploads.take_over()
+    uploads.replace_gradio_uploads()
     editor = gr.ImageEditor()  # as Gradio makes one anew for each visitor
 
     def send(name: str, index: str, size: int = 4) -> None:
@@ -157,7 +157,7 @@ def test_what_an_editor_never_sends_is_refused_and_what_nobody_reads_is_forgotte
 
 def test_what_the_editor_sent_is_gone_once_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    uploads.take_over()
+    uploads.replace_gradio_uploads()
     sent = {}
     for name in ("background", "layer_0", "composite"):
         folder = tmp_path / f"upload-{name}"

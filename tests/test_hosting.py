@@ -345,6 +345,6 @@ def test_what_is_the_servers_own_fault_is_not_hidden(tmp_path: Path) -> None:
 def test_a_request_that_is_too_large_is_refused_before_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hosting, "LARGEST_BODY", 1 << 20)
+    monkeypatch.setattr(hosting, "MAX_BODY", 1 << 20)
     answer = guarded(tmp_path).post("/gradio_api/call/fill", content=bytes(2 << 20))
     assert answer.status_code == 413 and "limited to 1 MB" in answer.text

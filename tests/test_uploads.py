@@ -28,14 +28,14 @@ PORTRAIT = np.ascontiguousarray(skimage.data.astronaut()[:220, 110:330])
 
 
 def test_another_gradio_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    uploads.take_over()
+    uploads.replace_gradio_uploads()
 
     async def upload_fn(request: Any, folder: Any) -> None:
         pass
 
     monkeypatch.setattr(uploads, "_REPLACED", {upload_fn: "request upload_dir"})
     with pytest.raises(faceinp.FaceinpError, match=f"Gradio {gr.__version__} .*upload_fn.*constraints.txt"):
-        uploads.take_over()
+        uploads.replace_gradio_uploads()
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_another_gradio_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch)
 def test_an_upload_that_is_cut_off_leaves_nothing(
     end: type[BaseException], handed_on: type[BaseException], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    uploads.take_over()
+    uploads.replace_gradio_uploads()
 
     async def upload_fn(request: Any, folder: str) -> None:
         (Path(folder) / "tmpface").write_bytes(b"half a face")

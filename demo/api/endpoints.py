@@ -1,4 +1,4 @@
-"""The named endpoints ``/fill``, ``/find``, ``/engines`` and ``/identity``: what the page does, for programs."""
+"""The endpoints ``/fill``, ``/find``, ``/engines`` and ``/identity`` for programs."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ import faceinp
 
 from ..events.requests import AT_ONCE, FINDS, TICK
 from ..fills import filling
-from ..fills.filling import Made, Order
+from ..fills.filling import FillRequest, FillResult
 from ..fills.jobs import Job
 from ..images import pictures
 from ..server import preload
@@ -25,18 +25,18 @@ from ..server.uploads import read_once, touch
 from .terms import for_programs, refusal
 
 POLARITIES = ("auto", "white", "black")
-FARTHEST = 100_000  # pixels from the photo's corner: no landmark lies there
+MAX_COORDINATE = 100_000  # of a landmark, in pixels
 MOST_REFERENCES = 8
 NO_PHOTO = "No photo. Upload one and pass its path as photo."
 
 
 def connect() -> None:
-    """Offer the endpoints; called inside of a ``gr.Blocks``."""
+    """Add the endpoints; call it inside a ``gr.Blocks``."""
     with gr.Row(visible=False):
         photo, mask, second = (gr.File(label=label) for label in ("photo", "mask", "second"))
         preset = gr.Textbox(label="preset")
         engine = gr.Textbox(next(iter(filling.ready_engines()), ""), label="engine")
-        # These pass on what was sent; Order says what is wrong with it.
+        # Api passes any value on; FillRequest checks it.
         seed, face, iterations = (Api(0, {"type": "integer"}, name) for name in ("seed", "face", "iterations"))
         aligned, blending = Api(False, {"type": "boolean"}, "aligned"), gr.Textbox("poisson", label="blending")
         mask_hole = gr.Textbox("auto", label="mask_hole")
@@ -104,33 +104,34 @@ def fill(
     sensitivity: Any = 0.5,
     include: Any = None,
 ) -> Iterator[tuple[str | None, dict[str, Any]]]:
-    """Fill the hole of a photo: a mask's, a preset's, or what is found. Gives a PNG and what is known of it."""
+    """Fill the hole of a photo, given by a mask, a preset or a search. Returns a PNG file and facts about the fill."""
     folder = scratch()
     references = references or []
     with read_once(photo, mask, second, *references):
         try:
             face = _face_location(location, aligned, face)
-            found = _find(find, sensitivity, include) if find else None
-            order = _order(
-                photo, mask, preset, found, engine, seed, face, turn, require_face, blending, iterations, mask_hole
+            target = _find(find, sensitivity, include) if find else None
+            fill_request = _request(
+                photo, mask, preset, target, engine, seed, face, turn, require_face, blending, iterations, mask_hole
             )
-            order = replace(order, landmarks=_points(landmarks), **_exemplars(symmetry, references, reference_check))
+            exemplars = _exemplars(symmetry, references, reference_check)
             compared = [_readable(second, "The second photo")] if second else []
-            order = replace(order, others=(*compared, *order.references))
-            job = Job([order], folder, preload.judge)
+            others = (*compared, *exemplars["references"])
+            fill_request = replace(fill_request, landmarks=_points(landmarks), others=others, **exemplars)
+            job = Job([fill_request], folder, preload.judge)
             try:
                 while not job.wait(TICK):
                     touch(folder, photo, mask, second, *references)
                     yield None, {"state": "running", "share": round(job.running.share, 3)}
-                made = job.made()[0]
+                result = job.results()[0]
             finally:
-                job.stop()  # whoever left before the end frees the place
+                job.stop()  # also when the caller leaves
         except faceinp.FaceinpError as error:
             shutil.rmtree(folder, ignore_errors=True)
             raise refusal(error) from error
-        for picture in {picture for pair in made.views.values() for picture in pair}:
+        for picture in {picture for pair in result.views.values() for picture in pair}:
             picture.unlink()
-        yield str(made.file), _facts(made)
+        yield str(result.file), _facts(result)
 
 
 def find(
@@ -143,29 +144,29 @@ def find(
     location: Any = None,
     turn: Any = "auto",
 ) -> tuple[str, dict[str, Any]]:
-    """Find damage, or what hides the faces. Gives a mask, white where something was found, and what is known of it."""
+    """Find damage or occluders. Returns a mask, white where something was found, and facts about it."""
     with read_once(photo):
         try:
             if not photo:
                 raise faceinp.PhotoError(NO_PHOTO)
-            wanted = _find(find or "damage", sensitivity, include)
-            found = faceinp.propose(photo, wanted, face=_face_location(location, aligned, face), turn=turn)
+            target = _find(find or "damage", sensitivity, include)
+            proposal = faceinp.propose(photo, target, face=_face_location(location, aligned, face), turn=turn)
         except faceinp.FaceinpError as error:
             raise refusal(error) from error
     file = scratch() / f"{Path(photo).stem}-found.png"
-    Image.fromarray(found.mask).save(file)
-    height, width = found.mask.shape
+    Image.fromarray(proposal.mask).save(file)
+    height, width = proposal.mask.shape
     return str(file), {
-        "find": wanted.name,
-        "share": round(found.share, 6),
-        "kinds": {kind: round(share, 6) for kind, share in found.shares.items()},
-        "notes": [for_programs(note) for note in found.notes],
+        "find": target.name,
+        "share": round(proposal.share, 6),
+        "kinds": {kind: round(share, 6) for kind, share in proposal.shares.items()},
+        "notes": [for_programs(note) for note in proposal.notes],
         "size": [width, height],
     }
 
 
 def engines() -> list[dict[str, Any]]:
-    """Every engine: its name, one line, whether it is ready here, why not, and the seconds a fill takes here."""
+    """Every engine: its name, one line about it, whether it is ready here or what is missing, and seconds of a fill."""
     return [
         {
             "name": engine.name,
@@ -190,7 +191,7 @@ def identity(first: str | None, second: str | None, aligned: Any = False) -> dic
     return {**asdict(verdict), "same": verdict.same, "about": "A likeness score, not evidence of identity."}
 
 
-def _order(
+def _request(
     photo: str | None,
     mask: str | None,
     preset: str | None,
@@ -203,8 +204,8 @@ def _order(
     blending: str,
     iterations: Any,
     mask_hole: str,
-) -> Order:
-    """What was sent, checked; raises FaceinpError."""
+) -> FillRequest:
+    """The request, checked. Raises FaceinpError."""
     if not photo:
         raise faceinp.PhotoError(NO_PHOTO)
     if sum(map(bool, (mask, preset, find))) != 1:
@@ -217,7 +218,7 @@ def _order(
     def preset_hole() -> faceinp.Mask:
         return faceinp.make_preset(str(preset), faceinp.read_photo(photo), face=face, turn=turn, seed=seed)
 
-    return Order(
+    return FillRequest(
         photo=photo,
         hole=preset_hole if preset else lambda: mask,
         find=find,
@@ -233,12 +234,12 @@ def _order(
 
 
 def _find(name: Any, sensitivity: Any, include: Any) -> faceinp.Find:
-    """What is to be looked for, as it was sent; raises FaceinpError."""
+    """What to search for. Raises FaceinpError."""
     return faceinp.Find(name, sensitivity, () if include is None else include)
 
 
 def _face_location(location: Any, aligned: Any, face: Any) -> faceinp.FaceLocation | None:
-    """Where the face is, as it was sent; raises NoFaceError and EngineError."""
+    """The face to fill; None for every face under the mask. Raises NoFaceError and EngineError."""
     if not isinstance(aligned, bool):
         raise faceinp.EngineError(f"aligned must be true or false, got {aligned!r:.80}.")
     if not isinstance(face, int) or isinstance(face, bool) or not 0 <= face <= 1000:
@@ -253,12 +254,14 @@ def _face_location(location: Any, aligned: Any, face: Any) -> faceinp.FaceLocati
 
 
 def _points(landmarks: Any) -> NDArray[np.float32] | None:
-    """The landmarks that were sent, (68, 2) in photo pixels; raises EngineError for what is none."""
+    """The landmarks, float32 (68, 2) in photo pixels. Raises EngineError."""
     if landmarks is None:
         return None
     pairs = landmarks if isinstance(landmarks, list) and len(landmarks) == 68 else []
     numbers = [value for pair in pairs if isinstance(pair, list) and len(pair) == 2 for value in pair]
-    if len(numbers) != 136 or not all(type(value) in (int, float) and abs(value) <= FARTHEST for value in numbers):
+    if len(numbers) != 136 or not all(
+        type(value) in (int, float) and abs(value) <= MAX_COORDINATE for value in numbers
+    ):
         raise faceinp.EngineError(
             "landmarks must be 68 pairs [x, y] of numbers in photo pixels. Send those that a fill returned, moved or "
             "not, or leave them out."
@@ -267,7 +270,7 @@ def _points(landmarks: Any) -> NDArray[np.float32] | None:
 
 
 def _exemplars(symmetry: Any, references: Sequence[str], check: Any) -> dict[str, Any]:
-    """The part of an order on where real pixels may come from; raises EngineError and PhotoError."""
+    """The fields of a request about sources of real pixels. Raises EngineError and PhotoError."""
     if symmetry is not None and not isinstance(symmetry, bool):
         raise faceinp.EngineError(f"symmetry must be true, false, or null (the engine decides), got {symmetry!r:.80}.")
     if not isinstance(check, bool):
@@ -279,7 +282,7 @@ def _exemplars(symmetry: Any, references: Sequence[str], check: Any) -> dict[str
 
 
 def _readable(photo: str, name: str) -> Path:
-    """The file of another photo; raises PhotoError, which names it, where it cannot be read."""
+    """The file of another photo. Raises PhotoError with its ``name`` if it cannot be read."""
     try:
         faceinp.read_photo(photo)
     except faceinp.PhotoError as error:
@@ -287,33 +290,34 @@ def _readable(photo: str, name: str) -> Path:
     return Path(photo)
 
 
-def _facts(made: Made) -> dict[str, Any]:
+def _facts(result: FillResult) -> dict[str, Any]:
+    """The facts about a fill, as ``docs/demo.md`` lists them."""
     return {
         "state": "done",
-        "engine": made.engine,
-        "runtime": made.runtime,
-        "seed": made.seed,
-        "size": list(made.size),
-        "seconds": round(made.seconds, 3),
-        "seam": round(made.seam, 3),
-        "known_pixels": made.known_pixels,
-        "changed_pixels": made.changed_pixels,
-        "notes": [for_programs(note) for note in made.notes],
-        "sources": {_source_name(code): round(share, 4) for code, share in made.shares.items()},
+        "engine": result.engine,
+        "runtime": result.runtime,
+        "seed": result.seed,
+        "size": list(result.size),
+        "seconds": round(result.seconds, 3),
+        "seam": round(result.seam, 3),
+        "known_pixels": result.known_pixels,
+        "changed_pixels": result.changed_pixels,
+        "notes": [for_programs(note) for note in result.notes],
+        "sources": {_source_name(code): round(share, 4) for code, share in result.shares.items()},
         "references": [
             {
-                "share": one.share,
-                "distance": one.distance,
-                "refused": one.refused,
-                "problem": for_programs(one.problem),
-                "note": for_programs(one.note),
+                "share": use.share,
+                "distance": use.distance,
+                "refused": use.refused,
+                "problem": for_programs(use.problem),
+                "note": for_programs(use.note),
             }
-            for one in made.references
+            for use in result.references
         ],
-        "faces": made.faces,
-        "landmarks": None if made.landmarks is None else made.landmarks.tolist(),
-        "identity": None if made.likeness is None else _identity(made.likeness),
-        "no_judge": for_programs(made.no_judge),
+        "faces": result.faces,
+        "landmarks": None if result.landmarks is None else result.landmarks.tolist(),
+        "identity": None if result.likeness is None else _identity(result.likeness),
+        "no_judge": for_programs(result.no_judge),
     }
 
 
@@ -327,6 +331,6 @@ def _identity(likeness: faceinp.Likeness) -> dict[str, Any]:
 
 
 def _source_name(code: int) -> str:
-    """A source by a readable name; references are counted from 1."""
-    named = {pictures.ENGINE: "engine", pictures.SYMMETRY: "symmetry", pictures.SURROUNDINGS: "surroundings"}
-    return named.get(code) or f"reference {code - pictures.REFERENCE + 1}"
+    """The name of a source; references are counted from 1."""
+    names = {pictures.ENGINE: "engine", pictures.SYMMETRY: "symmetry", pictures.SURROUNDINGS: "surroundings"}
+    return names.get(code) or f"reference {code - pictures.REFERENCE + 1}"

@@ -1,4 +1,4 @@
-"""What the library says, in the terms of those who call the endpoints."""
+"""Messages of the library in the terms of the endpoints."""
 
 import re
 
@@ -8,9 +8,9 @@ import faceinp
 
 from ..server.uploads import without_folders
 
-LONGEST = 500  # characters of a message: some repeat what was sent
-# What the library says of the shell and of Python, and what a program calls it. Any other flag is an argument of an
-# endpoint once its dashes are gone; commands stay what they are, since whoever runs the server has a shell.
+MAX_LENGTH = 500  # characters of a message: some repeat what was sent
+# Options of the command line and of Python, and the arguments of the endpoints. Any other flag without its dashes is an
+# argument of an endpoint. Commands stay, since the operator of the server has a shell.
 TERMS = (
     (" Choose another one with --page (page= of read_photo).", ""),
     ("(references=, --reference)", "(references)"),
@@ -24,12 +24,12 @@ _FLAG = re.compile(r"(?<!install )--([a-z]+(?:-[a-z]+)*)(?: (\d+|white|black)\b)
 
 
 def for_programs(text: str) -> str:
-    """What the library says, in the terms of the endpoints, and without the server's folders."""
-    said, *rest = re.split("(`[^`]*`)", without_folders(text), maxsplit=1)
-    for shells, ours in TERMS:
-        said = said.replace(shells, ours)
-    said = _FLAG.sub(_argument, _PYTHONS.sub("", said)).replace(",;", ";").replace(",.", ".")
-    return said + (rest[0] + for_programs(rest[1]) if rest else "")
+    """A message of the library in the terms of the endpoints, without the server's folders."""
+    start, *rest = re.split("(`[^`]*`)", without_folders(text), maxsplit=1)
+    for option, argument in TERMS:
+        start = start.replace(option, argument)
+    start = _FLAG.sub(_argument, _PYTHONS.sub("", start)).replace(",;", ";").replace(",.", ".")
+    return start + (rest[0] + for_programs(rest[1]) if rest else "")
 
 
 def _argument(flag: re.Match[str]) -> str:
@@ -38,6 +38,6 @@ def _argument(flag: re.Match[str]) -> str:
 
 
 def refusal(error: faceinp.FaceinpError) -> gr.Error:
-    """What a program is told of an error, to be raised."""
-    said = for_programs(str(error))
-    return gr.Error(said if len(said) <= LONGEST else f"{said[:LONGEST]} …", print_exception=False)
+    """An error of the library as one of the endpoint, to be raised."""
+    text = for_programs(str(error))
+    return gr.Error(text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]} …", print_exception=False)

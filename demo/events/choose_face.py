@@ -1,4 +1,4 @@
-"""The wires of "Which face?": faces that were found, numbered and clicked, or a face that is clicked by hand."""
+"""Events of "Which face?": numbered faces to choose from, or clicks on a face that was not found."""
 
 import math
 from typing import Any
@@ -13,23 +13,23 @@ from ..layout.page_layout import Page
 from ..layout.panel import ALIGNED, ANYWHERE, BOX, EVERY_FACE
 from ..server.sessions import Visit, Visits
 from ..text import strings
-from .requests import CHOICE, CLICKS, QUIET, Update, chosen_location
+from .requests import CHOICE, CLICKS, QUIET, Updates, chosen_location
 
-NEAR = 0.01  # of the photo's longer side: a second click so near is no other one
+NEAR = 0.01  # of the photo's longer side: a second click closer than this is ignored
 
 
 def connect(page: Page, visits: Visits) -> None:
-    """Wire the parts that say which face is filled."""
+    """Connect the controls that choose the face to fill."""
 
-    def choose(face: Any, request: gr.Request) -> Update:
+    def choose(face: Any, request: gr.Request) -> Updates:
         visit = visits.of(request)
         visit.clicks = []
         return {page.message: "", **_drawn(page, visit, face)}
 
-    def click(face: Any, event: gr.SelectData, request: gr.Request) -> Update:
-        """Where one of the faces is clicked, it is chosen; else the click is one of those that say where a face is.
+    def click(face: Any, event: gr.SelectData, request: gr.Request) -> Updates:
+        """Choose the clicked face, or add a click to those that specify a face.
 
-        Where no face was found, clicks draw a box, even if nothing was chosen.
+        If no face was found, clicks draw a box even if nothing was chosen.
         """
         visit = visits.of(request)
         if visit.original is None:
@@ -41,10 +41,12 @@ def connect(page: Page, visits: Visits) -> None:
             face = BOX
         if face not in CLICKS:
             face = pictures.face_at(visit.faces, x, y) or face
-        elif len(visit.clicks) < CLICKS[face] and all(math.dist(one, (x, y)) > near for one in visit.clicks):
+        elif len(visit.clicks) < CLICKS[face] and all(math.dist(earlier, (x, y)) > near for earlier in visit.clicks):
             visit.clicks.append((x, y))
         update = {page.face: face, page.message: "", **_drawn(page, visit, face)}
-        return update | (_refused(page, visit, face) if face in CLICKS and len(visit.clicks) == CLICKS[face] else {})
+        return update | (
+            _reject_clicks(page, visit, face) if face in CLICKS and len(visit.clicks) == CLICKS[face] else {}
+        )
 
     shown = [page.face, page.faces, page.unclick, page.click_hint, page.message]
     page.face.input(choose, page.face, shown, **CHOICE)
@@ -52,8 +54,8 @@ def connect(page: Page, visits: Visits) -> None:
     page.faces.select(click, page.face, shown, **QUIET)
 
 
-def _refused(page: Page, visit: Visit, face: Any) -> Update:
-    """What is said where all was clicked and it can be no face: it is clicked anew. Nothing where it can."""
+def _reject_clicks(page: Page, visit: Visit, face: Any) -> Updates:
+    """Updates that start the clicks again if they cannot be a face; else none."""
     try:
         chosen_location(visit, face)
     except faceinp.NoFaceError:
@@ -63,39 +65,39 @@ def _refused(page: Page, visit: Visit, face: Any) -> Update:
 
 
 def finder(page: Page, visits: Visits) -> Any:
-    """The function that finds the faces of a photo that was loaded."""
+    """The function that finds the faces of a new photo."""
 
-    def find_faces(face: Any, share: str, request: gr.Request) -> Update:
+    def find_faces(face: Any, share: str, request: gr.Request) -> Updates:
         visit = visits.of(request)
         original = visit.original
         if original is None or face == ALIGNED:
             return {page.face: gr.skip()}
         try:
             faces = faceinp.find_faces(visit.photo().pixels, visit.marked, visit.turn)
-        except faceinp.NoFaceError as error:  # it is not certain how the photo lies
+        except faceinp.NoFaceError as error:  # it is unclear which way up the photo is
             return _drawn(page, visit, face) | {page.message: strings.message(strings.error_text(error), error=True)}
         if visit.original is not original:
             raise pictures.Gone
         visit.faces = faces
         numbers = [(f"{n}, the largest" if n == 1 else str(n), n) for n in range(1, len(faces) + 1)]
         choices = [ANYWHERE[0], *(numbers if len(faces) > 1 else ()), *ANYWHERE[1:]]
-        said = strings.faces_found(len(faces), marked=bool(share))
+        message = strings.faces_found(len(faces), marked=bool(share))
         return _drawn(page, visit, EVERY_FACE) | {
             page.face: gr.update(choices=choices, value=EVERY_FACE),
             page.faces_box: gr.update(open=len(faces) != 1),
-            page.message: strings.message(said),
+            page.message: strings.message(message),
         }
 
     return find_faces
 
 
 def outputs(page: Page) -> list[Any]:
-    """The parts that ``finder`` and ``cleared`` have something for."""
+    """The controls of ``finder`` and ``clear_updates``."""
     return [page.faces_box, page.faces, page.face, page.click_hint, page.unclick, page.message]
 
 
-def cleared(page: Page, face: Any) -> Update:
-    """These parts before faces were looked for."""
+def clear_updates(page: Page, face: Any) -> Updates:
+    """Updates before faces are found."""
     return {
         page.faces: gr.update(value=None, visible=False),
         page.face: gr.update(choices=ANYWHERE, value=face),
@@ -105,19 +107,19 @@ def cleared(page: Page, face: Any) -> Update:
     }
 
 
-def _drawn(page: Page, visit: Visit, face: Any) -> Update:
-    """The photo with its faces numbered, or with what was clicked, and what to click next."""
+def _drawn(page: Page, visit: Visit, face: Any) -> Updates:
+    """Updates that show the photo with numbered faces or with clicks, and what to click next."""
     if visit.original is None or face == ALIGNED:
         return {part: gr.update(visible=False) for part in (page.faces, page.unclick)} | {page.click_hint: ""}
     pixels = visit.photo().pixels
     if face in CLICKS:
         drawn = pictures.draw_clicks(pixels, visit.clicks, box=face == BOX)
-        told = (*(strings.CLICK_BOX if face == BOX else strings.CLICK_POINTS), strings.CLICKED)[len(visit.clicks)]
+        hint = (*(strings.CLICK_BOX if face == BOX else strings.CLICK_POINTS), strings.CLICKED)[len(visit.clicks)]
     else:
-        drawn, told = pictures.number_faces(pixels, visit.faces, face or 0), ""
+        drawn, hint = pictures.number_faces(pixels, visit.faces, face or 0), ""
     file = pictures.write(drawn, visit.folder, "faces.png")
     return {
-        page.click_hint: strings.message(told),
+        page.click_hint: strings.message(hint),
         page.faces: gr.update(value=str(file), visible=True),
         page.unclick: gr.update(visible=face in CLICKS and bool(visit.clicks)),
     }

@@ -1,4 +1,4 @@
-"""What was refused is said until the visitor goes on to something else: wherever it stands, it goes then."""
+"""Remove error messages when the visitor does something else."""
 
 from typing import Any
 
@@ -7,23 +7,22 @@ import gradio as gr
 from ..layout.page_layout import Page
 from .requests import QUIET
 
-AWAY = """(...said) => said.map((one) => one?.includes('role="alert"') ? '' : one)"""
+CLEAR_ERRORS = """(...messages) => messages.map((html) => html?.includes('role="alert"') ? '' : html)"""
 
 
 def connect(blocks: gr.Blocks, page: Page) -> None:
-    """Have every button, and every place that takes files, take away what was refused before; other messages stay.
+    """Remove earlier error messages when a button is clicked or a file is uploaded; other messages stay.
 
-    To be called before anything else is wired: Gradio runs what an event starts in the order in which it was wired,
-    each after the one before it has ended, and what is refused then must stay. What to click next ("Which face?")
-    stays, too: without it nobody could go on there.
+    Call it before all other events are connected: Gradio runs the handlers of an event in that order, and the errors of
+    later ones must stay. The hint what to click next under "Which face?" stays as well.
     """
     parts = list(blocks.blocks.values())
     starts: list[Any] = [part.upload for part in parts if isinstance(part, gr.File | gr.UploadButton)]
     starts += [part.click for part in parts if isinstance(part, gr.Button | gr.DownloadButton)]
-    said = messages(page)
-    gr.on(starts, None, said, said, js=AWAY, **QUIET)
+    shown = messages(page)
+    gr.on(starts, None, shown, shown, js=CLEAR_ERRORS, **QUIET)
 
 
 def messages(page: Page) -> list[Any]:
-    """The parts of the page that say why something is refused."""
+    """The controls that show error messages."""
     return [page.refused, page.message, page.find.message, page.others_message, page.part.message, page.comparing]

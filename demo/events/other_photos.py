@@ -1,4 +1,4 @@
-"""The wires of other photos of the person: added, used to fill or only compared with, and removed."""
+"""Events of other photos of the person: add them, use them to fill or only to compare, and remove them."""
 
 import shutil
 from itertools import zip_longest
@@ -21,7 +21,7 @@ THUMB = 96  # pixels, of the small picture of a photo
 
 
 def connect(page: Page, visits: Visits) -> None:
-    """Wire the parts that take other photos of the person."""
+    """Connect the controls of other photos of the person."""
 
     def add(files: list[str], request: gr.Request) -> dict[Any, Any]:
         visit = visits.of(request)
@@ -32,7 +32,7 @@ def connect(page: Page, visits: Visits) -> None:
                     _add(visit, file)
                 except faceinp.FaceinpError as error:
                     problems.append(strings.error_text(error))
-        return shown(page, visit) | {page.others_message: strings.message("\n".join(problems), error=True)}
+        return show_updates(page, visit) | {page.others_message: strings.message("\n".join(problems), error=True)}
 
     def choose(index: int) -> Any:
         def use(choice: str, request: gr.Request) -> Any:
@@ -49,7 +49,7 @@ def connect(page: Page, visits: Visits) -> None:
             visit = visits.of(request)
             if index < len(visit.others):
                 _delete(visit.others.pop(index).file)
-            return shown(page, visit) | {page.others_message: ""}
+            return show_updates(page, visit) | {page.others_message: ""}
 
         return forget
 
@@ -61,58 +61,57 @@ def connect(page: Page, visits: Visits) -> None:
 
 
 def outputs(page: Page) -> list[Any]:
-    """The parts that ``shown`` has something for."""
+    """The controls of ``show_updates``."""
     parts = [part for slot in page.others for part in (slot.row, slot.thumb, slot.use)]
     return [page.add_others, page.unchecked, *parts]
 
 
-def shown(page: Page, visit: Visit) -> dict[Any, Any]:
-    """The visit's other photos, and what became of each in the result that is shown.
+def show_updates(page: Page, visit: Visit) -> dict[Any, Any]:
+    """Updates that show the other photos, and how the current result used each.
 
-    Whether a photo is checked is asked once one was refused, and no more once there is none.
+    The checkbox that skips the check of the person appears once a photo was refused, and goes with the last photo.
     """
-    room = len(visit.others) < MOST_OTHERS
-    updates: dict[Any, Any] = {page.add_others: gr.update(value=None, visible=room)}
+    accepts_more = len(visit.others) < MOST_OTHERS
+    updates: dict[Any, Any] = {page.add_others: gr.update(value=None, visible=accepts_more)}
     for slot, other in zip_longest(page.others, visit.others):
         updates[slot.row] = gr.update(visible=other is not None)
         updates[slot.thumb] = strings.thumbnail(other.thumb if other else "")
         if other is not None:
             choice = USE if other.used else ONLY_COMPARE
             updates[slot.use] = gr.update(value=choice, label=other.file.name, info=_info(visit, other))
-    refused = [one for one in visit.references if one.refused]
     if not visit.others:
         updates[page.unchecked] = gr.update(value=False, visible=False)
-    elif refused:
+    elif any(use.refused for use in visit.references):
         updates[page.unchecked] = gr.update(visible=True)
     return updates
 
 
 def _info(visit: Visit, other: OtherPhoto) -> str:
-    """What became of a photo in the result that is shown; empty where it was not used to fill, or is not now."""
-    became = next((one for one in visit.references if one.file == other.file), None)
-    return strings.reference_use(became) if other.used and became else ""
+    """How the current result used a photo; empty if it did not, or if the photo is only compared now."""
+    use = next((use for use in visit.references if use.file == other.file), None)
+    return strings.reference_use(use) if other.used and use else ""
 
 
 def _add(visit: Visit, file: str) -> None:
-    """Take an uploaded photo in; raises FaceinpError where it shows no face, or there is no room for it."""
+    """Add an uploaded photo. Raises FaceinpError if it shows no face, or if there are too many."""
     original = visit.original
     if original is None:
         raise faceinp.PhotoError(strings.NO_PHOTO)
     if len(visit.others) >= MOST_OTHERS:
         raise faceinp.PhotoError(strings.too_many_photos(Path(file).name))
-    taken = visit.take(file)
+    moved = visit.take(file)
     try:
-        pixels = pictures.read(taken).pixels
+        pixels = pictures.read(moved).pixels
         if not faceinp.find_faces(pixels):
-            raise faceinp.PhotoError(strings.no_face_in(taken.name))
+            raise faceinp.PhotoError(strings.no_face_in(moved.name))
         if visit.original is not original:
             raise pictures.Gone
     except faceinp.FaceinpError:
-        _delete(taken)
+        _delete(moved)
         raise
-    visit.others.append(OtherPhoto(taken, pictures.data_uri(pictures.shrunk(pixels, THUMB), ".jpg")))
+    visit.others.append(OtherPhoto(moved, pictures.data_uri(pictures.shrunk(pixels, THUMB), ".jpg")))
 
 
 def _delete(file: Path) -> None:
-    """Delete a file that ``Visit.take`` gave, and its folder."""
+    """Delete a file that ``Visit.take`` returned, and its folder."""
     shutil.rmtree(file.parent, ignore_errors=True)

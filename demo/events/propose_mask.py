@@ -1,4 +1,4 @@
-"""The wires of proposals: what is looked for on the photo, and shown as paint that brush and eraser correct."""
+"""Events of "Find ...": search the photo, and paint the proposed mask, which brush and eraser correct."""
 
 from typing import Any
 
@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 import faceinp
 
 from ..images import pictures
-from ..images.painted_proposal import Proposed
+from ..images.painted_proposal import PaintedProposal
 from ..layout.find_controls import SENSITIVITY
 from ..layout.page_layout import Page
 from ..server.sessions import Visit, Visits
 from ..text import strings
-from .requests import FINDS, QUIET, Given, Update, chosen_location
+from .requests import FINDS, QUIET, Inputs, Updates, chosen_location
 
 
 def connect(page: Page, visits: Visits) -> None:
-    """Wire the parts that find damage, and what hides faces."""
+    """Connect the controls that find damage and occluders."""
     controls = page.find
     buttons = list(controls.buttons.values())
 
@@ -29,49 +29,49 @@ def connect(page: Page, visits: Visits) -> None:
     def end() -> list[Any]:
         return [gr.update(interactive=True) for _ in buttons]
 
-    def looker(name: str) -> Any:
-        """The function that looks for ``name``, and leaves what it finds to ``show``, which knows newer strokes."""
+    def searcher(name: str) -> Any:
+        """The function that searches for ``name``; ``show`` then paints the proposal beside the newest strokes."""
 
-        def look(given: Given, request: gr.Request) -> Any:
+        def search(inputs: Inputs, request: gr.Request) -> Any:
             visit = visits.of(request)
-            original, visit.looked = visit.original, None
+            original, visit.pending_proposal = visit.original, None
             if original is None:
                 return strings.message(strings.NO_PHOTO)
-            include = ("stamps",) if name == "damage" and given[controls.stamps] else ()
+            include = ("stamps",) if name == "damage" and inputs[controls.stamps] else ()
             try:
-                found = faceinp.propose(
+                proposal = faceinp.propose(
                     visit.photo(),
-                    faceinp.Find(name, 0, include),  # at 0 nothing is marked yet
-                    face=chosen_location(visit, given[page.face]),
+                    faceinp.Find(name, 0, include),  # at 0 nothing is proposed yet
+                    face=chosen_location(visit, inputs[page.face]),
                     turn=visit.turn,
                 )
             except faceinp.FaceinpError as error:
                 return strings.message(strings.search_error(error), error=True)
             if visit.original is not original:
                 raise pictures.Gone
-            visit.looked = Proposed.of(name, found, original, visit.proposed)
+            visit.pending_proposal = PaintedProposal.of(name, proposal, original, visit.proposal)
             return gr.skip()
 
-        return look
+        return search
 
-    def show(value: dict[str, Any] | None, sensitivity: float, request: gr.Request) -> Update:
+    def show(value: dict[str, Any] | None, sensitivity: float, request: gr.Request) -> Updates:
         visit = visits.of(request)
-        if visit.looked is None:
+        if visit.pending_proposal is None:
             return {controls.message: gr.skip()}
-        return _show(page, visit, visit.looked, value, sensitivity)
+        return _show(page, visit, visit.pending_proposal, value, sensitivity)
 
-    def move(value: dict[str, Any] | None, sensitivity: float, request: gr.Request) -> Update:
+    def move(value: dict[str, Any] | None, sensitivity: float, request: gr.Request) -> Updates:
         visit = visits.of(request)
-        if visit.proposed is None:
+        if visit.proposal is None:
             return {controls.message: gr.skip()}
-        return _show(page, visit, visit.proposed, value, sensitivity)
+        return _show(page, visit, visit.proposal, value, sensitivity)
 
     shown_parts = [page.editor, page.share, page.message, *outputs(page)]
-    shows: Any = {"show_progress_on": controls.message} | QUIET  # not on the editor: see ``requests``
+    shows: Any = {"show_progress_on": controls.message} | QUIET  # not on the editor, see ``requests``
     starts = [(name, button.click) for name, button in controls.buttons.items()]
     for name, start in [*starts, ("damage", controls.stamps.input)]:
         start(begin(name), None, [*buttons, controls.message], **QUIET).then(
-            looker(name),
+            searcher(name),
             {controls.stamps, page.face},
             controls.message,
             show_progress="hidden",
@@ -84,13 +84,13 @@ def connect(page: Page, visits: Visits) -> None:
 
 
 def outputs(page: Page) -> list[Any]:
-    """The parts that ``shown`` has something for."""
+    """The controls of ``show_updates``."""
     return [page.find.message, page.find.sensitivity, page.find.stamps]
 
 
-def shown(page: Page, visit: Visit) -> Update:
-    """The controls where what was found was put away with the photo, or with what was painted on it."""
-    if visit.proposed is not None:
+def show_updates(page: Page, visit: Visit) -> Updates:
+    """Updates that reset the controls if the proposal is gone."""
+    if visit.proposal is not None:
         return {page.find.message: gr.skip()}
     return {
         page.find.message: "",
@@ -100,7 +100,7 @@ def shown(page: Page, visit: Visit) -> Update:
 
 
 def painted(visit: Visit, layer: NDArray[np.uint8] | None = None) -> dict[str, Any] | None:
-    """The editor's value: the copy of the photo, and what is painted on it, uint8 (h, w, 4)."""
+    """The editor's value: the copy of the photo with a painted layer, uint8 RGBA (h, w, 4)."""
     if visit.background is None:
         return None
     layers = []
@@ -111,19 +111,21 @@ def painted(visit: Visit, layer: NDArray[np.uint8] | None = None) -> dict[str, A
     return {"background": str(visit.background), "layers": layers, "composite": None}
 
 
-def _show(page: Page, visit: Visit, proposed: Proposed, value: dict[str, Any] | None, sensitivity: float) -> Update:
-    """Paint a proposal at a sensitivity, with what brush and eraser changed."""
+def _show(
+    page: Page, visit: Visit, painting: PaintedProposal, value: dict[str, Any] | None, sensitivity: float
+) -> Updates:
+    """Updates that paint a proposal at a sensitivity, with the visitor's corrections."""
     try:
-        proposed, found = proposed.corrected(value).at(sensitivity, visit.faces)
+        painting, proposal = painting.corrected(value).at(sensitivity, visit.faces)
     except faceinp.FaceinpError as error:
         return {page.find.message: strings.message(strings.error_text(error), error=True)}
-    visit.proposed, visit.looked = proposed, None
-    layer = proposed.layer()
+    visit.proposal, visit.pending_proposal = painting, None
+    layer = painting.layer()
     return {
         page.editor: painted(visit, layer),
-        page.share: strings.marked_share(proposed.share({"layers": [layer]})),
-        page.message: "" if found.mask.any() else gr.skip(),  # what is to be done next stands beside what was found
-        page.find.message: strings.proposal(proposed.name, found),
+        page.share: strings.marked_share(painting.share({"layers": [layer]})),
+        page.message: "" if proposal.mask.any() else gr.skip(),  # the next step is named beside the proposal
+        page.find.message: strings.proposal(painting.name, proposal),
         page.find.sensitivity: gr.update(visible=True),
-        page.find.stamps: gr.update(visible=proposed.name == "damage"),
+        page.find.stamps: gr.update(visible=painting.name == "damage"),
     }

@@ -1,4 +1,4 @@
-"""What several wires share: the page's settings as an order, a job that is followed until it ends, ways of events."""
+"""Helpers of several events: the page's settings as a request, a job followed until it ends, options of events."""
 
 from collections.abc import Callable, Generator
 from dataclasses import replace
@@ -11,70 +11,73 @@ import numpy as np
 import faceinp
 
 from ..fills import filling
-from ..fills.filling import Order
+from ..fills.filling import FillRequest
 from ..fills.jobs import Job
 from ..images.editor import share_hidden
 from ..images.painted_proposal import read_hole
 from ..layout.page_layout import Page
 from ..layout.panel import ALIGNED, BOX, POINTS
-from ..server.sessions import Visit
+from ..server.sessions import Visit, Visits
 from ..text import strings
 
-TICK = 0.4  # seconds between two looks at a job
-CLICKS = {BOX: 2, POINTS: 5}  # how many it takes to say where a face is
-AT_ONCE = 64  # visitors whose jobs are looked at; all but a few of them wait for their turn
-# No event shows its progress on the editor (show_progress_on, where the editor is among its outputs): to be told of
-# progress, Gradio's editor first sends all its pictures again, each time. What it was told may then come out of order
-# on a busy machine, and "processing" stays over it after the end.
+TICK = 0.4  # seconds between updates of a job's progress
+CLICKS = {BOX: 2, POINTS: 5}  # how many specify a face
+AT_ONCE = 64  # visitors whose jobs are followed; most of them wait in the queue
+# No event shows its progress on the editor (show_progress_on, where the editor is an output): for each progress report,
+# Gradio's editor first sends all its pictures again. On a busy machine reports then arrive out of order, and
+# "processing" stays on the editor after the end.
 QUIET: Any = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-CHOICE: Any = QUIET | {"trigger_mode": "always_last"}  # arrow keys go past radio buttons: where they end, counts
-FINDS: Any = {"concurrency_limit": 1, "concurrency_id": "find"}  # each has every core busy
+CHOICE: Any = QUIET | {"trigger_mode": "always_last"}  # arrow keys pass other radio buttons: only the last one counts
+FINDS: Any = {"concurrency_limit": 1, "concurrency_id": "find"}  # each uses all cores
 FILLS: Any = {"concurrency_limit": AT_ONCE, "concurrency_id": "fill", "api_visibility": "private"}
 
-Given = dict[Any, Any]  # parts of the page and what they hold: Gradio gives it for a set of inputs
-Update = dict[Any, Any]  # parts of the page and what becomes of them
+Inputs = dict[Any, Any]  # values by control: what Gradio passes for a set of inputs
+Updates = dict[Any, Any]  # new values by control
 
 
-def painted_order(page: Page, given: Given, visit: Visit, engine: str | None = None) -> Order:
-    """What the page shows, as an order; raises FaceinpError where there is no photo, or nothing is painted on it.
+def painted_request(page: Page, inputs: Inputs, visit: Visit, engine: str | None = None) -> FillRequest:
+    """The request for what is painted. Raises FaceinpError without a photo or without paint.
 
-    given: what at least the parts ``page.order`` hold. engine: another one than the page shows.
+    inputs: values of at least ``page.fill_inputs``. engine: instead of the one chosen on the page.
     """
-    original, proposed, value = visit.original, visit.proposed, given[page.editor]
+    original, proposal, value = visit.original, visit.proposal, inputs[page.editor]
     if original is None:
         raise faceinp.PhotoError(strings.NO_PHOTO)
     if not share_hidden(value):
         raise faceinp.MaskError(strings.NOTHING_MARKED)
-    engine = engine or given[page.engine]
-    order = settings_order(page, given, visit, original.path, lambda: read_hole(value, original, proposed), engine)
-    return replace(order, turns=original.turns)
+    engine = engine or inputs[page.engine]
+    request = settings_request(page, inputs, visit, original.path, lambda: read_hole(value, original, proposal), engine)
+    return replace(request, turns=original.turns)
 
 
-def settings_order(page: Page, given: Given, visit: Visit, photo: Path, hole: Callable[[], Any], engine: str) -> Order:
-    """An order as the page's settings are. given: what ``page.order`` holds, the editor apart. photo, hole, engine: as
-    in ``Order``. Raises FaceinpError where the settings make none.
+def settings_request(
+    page: Page, inputs: Inputs, visit: Visit, photo: Path, hole: Callable[[], Any], engine: str
+) -> FillRequest:
+    """A request with the page's settings. Raises FaceinpError if they are invalid.
+
+    inputs: values of ``page.fill_inputs`` without the editor. photo, hole, engine: as in ``FillRequest``.
     """
-    return Order(
+    return FillRequest(
         photo=photo,
         hole=hole,
         engine=engine,
-        seed=int(given[page.seed] or 0),
-        iterations=int(given[page.iterations]) if engine in filling.SEARCHES else 0,
-        face=chosen_location(visit, given[page.face]),
+        seed=int(inputs[page.seed] or 0),
+        iterations=int(inputs[page.iterations]) if engine in filling.SEARCHES else 0,
+        face=chosen_location(visit, inputs[page.face]),
         turn=visit.turn,
-        blending=given[page.blending],
-        symmetry=_symmetry(page, given),
+        blending=inputs[page.blending],
+        symmetry=_symmetry(page, inputs),
         references=tuple(other.file for other in visit.others if other.used),
-        reference_check=not given[page.unchecked],
+        reference_check=not inputs[page.unchecked],
         others=tuple(other.file for other in visit.others),
         earlier=visit.earlier,
     )
 
 
 def chosen_location(visit: Visit, chosen: Any) -> faceinp.FaceLocation | None:
-    """Where the face is, as it was chosen under "Which face?"; None for every face that is painted over.
+    """The face chosen under "Which face?"; None for every face that is painted over.
 
-    Raises NoFaceError where it is to be clicked and was not yet, and where what was clicked holds no face.
+    Raises NoFaceError if clicks are missing, or if they cannot be a face.
     """
     if chosen == ALIGNED:
         return faceinp.FaceLocation.aligned()
@@ -88,36 +91,60 @@ def chosen_location(visit: Visit, chosen: Any) -> faceinp.FaceLocation | None:
     return faceinp.FaceLocation.number(int(chosen)) if chosen else None
 
 
-def _symmetry(page: Page, given: Given) -> bool | None:
-    """What was chosen; None, which leaves it to each engine, where that is what the chosen engine does by itself."""
-    chosen = bool(given[page.symmetry])
-    return None if chosen == filling.completes_faces(given[page.engine]) else chosen
+def _symmetry(page: Page, inputs: Inputs) -> bool | None:
+    """Whether to use the face's other half; None if that is the engine's default."""
+    chosen = bool(inputs[page.symmetry])
+    return None if chosen == filling.completes_faces(inputs[page.engine]) else chosen
 
 
 def follow(
-    visit: Visit, start: Callable[[], Job], told: Any, look: Callable[[Job], Update]
-) -> Generator[Update, None, Job | None]:
-    """Start a job and give ``look`` of it now and then. Returns the job when it has made what it could; None, and
-    the part ``told`` says why, where it could not. Once the visitor has another photo, nothing more is given: what
-    belongs to the earlier one must not appear beside it.
+    visit: Visit, start: Callable[[], Job], message: Any, progress: Callable[[Job], Updates]
+) -> Generator[Updates, None, Job | None]:
+    """Start a job and yield ``progress`` of it until it ends.
+
+    message: the control that shows an error. Returns the job; None after an error, or once the visitor has another
+    photo: results of an earlier photo must not appear beside it.
     """
     original = visit.original
     try:
         job = start()
     except faceinp.FaceinpError as error:
-        yield {told: strings.message(strings.error_text(error), error=True)}
+        yield {message: strings.message(strings.error_text(error), error=True)}
         return None
     try:
-        yield {told: gr.skip()}  # Gradio clears all outputs of a generator that gives nothing
+        yield {message: gr.skip()}  # Gradio clears all outputs of a generator that yields nothing
         while not job.wait(TICK):
             if visit.original is not original:
                 return None
-            yield look(job)
-        job.made()
+            yield progress(job)
+        job.results()
     except faceinp.FaceinpError as error:
         if visit.original is original:
-            yield {told: strings.failure(error)}
+            yield {message: strings.failure(error)}
         return None
     finally:
-        job.stop()  # whoever left before the end frees the place
+        job.stop()  # also when the visitor leaves
     return job if visit.original is original else None
+
+
+def on_fill(
+    page: Page, visits: Visits, button: gr.Button, run: Callable[..., Any], inputs: Any, outputs: list[Any], js: str
+) -> None:
+    """Run a fill when ``button`` is clicked; meanwhile no other fill can start, and Cancel is enabled.
+
+    run: yields updates of ``outputs``. js: runs in the browser after the end.
+    """
+    starters = [page.fill, page.landmarks.again, page.part.again]
+
+    def begin() -> Updates:
+        disabled = {starter: gr.update(interactive=False) for starter in starters}
+        return disabled | {page.cancel: gr.update(interactive=True), page.message: "", page.part.message: ""}
+
+    def end(request: gr.Request) -> Updates:
+        has_photo = visits.of(request).original is not None
+        enabled = {starter: gr.update(interactive=has_photo) for starter in [*starters, page.another]}
+        return enabled | {page.cancel: gr.update(interactive=False), page.running: ""}
+
+    button.click(begin, None, [*starters, page.cancel, page.message, page.part.message], **QUIET).then(
+        run, inputs, outputs, show_progress="hidden", **FILLS
+    ).then(end, None, [*starters, page.another, page.cancel, page.running], js=js, **QUIET)

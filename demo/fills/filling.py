@@ -1,4 +1,4 @@
-"""One fill as somebody ordered it: what is asked for, checked, and what came of it, as files and figures."""
+"""One fill of the page or the API: its request, checked, and its result as files and figures."""
 
 import hashlib
 import os
@@ -21,18 +21,19 @@ from ..images import pictures, result_parts
 from . import naturalness
 from .history import History
 
-SEARCHES = ("structural", "dip")  # engines that take iterations and show previews; here in their fast setting
-ITERATIONS, MOST_ITERATIONS = 250, 5000
+SEARCHES = ("structural", "dip")  # engines with iterations and previews; the page uses their fast setting
+ITERATIONS = 250
+MOST_ITERATIONS = 5000
 MOST_CANDIDATES = 8
 LARGEST_SEED = 2**31 - 1
 BLENDINGS = ("poisson", "composite")
-# Seconds a fill takes on two cores until this server has timed its own.
+# Seconds of a fill on two cores, until this server has timed its own fills.
 EXPECTED = {"structural": 6.0, "dip": 6.0, "tv": 3.0, "biharmonic": 4.0, "patchmatch": 2.0}
 EXPECTED_ELSE = 1.0
-SMALL_FACE = 0.3  # part of the photo: a fill of a smaller face is looked at closely
-SIZES = (1_500_000, 6_000_000, 24_000_000)  # pixels: photos up to one of them, and larger ones, are timed apart
-TIMED = 15  # fills, of an engine and a size
-FILLED = "-filled"  # ends the name of a filled photo's file, without its suffix, however often it was filled
+SMALL_FACE = 0.3  # share of the photo: of a smaller face the close-up is shown first
+SIZES = (1_500_000, 6_000_000, 24_000_000)  # pixels: limits of the sizes of photos that are timed separately
+TIMED = 15  # fills that are remembered for each engine and size
+FILLED = "-filled"  # at the end of the name of a filled photo, once however often it was filled
 NOTHING_EARLIER = "Nothing was filled yet, so nothing can be restored."
 NOTHING_FILLED = "a part was restored from your photo, so nothing was filled."
 
@@ -42,15 +43,13 @@ _lock = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Order:
-    """One fill somebody wants.
+class FillRequest:
+    """The request for one fill.
 
-    turns: quarter turns clockwise that the photo is turned by first.
-    hole: what ``faceinp.fill`` takes as mask, made when its turn comes; None of it where find says what is looked for
-    and filled. face, turn, require_face, symmetry, references,
-    reference_check: as ``faceinp.fill`` takes them. others: other photos of the person, which the judge compares the
-    fill with; those that are used to fill may be among them. earlier: what fills before this one made of the photo.
-    put_back: nothing is filled, and the hole becomes what it was before those fills.
+    turns: quarter turns clockwise that the photo is turned by first. hole: returns the mask for ``faceinp.fill``, when
+    the fill starts; None with ``find``. face, turn, require_face, symmetry, references, reference_check, find: as in
+    ``faceinp.fill``. others: other photos of the person that the judge compares the fill with; references may be among
+    them. earlier: the fills that made the photo. put_back: fill nothing, and restore the hole from before those fills.
     """
 
     photo: Any
@@ -74,7 +73,7 @@ class Order:
     put_back: bool = False
 
     def __post_init__(self) -> None:
-        """Raises EngineError for what no fill can be made with: whoever calls the API may send anything."""
+        """Check the request, since programs may send anything. Raises EngineError."""
         listed = faceinp.list_engines()
         status = next((status for status in listed if status.answers_to(self.engine)), None)
         if status is None:
@@ -92,7 +91,7 @@ class Order:
 
 @dataclass(frozen=True)
 class ReferenceUse:
-    """What became of one reference photo: as in ``faceinp.Result.references``, with the file it came from."""
+    """How a fill used one reference photo: as in ``faceinp.Result.references``, with its file."""
 
     file: Path
     share: float
@@ -103,12 +102,12 @@ class ReferenceUse:
 
 
 @dataclass(frozen=True)
-class Made:
-    """One filled photo, as files in ``folder``, and what is known of it."""
+class FillResult:
+    """One filled photo: files in ``folder``, and figures."""
 
     folder: Path
     file: Path
-    views: dict[str, tuple[Path, Path]]  # name of the view: the two pictures that are compared
+    views: dict[str, tuple[Path, Path]]  # by the name of the view: the pictures before and after
     engine: str
     runtime: str
     seed: int
@@ -118,29 +117,29 @@ class Made:
     notes: tuple[str, ...]
     known_pixels: int
     changed_pixels: int
-    history: History  # this fill and those before it, of which the figures above and the views speak, too
+    history: History  # of this and all earlier fills, which the pixel counts and the views include
     references: tuple[ReferenceUse, ...]
-    faces: int  # how many were filled; of these the landmarks are the first one's
+    faces: int  # that were filled; ``landmarks`` are those of the first one
     landmarks: NDArray[np.float32] | None
-    found: NDArray[np.float32] | None  # where these are unless they are moved
-    around: Path  # a picture of what was filled and a little around it, its longer side ``pictures.FACE_SIDE``
-    window: tuple[int, int, int, int]  # the part of the photo that views show: left, top, right, bottom
-    hole: NDArray[np.bool_]  # what this fill filled of that part, no side longer than ``pictures.FACE_SIDE``
-    others: tuple[Path, ...]  # what the judge compared it with, in the order of ``likeness.others``
+    unmoved_landmarks: NDArray[np.float32] | None  # as the engine predicted them
+    around: Path  # a picture of the filled area with a margin, its longer side ``pictures.FACE_SIDE``
+    window: tuple[int, int, int, int]  # of the views, in the photo: left, top, right, bottom
+    hole: NDArray[np.bool_]  # of this fill in that window, no side longer than ``pictures.FACE_SIDE``
+    others: tuple[Path, ...]  # that the judge compared it with, in the order of ``likeness.others``
     likeness: faceinp.Likeness | None
-    no_judge: str  # why there is no likeness; empty where there is one
+    no_judge: str  # why likeness is None; else empty
     digest: bytes
-    hole_like: str = ""  # as ``naturalness.hole_like`` says
-    about: str = ""  # which part of the photo was filled again, in words; empty for all that was painted over
+    hole_like: str = ""  # as ``naturalness.hole_like`` returns it
+    about: str = ""  # the part that was filled again, in words; empty for a fill of the whole hole
 
     @property
     def shares(self) -> dict[int, float]:
-        """The part of all that was filled that comes from each source, by the codes of ``faceinp.Result.shares``."""
+        """The share of each source in the filled area, by the codes of ``faceinp.Result.shares``."""
         return self.history.shares
 
     @property
     def first_view(self) -> str:
-        """The view that shows all that was filled: the face, where it is all of it and small on the photo."""
+        """The view to show first: the face if it is small and holds the whole filled area, else the photo."""
         left, top, right, bottom = self.window
         share = (right - left) * (bottom - top) / (self.size[0] * self.size[1])
         beside = self.shares.get(pictures.SURROUNDINGS, 0) > 0
@@ -148,28 +147,28 @@ class Made:
 
     @property
     def face(self) -> Path:
-        """The part of the filled photo that the engine saw."""
+        """The picture of the filled face."""
         return self.views["Face"][1]
 
 
-def with_seeds(order: Order, count: int) -> list[Order]:
-    """One order for each candidate, each with a seed of its own."""
-    seeds = [(order.seed + number) % (LARGEST_SEED + 1) for number in range(min(count, MOST_CANDIDATES))]
-    return [replace(order, seed=seed) for seed in seeds]
+def with_seeds(request: FillRequest, count: int) -> list[FillRequest]:
+    """Requests for ``count`` candidates, each with a seed of its own."""
+    seeds = [(request.seed + number) % (LARGEST_SEED + 1) for number in range(min(count, MOST_CANDIDATES))]
+    return [replace(request, seed=seed) for seed in seeds]
 
 
 def ready_engines() -> list[str]:
-    """The engines that run here, the recommended one first."""
+    """Names of the engines that run here, the recommended one first."""
     return [engine.name for engine in faceinp.list_engines() if engine.ready]
 
 
 def completes_faces(engine: str | None) -> bool:
-    """Whether the engine uses the face's other half unless it is asked not to."""
+    """Whether the engine uses the face's other half by default."""
     return any(listed.completes_faces for listed in faceinp.list_engines() if listed.answers_to(engine))
 
 
 def expected(engine: str, pixels: int | None = None) -> float:
-    """Seconds that a fill takes here: the median of the last ones of such photos, or what it took elsewhere.
+    """Expected seconds of a fill: the median of recent fills of such photos, or a value measured elsewhere.
 
     pixels: the photo's height * width; None for photos of any size.
     """
@@ -179,7 +178,7 @@ def expected(engine: str, pixels: int | None = None) -> float:
 
 
 def timed(engine: str, pixels: int, seconds: float) -> None:
-    """Remember what a fill took; pixels: as of ``expected``."""
+    """Remember the seconds of a fill; pixels: as in ``expected``."""
     _timed.setdefault((engine, _size(pixels)), deque(maxlen=TIMED)).append(seconds)
 
 
@@ -187,128 +186,130 @@ def _size(pixels: int) -> int:
     return sum(pixels > most for most in SIZES)
 
 
-def ready_engine(name: str, iterations: int = 0) -> faceinp.Engine:
-    """The engine, made once; one with its own ``iterations`` is made anew, which they outlast."""
+def load_engine(name: str, iterations: int = 0) -> faceinp.Engine:
+    """The engine, loaded once; with ``iterations`` it is loaded anew, which is fast compared to the search."""
     if iterations:
         return faceinp.load_engine(name, {"iterations": iterations, "fast": True})
-    return made_engine(name).result()
+    return engine_future(name).result()
 
 
-def made_engine(name: str) -> "Future[faceinp.Engine]":
-    """The engine as it is made, in a thread of its own, once for all who wait for it; anew where that failed.
+def engine_future(name: str) -> "Future[faceinp.Engine]":
+    """The engine, loaded once in a thread of its own; again if that failed.
 
-    An engine on an exported file may export it at first, which takes minutes on a busy machine.
+    An engine that runs an exported file may have to export it first, which can take minutes.
     """
     with _lock:
-        made = _engines.get(name)
-        if made is None or (made.done() and made.exception()):
-            made = _engines[name] = Future()
-            threading.Thread(target=_make, args=(name, made), name=f"making {name}", daemon=True).start()
-        return made
+        future = _engines.get(name)
+        if future is None or (future.done() and future.exception()):
+            future = _engines[name] = Future()
+            threading.Thread(target=_load, args=(name, future), name=f"load {name}", daemon=True).start()
+        return future
 
 
-def _make(name: str, made: "Future[faceinp.Engine]") -> None:
+def _load(name: str, future: "Future[faceinp.Engine]") -> None:
     try:
-        made.set_result(faceinp.load_engine(name, {"fast": True} if name in SEARCHES else {}))
-    except BaseException as error:  # it belongs to whoever waits for the engine
-        made.set_exception(error)
+        future.set_result(faceinp.load_engine(name, {"fast": True} if name in SEARCHES else {}))
+    except BaseException as error:  # for whoever waits for the engine
+        future.set_exception(error)
 
 
 def fill(
-    order: Order,
+    request: FillRequest,
     folder: Path,
     progress: Callable[..., None],
     judge: Callable[[], faceinp.Judge] | None,
-) -> Made:
-    """Fill what is ordered; files of the result go into ``folder``. Raises what ``faceinp.fill`` raises, and Gone."""
-    if order.put_back:
-        return _put_back(order, folder)
-    engine = ready_engine(order.engine, order.iterations if order.engine in SEARCHES else 0)
+) -> FillResult:
+    """Fill, and write the files of the result into ``folder``. Raises what ``faceinp.fill`` raises, and Gone."""
+    if request.put_back:
+        return _put_back(request, folder)
+    engine = load_engine(request.engine, request.iterations if request.engine in SEARCHES else 0)
     started = time.perf_counter()
-    photo = pictures.turned(faceinp.read_photo(order.photo), order.turns) if order.turns else order.photo
+    photo = pictures.turned(faceinp.read_photo(request.photo), request.turns) if request.turns else request.photo
     result = faceinp.fill(
         photo,
-        order.hole(),
-        find=order.find,
+        request.hole(),
+        find=request.find,
         engine=engine,
-        seed=order.seed,
-        face=order.face,
-        turn=order.turn,
-        require_face=order.require_face,
-        mask_hole=order.mask_hole,
-        blending=order.blending,
-        landmarks=order.landmarks,
-        symmetry=order.symmetry,
-        references=order.references,
-        reference_check=order.reference_check,
+        seed=request.seed,
+        face=request.face,
+        turn=request.turn,
+        require_face=request.require_face,
+        mask_hole=request.mask_hole,
+        blending=request.blending,
+        landmarks=request.landmarks,
+        symmetry=request.symmetry,
+        references=request.references,
+        reference_check=request.reference_check,
         progress=progress,
     )
     seconds = time.perf_counter() - started
     if not any("best so far" in note for note in result.notes):
-        timed(order.engine, result.mask.size, seconds * (ITERATIONS / order.iterations if order.iterations else 1))
+        timed(
+            request.engine, result.mask.size, seconds * (ITERATIONS / request.iterations if request.iterations else 1)
+        )
     likeness, reason = None, ""
     if judge is not None:
         try:
-            likeness = faceinp.judge_fill(result, judge(), others=order.others)
+            likeness = faceinp.judge_fill(result, judge(), others=request.others)
         except faceinp.FaceinpError as error:
             reason = str(error)
-    earlier = order.earlier
+    earlier = request.earlier
     history = (
-        History.of(result, order.photo, order.turns, order.references)
+        History.of(result, request.photo, request.turns, request.references)
         if earlier is None
-        else earlier.add(result, order.references)
+        else earlier.add(result, request.references)
     )
-    return _made(order, result, history, folder, seconds, likeness, reason)
+    return _fill_result(request, result, history, folder, seconds, likeness, reason)
 
 
-def _put_back(order: Order, folder: Path) -> Made:
-    """What was filled, without what is put back: known pixels again, with all that the photo's file holds of them."""
+def _put_back(request: FillRequest, folder: Path) -> FillResult:
+    """Restore the hole from the photo before all fills, with everything that its file holds of these pixels."""
     started = time.perf_counter()
-    if order.earlier is None:
+    if request.earlier is None:
         raise faceinp.MaskError(NOTHING_EARLIER)
-    hole = np.asarray(order.hole())
-    history = order.earlier.without(hole)
+    hole = np.asarray(request.hole())
+    history = request.earlier.without(hole)
     photo, sources = history.before(), history.sources
-    filled = pictures.read(order.photo).pixels
+    filled = pictures.read(request.photo).pixels
     result = faceinp.Result(
         image=np.where(hole[..., None], photo.pixels, filled),
         mask=sources > 0,
         photo=photo,
         faces=(),
-        engine=order.engine,
+        engine=request.engine,
         runtime="",
-        seed=order.seed,
+        seed=request.seed,
         timings={},
         notes=(),
         known_pixels=0,
         changed_pixels=0,
         sources=sources,
     )
-    return _made(order, result, history, folder, time.perf_counter() - started, None, NOTHING_FILLED)
+    return _fill_result(request, result, history, folder, time.perf_counter() - started, None, NOTHING_FILLED)
 
 
-def _made(
-    order: Order,
+def _fill_result(
+    request: FillRequest,
     result: faceinp.Result,
     history: History,
     folder: Path,
     seconds: float,
     likeness: faceinp.Likeness | None,
     no_judge: str,
-) -> Made:
-    """A result as files and figures. Raises Gone."""
+) -> FillResult:
+    """Write a result as files, and collect its figures. Raises Gone."""
     known, changed, before, sources = result.known_pixels, result.changed_pixels, result.photo.pixels, result.sources
-    if order.earlier is not None:
+    if request.earlier is not None:
         before, sources = history.before().pixels, history.sources
         known = int(np.count_nonzero(sources == 0))
         changed = int(np.count_nonzero((result.image != before).any(axis=2) & (sources == 0)))
     own = pictures.own_folder(folder)
-    stem = Path(order.photo).stem.removesuffix(FILLED) if isinstance(order.photo, str | os.PathLike) else "photo"
+    stem = Path(request.photo).stem.removesuffix(FILLED) if isinstance(request.photo, str | os.PathLike) else "photo"
     file = own / f"{stem}{FILLED}.png"
     losses = result.save(file)
     height, width = result.mask.shape
     left, top, right, bottom = pictures.window(result)
-    return Made(
+    return FillResult(
         folder=own,
         file=file,
         views=pictures.write_views(result, own, before, sources),
@@ -323,18 +324,18 @@ def _made(
         changed_pixels=changed,
         history=history,
         references=tuple(
-            ReferenceUse(file, one.share, one.distance, one.problem, one.refused, one.note)
-            for file, one in zip(order.references, result.references, strict=True)
+            ReferenceUse(file, use.share, use.distance, use.problem, use.refused, use.note)
+            for file, use in zip(request.references, result.references, strict=True)
         ),
         faces=len(result.faces),
         landmarks=result.landmarks,
-        found=result.landmarks,
+        unmoved_landmarks=result.landmarks,
         around=pictures.save(
             pictures.sized(result.image[result_parts.window(sources)], pictures.FACE_SIDE), own / "around.png"
         ),
         window=(left, top, right, bottom),
         hole=pictures.shrunk(result.mask[top:bottom, left:right] * np.uint8(255), pictures.FACE_SIDE) > 127,
-        others=order.others,
+        others=request.others,
         likeness=likeness,
         no_judge=no_judge,
         digest=hashlib.blake2b(result.image.data).digest(),
@@ -342,6 +343,6 @@ def _made(
     )
 
 
-def ranked(made: Sequence[Made]) -> list[Made]:
-    """Most similar first; as they were made where there is no judge."""
-    return sorted(made, key=lambda one: one.likeness.verdict.distance.euclidean if one.likeness else 0.0)
+def ranked(results: Sequence[FillResult]) -> list[FillResult]:
+    """Most similar first; in the order of the fills if there is no judge."""
+    return sorted(results, key=lambda result: result.likeness.verdict.distance.euclidean if result.likeness else 0.0)

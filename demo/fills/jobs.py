@@ -1,4 +1,4 @@
-"""Fills that run in threads of their own, in turn with everybody else's, and say how far they are."""
+"""Jobs: fills in threads of their own, which wait in queues and report their progress."""
 
 import threading
 import time
@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 
 import faceinp
 
-from .filling import SEARCHES, Made, Order, fill, made_engine
+from .filling import SEARCHES, FillRequest, FillResult, engine_future, fill
 
-# How many fills run at once. A search has every core busy by itself; the others are mostly short.
+# How many fills run at once. One search uses all cores; other fills are mostly short.
 LIMITS = {"search": 1, "quick": 2}
-TICK = 0.5  # seconds between two looks at whether anybody still waits
+TICK = 0.5  # seconds between checks whether the job was stopped
 
 
 @dataclass(frozen=True)
-class Failed:
-    """An order that could not be filled."""
+class FailedFill:
+    """A request that could not be filled."""
 
     engine: str
     reason: str
@@ -31,13 +31,13 @@ class Failed:
 
 @dataclass
 class Running:
-    """How far a job is. curve: (share done, loss of the search)."""
+    """The progress of a job. curve: pairs (share done, loss of the search)."""
 
-    before: int = 0  # jobs that are served first; meaningless once ``started``
+    before: int = 0  # jobs ahead in the queue, until ``started``
     started: float | None = None
     engine: str = ""
-    order: int = 0
-    orders: int = 1
+    index: int = 0  # of the request that is being filled
+    count: int = 1
     done: int = 0
     total: int = 1
     preview: NDArray[np.float32] | None = None
@@ -45,18 +45,19 @@ class Running:
 
     @property
     def share(self) -> float:
-        return (self.order + self.done / max(self.total, 1)) / max(self.orders, 1)
+        """The share of the job that is done, 0 to 1."""
+        return (self.index + self.done / max(self.total, 1)) / max(self.count, 1)
 
     @property
     def left(self) -> float | None:
-        """Seconds, judged by those that passed; None where nothing can be said yet."""
+        """Estimated seconds left; None at the start."""
         if self.started is None or self.share < 0.02:
             return None
         return (time.monotonic() - self.started) * (1 / self.share - 1)
 
 
-class _Lane:
-    """So many at once, in the order of coming."""
+class _Queue:
+    """A queue: first come, first served, ``limit`` at once."""
 
     def __init__(self, limit: int) -> None:
         self._changed = threading.Condition()
@@ -64,19 +65,19 @@ class _Lane:
         self._free = limit
 
     @contextmanager
-    def turn(self, say: Callable[[int], None], check: Callable[[], None]) -> Iterator[None]:
-        """Wait for a turn; say(n): so many are served first. check: raises when nobody waits for it any more."""
-        me = object()
+    def turn(self, report: Callable[[int], None], check: Callable[[], None]) -> Iterator[None]:
+        """Wait for a turn. report(n): n are ahead in the queue. check: raises if the job was stopped."""
+        ticket = object()
         with self._changed:
-            self._waiting.append(me)
+            self._waiting.append(ticket)
             try:
-                while self._waiting[0] is not me or not self._free:
-                    say(self._waiting.index(me) + 1 - min(self._free, 1))
+                while self._waiting[0] is not ticket or not self._free:
+                    report(self._waiting.index(ticket) + 1 - min(self._free, 1))
                     self._changed.wait(TICK)
                     check()
                 self._free -= 1
             finally:
-                self._waiting.remove(me)
+                self._waiting.remove(ticket)
                 self._changed.notify_all()
         try:
             yield
@@ -86,81 +87,81 @@ class _Lane:
                 self._changed.notify_all()
 
 
-_lanes = {name: _Lane(limit) for name, limit in LIMITS.items()}
+_queues = {name: _Queue(limit) for name, limit in LIMITS.items()}
 
 
 class Job:
-    """Fills orders in a thread of its own.
+    """Fills requests in a thread of its own.
 
-    keep_going: an order that fails is among the outcomes as ``Failed``, and the next one is filled; else it ends the
-    job. folder: where the files go. judge: gives the judge, or raises FaceinpError.
+    keep_going: after a failure, record a ``FailedFill`` and fill the next request; else the failure ends the job.
+    folder: for the files. judge: returns the judge, or raises FaceinpError.
     """
 
     def __init__(
         self,
-        orders: Sequence[Order],
+        requests: Sequence[FillRequest],
         folder: Path,
         judge: Callable[[], faceinp.Judge] | None = None,
         *,
         keep_going: bool = False,
     ) -> None:
-        self.orders, self.folder, self.judge, self.keep_going = orders, folder, judge, keep_going
-        self.running = Running(orders=len(orders))
-        self.outcomes: list[Made | Failed] = []
-        self.equal = False  # whether another seed made no difference, so that the remaining ones were left out
+        self.requests, self.folder, self.judge, self.keep_going = requests, folder, judge, keep_going
+        self.running = Running(count=len(requests))
+        self.outcomes: list[FillResult | FailedFill] = []
+        self.equal = False  # whether a second seed gave the same picture, so that the others were skipped
         self.stopped = False
         self._error: BaseException | None = None
         self._ended = threading.Event()
         threading.Thread(target=self._run, name="fill", daemon=True).start()
 
     def stop(self) -> None:
-        """Ask it to end: searches give their best so far, others nothing."""
+        """Stop: a search returns its best so far, other fills nothing."""
         self.stopped = True
 
     def wait(self, seconds: float) -> bool:
-        """Whether it has ended, within so many seconds."""
+        """Wait up to so many seconds; whether the job has ended."""
         return self._ended.wait(seconds)
 
-    def made(self) -> list[Made]:
-        """What was filled, once it has ended or was stopped; raises what went wrong."""
-        made = [outcome for outcome in self.outcomes if isinstance(outcome, Made)]
-        if self._error is not None and not (made and isinstance(self._error, faceinp.Cancelled)):
+    def results(self) -> list[FillResult]:
+        """The results of a job that has ended or was stopped. Raises its error."""
+        results = [outcome for outcome in self.outcomes if isinstance(outcome, FillResult)]
+        if self._error is not None and not (results and isinstance(self._error, faceinp.Cancelled)):
             raise self._error
-        return made
+        return results
 
     def _run(self) -> None:
         try:
-            for number, order in enumerate(self.orders):
-                self.running.order, self.running.engine, self.running.done = number, order.engine, 0
-                self._fill(order)
+            for index, request in enumerate(self.requests):
+                self.running.index, self.running.engine, self.running.done = index, request.engine, 0
+                self._fill(request)
                 if self.stopped or self.equal:
                     break
-        except BaseException as error:  # it belongs to whoever waits for the job
+        except BaseException as error:  # for whoever waits for the job
             self._error = error
         finally:
             self._ended.set()
 
-    def _fill(self, order: Order) -> None:
+    def _fill(self, request: FillRequest) -> None:
         self.running.curve, self.running.preview = [], None
         try:
-            # An engine on an exported file may export it first, for minutes: that is no part of anybody's turn.
-            if order.engine not in SEARCHES:
-                self._wait_for(made_engine(order.engine))
-            with _lanes["search" if order.engine in SEARCHES else "quick"].turn(self._wait, self._check):
+            # An engine may have to export its file first, for minutes: it waits for that outside the queue.
+            if request.engine not in SEARCHES:
+                self._wait_for(engine_future(request.engine))
+            with _queues["search" if request.engine in SEARCHES else "quick"].turn(self._wait, self._check):
                 self.running.started = self.running.started or time.monotonic()
-                made = fill(order, self.folder, self._progress, self.judge)
+                result = fill(request, self.folder, self._progress, self.judge)
         except faceinp.Cancelled:
             raise
         except faceinp.FaceinpError as error:
             if not self.keep_going:
                 raise
-            self.outcomes.append(Failed(order.engine, str(error)))
+            self.outcomes.append(FailedFill(request.engine, str(error)))
             return
         first = self.outcomes[0] if self.outcomes else None
-        if not self.keep_going and isinstance(first, Made) and first.digest == made.digest:
+        if not self.keep_going and isinstance(first, FillResult) and first.digest == result.digest:
             self.equal = True
         else:
-            self.outcomes.append(made)
+            self.outcomes.append(result)
 
     def _wait_for(self, engine: Future[faceinp.Engine]) -> None:
         while not engine.done():

@@ -1,4 +1,4 @@
-"""Photos to try the page on: public domain, drawn from it, or thought up by our own generator."""
+"""Example photos for the page: one in the public domain, variants of it, and a generated face."""
 
 from pathlib import Path
 
@@ -15,11 +15,17 @@ SCRATCHED, GLASSES, HIDDEN_EYE, GROUP, GENERATED = (
     "Two people",
     "An aligned face",
 )
-NAMES = {SCRATCHED: False, GLASSES: False, HIDDEN_EYE: False, GROUP: False, GENERATED: True}  # whether aligned already
+NAMES = {
+    SCRATCHED: False,
+    GLASSES: False,
+    HIDDEN_EYE: False,
+    GROUP: False,
+    GENERATED: True,
+}  # whether it is an aligned face
 GENERATED_FACE = Path(__file__).parent / "generated.png"  # the 28th face that `docs/make_pictures.py` draws
 SEPIA = np.array([1.0, 0.87, 0.69], np.float32)  # of red, green and blue in an old print
 EYES = ((205, 102), (247, 104))  # x, y on the portrait
-PATCH = (206, 101), (24, 17)  # centre, and half of the width and the height, of what hides an eye
+PATCH = (206, 101), (24, 17)  # centre and half axes of the ellipse that hides an eye
 Picture = NDArray[np.uint8]
 Map = NDArray[np.bool_]
 
@@ -46,7 +52,7 @@ def make(name: str) -> Picture:
 
 
 def hole(name: str) -> Map | None:
-    """What is marked on the example called ``name`` when it is loaded, (H, W); None for nothing."""
+    """The hole painted on the example called ``name`` when it is loaded, bool (H, W), or None."""
     if name == HIDDEN_EYE:
         return cv2.dilate(_patch().astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
     return _scratches(4) if name == SCRATCHED else None
@@ -54,7 +60,7 @@ def hole(name: str) -> Map | None:
 
 def _with_glasses(portrait: Picture) -> Picture:
     """Clear glasses with a thick dark frame."""
-    picture, dark, sub = np.ascontiguousarray(portrait), (28, 24, 26), 4  # coordinates with four bits of a pixel
+    picture, dark, sub = np.ascontiguousarray(portrait), (28, 24, 26), 4  # bits of a pixel's fraction
     (left, left_y), (right, right_y) = EYES
     for x, y in EYES:
         cv2.ellipse(picture, (x << sub, (y + 2) << sub), (17 << sub, 14 << sub), 3, 0, 360, dark, 4, cv2.LINE_AA, sub)
@@ -65,14 +71,14 @@ def _with_glasses(portrait: Picture) -> Picture:
 
 
 def _patch() -> Map:
-    """What hides one eye of the portrait."""
+    """The ellipse that hides one eye of the portrait."""
     patch = np.zeros((512, 512), np.uint8)
     cv2.ellipse(patch, PATCH[0], PATCH[1], 4, 0, 360, 1, -1)
     return patch > 0
 
 
 def _aged(portrait: Picture) -> Picture:
-    """The head of a portrait as an old print that somebody scratched."""
+    """The head of a portrait as an old, scratched print."""
     head = cv2.resize(portrait[:256, 94:350], (512, 512), interpolation=cv2.INTER_CUBIC)
     print_ = (40 + 0.8 * cv2.cvtColor(head, cv2.COLOR_RGB2GRAY).astype(np.float32))[..., None] * SEPIA
     print_[_scratches(1)] = (236, 230, 216)
@@ -80,11 +86,11 @@ def _aged(portrait: Picture) -> Picture:
 
 
 def _scratches(more: int) -> Map:
-    """Three scratches and a few spots on 512 x 512 pixels, the same each time; ``more``: pixels wider."""
+    """Three scratches and a few spots on 512 x 512 pixels, always the same. more: added width in pixels."""
     canvas, rng = np.zeros((512, 512), np.uint8), np.random.default_rng(5)
     for start, end, width in (((120, 0), (330, 512), 4), ((400, 40), (170, 420), 3), ((60, 250), (470, 215), 3)):
-        way = np.linspace(start, end, 24) + rng.normal(0, 3.0, (24, 2))
-        cv2.polylines(canvas, [way.round().astype(np.int32)], False, 255, width + more)
+        path = np.linspace(start, end, 24) + rng.normal(0, 3.0, (24, 2))
+        cv2.polylines(canvas, [path.round().astype(np.int32)], False, 255, width + more)
     for x, y in rng.integers(120, 400, (6, 2)).tolist():
         cv2.circle(canvas, (x, y), 3 + more, 255, -1)
     return canvas > 0

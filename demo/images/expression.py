@@ -1,8 +1,8 @@
 """A face's 68 landmarks moved to other expressions and poses: blendshapes, each with one end at -1 and one at +1.
 
-A control of value v moves each landmark by |v| times its offset at the end of v's sign; the offsets of several controls
-add up. Ends are described in the face's own frame: origin between the eyes, one unit from eye to eye, x across the face
-and y down it. So they turn, grow and shift with the face. Landmarks are in the order of iBUG's 68 (Sagonas et al.
+A control at value v moves each landmark by |v| times its offset at the end of v's sign; the offsets of several controls
+add up. Offsets are defined in the face's own frame: origin between the eyes, one unit from eye to eye, x across and y
+down the face. So they rotate, scale and move with the face. Landmarks are in the order of iBUG's 68 (Sagonas et al.
 2013); left and right are as seen in the picture.
 """
 
@@ -16,16 +16,17 @@ Floats = NDArray[np.float64]
 EYES = (range(36, 42), range(42, 48))
 LIDS = ((37, 41), (38, 40), (43, 47), (44, 46))  # upper and lower
 LIPS = ((61, 67, 50, 58), (62, 66, 51, 57), (63, 65, 52, 56))  # inner edges, upper and lower, and the outer ones
-# How much of a movement each landmark makes.
+# The share of a movement for each landmark.
 UPPER_LIP = {49: 0.5, 50: 1.0, 51: 1.0, 52: 1.0, 53: 0.5, 61: 1.0, 62: 1.0, 63: 1.0}
 LOWER_LIP = {59: 0.6, 58: 0.9, 57: 1.0, 56: 0.9, 55: 0.6, 67: 0.9, 66: 1.0, 65: 0.9}
 CHIN = {4: 0.2, 5: 0.5, 6: 0.8, 7: 0.95, 8: 1.0, 9: 0.95, 10: 0.8, 11: 0.5, 12: 0.2}
 LEFT_CORNER = {48: 1.0, 60: 0.9, 49: 0.5, 59: 0.5, 67: 0.2, 61: 0.2, 50: 0.15, 58: 0.15}
 RIGHT_CORNER = {54: 1.0, 64: 0.9, 53: 0.5, 55: 0.5, 65: 0.2, 63: 0.2, 52: 0.15, 56: 0.15}
-# How far lower lip, upper lip and chin go as the mouth opens; where lips meet, in parts of the gap from the upper one.
-OPEN, RAISED, DROPPED, MEET = 0.2, 0.04, 0.14, 0.3
-OUT, UP, IN, DOWN = 0.1, 0.13, 0.05, 0.11  # the mouth's corners, in a smile and in its contrary
-WIDENED, LOWERED, SHUT = 0.14, 0.04, 0.6  # upper and lower lid, in widths of the eye; the part of its opening that goes
+OPEN, RAISED, DROPPED = 0.2, 0.04, 0.14  # movement of lower lip, upper lip and chin as the mouth opens
+MEET = 0.3  # where closed lips meet, in parts of the gap from the upper lip
+OUT, UP, IN, DOWN = 0.1, 0.13, 0.05, 0.11  # movement of the mouth's corners in a smile, and in its opposite
+WIDENED, LOWERED = 0.14, 0.04  # movement of upper and lower lid as eyes open, in widths of the eye
+SHUT = 0.6  # share of the eye's opening that closes
 ANGLE = np.radians(15)
 # Depth of each landmark towards the viewer, 0 at the eyes: coarse, and the same for every face.
 _JAW = (-0.25, -0.25, -0.22, -0.18, -0.12, -0.02, 0.1, 0.2, 0.25)
@@ -45,7 +46,7 @@ def blendshapes(points: NDArray[np.floating]) -> dict[str, Floats]:
     """The offsets of a face's landmarks at both ends of each control.
 
     points: (68, 2), x and y in pixels. Returns for each name of ``CONTROLS`` float64 (2, 68, 2), pixels: the offsets at
-    -1 and at +1. Those of a face whose eyes lie on one spot are zeros.
+    -1 and at +1. All zeros if both eyes are at one point.
     """
     points = np.asarray(points, np.float64)
     left, right = (points[list(eye)].mean(axis=0) for eye in EYES)
@@ -70,8 +71,8 @@ def _close(face: Floats) -> Floats:
         own = max(0.0, face[lower, 1] - face[upper, 1])
         offsets[[upper, beyond_upper], 1] += own * MEET
         offsets[[lower, beyond_lower], 1] -= own * (1 - MEET)
-    for place, beside in ((49, 50), (53, 52), (59, 58), (55, 56)):
-        offsets[place] += offsets[beside] / 2
+    for point, neighbour in ((49, 50), (53, 52), (59, 58), (55, 56)):
+        offsets[point] += offsets[neighbour] / 2
     return offsets
 
 
@@ -87,7 +88,7 @@ def _widen(face: Floats) -> Floats:
 
 
 def _shut(face: Floats) -> Floats:
-    """The upper lid does most of the way."""
+    """The upper lid moves most."""
     offsets = np.zeros((68, 2))
     for upper, lower, _ in _lids(face):
         opening = SHUT * max(0.0, face[lower, 1] - face[upper, 1])
@@ -102,7 +103,7 @@ def _lids(face: Floats) -> list[tuple[int, int, float]]:
 
 
 def _turn(face: Floats, angle: float) -> Floats:
-    """About a vertical axis at the eyes' depth; farther parts of the face come out narrower by its cosine alone."""
+    """A rotation about a vertical axis at the eyes' depth, in orthographic projection."""
     across = face[:, 0] * (np.cos(angle) - 1) + DEPTH * np.sin(angle)
     return np.column_stack([across, np.zeros(68)])
 

@@ -1,4 +1,4 @@
-"""What is drawn for people: views of a result, numbered faces, the curve of a search."""
+"""Pictures for the page: views of a result, numbered faces, the curve of a search."""
 
 import base64
 import tempfile
@@ -16,28 +16,29 @@ import faceinp
 
 Pixels = NDArray[np.uint8]
 
-COMPARED_SIDE = 1280  # pixels, of the two pictures that are compared
-FACE_SIDE = 640  # pixels, of the face
-GRID_SIDE = 320  # pixels, of one picture in the grid of engines
+COMPARED_SIDE = 1280  # pixels of the pictures before and after
+FACE_SIDE = 640  # pixels of the picture of a face
+GRID_SIDE = 320  # pixels of one picture in the grid of engines
 SOURCES = "Where it comes from"
 VIEWS = ("Face", "Photo", "Unblended", "Hole", "Difference", SOURCES)
 RED, TEAL, WHITE = (229, 72, 77), (20, 184, 166), (255, 255, 255)
 # The codes of ``faceinp.Result.sources``; reference i has the code REFERENCE + i.
 ENGINE, SYMMETRY, SURROUNDINGS, REFERENCE = 1, 2, 3, 10
-# Okabe and Ito's colours, which colour-blind people tell apart. Four references differ, as many as the page takes.
+# Okabe and Ito's colours, which colour-blind people can distinguish. The page accepts four references.
 SOURCE_COLOURS = {ENGINE: (230, 159, 0), SYMMETRY: (86, 180, 233), SURROUNDINGS: (150, 150, 150)}
 REFERENCE_COLOURS = ((0, 158, 115), (204, 121, 167), (0, 114, 178), (213, 94, 0))
-TINT = 0.6  # how much of a colour is laid over a picture
+TINT = 0.6  # opacity of a colour over a picture
 
 
 class Gone(faceinp.PhotoError, gr.Error):
-    """A file went while it was at work: the visitor left, or took another photo. That is no fault, and nobody waits to
-    be told: Gradio, which logs and shows what it does not know, does neither.
+    """A file was deleted while it was used: the visitor left, or loaded another photo.
+
+    It is a ``gr.Error`` so that Gradio neither logs nor shows it.
     """
 
     def __init__(self) -> None:
-        said = "The photo is no longer on the server: your visit ended, or you loaded another photo. Load it again."
-        gr.Error.__init__(self, said, visible=False, print_exception=False)
+        message = "The photo is no longer on the server: your visit ended, or you loaded another photo. Load it again."
+        gr.Error.__init__(self, message, visible=False, print_exception=False)
 
 
 def own_folder(folder: Path) -> Path:
@@ -49,7 +50,7 @@ def own_folder(folder: Path) -> Path:
 
 
 def read(file: Path) -> faceinp.Photo:
-    """A photo or picture of a visit; raises Gone, and what ``faceinp.read_photo`` raises of a file that is there."""
+    """A photo or picture of a visitor. Raises Gone if the file was deleted, else as ``faceinp.read_photo``."""
     try:
         return faceinp.read_photo(file)
     except faceinp.PhotoError as error:
@@ -59,7 +60,7 @@ def read(file: Path) -> faceinp.Photo:
 
 
 def turned(photo: faceinp.Photo, turns: int) -> faceinp.Photo:
-    """A photo turned clockwise by so many quarter turns; no pixel changes."""
+    """A photo turned clockwise by quarter turns; no pixel value changes."""
     if not turns % 4:
         return photo
 
@@ -75,13 +76,12 @@ def write_views(
 ) -> dict[str, tuple[Path, Path]]:
     """Pairs of pictures to compare, by the names in VIEWS, as PNG files in ``folder``.
 
-    photo, sources: the photo before anything was filled, uint8 (H, W, 3), and where what was filled comes from, uint8
-    (H, W): those of ``result``, unless there were fills before it.
+    photo: before all fills, uint8 (H, W, 3). sources: of all fills, uint8 (H, W), codes of ``Result.sources``.
     """
     left, top, right, bottom = window(result)
     part = np.s_[top:bottom, left:right]
     before, after = (sized(pixels[part], FACE_SIDE) for pixels in (photo, result.image))
-    whole = shrunk(result.image, COMPARED_SIDE)  # all of it: there may be fills beside the face, and earlier ones
+    whole = shrunk(result.image, COMPARED_SIDE)  # not only the face: there may be other and earlier fills
     face, filled = save(before, folder / "face-before.png"), save(after, folder / "face.png")
     pairs: dict[str, tuple[Path | Pixels, Path | Pixels]] = {
         "Face": (face, filled),
@@ -99,7 +99,7 @@ def write_views(
 
 
 def _unblended(result: faceinp.Result, before: Pixels, after: Pixels) -> tuple[Pixels, Pixels]:
-    """What the engine was given and made, of all faces side by side; the views themselves where none was filled."""
+    """Input and output of the engine for all faces, side by side; ``before`` and ``after`` if no face was filled."""
     if not result.faces:
         return before, after
     side = max(face.crop.size for face in result.faces)
@@ -109,7 +109,7 @@ def _unblended(result: faceinp.Result, before: Pixels, after: Pixels) -> tuple[P
 
 
 def draw_sources(picture: Pixels, sources: NDArray[np.uint8]) -> Pixels:
-    """A picture with the pixels of each source in a colour of their own, those of ``source_colour``.
+    """A picture with the pixels of each source tinted in ``source_colour``.
 
     picture: uint8 (h, w, 3). sources: uint8 (H, W), codes of ``faceinp.Result.sources`` for the same part of the photo.
     """
@@ -119,7 +119,7 @@ def draw_sources(picture: Pixels, sources: NDArray[np.uint8]) -> Pixels:
 
 
 def tint(picture: Pixels, where: NDArray[np.bool_], colour: tuple[int, int, int]) -> Pixels:
-    """A picture (h, w, 3) with ``colour`` laid over a part of it; ``where``: bool (H, W), of any size."""
+    """A picture (h, w, 3) tinted with ``colour`` where ``where``, bool (H, W) of any size, is True."""
     size = (picture.shape[1], picture.shape[0])
     alpha = TINT * cv2.resize(where.astype(np.float32), size, interpolation=cv2.INTER_AREA)[..., None]
     return np.asarray((picture * (1 - alpha) + np.array(colour) * alpha).round(), np.uint8)
@@ -131,7 +131,7 @@ def source_colour(code: int) -> tuple[int, int, int]:
 
 
 def window(result: faceinp.Result) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of the part of the photo that views show: the crops of all faces, else the hole."""
+    """Left, top, right and bottom of the window of the views: the crops of all faces, else the hole with a margin."""
     height, width = result.mask.shape
     if result.faces:
         corners = np.concatenate([face.crop.quad for face in result.faces])
@@ -145,7 +145,7 @@ def window(result: faceinp.Result) -> tuple[int, int, int, int]:
 
 
 def seam(image: Pixels, hole: NDArray[np.bool_]) -> float:
-    """How much steeper a picture is over the hole's edge than beside it, in grey levels; around 0 is no seam.
+    """How much more a picture changes across the hole's edge than next to it, in grey levels; around 0 is no seam.
 
     The mean absolute step between a hole pixel and the known one next to it, less that between the known one and the
     next known one outwards.
@@ -165,7 +165,7 @@ def seam(image: Pixels, hole: NDArray[np.bool_]) -> float:
 
 
 def face_at(faces: Sequence[faceinp.Face], x: float, y: float) -> int:
-    """The number, from 1, of the face whose box holds a place of the photo; 0 where there is none."""
+    """The number, from 1, of the face whose box contains the point (x, y) of the photo; 0 if none does."""
     for number, face in enumerate(faces, 1):
         left, top, width, height = face.box
         if left <= x <= left + width and top <= y <= top + height:
@@ -174,15 +174,15 @@ def face_at(faces: Sequence[faceinp.Face], x: float, y: float) -> int:
 
 
 def draw_clicks(pixels: Pixels, clicks: Sequence[tuple[float, float]], *, box: bool) -> Pixels:
-    """The copy of a photo with what was clicked on it, numbered; two corners make a box.
+    """A copy of a photo with numbered clicks, or with the box between two of them.
 
     clicks: x and y in photo pixels.
     """
     small = shrunk(pixels, FACE_SIDE).copy()
-    at = [tuple(round(v * small.shape[1] / pixels.shape[1]) for v in click) for click in clicks]
-    if box and len(at) > 1:
-        cv2.rectangle(small, at[0], at[1], RED, 2, cv2.LINE_AA)
-    for number, (x, y) in enumerate(at, 1):
+    points = [tuple(round(v * small.shape[1] / pixels.shape[1]) for v in click) for click in clicks]
+    if box and len(points) > 1:
+        cv2.rectangle(small, points[0], points[1], RED, 2, cv2.LINE_AA)
+    for number, (x, y) in enumerate(points, 1):
         cv2.circle(small, (x, y), 6, RED, -1, cv2.LINE_AA)
         cv2.circle(small, (x, y), 6, WHITE, 1, cv2.LINE_AA)
         if not box:
@@ -192,7 +192,7 @@ def draw_clicks(pixels: Pixels, clicks: Sequence[tuple[float, float]], *, box: b
 
 
 def number_faces(pixels: Pixels, faces: Sequence[faceinp.Face], chosen: int) -> Pixels:
-    """A small copy of a photo with its faces framed and numbered from 1; the chosen one is red."""
+    """A small copy of a photo with frames around its faces, numbered from 1; the chosen one is red."""
     small = shrunk(pixels, FACE_SIDE).copy()
     scale = small.shape[1] / pixels.shape[1]
     for number, face in enumerate(faces, 1):
@@ -205,7 +205,7 @@ def number_faces(pixels: Pixels, faces: Sequence[faceinp.Face], chosen: int) -> 
 
 
 def grid(cells: Sequence[tuple[str, Pixels]], columns: int = 4) -> Pixels:
-    """Pictures beside each other, each under its name, on white."""
+    """Pictures in a grid on white, each below its name. cells: (name, picture)."""
     label, gap = 26, 8
     columns = max(1, min(columns, len(cells)))
     rows = -(-len(cells) // columns)
@@ -234,30 +234,30 @@ def sized(pixels: Pixels, side: int) -> Pixels:
 
 
 def data_uri(pixels: Pixels, suffix: str = ".png") -> str:
-    """A picture as an address that holds it: no file of it is made."""
+    """A picture as a data URI, without a file."""
     _, encoded = cv2.imencode(suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
     kind = suffix.removeprefix(".").replace("jpg", "jpeg")
     return f"data:image/{kind};base64,{base64.b64encode(encoded.tobytes()).decode()}"
 
 
 def packed(array: Pixels) -> bytes:
-    """A map, uint8 (H, W), as PNG, to keep in memory."""
+    """A map, uint8 (H, W), as PNG in memory."""
     return cv2.imencode(".png", np.ascontiguousarray(array), [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
 
 
 def unpacked(png: bytes) -> Pixels:
-    """The way back."""
+    """The map of ``packed``, uint8 (H, W)."""
     return np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
 def curve(points: Sequence[tuple[float, float]]) -> str:
-    """SVG of a falling curve. points: (share done in [0, 1], value); empty text for fewer than two."""
+    """A curve as SVG. points: (share done in [0, 1], value); empty text for fewer than two."""
     if len(points) < 2:
         return ""
     values = [value for _, value in points]
     low, high = min(values), max(values)
-    room = max(high - low, 1e-6)
-    line = " ".join(f"{4 + 232 * share:.1f},{76 - 68 * (value - low) / room:.1f}" for share, value in points)
+    span = max(high - low, 1e-6)
+    line = " ".join(f"{4 + 232 * share:.1f},{76 - 68 * (value - low) / span:.1f}" for share, value in points)
     about = f"Loss of the search: {values[-1]:.3f}, {values[0]:.3f} at the start"
     return (
         f'<svg viewBox="0 0 240 80" role="img" aria-label="{about}"><line x1="4" y1="78" x2="236" y2="78"/>'
@@ -266,7 +266,7 @@ def curve(points: Sequence[tuple[float, float]]) -> str:
 
 
 def write(pixels: Pixels, folder: Path, name: str) -> Path:
-    """A PNG file in a new folder in ``folder``, so that its address is another than that of the last one."""
+    """Write a PNG file into a new folder in ``folder``, so that it has a new URL."""
     return save(pixels, own_folder(folder) / name)
 
 

@@ -1,6 +1,6 @@
-"""Ready-made masks that are chosen by a picture: what each is called, and one small picture of all of them.
+"""Ready-made shapes: their labels, and one picture of all of them for their buttons.
 
-``python -m faceinp.demo.images.shapes`` draws the picture anew, on a face of our own generator.
+``python -m faceinp.demo.images.shapes`` draws the picture, on a generated face.
 """
 
 from pathlib import Path
@@ -26,12 +26,12 @@ LABELS = {
     "lower-face": "Lower half",
     "eyes": "Upper half",
 }
-SHEET = Path(__file__).parent / "shapes.png"  # the masks in the order of LABELS, beside each other
-SIDE = 72  # pixels, of one of them
+SHEET = Path(__file__).parent / "shapes.png"  # the shapes side by side, in the order of LABELS
+SIDE = 72  # pixels of one shape
 
 
 def draw() -> pictures.Pixels:
-    """The face under each of the masks, beside each other: uint8 (SIDE, n * SIDE, 3)."""
+    """The face with each of the masks, side by side: uint8 (SIDE, n * SIDE, 3)."""
     photo = faceinp.read_photo(GENERATED_FACE)
     holes = [faceinp.make_preset(name, photo, face=faceinp.FaceLocation.aligned(), seed=1).hole for name in LABELS]
     return np.hstack([pictures.tint(pictures.sized(photo.pixels, SIDE), hole, pictures.RED) for hole in holes])

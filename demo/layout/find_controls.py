@@ -1,4 +1,4 @@
-"""The controls that find damage, and what hides faces: how they look on the page."""
+"""The controls that find damage and occluders."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ SENSITIVITY = 0.5
 
 @dataclass(frozen=True)
 class FindControls:
-    """buttons: by the name of what each looks for, as in ``faceinp.Find``. sensitivity, stamps: shown once something
-    was looked for. message: what was found.
+    """buttons: by the name of what each finds, as in ``faceinp.Find``. sensitivity, stamps: visible after a search.
+    message: what was found.
     """
 
     buttons: dict[str, gr.Button]
@@ -24,7 +24,7 @@ class FindControls:
 def lay_out() -> FindControls:
     """Put the controls on the page."""
     with gr.Row(elem_id="find"):
-        buttons = {name: gr.Button(said, size="md", elem_id=f"find-{name}") for name, said in strings.FIND.items()}
+        buttons = {name: gr.Button(label, size="md", elem_id=f"find-{name}") for name, label in strings.FIND.items()}
     message = gr.HTML(padding=False, elem_id="found")
     sensitivity = gr.Slider(
         *(0.05, 0.95, SENSITIVITY),

@@ -1,4 +1,4 @@
-"""The controls that move a face's landmarks: how they look on the page, and which landmarks belong together.
+"""The controls that move a face's landmarks, and the landmarks that move together.
 
 Landmarks are in the order of iBUG's 68 (Sagonas et al. 2013), counted from 0.
 """
@@ -13,13 +13,13 @@ import gradio as gr
 
 from ..text import landmark_text
 
-# What is drawn as one line; the last four are closed: eyes, lips outside and inside.
+# Landmarks drawn as one line: jaw, brows, nose; closed lines: eyes, outer and inner lips.
 OPEN = (range(17), range(17, 22), range(22, 27), range(27, 31), range(31, 36))
 CLOSED = (range(36, 42), range(42, 48), range(48, 60), range(60, 68))
-FEATURES = (*OPEN, *CLOSED[:2], range(48, 68))  # what Tab goes through; the lips are one
-# Of the lips' inner landmarks: the outer ones beside them.
+FEATURES = (*OPEN, *CLOSED[:2], range(48, 68))  # that Tab steps through; the lips are one
+# For the inner landmarks of the lips, the outer ones next to them.
 BESIDE = {60: 48, 61: 50, 62: 51, 63: 52, 64: 54, 65: 56, 66: 57, 67: 58}
-LEAST_SHARE = 0.05  # of a movement: less is none
+MIN_SHARE = 0.05  # of a movement; less is ignored
 
 _CODE = Path(__file__).parent / "landmarks.js"
 _STYLE = Path(__file__).parent / "landmarks.css"
@@ -27,8 +27,8 @@ _STYLE = Path(__file__).parent / "landmarks.css"
 
 @dataclass(frozen=True)
 class LandmarkControls:
-    """face: the landmarks over the face's picture; its value is None, or {"points": [[x, y], ...]}, all 68 in pixels of
-    the photo, once one was moved. again: fills with these. reset: puts all back.
+    """face: the landmarks over the face's picture; its value is None, or, once one was moved, all 68 in pixels of the
+    photo: {"points": [[x, y], ...]}. again: fills with them. reset: undoes all moves.
     """
 
     box: gr.Accordion
@@ -47,7 +47,7 @@ def lay_out() -> LandmarkControls:
             js_on_load=_script(),
             apply_default_css=False,
             elem_id="landmarks",
-            face={},  # what is shown, see ``move_landmarks.describe``
+            face={},  # see ``move_landmarks.describe``
         )
         with gr.Row():
             again = gr.Button(
@@ -58,10 +58,10 @@ def lay_out() -> LandmarkControls:
 
 
 def neighbours() -> tuple[dict[int, float], ...]:
-    """For each landmark those that go along when it is dragged, and their share of its movement.
+    """For each landmark the ones that move with it, and their share of its movement.
 
-    A Gaussian of the steps between them along their line, one step being its standard deviation. From the outer edge
-    of the lips to the inner one it is a step, too, so that lips move whole; from one lip to the other it is many.
+    A Gaussian of the steps between them along their line, with a standard deviation of one step. From the outer edge of
+    the lips to the inner one is one step, so that a lip moves as a whole; from one lip to the other are many.
     """
     shares: list[dict[int, float]] = [{} for _ in range(68)]
     for feature in FEATURES:
@@ -71,13 +71,13 @@ def neighbours() -> tuple[dict[int, float], ...]:
                 steps = abs(BESIDE.get(point, point) - BESIDE.get(other, other))
                 steps = min(steps, ring - steps) if ring else steps
                 steps += (point in BESIDE) != (other in BESIDE)
-                if (share := exp(-(steps**2) / 2)) >= LEAST_SHARE:
+                if (share := exp(-(steps**2) / 2)) >= MIN_SHARE:
                     shares[point][other] = round(share, 3)
     return tuple(shares)
 
 
 def _script() -> str:
-    """The code, and before it what is the same for every face: Gradio forgets properties that an update leaves out."""
+    """The code, after the constants of all faces: Gradio forgets properties that an update leaves out."""
     parts = {
         "features": [list(feature) for feature in FEATURES],
         "lines": [{"points": list(line), "closed": line in CLOSED} for line in (*OPEN, *CLOSED)],

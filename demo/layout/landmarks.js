@@ -1,10 +1,9 @@
-// The body of a gr.HTML's js_on_load: a face's landmarks over its picture, dragged or moved by arrow keys, and sliders
-// that move many. parts is the same for every face (demo/landmark_controls.py); props.face says what is shown
-// (demo/landmarking.py); props.value is what the server reads: null, or all landmarks once any was moved. Both are in
-// pixels of the photo. What is drawn is in units of the SVG: the picture is WIDTH of them wide, and about as many pixels
-// of the screen.
+// The body of a gr.HTML's js_on_load: a face's landmarks over its picture, moved by dragging, arrow keys and sliders.
+// parts: constants of all faces (landmark_controls.py). props.face: the face (events/move_landmarks.py). props.value: null,
+// or all landmarks once one was moved. Both are in pixels of the photo. The SVG has units of its own: the picture is
+// WIDTH units wide, about one screen pixel each.
 const WIDTH = 360;
-const REACH = 16; // from a landmark to what is still a touch of it
+const REACH = 16; // distance at which a landmark is still touched
 const DOT = 3.5;
 const ARROWS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 const PAGES = {PageUp: -1, PageDown: 1};
@@ -98,7 +97,7 @@ const restart = () => {
 const update = () => {
   const before = face;
   face = props.face ?? {};
-  if (!face.points) return; // and the box around goes from the page
+  if (!face.points) return; // the box is hidden then
   scale = WIDTH / face.part[2];
   const height = face.part[3] * scale, [left, top, right, bottom] = face.window;
   svg.setAttribute('viewBox', `0 0 ${WIDTH} ${height}`);
@@ -108,7 +107,7 @@ const update = () => {
     width: (right - left) * scale, height: (bottom - top) * scale,
   };
   for (const [attribute, value] of Object.entries(place)) image.setAttribute(attribute, value);
-  // After a fill with these landmarks the face is the same one: what was moved stays, to be moved on.
+  // After a fill with these landmarks the face is the same: the moves stay, and further ones start from them.
   const same = ['points', 'movable'].every((what) => JSON.stringify(before[what]) === JSON.stringify(face[what]));
   if (!same || !props.value) restart();
   if (!same && props.value) props.value = null;

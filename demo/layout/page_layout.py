@@ -95,8 +95,8 @@ class Page:
     grid_file: gr.DownloadButton
 
     @property
-    def order(self) -> set[gr.components.Component]:
-        """The controls that ``requests.painted_order`` reads."""
+    def fill_inputs(self) -> set[gr.components.Component]:
+        """The controls that ``requests.painted_request`` reads."""
         settings = {self.engine, self.iterations, self.seed, self.symmetry, self.blending, self.unchecked}
         return settings | {self.editor, self.face}
 

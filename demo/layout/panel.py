@@ -14,7 +14,7 @@ from . import find_controls, landmark_controls, part_controls
 NO_PRESET = "none"
 MOST_OTHERS = 4
 USE, ONLY_COMPARE = "use to fill", "only compare"
-EVERY_FACE, BOX, POINTS, ALIGNED = 0, "box", "points", "aligned"  # values of ``Page.face`` beside a face's number
+EVERY_FACE, BOX, POINTS, ALIGNED = 0, "box", "points", "aligned"  # values of ``Page.face`` other than a face's number
 ANYWHERE: list[tuple[str, str | int | float]] = [
     (strings.EVERY_FACE, EVERY_FACE),
     (strings.BOX, BOX),

@@ -1,4 +1,4 @@
-"""The controls that fill one part of a result again: how they look on the page, and when they are put away."""
+"""The controls that fill one part of a result again."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +12,9 @@ OTHER_HALF, PHOTOS, ANEW, PUT_BACK = "other half", "photos", "anew", "put back"
 
 @dataclass(frozen=True)
 class PartControls:
-    """box: what they are folded into. picture, number: which part. source: what it is filled from. again: the button.
-    message: how far it is, or why it is refused. done, switch: beside the result, what came of it, and the button that
-    shows the result before it, or this one again.
+    """box: holds the controls. picture, number: choose the part. source: chooses what it is filled from. again: starts
+    the fill. message: its progress, or an error. done, switch: beside the result: what changed, and the button that
+    shows the earlier or the newer result.
     """
 
     box: gr.Accordion
@@ -28,18 +28,18 @@ class PartControls:
 
     @property
     def outputs(self) -> list[Any]:
-        """What changes, the button apart that fills."""
+        """All controls that events change."""
         return [self.box, self.picture, self.number, self.source, self.message, self.done, self.switch]
 
 
 def lay_out_done() -> tuple[gr.HTML, gr.Button]:
-    """Put on the page what stands beside the result."""
+    """Put the controls beside the result on the page."""
     done = gr.HTML(padding=False, elem_id="part-done")
     return done, gr.Button(strings.SHOW_EARLIER, size="sm", visible=False, elem_id="switch")
 
 
 def lay_out(done: gr.HTML, switch: gr.Button) -> PartControls:
-    """Put the controls on the page. done, switch: what ``lay_out_done`` gave."""
+    """Put the controls on the page. done, switch: from ``lay_out_done``."""
     with gr.Accordion(strings.PART, open=False, elem_id="part") as box:
         picture = gr.Image(
             label=strings.PARTS, show_label=False, interactive=False, buttons=[], format="png", elem_id="parts"
@@ -52,7 +52,7 @@ def lay_out(done: gr.HTML, switch: gr.Button) -> PartControls:
 
 
 def closed(part: PartControls) -> dict[Any, Any]:
-    """The controls, folded up and empty."""
+    """Updates that close and empty the controls."""
     none: dict[str, Any] = {"choices": [], "value": None, "visible": False}
     return {
         part.box: gr.update(open=False),

@@ -1,4 +1,4 @@
-"""How the page looks: quiet greys, one accent, and fonts the reader's machine has."""
+"""The style of the page: greys, one accent colour, and system fonts."""
 
 from pathlib import Path
 
@@ -7,31 +7,31 @@ import gradio as gr
 from ..images import examples, pictures, shapes
 from ..text import strings
 
-SIDE = 440  # pixels, of the editor and the result
-THUMB = 104  # pixels, of an example's small picture
+SIDE = 440  # pixels of the editor and the result
+THUMB = 104  # pixels of an example's small picture
 
 _STYLE = Path(__file__).parent / "page.css"
 
 
 def example_id(name: str) -> str:
-    """The element of the button that loads the example ``name``."""
+    """The id of the button that loads the example ``name``."""
     return f"example-{name.lower().replace(' ', '-')}"
 
 
 def css() -> str:
-    """The page's style. The examples' small pictures are in it, so that there are no files of them."""
+    """The style sheet, with the pictures of examples and shapes as data URIs."""
 
     def thumb(name: str) -> str:
         return pictures.data_uri(pictures.shrunk(examples.make(name), THUMB), ".jpg")
 
     sheet = pictures.data_uri(pictures.read(shapes.SHEET).pixels, ".jpg")
     last = len(shapes.LABELS) - 1
-    places = "".join(
+    positions = "".join(
         f"#shape-buttons #shape-{name}::before {{ background-position: {100 * number / last:.4f}% 0; }}\n"
         for number, name in enumerate(shapes.LABELS)
     )
     masks = (
-        f"#shape-buttons button::before {{ background: url({sheet}) 0 0 / {len(shapes.LABELS)}00% 100%; }}\n{places}"
+        f"#shape-buttons button::before {{ background: url({sheet}) 0 0 / {len(shapes.LABELS)}00% 100%; }}\n{positions}"
     )
     thumbs = (f"#{example_id(name)} {{ background-image: url({thumb(name)}); }}\n" for name in examples.NAMES)
     touch = f'#photo {{ --choose: "{strings.CHOOSE_PHOTO}"; }} #add-others {{ --choose: "{strings.CHOOSE_OTHERS}"; }}\n'
@@ -39,13 +39,13 @@ def css() -> str:
 
 
 def script() -> str:
-    """What the page runs in the browser once it is there: each of ``scripts/``, one after the other."""
+    """The JavaScript of the page: all files of ``scripts/``."""
     files = sorted((Path(__file__).parent / "scripts").glob("*.js"))
     return "() => {\n" + "".join(f"({file.read_text().strip()})();\n" for file in files) + "}"
 
 
 def theme() -> gr.themes.Base:
-    """Nothing of it is fetched from elsewhere."""
+    """Gradio's theme with local fonts only."""
     return gr.themes.Default(
         primary_hue="teal",
         secondary_hue="teal",

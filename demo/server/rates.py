@@ -1,4 +1,4 @@
-"""How often one address may do something, and how long an answer to a wrong log-in waits. All of it in memory."""
+"""Limits for each address, and delays after wrong log-ins, kept in memory."""
 
 import ipaddress
 import time
@@ -6,11 +6,11 @@ from typing import Any
 
 from starlette.types import Scope
 
-MOST_ADDRESSES = 10_000  # that are remembered
+MAX_ADDRESSES = 10_000  # that are remembered
 
 
 def client_address(scope: Scope) -> str:
-    """Who asks: an address, of IPv6 the network that one connection has for itself."""
+    """The address of a client; for IPv6 its /64 network, which one connection has for itself."""
     client = (scope.get("client") or ("",))[0]
     try:
         address = ipaddress.ip_address(client)
@@ -20,53 +20,56 @@ def client_address(scope: Scope) -> str:
 
 
 class Rates:
-    """How often each address may do something. The addresses that were seen last are remembered."""
+    """A limit per minute for each address (token bucket)."""
 
     def __init__(self, per_minute: int) -> None:
-        self._most, self._left = per_minute, dict[str, tuple[float, float]]()
+        self._limit, self._left = per_minute, dict[str, tuple[float, float]]()
 
     def wait(self, address: str) -> float:
-        """Seconds until this address may do it once more; 0.0 where it may now, which then counts."""
-        if not self._most:
+        """Seconds until this address may do it again; 0.0 if it may now, which then counts."""
+        if not self._limit:
             return 0.0
         now = time.monotonic()
-        left, seen = self._left.get(address, (self._most, now))
-        left = min(self._most, left + (now - seen) * self._most / 60)
+        left, updated = self._left.get(address, (self._limit, now))
+        left = min(self._limit, left + (now - updated) * self._limit / 60)
         _remember(self._left, address, (left - (left >= 1), now))
-        return 0.0 if left >= 1 else (1 - left) * 60 / self._most
+        return 0.0 if left >= 1 else (1 - left) * 60 / self._limit
 
 
 class Logins:
-    """Wrong log-ins: each makes the next answer to its address slower."""
+    """Wrong log-ins: each delays the next answer to its address."""
 
-    FIRST, SLOWEST, LONGEST = 0.5, 8.0, 30.0  # seconds: a step after the first wrong one, any step, all in a row
-    FORGOTTEN = 900.0
+    FIRST_DELAY = 0.5  # seconds after the first wrong log-in; each further delay is twice as long
+    MAX_DELAY = 8.0
+    MAX_WAIT = 30.0  # seconds of all delays together, if log-ins are sent at once
+    FORGET_AFTER = 900.0
 
     def __init__(self) -> None:
         self._wrong: dict[str, tuple[int, float]] = {}
 
     def wait(self, address: str) -> float:
-        """Seconds by which the answer has to wait. It counts as wrong until ``right``, so that guesses sent side by
-        side wait for each other; one that would wait for more than ``LONGEST`` is to be refused, and is not counted.
+        """Seconds to delay the answer. More than ``MAX_WAIT`` means to refuse the log-in, which is then not counted.
+
+        A log-in counts as wrong until ``right`` is called, so that guesses sent at once wait for each other.
         """
         now = time.monotonic()
         wrong, ready = self._wrong.get(address, (0, now))
-        if now - ready > self.FORGOTTEN:
+        if now - ready > self.FORGET_AFTER:
             wrong = 0
         starts = max(now, ready)
-        if starts - now <= self.LONGEST:
-            step = min(self.SLOWEST, self.FIRST * 2.0 ** min(wrong, 10))
+        if starts - now <= self.MAX_WAIT:
+            step = min(self.MAX_DELAY, self.FIRST_DELAY * 2.0 ** min(wrong, 10))
             _remember(self._wrong, address, (wrong + 1, starts + step))
         return starts - now
 
     def right(self, address: str) -> None:
-        """The name and the password were right: all is forgotten."""
+        """Forget the wrong log-ins of an address after a right one."""
         self._wrong.pop(address, None)
 
 
-def _remember(known: dict[str, Any], address: str, value: Any) -> None:
-    """Keep what is known of an address, and forget the one that was heard of longest ago where they are too many."""
-    known.pop(address, None)
-    known[address] = value
-    if len(known) > MOST_ADDRESSES:
-        del known[next(iter(known))]
+def _remember(values: dict[str, Any], address: str, value: Any) -> None:
+    """Store a value for an address, and drop the oldest address if there are too many."""
+    values.pop(address, None)
+    values[address] = value
+    if len(values) > MAX_ADDRESSES:
+        del values[next(iter(values))]

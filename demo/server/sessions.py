@@ -1,4 +1,4 @@
-"""Files that must not survive: everything of one visitor lies in one folder, which goes when the visitor does."""
+"""The visitors of the page. Everything of one visitor lies in one folder, which is deleted when the visitor leaves."""
 
 import math
 import os
@@ -19,19 +19,19 @@ from numpy.typing import NDArray
 
 import faceinp
 
-from ..fills.filling import MOST_CANDIDATES, Made, ReferenceUse
+from ..fills.filling import MOST_CANDIDATES, FillResult, ReferenceUse
 from ..fills.history import History
 from ..fills.jobs import Job
 from ..images import pictures
 from ..images.editor import Original
-from ..images.painted_proposal import Proposed
+from ..images.painted_proposal import PaintedProposal
 from ..images.result_parts import PartsView
 from . import uploads
 
-IDLE = 3600.0  # seconds after which what a silent visitor left is deleted
-STRAY = 900.0  # seconds after which a file that nobody claimed is deleted; a queued request may wait that long
-EDITED = 300.0  # seconds after which pictures that the editor sent are deleted, unless they were read
-HANDED_OUT = 300.0  # seconds in which a caller of the API can fetch a result
+IDLE = 3600.0  # seconds until a visitor who sends nothing is forgotten
+STRAY = 900.0  # seconds until a file without a visitor is deleted; a queued request may wait that long
+EDITED = 300.0  # the same for pictures that the editor sent and nothing has read
+HANDED_OUT = 300.0  # the same for results of the API, which a program can fetch meanwhile
 SWEPT_EVERY = 30.0
 NEVER = (-math.inf, b"")
 _VISIT, _HANDED = "visit-", "result-"
@@ -39,9 +39,9 @@ _VISIT, _HANDED = "visit-", "result-"
 
 @dataclass
 class OtherPhoto:
-    """Another photo of the person on the visitor's photo.
+    """Another photo of the same person.
 
-    used: whether it is used to fill, and not only compared with. thumb: a small picture of it, as a data URI.
+    used: whether it is used to fill, and not only compared. thumb: a small picture of it, as a data URI.
     """
 
     file: Path
@@ -51,35 +51,35 @@ class OtherPhoto:
 
 @dataclass
 class Visit:
-    """What one visitor has on the desk. ``root`` holds every file of it.
+    """The photo, the results and the settings of one visitor. ``root`` holds all files.
 
-    folder: in it, everything of the photo of now. It goes with the photo, so that what still works on an earlier one
-    has nowhere to leave anything.
+    folder: a folder in it for the current photo. It is deleted with the photo, so that work on an earlier photo cannot
+    leave any file.
     """
 
     root: Path
     original: Original | None = None
     folder: Path = field(init=False)
-    background: Path | None = None  # the copy of the photo that is painted on
-    marked: NDArray[np.bool_] | None = None  # what was marked on the photo when it was loaded, (H, W)
+    background: Path | None = None  # the copy of the photo in the editor
+    marked: NDArray[np.bool_] | None = None  # the hole painted when the photo was loaded, (H, W)
     turning: threading.Lock = field(default_factory=threading.Lock)
-    turned: tuple[float, bytes] = NEVER  # when the photo was turned last, and what its editor held before
-    turn: Any = "auto"  # as ``faceinp.fill`` takes it: 0 once the visitor has turned the photo
-    clicks: list[tuple[float, float]] = field(default_factory=list)  # where the face is, x and y in photo pixels
-    earlier: History | None = None  # what was made of the photo before it was gone on from
+    turned: tuple[float, bytes] = NEVER  # time of the last turn, digest of the layers then
+    turn: Any = "auto"  # as in ``faceinp.fill``; 0 once the visitor has turned the photo
+    clicks: list[tuple[float, float]] = field(default_factory=list)  # on the face, x and y in photo pixels
+    earlier: History | None = None  # the fills that made the photo
     faces: tuple[faceinp.Face, ...] = ()
-    proposed: Proposed | None = None  # what is shown of what was found on the photo
-    looked: Proposed | None = None  # what was found, and is not shown yet
+    proposal: PaintedProposal | None = None  # in the editor
+    pending_proposal: PaintedProposal | None = None  # found, and not in the editor yet
     others: list[OtherPhoto] = field(default_factory=list)
     job: Job | None = None
-    made: list[Made] = field(default_factory=list)
-    parts: PartsView | None = None  # those of the result that is shown, once they are looked at
-    shown: int = 0  # which of ``made``
-    other: int | None = None  # which of ``made`` is switched to: the one before a part was filled again, or after it
-    seen: float = field(default_factory=time.monotonic)
+    results: list[FillResult] = field(default_factory=list)
+    parts: PartsView | None = None  # of the current result, once they were shown
+    result_index: int = 0  # of the current result, in ``results``
+    other_index: int | None = None  # in ``results``, of the result before or after a part was filled again
+    last_active: float = field(default_factory=time.monotonic)
 
     def photo(self) -> faceinp.Photo:
-        """The photo as it is shown; raises PhotoError, and Gone where there is none any more."""
+        """The photo as the page shows it. Raises PhotoError, and Gone if it was deleted."""
         original = self.original
         if original is None:
             raise pictures.Gone
@@ -89,17 +89,22 @@ class Visit:
         self.folder = pictures.own_folder(self.root)
 
     @property
+    def result(self) -> FillResult:
+        """The current result; ``results`` must not be empty."""
+        return self.results[self.result_index]
+
+    @property
     def references(self) -> tuple[ReferenceUse, ...]:
-        """What became of the reference photos of the result that is shown."""
-        return self.made[self.shown].references if self.made else ()
+        """How the current result used each reference photo."""
+        return self.result.references if self.results else ()
 
     @property
     def landmarks(self) -> NDArray[np.float32] | None:
-        """Those of the result that is shown, (68, 2) in photo pixels, where they are unless they are moved."""
-        return self.made[self.shown].found if self.made else None
+        """The unmoved landmarks of the current result, (68, 2) in photo pixels."""
+        return self.result.unmoved_landmarks if self.results else None
 
     def take(self, file: str | os.PathLike[str]) -> Path:
-        """Move an uploaded file in; raises PhotoError for what is no file."""
+        """Move an uploaded file into the visitor's folder. Raises PhotoError if there is no such file."""
         source = Path(file)
         if not source.is_file():
             raise faceinp.PhotoError("The file does not exist. Upload it again.")
@@ -109,71 +114,73 @@ class Visit:
         return target
 
     def clear(self) -> None:
-        """Stop what runs and delete everything: other photos of the person go with the photo they belong to."""
+        """Stop the job and delete everything, the other photos of the person included."""
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder = pictures.own_folder(self.root)
         self.original, self.background, self.faces, self.others = None, None, (), []
         self.marked, self.earlier, self.turn, self.turned, self.clicks = None, None, "auto", NEVER, []
-        self.proposed, self.looked = None, None
+        self.proposal, self.pending_proposal = None, None
         self._show_first_of([])
 
-    def replace(self, made: list[Made]) -> None:
-        """New results take the place of the older ones, whose files go."""
-        for old in self.made:
+    def replace(self, result: list[FillResult]) -> None:
+        """Replace all results, and delete the files of the old ones."""
+        for old in self.results:
             shutil.rmtree(old.folder, ignore_errors=True)
-        self._show_first_of(made)
+        self._show_first_of(result)
 
-    def add(self, made: Made) -> None:
-        """One more result, which is shown; of the earlier ones, the files of the oldest go."""
-        before = self.shown + 1
-        kept, gone = self.made[: MOST_CANDIDATES - 1], self.made[MOST_CANDIDATES - 1 :]
+    def add(self, result: FillResult) -> None:
+        """Add a result and make it the current one; the oldest ones beyond MOST_CANDIDATES are deleted."""
+        before = self.result_index + 1
+        kept, gone = self.results[: MOST_CANDIDATES - 1], self.results[MOST_CANDIDATES - 1 :]
         for old in gone:
             shutil.rmtree(old.folder, ignore_errors=True)
-        self._show_first_of([made, *kept])
-        self.other = before if before < len(self.made) else None
+        self._show_first_of([result, *kept])
+        self.other_index = before if before < len(self.results) else None
 
     def show(self, number: int) -> None:
-        """Another one of the results."""
-        if number != self.shown:
-            self.other = None if self.other is None else self.shown
-            self.shown, self.parts = number, None
+        """Make another result the current one."""
+        if number != self.result_index:
+            self.other_index = None if self.other_index is None else self.result_index
+            self.result_index, self.parts = number, None
 
-    def _show_first_of(self, made: list[Made]) -> None:
-        self.made, self.shown, self.other, self.parts = made, 0, None, None
+    def _show_first_of(self, result: list[FillResult]) -> None:
+        self.results, self.result_index, self.other_index, self.parts = result, 0, None, None
 
     def start(self, job: Job) -> Job:
-        """A visitor has one job at a time."""
+        """Start a job in place of the running one: a visitor has one at a time."""
         self.stop()
         self.job = job
         return job
 
     def stop(self) -> None:
+        """Stop the running job."""
         if self.job is not None:
             self.job.stop()
 
 
 class Visits:
-    """The visitors there are, by Gradio's session."""
+    """All visitors, by Gradio's session."""
 
     def __init__(self, blocks: gr.Blocks | None = None) -> None:
-        """blocks: the page, whose parts Gradio keeps for each visitor as they were shown last."""
+        """blocks: the page, whose state Gradio keeps for each visitor."""
         self._lock = threading.Lock()
         self._visits: dict[str, Visit] = {}
         self._blocks = blocks
 
     def of(self, request: gr.Request) -> Visit:
+        """The visitor who sent a request."""
         with self._lock:
             session = str(request.session_hash)
             visit = self._visits.get(session)
             if visit is None or not visit.root.is_dir():
                 visit = Visit(Path(tempfile.mkdtemp(prefix=_VISIT, dir=uploads.root())))
                 self._visits[session] = visit
-            visit.seen = time.monotonic()
+            visit.last_active = time.monotonic()
             return visit
 
     def leave(self, request: gr.Request) -> None:
-        """The visitor is gone: so is the job, and every file."""
+        """Stop the job of a visitor who leaves, and delete every file."""
         session = str(request.session_hash)
         with self._lock:
             visit = self._visits.pop(session, None)
@@ -183,10 +190,10 @@ class Visits:
             shutil.rmtree(visit.root, ignore_errors=True)
 
     def sweep(self, idle: float = IDLE, stray: float = STRAY) -> None:
-        """Delete what is left of visitors who said nothing for ``idle`` seconds, and unclaimed files."""
+        """Forget visitors who sent nothing for ``idle`` seconds, and delete files that nobody uses."""
         now = time.monotonic()
         with self._lock:
-            gone = [name for name, visit in self._visits.items() if now - visit.seen > idle]
+            gone = [name for name, visit in self._visits.items() if now - visit.last_active > idle]
             folders = {visit.root for name, visit in self._visits.items() if name not in gone}
             visits = [self._visits.pop(name) for name in gone]
         for visit in visits:
@@ -198,13 +205,13 @@ class Visits:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink(missing_ok=True)
 
     def _silent(self, session: str) -> float:
-        """Seconds since somebody, or a program, last said anything in a session of Gradio's."""
+        """Seconds since the last request in a session of Gradio's."""
         last = self._blocks.state_holder.time_last_used.get(session) if self._blocks else None
         return (datetime.now() - last).total_seconds() if last else 0.0
 
     def _forget(self, gone: Callable[[str], bool]) -> None:
-        """Drop what Gradio keeps of the page as the visitors saw it that are ``gone``, small pictures among it."""
-        holder: StateHolder | None = getattr(self._blocks, "state_holder", None)  # there is one once it is served
+        """Delete Gradio's state of the page, small pictures included, for sessions where ``gone`` is true."""
+        holder: StateHolder | None = getattr(self._blocks, "state_holder", None)  # missing until the page is served
         if holder is None:
             return
         with holder.lock:
@@ -212,27 +219,27 @@ class Visits:
                 holder.session_data.pop(session, None)
                 holder.time_last_used.pop(session, None)
 
-    def keep_swept(self) -> None:
-        """Sweep now and then, until the server ends."""
+    def start_sweeping(self) -> None:
+        """Sweep in a thread of its own until the server ends."""
 
-        def go_on() -> None:
+        def sweep_forever() -> None:
             while True:
                 time.sleep(SWEPT_EVERY)
                 try:
                     self.sweep()
-                except OSError as error:  # a file may go while it is looked at
+                except OSError as error:  # a file may be deleted meanwhile
                     print(f"Deleting old files failed; next try in {SWEPT_EVERY:.0f} s: {error}", flush=True)
 
-        threading.Thread(target=go_on, name="sweeper", daemon=True).start()
+        threading.Thread(target=sweep_forever, name="sweeper", daemon=True).start()
 
 
 def scratch() -> Path:
-    """A folder for a result that is handed out once; it is swept."""
+    """A new folder for a result that a program fetches; it is swept later."""
     return Path(tempfile.mkdtemp(prefix=_HANDED, dir=uploads.root()))
 
 
 def _lasts(entry: Path) -> float:
-    """Seconds for which a file or folder that no visitor has is kept."""
+    """Seconds until a file or folder without a visitor is deleted."""
     if entry.name.startswith(_HANDED):
         return HANDED_OUT
     return EDITED if uploads.of_editor(entry) else STRAY

@@ -6,8 +6,8 @@ from html import escape
 import faceinp
 
 from ..fills import naturalness
-from ..fills.filling import Made
-from ..fills.jobs import Failed
+from ..fills.filling import FillResult
+from ..fills.jobs import FailedFill
 from ..images import pictures
 from .strings import RESULTS, VARIANTS, page_terms, server_text, source
 
@@ -27,50 +27,48 @@ ANOTHER_PHOTO_HELPS = "If the photo itself is damaged, a comparison with another
 MIN_SHARE = 0.02  # of the filled area: smaller sources are named together, as the rest
 
 
-def outcome(made: Made) -> str:
+def outcome(result: FillResult) -> str:
     """What was done, in a sentence or two."""
-    kept = f"The other {made.known_pixels:,} pixels are exactly as they were."
-    if made.changed_pixels:
-        kept = (
-            f"{made.changed_pixels:,} of {made.known_pixels:,} pixels outside the filled area were changed by mistake."
-        )
-    notes = f" Of the filled area, {_sources(made)}." if made.shares else ""
-    for number, file in enumerate(made.history.files):
-        if file in made.history.doubtful and made.shares.get(pictures.REFERENCE + number):
+    kept = f"The other {result.known_pixels:,} pixels are exactly as they were."
+    if result.changed_pixels:
+        kept = f"{result.changed_pixels:,} of the other {result.known_pixels:,} pixels were changed by mistake."
+    notes = f" Of the filled area, {_sources(result)}." if result.shares else ""
+    for number, file in enumerate(result.history.files):
+        if file in result.history.doubtful and result.shares.get(pictures.REFERENCE + number):
             notes += f" “{file.name}” may not show the same person."
-    broken = " broken" if made.changed_pixels else ""
+    broken = " broken" if result.changed_pixels else ""
     return f'<div class="known{broken}" role="status"><p><b>Filled.</b> {kept}{escape(notes)}</p></div>'
 
 
-def _sources(made: Made) -> str:
+def _sources(result: FillResult) -> str:
     """The share of each source of the filled area, the largest first and the smallest together."""
-    shares = [(source(code, _names(made)), share) for code, share in _largest_first(made)]
+    shares = [(source(code, _names(result)), share) for code, share in _largest_first(result)]
     rest = " or ".join(name for name, share in shares if share < MIN_SHARE)
     most = 0.99 if rest else 1.0  # where there is a rest, nothing is all of it
     parts = [f"{min(share, most):.0%} is {name}" for name, share in shares if share >= MIN_SHARE]
     return ", ".join([*parts, f"the rest is {rest}"] if rest else parts)
 
 
-def _names(made: Made) -> list[str]:
-    return [file.name for file in made.history.files]
+def _names(result: FillResult) -> list[str]:
+    return [file.name for file in result.history.files]
 
 
-def _largest_first(made: Made) -> list[tuple[int, float]]:
-    return sorted(made.shares.items(), key=lambda code_and_share: -code_and_share[1])
+def _largest_first(result: FillResult) -> list[tuple[int, float]]:
+    return sorted(result.shares.items(), key=lambda code_and_share: -code_and_share[1])
 
 
-def facts(made: Made) -> str:
+def facts(result: FillResult) -> str:
     """The details of a result: everyday facts, what the judge says, and, folded up, figures for experts."""
-    width, height = made.size
-    changed = f"{made.changed_pixels:,} of {made.known_pixels:,} changed"
+    width, height = result.size
+    changed = f"{result.changed_pixels:,} of {result.known_pixels:,} changed"
     entries = {
-        "Unmarked pixels": changed if made.changed_pixels else f"all {made.known_pixels:,} unchanged",
-        "Engine": made.engine,
+        "Unmarked pixels": changed if result.changed_pixels else f"all {result.known_pixels:,} unchanged",
+        "Engine": result.engine,
         "Size": f"{width:,} × {height:,} pixels",
-        "Time": f"{made.seconds:.1f} s",
+        "Time": f"{result.seconds:.1f} s",
     }
-    notes = "".join(f"<li>{escape(page_terms(note))}</li>" for note in made.notes)
-    return _terms(entries) + (f"<ul>{notes}</ul>" if notes else "") + judged(made) + _for_experts(made)
+    notes = "".join(f"<li>{escape(page_terms(note))}</li>" for note in result.notes)
+    return _terms(entries) + (f"<ul>{notes}</ul>" if notes else "") + judged(result) + _for_experts(result)
 
 
 def _terms(pairs: Mapping[str, str]) -> str:
@@ -78,13 +76,13 @@ def _terms(pairs: Mapping[str, str]) -> str:
     return f"<dl>{''.join(entries)}</dl>"
 
 
-def identity(made: Made) -> str:
+def identity(result: FillResult) -> str:
     """Whether the result still looks like the person, by each photo that was only compared; empty without one."""
-    if made.likeness is None:
+    if result.likeness is None:
         return ""
     verdicts = [
         (file.name, other.filled)
-        for file, other in zip(made.others, made.likeness.others, strict=True)
+        for file, other in zip(result.others, result.likeness.others, strict=True)
         if other.filled is not None
     ]
     if not verdicts:
@@ -105,14 +103,16 @@ def _likely(verdict: faceinp.Verdict) -> str:
     return "likely the same" if verdict.same else "not recognised"
 
 
-def judged(made: Made) -> str:
+def judged(result: FillResult) -> str:
     """How likely the filled face is still the person's, beside the floor; or why nothing was compared."""
-    if made.likeness is None:
-        return f'<div class="panel"><h2>{IDENTITY}</h2><p>Nothing was compared: {server_text(made.no_judge)}</p></div>'
-    likeness = made.likeness
+    if result.likeness is None:
+        return (
+            f'<div class="panel"><h2>{IDENTITY}</h2><p>Nothing was compared: {server_text(result.no_judge)}</p></div>'
+        )
+    likeness = result.likeness
     hint = "" if likeness.second else NO_INDEPENDENT_PHOTO if likeness.others else ANOTHER_PHOTO_HELPS
     return (
-        f'<div class="panel"><h2>{IDENTITY}</h2>{_compared(made, _percent)}'
+        f'<div class="panel"><h2>{IDENTITY}</h2>{_compared(result, _percent)}'
         "<p>How likely both faces belong to one person, according to a program. It "
         f"{_strangers(likeness.verdict)} “Hole left blank” is the same figure without the filled area: if “Filled” is "
         "higher, the fill helped. "
@@ -120,13 +120,13 @@ def judged(made: Made) -> str:
     )
 
 
-def _compared(made: Made, figure: Callable[[faceinp.Verdict], str]) -> str:
+def _compared(result: FillResult, figure: Callable[[faceinp.Verdict], str]) -> str:
     """A table with a row for each photo in the comparison: the figure of the fill, and of a blank hole."""
-    likeness = made.likeness
+    likeness = result.likeness
     if likeness is None:
         return ""
     cells = f"<tr><td>this photo</td><td>{figure(likeness.original)}</td><td>{figure(likeness.floor)}</td></tr>"
-    for file, other in zip(made.others, likeness.others, strict=True):
+    for file, other in zip(result.others, likeness.others, strict=True):
         compared = (
             f'<td class="why" colspan="2">{escape(other.left_out)}</td>'
             if other.filled is None or other.floor is None
@@ -137,15 +137,15 @@ def _compared(made: Made, figure: Callable[[faceinp.Verdict], str]) -> str:
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{cells}</tbody></table>"
 
 
-def _for_experts(made: Made) -> str:
+def _for_experts(result: FillResult) -> str:
     """Seed, runtime, seam and the judge's distances, folded up."""
-    entries = {"Seed": str(made.seed), "Runs on": made.runtime, "Seam": f"{made.seam:+.2f} grey levels"}
+    entries = {"Seed": str(result.seed), "Runs on": result.runtime, "Seam": f"{result.seam:+.2f} grey levels"}
     details = f"<p>{SEAM}</p>"
-    if made.likeness is not None:
-        verdict = made.likeness.verdict
+    if result.likeness is not None:
+        verdict = result.likeness.verdict
         entries |= {"Judge": verdict.judge, "Threshold": f"{verdict.threshold:.3f}"}
         notes = "".join(f"<p>{escape(note)}</p>" for note in verdict.notes)
-        details += f"<h2>Distances</h2>{_compared(made, _distance)}<p>{DISTANCE}</p>{notes}"
+        details += f"<h2>Distances</h2>{_compared(result, _distance)}<p>{DISTANCE}</p>{notes}"
     return f'<details class="panel"><summary>{FOR_EXPERTS}</summary>{_terms(entries)}{details}</details>'
 
 
@@ -161,28 +161,28 @@ def _strangers(verdict: faceinp.Verdict) -> str:
     return f"mistakes {verdict.false_match_rate:.1%} of strangers for the same person."
 
 
-def variants(results: Sequence[Made]) -> str:
+def variants(results: Sequence[FillResult]) -> str:
     """The heading of several results."""
-    return RESULTS if any(made.about for made in results) else VARIANTS
+    return RESULTS if any(result.about for result in results) else VARIANTS
 
 
-def captions(results: Sequence[Made]) -> list[str]:
+def captions(results: Sequence[FillResult]) -> list[str]:
     """The captions of several results."""
-    by_part = any(made.about for made in results)
-    return [f"{number}. {_caption(made, by_part)}" for number, made in enumerate(results, 1)]
+    by_part = any(result.about for result in results)
+    return [f"{number}. {_caption(result, by_part)}" for number, result in enumerate(results, 1)]
 
 
-def _caption(made: Made, by_part: bool) -> str:
+def _caption(result: FillResult, by_part: bool) -> str:
     """by_part: whether single parts were filled again, so that captions name parts instead of seeds."""
     if by_part:
-        return made.about or "all parts"
-    score = f", {made.likeness.verdict.probability:.0%} same" if made.likeness else ""
-    return f"seed {made.seed}{score}"
+        return result.about or "all parts"
+    score = f", {result.likeness.verdict.probability:.0%} same" if result.likeness else ""
+    return f"seed {result.seed}{score}"
 
 
-def card(outcome: Made | Failed) -> str:
+def card(outcome: FillResult | FailedFill) -> str:
     """The picture that one of several engines made, or why it failed."""
-    if isinstance(outcome, Failed):
+    if isinstance(outcome, FailedFill):
         return f'<figure class="failed"><p>{server_text(outcome.reason)}</p>{_under(outcome.engine, "")}</figure>'
     shown = pictures.data_uri(pictures.shrunk(pictures.read(outcome.face).pixels, pictures.GRID_SIDE), ".jpg")
     picture = f'<img alt="The face as {escape(outcome.engine)} filled it" src="{shown}">'
@@ -191,19 +191,19 @@ def card(outcome: Made | Failed) -> str:
     return f"<figure>{picture}{_under(outcome.engine, f'{outcome.seconds:.1f} s', natural)}</figure>"
 
 
-def _naturalness(made: Made) -> float | None:
+def _naturalness(result: FillResult) -> float | None:
     """The naturalness of the engine's fills; None where other photos helped, for which it was not measured."""
-    if any(code >= pictures.REFERENCE for code in made.shares):
+    if any(code >= pictures.REFERENCE for code in result.shares):
         return None
-    return naturalness.measured(made.hole_like, made.engine, pictures.SYMMETRY in made.shares)
+    return naturalness.measured(result.hole_like, result.engine, pictures.SYMMETRY in result.shares)
 
 
-def about_naturalness(outcomes: Sequence[Made | Failed]) -> str:
+def about_naturalness(outcomes: Sequence[FillResult | FailedFill]) -> str:
     """What the naturalness under the cards means; empty where none has one."""
-    made = [one for one in outcomes if isinstance(one, Made) and _naturalness(one) is not None]
-    if not made:
+    result = [one for one in outcomes if isinstance(one, FillResult) and _naturalness(one) is not None]
+    if not result:
         return ""
-    hole = faceinp.list_presets()[made[0].hole_like]
+    hole = faceinp.list_presets()[result[0].hole_like]
     return (
         "<p class='hint'>Naturalness: how much the engine’s results differ from real photos, measured on other "
         f"people’s photos with a similar hole ({hole}). Smaller is better; 0 is no difference.</p>"
@@ -214,13 +214,13 @@ def _under(engine: str, time: str, below: str = "") -> str:
     return f"<figcaption><b>{escape(engine)}</b><span>{time}</span>{below}</figcaption>"
 
 
-def table(outcomes: Sequence[Made | Failed]) -> str:
+def table(outcomes: Sequence[FillResult | FailedFill]) -> str:
     """The table of engines: time, likeness, seam; empty for none."""
     if not outcomes:
         return ""
     rows = []
     for outcome in outcomes:
-        if isinstance(outcome, Failed):
+        if isinstance(outcome, FailedFill):
             rows.append(
                 f'<tr><td>{outcome.engine}</td><td class="why" colspan="4">{server_text(outcome.reason)}</td></tr>'
             )
@@ -231,9 +231,9 @@ def table(outcomes: Sequence[Made | Failed]) -> str:
             f"<tr><td>{outcome.engine}</td><td>{outcome.seconds:.2f} s</td><td>{probability}</td>"
             f"<td>{outcome.seam:+.2f}</td><td>{outcome.changed_pixels:,}</td></tr>"
         )
-    made = [outcome for outcome in outcomes if isinstance(outcome, Made)]
-    likeness = next((one.likeness for one in made if one.likeness), None)
-    reason = next((one.no_judge for one in made if one.no_judge), "")
+    result = [outcome for outcome in outcomes if isinstance(outcome, FillResult)]
+    likeness = next((one.likeness for one in result if one.likeness), None)
+    reason = next((one.no_judge for one in result if one.no_judge), "")
     same = f"<p>Same person: nothing was compared, {server_text(reason)}</p>" if reason else ""
     if likeness is not None:
         floor = likeness.floor
@@ -248,13 +248,13 @@ def table(outcomes: Sequence[Made | Failed]) -> str:
     )
 
 
-def legend(made: Made, view: str) -> str:
+def legend(result: FillResult, view: str) -> str:
     """What each colour of the view of sources means, and its share of the filled area; empty for other views."""
     if view != pictures.SOURCES:
         return ""
     entries = "".join(
         f'<li><i style="background:rgb{pictures.source_colour(code)}"></i>{share:.1%} '
-        f"{escape(source(code, _names(made)))}</li>"
-        for code, share in _largest_first(made)
+        f"{escape(source(code, _names(result)))}</li>"
+        for code, share in _largest_first(result)
     )
     return f"<ul>{entries}</ul>"

@@ -215,7 +215,7 @@ def message(text: str, error: bool = False) -> str:
 
 def page_terms(text: str) -> str:
     """An error or a note of the library, without options of the command line and of Python."""
-    if "Say which: --turn" in text:
+    if re.search(r"--turn \d", text):
         return NOT_UPRIGHT
     for pattern, replacement in PAGE_TERMS:
         text = re.sub(pattern, replacement, text)
@@ -310,7 +310,7 @@ def progress(running: Running) -> str:
     if running.started is None:
         ahead = f"{running.before} job{'s' * (running.before > 1)} ahead of yours."
         return message(f"In the queue. {ahead}" if running.before else "Starting …")
-    name = f"{running.engine}, {running.order + 1} of {running.orders}" if running.orders > 1 else running.engine
+    name = f"{running.engine}, {running.index + 1} of {running.count}" if running.count > 1 else running.engine
     left = running.left
     remaining = f"about {_seconds(left)} left" if left is not None else "working"
     curve = pictures.curve(running.curve)

@@ -39,7 +39,7 @@ def test_one_eye_is_filled_again_and_the_rest_stays(open_page: Open, photo: Path
     page.touchscreen.tap(box["x"] + 0.8 * box["width"], box["y"] + 0.3 * box["height"])
     page.wait_for_selector("#part-source >> text=the other half of the face")
     assert page.locator("#part-number").get_by_label("2").is_checked()
-    assert "nothing else was changed" in again(page, "the other half of the face")
+    assert "Nothing else changed" in again(page, "the other half of the face")
     assert "is mirrored from the other half of the face" in page.locator("#outcome").inner_text()
     assert page.locator("#compare").evaluate("part => part.getBoundingClientRect().bottom") > 0, "the result is seen"
     mirrored = saved(page)
@@ -52,7 +52,9 @@ def test_one_eye_is_filled_again_and_the_rest_stays(open_page: Open, photo: Path
     press(page.locator("#switch"))
     page.wait_for_selector("#part-done >> text=This is the earlier result")
     assert not changed(saved(page), np.asarray(mirrored)).any()
-    assert page.locator("#part-source").get_by_text("Now: mostly mirrored from the other half of the face.").is_visible()
+    assert (
+        page.locator("#part-source").get_by_text("Now: mostly mirrored from the other half of the face.").is_visible()
+    )
     press(page.locator("#switch"))
     page.wait_for_selector("#part-done >> text=This is the newer result")
     assert not changed(saved(page), np.asarray(invented)).any()

@@ -1,15 +1,14 @@
 () => {
-  // What Gradio's parts lack for those who use the keyboard or a screen reader: arrow keys move the line between two
-  // pictures and go through radio buttons, what is clicked in and what is chosen from have names, and buttons that say
-  // what they do are not called something else.
+  // Keyboard and screen reader support that Gradio lacks: arrow keys move the line between two pictures and select radio
+  // buttons, pictures and groups get labels, and wrong labels of buttons are removed.
   const STEP = 0.05; // of the picture's width
   const WAYS = {ArrowLeft: -STEP, ArrowRight: STEP, Home: -1, End: 1};
   const WHAT = {
-    tabindex: 0, role: 'slider', 'aria-label': 'How much is shown as it was before',
+    tabindex: 0, role: 'slider', 'aria-label': 'How much is shown of the original',
     'aria-valuemin': 0, 'aria-valuemax': 100, 'aria-valuenow': 50,
   };
   const PICTURE = {
-    tabindex: 0, role: 'application', 'aria-label': 'Picture to click in: arrow keys move a cross, Enter clicks there.',
+    tabindex: 0, role: 'application', 'aria-label': 'Click in this picture: arrow keys move a cross, Enter clicks.',
   };
   let choices = 0;
   const middle = (box) => box.left + box.width / 2;
@@ -43,7 +42,7 @@
       button.setAttribute('aria-label', 'The picture');
       for (const [name, value] of Object.entries(PICTURE)) button.parentElement.setAttribute(name, value);
     }
-    // Gradio gives each radio button a name of its own, and another one whenever it is chosen.
+    // Gradio gives each radio button a different name, and a new one whenever it is chosen.
     for (const title of document.querySelectorAll('fieldset:has([type=radio]) > [data-testid=block-info]')) {
       title.id ||= `choice-${++choices}`;
       const group = title.parentElement;

@@ -1,13 +1,12 @@
 () => {
-  // A pointer for the keyboard, over what is clicked at a place: arrow keys move a cross (with Shift by single pixels),
-  // Enter or Space clicks there.
+  // A pointer for the keyboard on pictures: arrow keys move a cross (with Shift by single pixels), Enter or Space clicks.
   const PLACES = '#rectangle-area, .image-container[role=application]'; // scripts/rectangle.js, scripts/accessible.js
   const STEP = 10; // pixels of an arrow key
   const WAYS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
   const CLICK = ['pointerdown', 'pointerup', 'click'];
   const cross = document.createElement('i');
   cross.id = 'cross';
-  let x = 0, y = 0; // pixels, in the place that has the focus
+  let x = 0, y = 0; // pixels, in the focused element
 
   const point = (place, types) => {
     [cross.style.left, cross.style.top] = [`${x}px`, `${y}px`];

@@ -1,9 +1,9 @@
 () => {
-  // Fingers on the photo. To Gradio's editor each finger is a brush, the second one of a pinch, too. Here one finger is
-  // the mouse, which paints, and two zoom and pan.
-  const STILL = 8; // pixels that a finger moves before it paints, so that the other one of a pinch can come
-  const MEANT = 48; // pixels of a stroke that another finger, such as a thumb at the edge, does not take back
-  const MOST = 10; // of the zoom, as in the editor
+  // Touch on the photo. Gradio's editor paints with every finger, also during a pinch. Here one finger acts as the mouse,
+  // which paints, and two fingers zoom and pan.
+  const STILL = 8; // pixels that a finger moves before it paints, to wait for the second finger of a pinch
+  const MEANT = 48; // pixels of a stroke that a second finger, such as a thumb at the edge, does not undo
+  const MOST = 10; // maximal zoom, as in the editor
   const fingers = new Map(); // the last event of each
   let doing = null; // 'waits', 'paints', 'pinches'
   let start = null, began = null, frame = null;
@@ -15,7 +15,7 @@
       pointerType: 'mouse', pointerId: 1, isPrimary: true, bubbles: true, cancelable: true, clientX, clientY, buttons,
     }));
 
-  // The ring that shows the brush stays where the mouse was seen last: out of sight.
+  // Move the ring of the brush, which stays at the last position of the mouse, out of sight.
   const leave = () => {
     if (start.target.matches('canvas')) mouse('pointermove', {clientX: -1, clientY: -1});
   };
@@ -29,7 +29,7 @@
     };
   };
 
-  // What was under the fingers stays under them; no smaller than the whole photo, whose edge goes to the middle at most.
+  // Keep the same pixels under the fingers; zoom out to the whole photo at most, and pan its edge to the middle at most.
   const pinch = () => {
     frame = null;
     const {editor} = window, zoom = editor?.tools?.get?.('zoom');
@@ -44,7 +44,7 @@
     editor.set_image_properties({scale, position: {x, y}});
   };
 
-  // What is painted is a preview until the finger is lifted: forget it, and nothing of it is left to undo.
+  // A stroke is a preview until the finger is lifted: discard it, so that nothing is left to undo.
   const takeBack = () => {
     const brush = window.editor?.tools?.get?.('brush');
     mouse('pointercancel', start);
@@ -58,8 +58,8 @@
       fingers.set(event.pointerId, event);
       if (fingers.size === 1) {
         [doing, start] = ['waits', event];
-        mouse('pointermove', event); // the editor paints only where it has seen the mouse come
-        event.target.dispatchEvent(new MouseEvent('mousedown', {bubbles: true})); // puts the slider of sizes away
+        mouse('pointermove', event); // the editor paints only after a move of the mouse
+        event.target.dispatchEvent(new MouseEvent('mousedown', {bubbles: true})); // closes the slider of brush sizes
       } else if (doing === 'waits' || (doing === 'paints' && between(start, fingers.get(start.pointerId)) < MEANT)) {
         if (doing === 'paints') takeBack();
         [doing, began] = ['pinches', null];

@@ -1,10 +1,9 @@
 () => {
-  // Who uses the keyboard stays where they are. What has the focus may be disabled while the server works: it gets the
-  // focus back afterwards. Where it has gone, what is beside it gets it; where the step is another one, see
-  // results.FOCUS.
+  // Keeps the keyboard focus. A focused element that is disabled while the server works gets the focus back afterwards;
+  // if it is removed, a neighbour gets the focus. For a new step see results.FOCUS.
   const CAN = ':is(button, input, [tabindex="0"]):not(:disabled, [tabindex="-1"])';
   const COLUMN = '#board > *';
-  let last = null, around = []; // what had the focus, and what it was in, from the inside out
+  let last = null, around = []; // the last focused element, and its ancestors from the inside out
 
   const seen = (element) => element.isConnected && element.checkVisibility({visibilityProperty: true});
 
@@ -13,7 +12,7 @@
     for (let one = target.parentElement; one && !one.matches(COLUMN); one = one.parentElement) around.push(one);
   });
 
-  // Where it is still there to be used, it was left. An element that is removed says so before it is.
+  // If the element is still usable, the visitor left it. Removed elements send focusout before they are removed.
   document.addEventListener('focusout', ({target}) => queueMicrotask(() => {
     if (target === last && seen(target) && !target.disabled) last = null;
   }));

@@ -1,21 +1,21 @@
 () => {
-  // The rectangle beside the editor's brush: a drag, or two clicks, by keyboard with the cross of scripts/cross.js. It is
-  // painted as one stroke of that brush, so that eraser, Undo and Redo take it for one.
+  // A rectangle tool for the editor: a drag, or two clicks, by keyboard with the cross of scripts/cross.js. It paints one
+  // stroke of the brush, so that eraser, Undo and Redo treat it as one.
   const CLICK = 4; // pixels that a click may move
   const ENDS = '#editor :is(.toolbar-wrap, [aria-label=Pan]), #fill'; // another tool, or the result
-  const LEAST = 2; // pixels, of the brush: what the corners are rounded by
-  const GROWS = 6; // a frame's brush by that of the frame around it, which covers its rounded corners up to 6.8
+  const LEAST = 2; // pixels of the smallest brush, by which the corners are rounded
+  const GROWS = 6; // ratio of a frame's brush to that of the frame around it, which covers its round corners up to 6.8
 
   const button = () => document.getElementById('rectangle');
   const image = () => window.editor.image_container;
   let area = null, frame = null;
-  let here = {x: 0, y: 0}; // of the pointer, in the area
+  let here = {x: 0, y: 0}; // position of the pointer in the area
   let pressed = null; // where it was pressed
   let corner = null; // the first one, in the picture's pixels, whatever the zoom
 
   const far = (one, other) => Math.hypot(one.x - other.x, one.y - other.y) > CLICK;
 
-  // From the middle to the edge, by frames whose brush is ever smaller: few strokes, and sharp corners.
+  // Frames with ever smaller brushes from the middle to the edge: few strokes, and sharp corners.
   const paint = (one, other) => {
     const brush = window.editor.tools.get('brush'), textures = brush.brush_textures;
     const [left, right] = [one.x, other.x].sort((a, b) => a - b);
@@ -103,7 +103,7 @@
     target.append(area);
   };
 
-  // The button is shown where the editor has what paints: Gradio does not promise these parts.
+  // Show the button only if the editor has the parts that paint, which are not public in Gradio.
   const offer = () => {
     const target = document.querySelector('#editor .pixi-target:has(canvas):not(:has(#rectangle-area))');
     if (target && window.editor?.tools?.get?.('brush')?.brush_textures?.draw_segment) lay(target);
@@ -112,11 +112,11 @@
 
   for (const [type, act] of Object.entries(acts)) {
     window.addEventListener(type, (event) => {
-      if (event.target !== area || event.pointerType === 'touch') return; // fingers come as the mouse
+      if (event.target !== area || event.pointerType === 'touch') return; // scripts/fingers.js turns touch into mouse events
       if (type.startsWith('pointer')) {
         const box = area.getBoundingClientRect();
         here = {x: event.clientX - box.left, y: event.clientY - box.top};
-        event.stopImmediatePropagation(); // the editor's brush would follow
+        event.stopImmediatePropagation(); // else the editor's brush would paint
       }
       act(event);
     }, {capture: true, passive: false});

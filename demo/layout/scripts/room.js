@@ -1,6 +1,6 @@
 () => {
-  // Gradio's editor leaves a margin around the photo, for the tools that lie over it. On a phone they stand above and
-  // below it instead, and the photo needs the room.
+  // Gradio's editor leaves a margin around the photo for its toolbars. On a phone they are above and below it, and the
+  // photo uses the margin.
   const MARGIN = 8, PHONE = matchMedia('(pointer: coarse) and (max-width: 760px)'); // as in the style
   const widen = () => {
     const zoom = window.editor?.tools?.get?.('zoom');

@@ -1,5 +1,5 @@
 () => {
-  // The editor's buttons as WAI-ARIA's toolbars: Tab stops once at each, arrow keys go from button to button.
+  // The editor's buttons as WAI-ARIA toolbars: Tab stops once at each, arrow keys move between its buttons.
   const BARS = {'#editor .icon-button-wrapper': 'Zoom and undo', '#editor .toolbar-wrap': 'Brush and eraser'};
   const BUTTONS = ':is(button, [role=button]):not(:disabled)';
   const WAYS = {ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1};

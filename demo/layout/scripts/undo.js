@@ -1,5 +1,5 @@
 () => {
-  // Gradio's editor counts the photo itself among what is undone: what was painted may go, the photo stays.
+  // Gradio's editor can undo the photo itself: allow to undo strokes only.
   document.addEventListener('click', (event) => {
     if (!event.target.closest('#editor [aria-label=Undo]')) return;
     if (window.editor?.command_manager?.history.command?.name === 'AddImage') event.stopPropagation();

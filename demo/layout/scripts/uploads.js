@@ -1,8 +1,8 @@
 () => {
-  // A photo may have any name, since the server looks at what is in it; where files are chosen, pictures are offered.
-  // What Gradio itself says of a file fades: it is kept beside the place where the file was dropped, until one goes on.
+  // The server checks the content of a file, so any name is accepted; file dialogs offer pictures. Gradio's own errors
+  // about a file fade, so they are kept beside the file until the visitor does something else.
   const PLACES = '#photo, #add-others', PICTURES = 'image/*,.heic,.heif,.avif,.tif,.tiff';
-  let place = null; // where a file was dropped last
+  let place = null; // the control where a file was dropped last
 
   const begin = (event) => {
     const here = event.target.closest?.(PLACES);
