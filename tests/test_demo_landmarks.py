@@ -124,7 +124,7 @@ def test_after_a_fill_with_moved_landmarks_they_are_moved_on_from_where_they_wer
 class Led:
     """What of a result says where its landmarks are."""
 
-    found: Any
+    unmoved_landmarks: Any
 
 
 def test_what_is_dragged_takes_its_neighbours_along_within_its_feature() -> None:
