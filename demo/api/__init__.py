@@ -1,1 +1,4 @@
-"""The named endpoints that programs call."""
+"""The endpoints for programs.
+
+``endpoints`` defines them; ``terms`` puts messages of the library into their terms.
+"""

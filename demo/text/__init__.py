@@ -1,1 +1,1 @@
-"""Every text of the page."""
+"""Every text of the page: ``strings``, ``result_text`` about results, and ``landmark_text`` about landmarks."""
