@@ -40,7 +40,7 @@ def order(engine: str = "telea", **given: Any) -> filling.FillRequest:
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"engine": "../../etc/passwd"}, "no engine"),
+        ({"engine": "../../etc/passwd"}, "Unknown engine"),
         ({"seed": -1}, "seed"),
         ({"seed": 2**63}, "seed"),
         ({"seed": True}, "seed"),

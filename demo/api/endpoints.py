@@ -276,7 +276,7 @@ def _exemplars(symmetry: Any, references: Sequence[str], check: Any) -> dict[str
     if not isinstance(check, bool):
         raise faceinp.EngineError(f"reference_check must be true or false, got {check!r:.80}.")
     if len(references) > MOST_REFERENCES:
-        raise faceinp.PhotoError(f"references can be {MOST_REFERENCES} photos at most, got {len(references)}.")
+        raise faceinp.PhotoError(f"Got {len(references)} references; at most {MOST_REFERENCES} are allowed.")
     files = tuple(_readable(file, f"Reference {number}") for number, file in enumerate(references, 1))
     return {"symmetry": symmetry, "references": files, "reference_check": check}
 
