@@ -235,7 +235,7 @@ HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200)
         (png(PORTRAIT[:1, :1]), hole((1, 1)), {}, "."),
         (png(PORTRAIT), png(np.zeros((512, 512), np.uint8)), {}, "."),
         (png(PORTRAIT), b"just words", {}, "mask|picture"),
-        (png(PORTRAIT), None, {}, "mask or a preset"),
+        (png(PORTRAIT), None, {}, "exactly one of"),
         (None, hole(), {}, "photo"),
         (png(PORTRAIT), hole(), {"engine": "../../etc/passwd"}, "Unknown engine"),
         (png(PORTRAIT), hole(), {"engine": "x" * 100_000}, "Unknown engine"),

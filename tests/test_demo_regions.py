@@ -17,7 +17,7 @@ from faceinp.demo.images import pictures, result_parts  # noqa: E402
 from faceinp.demo.images.editor import Original  # noqa: E402
 from faceinp.demo.layout import page_layout, part_controls  # noqa: E402
 from faceinp.demo.server import sessions  # noqa: E402
-from faceinp.demo.text import strings  # noqa: E402
+from faceinp.demo.text import part_text  # noqa: E402
 
 LEFT, RIGHT, BELOW = np.s_[10:24, 8:22], np.s_[10:24, 40:54], np.s_[60:66, 10:50]
 
@@ -69,7 +69,7 @@ def test_two_eyes_and_a_scratch_are_parts_and_dust_is_one_together(scale: int) -
     shown = result_parts.view(found, picture)
     assert set(np.unique(shown.numbers)) == set(range(5)), "no speck is lost"
     assert [found.on_face(number) for number in range(1, 5)] == [True, True, False, False]
-    assert [strings.part_label(number, found) for number in (1, 4)] == ["1", strings.SMALL_PARTS]
+    assert [part_text.part_label(number, found) for number in (1, 4)] == ["1", part_text.SMALL_PARTS]
     middle = [np.argwhere(shown.numbers == number).mean(axis=0)[::-1] for number in (1, 2, 3)]
     assert [shown.at(*place) for place in middle] == [1, 2, 3]
     assert shown.at(*(middle[1] + (25, 0))) == 2, "the nearest one, for fingers"
@@ -177,9 +177,9 @@ def test_what_is_likely_to_help_is_chosen(now: int, photos: bool, completes: boo
 
 
 def test_what_a_part_shows_now_is_said() -> None:
-    assert strings.part_now((pictures.SYMMETRY,), ()) == "Now: mirrored from the other half of the face."
+    assert part_text.part_now((pictures.SYMMETRY,), ()) == "Now: mirrored from the other half of the face."
     codes = (pictures.REFERENCE + 1, pictures.ENGINE)
-    assert strings.part_now(codes, ("one.jpg", "other.jpg")) == "Now: mostly copied from “other.jpg”."
+    assert part_text.part_now(codes, ("one.jpg", "other.jpg")) == "Now: mostly copied from “other.jpg”."
 
 
 def test_parts_are_shown_without_the_large_file(photo: Path, tmp_path: Path) -> None:
@@ -198,15 +198,15 @@ def test_what_came_of_it_is_said(photo: Path, tmp_path: Path) -> None:
     hole = holes(LEFT)
     first = fill(photo, holes(LEFT, RIGHT), tmp_path)
     assert refill_part._looks_same(first, first, hole)
-    assert "makes only one picture" in strings.same_again((pictures.ENGINE, pictures.SURROUNDINGS))
-    assert "already showed another photo of the person" in strings.same_again((pictures.REFERENCE + 2,))
+    assert "makes only one picture" in part_text.same_again((pictures.ENGINE, pictures.SURROUNDINGS))
+    assert "already showed another photo of the person" in part_text.same_again((pictures.REFERENCE + 2,))
     other = fill(first.file, hole, tmp_path, earlier=first.history, put_back=True)
     assert not refill_part._looks_same(first, other, hole)
-    assert refill_part._message(other, hole, part_controls.ANEW) == strings.PART_FILLED
+    assert refill_part._message(other, hole, part_controls.ANEW) == part_text.PART_FILLED
     assert "does not fit here" in refill_part._message(other, hole, part_controls.OTHER_HALF)
     codes = np.where(hole, np.uint8(pictures.SYMMETRY), np.uint8(0))
     mirrored = filling.replace(other, history=history.History(photo, 0, (), pictures.packed(codes)))
-    assert refill_part._message(mirrored, hole, part_controls.OTHER_HALF) == strings.PART_FILLED
+    assert refill_part._message(mirrored, hole, part_controls.OTHER_HALF) == part_text.PART_FILLED
 
 
 def test_nothing_of_an_earlier_photos_parts_stays(photo: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from ..layout.page_layout import Page
 from ..layout.part_controls import ANEW, OTHER_HALF, PHOTOS, PUT_BACK, closed
 from ..server import preload
 from ..server.sessions import Visit, Visits
-from ..text import strings
+from ..text import part_text, strings
 from . import results
 from .requests import CHOICE, QUIET, Inputs, Updates, follow, on_fill, settings_request
 
@@ -72,12 +72,14 @@ def connect(page: Page, visits: Visits) -> None:
         job = yield from follow(visit, start, part.message, lambda job: {part.message: strings.progress(job.running)})
         if job is None:
             return
-        result = replace(job.results()[0], about=strings.part_caption(number, view.parts, restored=source == PUT_BACK))
+        result = replace(
+            job.results()[0], about=part_text.part_caption(number, view.parts, restored=source == PUT_BACK)
+        )
         message = _message(result, hole, source)
         if source != PUT_BACK and _looks_same(before, result, hole):
             shutil.rmtree(result.folder, ignore_errors=True)
-            same = strings.same_again(view.parts.codes[number - 1])
-            yield {part.message: strings.message(same if message == strings.PART_FILLED else message)}
+            same = part_text.same_again(view.parts.codes[number - 1])
+            yield {part.message: strings.message(same if message == part_text.PART_FILLED else message)}
             return
         visit.add(result)
         yield {
@@ -98,7 +100,7 @@ def connect(page: Page, visits: Visits) -> None:
             **results.show_updates(page, visit, view),
             **(_show_parts(page, visit, number) if number else {}),
             part.box: gr.skip(),
-            part.done: strings.message(strings.EARLIER_SHOWN if earlier else strings.NEWER_SHOWN),
+            part.done: strings.message(part_text.EARLIER_SHOWN if earlier else part_text.NEWER_SHOWN),
         }
 
     choice = [part.picture, part.number, part.source, part.message]
@@ -134,7 +136,7 @@ def _show_parts(page: Page, visit: Visit, number: int, source: str = "") -> Upda
     result = visit.result
     parts = result_parts.find(result.history.sources)
     visit.parts = result_parts.view(parts, pictures.read(result.around).pixels)
-    choices = [(strings.part_label(index, parts), index) for index in range(1, parts.count + 1)]
+    choices = [(part_text.part_label(index, parts), index) for index in range(1, parts.count + 1)]
     chosen = _choose(page, visit, min(number, parts.count), "" if source == PUT_BACK else source)
     number_update = {"choices": choices, "value": chosen[page.part.number], "visible": parts.count > 1}
     return chosen | {page.part.number: gr.update(**number_update)}
@@ -161,9 +163,9 @@ def _choose(page: Page, visit: Visit, number: int, source: str = "") -> Updates:
         part.picture: gr.update(value=str(file), visible=parts.count > 1),
         part.number: number,
         part.source: gr.update(
-            choices=[(strings.part_source(name, on_face=on_face), name) for name in sources],
+            choices=[(part_text.part_source(name, on_face=on_face), name) for name in sources],
             value=source,
-            info=strings.part_now(codes, [file.name for file in result.history.files]),
+            info=part_text.part_now(codes, [file.name for file in result.history.files]),
             visible=True,
         ),
         part.message: "",
@@ -186,12 +188,12 @@ def _likely(codes: tuple[int, ...], photos: bool, completes: bool) -> str:
 def _message(result: FillResult, hole: NDArray[np.bool_], source: str) -> str:
     """What happened to the part, also if the chosen source did not fit."""
     if source == PUT_BACK:
-        return strings.PART_RESTORED
+        return part_text.PART_RESTORED
     codes = result.history.sources[hole]
     from_source = {OTHER_HALF: codes == pictures.SYMMETRY, PHOTOS: codes >= pictures.REFERENCE}.get(source)
     if from_source is not None and not from_source.any():
-        return strings.SOURCE_DOES_NOT_FIT[source]
-    return strings.PART_FILLED
+        return part_text.SOURCE_DOES_NOT_FIT[source]
+    return part_text.PART_FILLED
 
 
 def _looks_same(before: FillResult, after: FillResult, hole: NDArray[np.bool_]) -> bool:

@@ -14,7 +14,7 @@ from ..layout import part_controls
 from ..layout.page_layout import MASK_STEP, RESULT_STEP, Page
 from ..server import preload
 from ..server.sessions import Visit, Visits
-from ..text import result_text, strings
+from ..text import part_text, result_text, strings
 from . import move_landmarks, other_photos
 from .requests import CHOICE, QUIET, Inputs, Updates, follow, on_fill, painted_request
 
@@ -147,7 +147,7 @@ def _switch(visit: Visit) -> Any:
     if visit.other_index is None:
         return gr.update(visible=False)
     earlier = visit.other_index > visit.result_index  # the newest comes first
-    return gr.update(value=strings.SHOW_EARLIER if earlier else strings.SHOW_NEWER, visible=True)
+    return gr.update(value=part_text.SHOW_EARLIER if earlier else part_text.SHOW_NEWER, visible=True)
 
 
 def show_updates(page: Page, visit: Visit, view: str = "") -> Updates:

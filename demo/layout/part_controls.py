@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from ..text import strings
+from ..text import part_text
 
 OTHER_HALF, PHOTOS, ANEW, PUT_BACK = "other half", "photos", "anew", "put back"
 
@@ -35,18 +35,18 @@ class PartControls:
 def lay_out_done() -> tuple[gr.HTML, gr.Button]:
     """Put the controls beside the result on the page."""
     done = gr.HTML(padding=False, elem_id="part-done")
-    return done, gr.Button(strings.SHOW_EARLIER, size="sm", visible=False, elem_id="switch")
+    return done, gr.Button(part_text.SHOW_EARLIER, size="sm", visible=False, elem_id="switch")
 
 
 def lay_out(done: gr.HTML, switch: gr.Button) -> PartControls:
     """Put the controls on the page. done, switch: from ``lay_out_done``."""
-    with gr.Accordion(strings.PART, open=False, elem_id="part") as box:
+    with gr.Accordion(part_text.PART, open=False, elem_id="part") as box:
         picture = gr.Image(
-            label=strings.PARTS, show_label=False, interactive=False, buttons=[], format="png", elem_id="parts"
+            label=part_text.PARTS, show_label=False, interactive=False, buttons=[], format="png", elem_id="parts"
         )
-        number = gr.Radio([], label=strings.WHICH_PART, elem_id="part-number")
-        source = gr.Radio([], label=strings.PART_SOURCE, elem_id="part-source")
-        again = gr.Button(strings.FILL_PART, variant="primary", size="md", elem_id="fill-part")
+        number = gr.Radio([], label=part_text.WHICH_PART, elem_id="part-number")
+        source = gr.Radio([], label=part_text.PART_SOURCE, elem_id="part-source")
+        again = gr.Button(part_text.FILL_PART, variant="primary", size="md", elem_id="fill-part")
         message = gr.HTML(padding=False, elem_id="part-message")
     return PartControls(box, picture, number, source, again, message, done, switch)
 

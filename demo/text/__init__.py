@@ -1,1 +1,4 @@
-"""Every text of the page: ``strings``, ``result_text`` about results, and ``landmark_text`` about landmarks."""
+"""Every text of the page.
+
+``strings`` in general, ``result_text`` about results, ``part_text`` about "Redo one part", ``landmark_text`` about landmarks.
+"""

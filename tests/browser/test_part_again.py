@@ -33,7 +33,7 @@ def test_one_eye_is_filled_again_and_the_rest_stays(open_page: Open, photo: Path
     unfold(page, "#part")
     picture = page.locator("#parts img")
     picture.wait_for()
-    assert page.locator("#part-source label").all_inner_texts()[0] == "its surroundings, anew", "it is on no face"
+    assert page.locator("#part-source label").all_inner_texts()[0] == "its surroundings again", "it is on no face"
     picture.evaluate("picture => picture.scrollIntoView({block: 'center'})")
     box = picture.bounding_box()
     page.touchscreen.tap(box["x"] + 0.8 * box["width"], box["y"] + 0.3 * box["height"])
