@@ -121,7 +121,7 @@ OTHERS_HINT = (
     "compared shows whether the result still looks like the person. Add up to four; they are deleted with your photo."
     "</p>"
 )
-NO_OTHER_PHOTO = "First add a photo under “Other photos of this person” and choose “use to fill”."
+NO_OTHER_PHOTO = "Add a photo under “Other photos of this person” first, and choose “use to fill”."
 UNCONFIRMED = "It may not show the same person."
 UNCHECKED = "Use these photos anyway, without checking that they show the same person"
 
