@@ -105,8 +105,7 @@ FIVE_POINTS = (
     "the right corner of the mouth",
 )
 CLICK_POINTS = tuple(
-    f"Point {number} of 5: click {point}, left and right as on an upright face."
-    for number, point in enumerate(FIVE_POINTS, 1)
+    f"Point {number} of 5: click {point} (as seen on an upright face)." for number, point in enumerate(FIVE_POINTS, 1)
 )
 CLICKED = "The face is marked. Paint over what you want to remove, then press Fill."
 NOT_CLICKED = (
