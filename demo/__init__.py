@@ -1,4 +1,4 @@
-"""A page in the browser on which a photo is loaded, painted over and filled: ``faceinp demo``."""
+"""The web page that restores photos: ``faceinp demo``."""
 
 import os
 

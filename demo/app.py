@@ -1,61 +1,60 @@
-"""The page, put together and served."""
+"""Build the page and serve it."""
 
 from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
 
-from . import (
-    api,
-    comparing,
-    finding,
-    hosting,
-    loading,
-    locating,
-    looks,
-    orders,
+from .api import endpoints
+from .events import (
+    choose_face,
+    clear_errors,
+    compare_engines,
+    edit_mask,
+    load_photo,
     other_photos,
-    part_again,
-    refusals,
+    propose_mask,
+    refill_part,
+    requests,
     results,
-    sessions,
-    uploads,
-    views,
-    warming,
-    words,
 )
+from .layout import page_layout, theme
+from .server import hosting, preload, sessions, uploads
+from .text import strings
 
 UPLOAD = "128mb"  # a photo of 50 megapixels as PNG
-KEPT = 3600  # seconds after which Gradio deletes what it made itself
+KEPT = 3600  # seconds until Gradio deletes its own files
 
 
 def build() -> gr.Blocks:
-    """The page, wired."""
-    with gr.Blocks(title=words.TITLE, analytics_enabled=False, delete_cache=(KEPT // 6, KEPT)) as blocks:
+    """The page with all its events."""
+    blocks = gr.Blocks(title=strings.TITLE, analytics_enabled=False, delete_cache=(KEPT // 6, KEPT))
+    with blocks:
         visits = sessions.Visits(blocks)
-        page = views.lay_out()
-        refusals.connect(blocks, page)
-        loading.connect(page, visits)
-        finding.connect(page, visits)
-        locating.connect(page, visits)
+        page = page_layout.lay_out()
+        clear_errors.connect(blocks, page)
+        load_photo.connect(page, visits)
+        edit_mask.connect(page, visits)
+        propose_mask.connect(page, visits)
+        choose_face.connect(page, visits)
         other_photos.connect(page, visits)
         results.connect(page, visits)
-        part_again.connect(page, visits)
-        comparing.connect(page, visits)
-        api.connect()
-        watch = gr.Timer(1.5)
+        refill_part.connect(page, visits)
+        compare_engines.connect(page, visits)
+        endpoints.connect()
+        timer = gr.Timer(1.5)
 
-        def look() -> tuple[Any, ...]:
-            text, ready = warming.state()
-            return words.state(text), gr.Timer(active=not ready)
+        def show_state() -> tuple[Any, ...]:
+            text, ready = preload.state()
+            return strings.server_state(text), gr.Timer(active=not ready)
 
-        watch.tick(look, None, [page.state, watch], **orders.QUIET)
+        timer.tick(show_state, None, [page.state, timer], **requests.QUIET)
         blocks.unload(visits.leave)
         hosting.end_after_errors(blocks)
-    blocks.queue(default_concurrency_limit=4, max_size=orders.AT_ONCE, api_open=False)  # nobody goes past the queue
-    hosting.take_calmly(blocks)
-    uploads.take_over()
-    visits.keep_swept()
+    blocks.queue(default_concurrency_limit=4, max_size=requests.AT_ONCE, api_open=False)  # nobody skips the queue
+    hosting.log_bad_arguments(blocks)
+    uploads.replace_gradio_uploads()
+    visits.start_sweeping()
     return blocks
 
 
@@ -64,9 +63,9 @@ def serve(
     port: int,
     auth: tuple[str, str] | None = None,
     judge: str = "auto",
-    rules: hosting.Rules = hosting.Rules(),  # noqa: B008 (nothing changes it)
+    rules: hosting.Rules = hosting.Rules(),  # noqa: B008 (immutable)
 ) -> None:
-    """Serve the page until it is interrupted. Nothing is shared, and nothing is fetched from elsewhere."""
+    """Serve the page until it is interrupted. The server makes no outbound requests."""
     blocks = build()
     blocks.launch(
         server_name=host,
@@ -74,17 +73,17 @@ def serve(
         auth=auth,
         share=False,
         max_file_size=UPLOAD,
-        max_threads=orders.AT_ONCE + 16,  # each that looks at a job has one
-        theme=looks.theme(),
-        css=looks.css(),
-        js=looks.script(),
+        max_threads=requests.AT_ONCE + 16,  # one for each job that is followed
+        theme=theme.theme(),
+        css=theme.css(),
+        js=theme.script(),
         ssr_mode=False,
         footer_links=[],
         run_history=False,
         show_error=True,
-        enable_monitoring=False,  # it would write an address with a key into the log
+        enable_monitoring=False,  # it would log an address with a key
         app_kwargs={"middleware": [Middleware(hosting.Guard, rules=rules, blocks=blocks)]},
         prevent_thread_lock=True,
     )
-    warming.start(judge)
+    preload.start(judge)
     blocks.block_thread()

@@ -31,16 +31,16 @@ license_name: research-only-weights
 
 # Restore a photo
 
-Load a photo, mark what should go, such as scratches or glasses, and press Fill. The code is Apache-2.0; the weights are
-for research only. Photos are deleted when their visitor leaves.
+Load a photo, mark what you want to remove, such as scratches or glasses, and press Fill. The code is Apache-2.0; the
+weights are for research only. Photos are deleted when their visitor leaves.
 """
-APP = '''"""What the Space starts: the page, for everybody who opens it, alone or in a frame of its hub."""
+APP = '''"""The start script of the Space: serves the page."""
 
 import os
 
 from faceinp.demo.__main__ import main
 
-# Requests come by way of the hub's own network, which says who asked: each visitor has limits of their own.
+# Requests come through the hub's proxies, which name the visitor: limits hold for each visitor.
 os.environ.setdefault("FORWARDED_ALLOW_IPS", "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16")
 main(["--host", "0.0.0.0", "--frame-ancestors", "https:"])
 '''
@@ -51,11 +51,11 @@ def build(folder: Path) -> Path:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise faceinp.FaceinpError(f"{folder} is not empty. Name a new folder.")
     folder.mkdir(parents=True, exist_ok=True)
-    package, unwanted = folder / "faceinp", shutil.ignore_patterns("__pycache__", "_weights", "node_modules")
-    shutil.copytree(Path(faceinp.__file__).parent, package, ignore=unwanted)
-    for name in ("demo", "export"):  # beside each other in the wheel and in a checkout
+    package, ignored = folder / "faceinp", shutil.ignore_patterns("__pycache__", "_weights", "node_modules")
+    shutil.copytree(Path(faceinp.__file__).parent, package, ignore=ignored)
+    for name in ("demo", "export"):  # side by side in the wheel and in a checkout
         source = Path(__file__).parent.parent / name
-        shutil.copytree(source, package / name, ignore=unwanted, dirs_exist_ok=True)
+        shutil.copytree(source, package / name, ignore=ignored, dirs_exist_ok=True)
     shutil.copytree(faceinp.weights_folder(), package / "_weights")
     (folder / "README.md").write_text(README.format(gradio=version("gradio")))
     (folder / "requirements.txt").write_text("\n".join(requirements()) + "\n")
@@ -64,18 +64,18 @@ def build(folder: Path) -> Path:
 
 
 def requirements() -> list[str]:
-    """What the page needs, as pip takes it: what faceinp asks for, and its extras EXTRAS."""
-    wanted = []
+    """The requirements of faceinp with EXTRAS, for pip."""
+    needed = []
     for line in requires("faceinp") or ():
         requirement, _, marker = line.partition(";")
         extra = re.search(r"extra == ['\"]([\w-]+)['\"]", marker)
         if extra is None or extra[1] in EXTRAS:
-            wanted.append(requirement.strip())
-    return wanted
+            needed.append(requirement.strip())
+    return needed
 
 
 def push(repo: str, *, private: bool = False) -> str:
-    """Build the Space and upload it to ``repo``, OWNER/NAME, which is made where there is none; its address.
+    """Build the Space and upload it to ``repo``, OWNER/NAME, which is created if needed. Returns its URL.
 
     Raises what ``faceinp.upload_folder`` raises.
     """
@@ -87,13 +87,15 @@ def main(argv: list[str] | None = None) -> int:
     """Run ``build`` or ``push`` and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m faceinp.demo.space", description=__doc__)
     commands = parser.add_subparsers(required=True, dest="command")
-    commands.add_parser("build", help="write the Space's folder").add_argument("folder", type=Path)
+    commands.add_parser("build", help="write the folder of the Space").add_argument("folder", type=Path)
     pushing = commands.add_parser("push", help="build the Space and upload it")
     pushing.add_argument("repository", metavar="OWNER/NAME")
-    pushing.add_argument("--private", action="store_true", help="nobody else sees a Space that is made")
-    given = parser.parse_args(argv)
+    pushing.add_argument("--private", action="store_true", help="make a new Space private")
+    options = parser.parse_args(argv)
     try:
-        print(build(given.folder) if given.command == "build" else push(given.repository, private=given.private))
+        print(
+            build(options.folder) if options.command == "build" else push(options.repository, private=options.private)
+        )
     except faceinp.FaceinpError as error:
         print(f"demo.space: {error}", file=sys.stderr)
         return error.exit_code

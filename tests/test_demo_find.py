@@ -17,9 +17,14 @@ import faceinp
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from faceinp.demo import api, filling, orders, sessions, views, words  # noqa: E402
-from faceinp.demo.editor import Original  # noqa: E402
-from faceinp.demo.proposed import Proposed, read_hole  # noqa: E402
+from faceinp.demo.api import endpoints  # noqa: E402
+from faceinp.demo.events import requests  # noqa: E402
+from faceinp.demo.fills import filling  # noqa: E402
+from faceinp.demo.images.editor import Original  # noqa: E402
+from faceinp.demo.images.painted_proposal import PaintedProposal, read_hole  # noqa: E402
+from faceinp.demo.layout import page_layout  # noqa: E402
+from faceinp.demo.server import sessions  # noqa: E402
+from faceinp.demo.text import strings  # noqa: E402
 
 PORTRAIT = known_damage.scratched()
 FILE = Path("photo.png")
@@ -32,14 +37,14 @@ def _known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[faceinp.propose.__module__], "find_damage", known_damage.find_damage)
 
 
-def proposed(scale: float = 1, sensitivity: float = 0.5) -> tuple[Proposed, faceinp.Damage]:
+def proposed(scale: float = 1, sensitivity: float = 0.5) -> tuple[PaintedProposal, faceinp.Damage]:
     """The damage of the portrait, enlarged by ``scale``, as it is first shown."""
     photo = cv2.resize(PORTRAIT, None, fx=scale, fy=scale)
     found = faceinp.propose(photo, faceinp.Find("damage", 0))
-    return Proposed.of("damage", found, Original(FILE, *photo.shape[:2])).at(sensitivity)
+    return PaintedProposal.of("damage", found, Original(FILE, *photo.shape[:2])).at(sensitivity)
 
 
-def painted(shown: Proposed, stroke: Any = None, erased: Any = None) -> dict[str, Any]:
+def painted(shown: PaintedProposal, stroke: Any = None, erased: Any = None) -> dict[str, Any]:
     """The editor's value once it shows a proposal, and brush and eraser went over the slices ``stroke``, ``erased``."""
     layer = shown.layer()
     if stroke is not None:
@@ -84,7 +89,7 @@ def test_strokes_are_filled_and_survive_whatever_is_found_next(scale: float) -> 
     assert inner.all(), "no gap is left between a stroke and what was found under it"
     nothing, none = shown.corrected(value).at(0)
     assert not none.mask.any() and nothing.hole(painted(nothing)).sum() == pytest.approx(hole[in_photo].sum(), rel=0.2)
-    again, _ = Proposed.of("damage", found, shown.original, nothing).corrected(painted(nothing)).at(0.5)
+    again, _ = PaintedProposal.of("damage", found, shown.original, nothing).corrected(painted(nothing)).at(0.5)
     assert (again.layer()[stroke][..., 3] == 255).all()
     erased = again.corrected(painted(again, erased=stroke)).at(0.5)[0]
     assert not erased.layer()[stroke].any(), "the visitor's own stroke can be erased, too"
@@ -116,37 +121,39 @@ def test_a_proposal_that_covers_most_of_a_face_is_said_at_the_sensitivity_that_d
     none = np.zeros((512, 512), np.uint8)
     found = faceinp.Damage(none > 0, confidence, none, likely=none + 3, lasting=("By filters.",))
     assert found.at(0.5, face).notes == ("By filters.",)
-    said = words.found("damage", found.at(0.9, face))
+    said = strings.proposal("damage", found.at(0.9, face))
     assert "tears" in said and "By filters." in said and "covers most of a face" in said
 
 
 def test_what_was_found_is_one_sentence_or_that_nothing_was() -> None:
     found = proposed()[1]
-    said = words.found("damage", found)
+    said = strings.proposal("damage", found)
     assert f"{found.share:.2%} of the photo: scratches" in said and "spots" not in said and "then press Fill" in said
-    assert "scratches, spots" in words.found("damage", found.at(0.9))
-    assert "No damage was found" in words.found("damage", found.at(0))
+    assert "scratches, spots" in strings.proposal("damage", found.at(0.9))
+    assert "No damage was found" in strings.proposal("damage", found.at(0))
     few = faceinp.Damage(np.eye(512, dtype=bool), found.confidence, np.eye(512, dtype=np.uint8))
     few.mask[5:] = few.kind[5:] = 0
-    assert "less than 0.01%" in words.found("damage", few)
-    assert "nothing was looked for" in words.not_looked(faceinp.NoFaceError("No face was found in the photo."))
+    assert "less than 0.01%" in strings.proposal("damage", few)
+    assert "nothing could be searched for" in strings.search_error(
+        faceinp.NoFaceError("No face was found in the photo.")
+    )
     missing = faceinp.WeightsError("The weights are missing: /srv/page/weights/occluders.safetensors is not there.")
-    assert words.not_looked(missing) == "The weights are missing: occluders.safetensors is not there."
-    assert set(faceinp.Damage.KINDS) | set(faceinp.Occluders.KINDS) == set(words.KINDS)
+    assert strings.search_error(missing) == "The weights are missing: occluders.safetensors is not there."
+    assert set(faceinp.Damage.KINDS) | set(faceinp.Occluders.KINDS) == set(strings.KINDS)
 
 
 def test_an_order_takes_the_proposal_as_it_was_when_fill_was_pressed(tmp_path: Path) -> None:
     with gr.Blocks():
-        page = views.lay_out()
+        page = page_layout.lay_out()
     shown, found = proposed(4)
-    visit = sessions.Visit(tmp_path, shown.original, proposed=shown)
-    given: dict[Any, Any] = dict.fromkeys(page.order, None)
+    visit = sessions.Visit(tmp_path, shown.original, proposal=shown)
+    given: dict[Any, Any] = dict.fromkeys(page.fill_inputs, None)
     given |= {page.editor: painted(shown), page.engine: "telea", page.turn: "auto", page.blending: "poisson"}
-    order = orders.painted_order(page, given, visit)
-    visit.proposed = shown.at(0.9)[0]
+    order = requests.painted_request(page, given, visit)
+    visit.proposal = shown.at(0.9)[0]
     assert np.array_equal(order.hole(), found.mask)
     visit.clear()
-    assert visit.proposed is None and visit.looked is None
+    assert visit.proposal is None and visit.pending_proposal is None
 
 
 @pytest.fixture
@@ -164,7 +171,7 @@ def send(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
 
 def test_a_program_gets_a_mask_and_what_is_known_of_it(send: Callable[..., Any]) -> None:
-    file, facts = send(api.find)
+    file, facts = send(endpoints.find)
     mask = np.asarray(Image.open(file))
     assert Path(file).name == "portrait-found.png"
     assert mask.shape == (512, 512) and mask[DAMAGE].all() and not mask[~NEAR].any()
@@ -175,13 +182,13 @@ def test_a_program_gets_a_mask_and_what_is_known_of_it(send: Callable[..., Any])
         "notes": [],
         "size": [512, 512],
     }
-    assert send(api.find, find="damage", sensitivity=0.8)[1]["kinds"].keys() == {"scratch", "spot"}
-    assert send(api.find, find="damage", include=["stamps"])[1]["share"] > facts["share"]
-    assert send(api.find, sensitivity=0)[1]["share"] == 0
+    assert send(endpoints.find, find="damage", sensitivity=0.8)[1]["kinds"].keys() == {"scratch", "spot"}
+    assert send(endpoints.find, find="damage", include=["stamps"])[1]["share"] > facts["share"]
+    assert send(endpoints.find, sensitivity=0)[1]["share"] == 0
 
 
 def test_a_program_has_what_is_found_filled(send: Callable[..., Any]) -> None:
-    file, facts = send(api.fill, find="damage", engine="telea")
+    file, facts = send(endpoints.fill, find="damage", engine="telea")
     changed = (np.asarray(Image.open(file).convert("RGB")) != PORTRAIT).any(axis=2)
     assert facts["state"] == "done" and facts["changed_pixels"] == 0
     assert changed[DAMAGE].mean() > 0.95 and not changed[~NEAR].any()
@@ -204,21 +211,21 @@ def test_a_program_has_what_is_found_filled(send: Callable[..., Any]) -> None:
     ],
     ids=lambda value: repr(value)[:40],
 )
-@pytest.mark.parametrize("endpoint", [api.find, api.fill], ids=["find", "fill"])
+@pytest.mark.parametrize("endpoint", [endpoints.find, endpoints.fill], ids=["find", "fill"])
 def test_what_cannot_be_found_is_one_clear_message(
     endpoint: Callable[..., Any], what: dict[str, Any], says: str, send: Callable[..., Any]
 ) -> None:
-    more = {"engine": "telea"} if endpoint is api.fill else {}
+    more = {"engine": "telea"} if endpoint is endpoints.fill else {}
     with pytest.raises(gr.Error, match=says) as refused:
         send(endpoint, **what, **more)
     assert len(str(refused.value)) < 600
 
 
 def test_a_fill_takes_a_mask_or_what_is_found_and_nothing_found_is_said(send: Callable[..., Any]) -> None:
-    with pytest.raises(gr.Error, match="one of them only"):
-        send(api.fill, find="damage", preset="eyes", engine="telea")
+    with pytest.raises(gr.Error, match="exactly one of"):
+        send(endpoints.fill, find="damage", preset="eyes", engine="telea")
     with pytest.raises(gr.Error, match="Found no damage"):
-        send(api.fill, find="damage", sensitivity=0, engine="telea")
-    with pytest.raises(gr.Error, match="no photo"):
-        api.find(None)
-    assert filling.Order(photo=PORTRAIT, hole=lambda: None, engine="telea").find is None
+        send(endpoints.fill, find="damage", sensitivity=0, engine="telea")
+    with pytest.raises(gr.Error, match="No photo"):
+        endpoints.find(None)
+    assert filling.FillRequest(photo=PORTRAIT, hole=lambda: None, engine="telea").find is None

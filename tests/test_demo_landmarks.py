@@ -14,7 +14,10 @@ from faceinp.mask.presets import average_points
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from faceinp.demo import landmark_controls, landmark_words, landmarking, sessions, views  # noqa: E402
+from faceinp.demo.events import move_landmarks  # noqa: E402
+from faceinp.demo.layout import landmark_controls, page_layout  # noqa: E402
+from faceinp.demo.server import sessions  # noqa: E402
+from faceinp.demo.text import landmark_text  # noqa: E402
 
 LEFT, TOP, SIDE = 100, 50, 200  # the window of the photo that shows the face
 FOUND = np.add(average_points(SIDE), (LEFT, TOP)).astype(np.float32)
@@ -29,13 +32,13 @@ def visit(tmp_path: Path) -> sessions.Visit:
     low, high = (np.round(end(FOUND[48:68], axis=0) - (LEFT, TOP)).astype(int) for end in (np.min, np.max))
     hole[low[1] - 2 : high[1] + 3, low[0] - 2 : high[0] + 3] = True
     made: Any = SimpleNamespace(
-        found=FOUND,
+        unmoved_landmarks=FOUND,
         hole=hole,
         window=(LEFT, TOP, LEFT + SIDE, TOP + SIDE),
         face=tmp_path / "f.png",
         folder=visit.folder,
     )
-    visit.made = [made]
+    visit.results = [made]
     return visit
 
 
@@ -45,25 +48,25 @@ def sent(points: Any) -> Any:
 
 
 def test_only_landmarks_in_the_hole_can_be_moved(visit: sessions.Visit) -> None:
-    assert np.flatnonzero(landmarking.movable(visit.made[0], FOUND)).tolist() == list(MOUTH)
-    told = landmarking.describe(visit.made[0], FOUND)
+    assert np.flatnonzero(move_landmarks.movable(visit.results[0], FOUND)).tolist() == list(MOUTH)
+    told = move_landmarks.describe(visit.results[0], FOUND)
     json.dumps(told)
     for offsets in told["ends"].values():
         assert not np.array(offsets)[:, :48].any()
     assert np.array(told["ends"]["smile"]).any() and not np.array(told["ends"]["lids"]).any()
     left, top, width, height = told["part"]
     assert ((left, top) <= FOUND).all() and ((left + width, top + height) >= FOUND).all()
-    visit.made[0].hole = visit.made[0].hole.repeat(2, axis=0).repeat(3, axis=1)  # type: ignore[misc]
-    assert np.flatnonzero(landmarking.movable(visit.made[0], FOUND)).tolist() == list(MOUTH), "of any size"
+    visit.results[0].hole = visit.results[0].hole.repeat(2, axis=0).repeat(3, axis=1)  # type: ignore[misc]
+    assert np.flatnonzero(move_landmarks.movable(visit.results[0], FOUND)).tolist() == list(MOUTH), "of any size"
     far = np.add(FOUND, (SIDE, 0))  # beyond the window
-    assert not landmarking.movable(visit.made[0], far).any()
+    assert not move_landmarks.movable(visit.results[0], far).any()
 
 
 def test_moved_landmarks_lead_the_next_fill_and_known_ones_stay(visit: sessions.Visit) -> None:
-    assert landmarking.read_moved(visit, None) is None
+    assert move_landmarks.read_moved(visit, None) is None
     points = FOUND.astype(np.float64).round(2)
     points[48] += (-7, 4)
-    read = landmarking.read_moved(visit, sent(points.tolist()))
+    read = move_landmarks.read_moved(visit, sent(points.tolist()))
     assert read is not None and read.dtype == np.float32 and np.allclose(read[48], FOUND[48] + (-7, 4), atol=0.01)
     assert np.array_equal(read[:48], FOUND[:48])
 
@@ -96,32 +99,32 @@ def replaced(point: int, at: Any) -> Any:
 )
 def test_what_cannot_be_the_landmarks_is_refused_in_plain_words(visit: sessions.Visit, value: Any) -> None:
     with pytest.raises(faceinp.EngineError) as refused:
-        landmarking.read_moved(visit, value)
-    assert str(refused.value) == landmark_words.NOT_THESE_LANDMARKS
+        move_landmarks.read_moved(visit, value)
+    assert str(refused.value) == landmark_text.NOT_THESE_LANDMARKS
 
 
 def test_landmarks_go_with_their_photo(visit: sessions.Visit) -> None:
     with gr.Blocks():
-        page = views.lay_out()
+        page = page_layout.lay_out()
     value = sent(FOUND.tolist())
-    shown = landmarking.shown(page, visit)
-    assert set(shown) == set(landmarking.outputs(page)) and shown[page.landmarks.face]["face"]["points"]
+    shown = move_landmarks.show_updates(page, visit)
+    assert set(shown) == set(move_landmarks.outputs(page)) and shown[page.landmarks.face]["face"]["points"]
     visit.clear()
     with pytest.raises(faceinp.EngineError):
-        landmarking.read_moved(visit, value)
-    assert landmarking.cleared(page)[page.landmarks.face]["face"] == {}
+        move_landmarks.read_moved(visit, value)
+    assert move_landmarks.clear_updates(page)[page.landmarks.face]["face"] == {}
 
 
 def test_after_a_fill_with_moved_landmarks_they_are_moved_on_from_where_they_were(visit: sessions.Visit) -> None:
     again: Any = [Led(FOUND + 9)]
-    assert landmarking.moved_on(again, visit)[0].found is FOUND
+    assert move_landmarks.moved_on(again, visit)[0].unmoved_landmarks is FOUND
 
 
 @dataclass(frozen=True, eq=False)
 class Led:
     """What of a result says where its landmarks are."""
 
-    found: Any
+    unmoved_landmarks: Any
 
 
 def test_what_is_dragged_takes_its_neighbours_along_within_its_feature() -> None:
@@ -136,7 +139,7 @@ def test_what_is_dragged_takes_its_neighbours_along_within_its_feature() -> None
 
 
 def test_each_landmark_has_a_name_of_its_own() -> None:
-    names = landmark_words.landmark_names()
+    names = landmark_text.landmark_names()
     assert len(set(names)) == 68
     named = {8: "Chin", 30: "Tip of the nose", 48: "Left corner of the mouth", 37: "Left eye, upper lid, 1 of 2"}
     assert {point: names[point] for point in named} == named

@@ -12,8 +12,10 @@ import faceinp
 
 pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from faceinp.demo import examples, filling, naturalness, pictures, result_words
-from faceinp.demo.jobs import Failed
+from faceinp.demo.fills import filling, naturalness
+from faceinp.demo.fills.jobs import FailedFill
+from faceinp.demo.images import examples, pictures
+from faceinp.demo.text import result_text
 
 ROOT = Path(__file__).resolve().parents[1]
 PORTRAIT = faceinp.read_photo(skimage.data.astronaut())
@@ -42,15 +44,15 @@ def test_other_holes_are_like_none_of_these() -> None:
 
 def test_the_figures_are_those_of_the_published_table() -> None:
     make = runpy.run_path(str(ROOT / "tools" / "make_naturalness.py"))["made"]
-    assert make() == (ROOT / "demo" / "naturalness.json").read_text(encoding="utf-8")
+    assert make() == (ROOT / "demo" / "fills" / "naturalness.json").read_text(encoding="utf-8")
     for engines in naturalness.MEASURED.values():
         assert engines["landmark+symmetry"] < engines["landmark"] < engines["telea"]
         assert set(engines) >= {"mirror", "patchmatch", "tv"}
 
 
 def test_a_card_says_how_natural_its_engine_is_and_what_that_means(tmp_path: Path) -> None:
-    def fill(engine: str) -> filling.Made:
-        order = filling.Order(
+    def fill(engine: str) -> filling.FillResult:
+        order = filling.FillRequest(
             photo=PORTRAIT.pixels, hole=lambda: faceinp.make_preset("one-eye", PORTRAIT, seed=1).hole, engine=engine
         )
         return filling.fill(order, tmp_path, lambda *_: None, None)
@@ -60,10 +62,10 @@ def test_a_card_says_how_natural_its_engine_is_and_what_that_means(tmp_path: Pat
     for made, measured in ((telea, "telea"), (landmark, "landmark+symmetry")):
         figure = naturalness.MEASURED["one-eye"][measured]
         said = f"naturalness {figure:.{2 if figure < 10 else 0}f} (best: 0)"
-        assert said in result_words.card(made)
-    assert "one eye, a rough ellipse" in result_words.about_naturalness([Failed("tv", "no"), telea])
+        assert said in result_text.card(made)
+    assert "one eye, a rough ellipse" in result_text.about_naturalness([FailedFill("tv", "no"), telea])
     elsewhere = replace(telea, hole_like="")
-    assert "naturalness" not in result_words.card(elsewhere) and not result_words.about_naturalness([elsewhere])
+    assert "naturalness" not in result_text.card(elsewhere) and not result_text.about_naturalness([elsewhere])
 
 
 @pytest.mark.parametrize("engine", ["landmark-onnx", "landmark-openvino", "landmark-tensorrt"])

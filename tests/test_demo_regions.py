@@ -11,8 +11,13 @@ import faceinp
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from faceinp.demo import filling, history, loading, part_again, part_controls, pictures, regions, sessions, views, words  # noqa: E402
-from faceinp.demo.editor import Original  # noqa: E402
+from faceinp.demo.events import load_photo, refill_part  # noqa: E402
+from faceinp.demo.fills import filling, history  # noqa: E402
+from faceinp.demo.images import pictures, result_parts  # noqa: E402
+from faceinp.demo.images.editor import Original  # noqa: E402
+from faceinp.demo.layout import page_layout, part_controls  # noqa: E402
+from faceinp.demo.server import sessions  # noqa: E402
+from faceinp.demo.text import part_text  # noqa: E402
 
 LEFT, RIGHT, BELOW = np.s_[10:24, 8:22], np.s_[10:24, 40:54], np.s_[60:66, 10:50]
 
@@ -33,14 +38,14 @@ def photo(tmp_path: Path) -> Path:
     return file
 
 
-def fill(photo: Path, hole: np.ndarray, folder: Path, **more: object) -> filling.Made:
-    order = filling.Order(photo=photo, hole=lambda: hole, engine="telea", **more)  # type: ignore[arg-type]
+def fill(photo: Path, hole: np.ndarray, folder: Path, **more: object) -> filling.FillResult:
+    order = filling.FillRequest(photo=photo, hole=lambda: hole, engine="telea", **more)  # type: ignore[arg-type]
     return filling.fill(order, folder, lambda *_: None, None)
 
 
 def test_parts_are_what_hangs_together_from_left_to_right() -> None:
     sources = holes(LEFT, RIGHT, BELOW).astype(np.uint8)
-    found = regions.find(sources)
+    found = result_parts.find(sources)
     assert (found.count, found.small) == (3, False)
     for number, place in enumerate((LEFT, BELOW, RIGHT), 1):
         assert (found.on_photo(number, sources) == holes(place)).all()
@@ -55,16 +60,16 @@ def test_two_eyes_and_a_scratch_are_parts_and_dust_is_one_together(scale: int) -
     for number in range(20):
         sources[20 + 15 * number, 5 + 13 * number % 50] = 3
     sources = cv2.resize(sources, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
-    found = regions.find(sources)
+    found = result_parts.find(sources)
     assert (found.count, found.small) == (4, True)
     pieces = [found.on_photo(number, sources) for number in range(1, 5)]
     assert (np.sum(pieces, axis=0) == (sources > 0)).all(), "every pixel belongs to one part"
     assert found.codes == ((1,), (1,), (3,), (3,))
-    picture = pictures.sized(np.zeros((*sources.shape, 3), np.uint8)[regions.window(sources)], pictures.FACE_SIDE)
-    shown = regions.view(found, picture)
+    picture = pictures.sized(np.zeros((*sources.shape, 3), np.uint8)[result_parts.window(sources)], pictures.FACE_SIDE)
+    shown = result_parts.view(found, picture)
     assert set(np.unique(shown.numbers)) == set(range(5)), "no speck is lost"
     assert [found.on_face(number) for number in range(1, 5)] == [True, True, False, False]
-    assert [words.part(number, found) for number in (1, 4)] == ["1", words.SMALL_PARTS]
+    assert [part_text.part_label(number, found) for number in (1, 4)] == ["1", part_text.SMALL_PARTS]
     middle = [np.argwhere(shown.numbers == number).mean(axis=0)[::-1] for number in (1, 2, 3)]
     assert [shown.at(*place) for place in middle] == [1, 2, 3]
     assert shown.at(*(middle[1] + (25, 0))) == 2, "the nearest one, for fingers"
@@ -74,22 +79,22 @@ def test_many_parts_are_the_longest_and_the_others_together() -> None:
     sources = np.zeros((600, 100), np.uint8)
     for number in range(14):
         sources[40 * number : 40 * number + 20, : 20 + 5 * number] = 1
-    found = regions.find(sources)
-    assert (found.count, found.small) == (regions.MOST, True)
-    last = found.on_photo(regions.MOST, sources)
+    found = result_parts.find(sources)
+    assert (found.count, found.small) == (result_parts.MAX_PARTS, True)
+    last = found.on_photo(result_parts.MAX_PARTS, sources)
     assert last[0, 0] and not last[520, 0] and (found.on_photo(1, sources) | last).sum() < (sources > 0).sum()
-    assert regions.find((sources > 0).astype(np.uint8)[:20]).count == 1
+    assert result_parts.find((sources > 0).astype(np.uint8)[:20]).count == 1
 
 
 def test_strokes_beside_each_other_are_one_part() -> None:
     sources = holes(np.s_[100:120, 100:500], np.s_[122:140, 300:700], shape=(800, 800)).astype(np.uint8)
-    assert regions.find(sources).count == 1
+    assert result_parts.find(sources).count == 1
 
 
 def test_a_part_is_filled_again_and_nothing_else_changes(photo: Path, tmp_path: Path) -> None:
     hole = holes(LEFT, RIGHT, BELOW)
     first = fill(photo, hole, tmp_path)
-    part = regions.find(first.history.sources).on_photo(1, first.history.sources)
+    part = result_parts.find(first.history.sources).on_photo(1, first.history.sources)
     assert (part == holes(LEFT)).all()
     again = fill(first.file, part, tmp_path, earlier=first.history, blending="composite")
     before, after, original = (faceinp.read_photo(file) for file in (first.file, again.file, photo))
@@ -143,17 +148,17 @@ def test_earlier_results_stay_beside_the_new_one_and_the_oldest_go(photo: Path, 
     visit.parts = object()  # type: ignore[assignment]
     for one in made[1:]:
         visit.add(one)
-    assert visit.made == made[:0:-1] and visit.shown == 0 and visit.parts is None
-    assert visit.other == 1
+    assert visit.results == made[:0:-1] and visit.result_index == 0 and visit.parts is None
+    assert visit.other_index == 1
     visit.show(1)
-    assert (visit.shown, visit.other) == (1, 0), "and back"
+    assert (visit.result_index, visit.other_index) == (1, 0), "and back"
     visit.show(filling.MOST_CANDIDATES - 1)
     visit.add(filling.replace(first, folder=pictures.own_folder(visit.folder)))
-    assert visit.other is None, "the one before it has gone"
+    assert visit.other_index is None, "the one before it has gone"
     assert [one.folder.exists() for one in made] == [False] * 2 + [True] * (filling.MOST_CANDIDATES - 1)
     visit.add(made[-1])
     visit.replace([first])
-    assert visit.other is None
+    assert visit.other_index is None
 
 
 @pytest.mark.parametrize(
@@ -168,23 +173,23 @@ def test_earlier_results_stay_beside_the_new_one_and_the_oldest_go(photo: Path, 
     ],
 )
 def test_what_is_likely_to_help_is_chosen(now: int, photos: bool, completes: bool, likely: str) -> None:
-    assert part_again._likely((now,), photos, completes) == likely
+    assert refill_part._likely((now,), photos, completes) == likely
 
 
 def test_what_a_part_shows_now_is_said() -> None:
-    assert words.part_now((pictures.SYMMETRY,), ()) == "Now: the other half, mirrored."
+    assert part_text.part_now((pictures.SYMMETRY,), ()) == "Now: mirrored from the other half of the face."
     codes = (pictures.REFERENCE + 1, pictures.ENGINE)
-    assert words.part_now(codes, ("one.jpg", "other.jpg")) == "Now: mostly from “other.jpg”."
+    assert part_text.part_now(codes, ("one.jpg", "other.jpg")) == "Now: mostly copied from “other.jpg”."
 
 
 def test_parts_are_shown_without_the_large_file(photo: Path, tmp_path: Path) -> None:
     visit = sessions.Visit(tmp_path)
     visit.original = Original(photo, 96, 64)
     visit.replace([fill(photo, holes(LEFT, RIGHT), visit.folder)])
-    visit.made[0].file.unlink()
+    visit.results[0].file.unlink()
     with gr.Blocks():
-        page = views.lay_out()
-    update = part_again._shown(page, visit, 2)
+        page = page_layout.lay_out()
+    update = refill_part._show_parts(page, visit, 2)
     assert update[page.part.number]["choices"] == [("1", 1), ("2", 2)] and update[page.part.number]["value"] == 2
     assert update[page.part.source]["info"] == "Now: continued from its surroundings."
 
@@ -192,23 +197,23 @@ def test_parts_are_shown_without_the_large_file(photo: Path, tmp_path: Path) -> 
 def test_what_came_of_it_is_said(photo: Path, tmp_path: Path) -> None:
     hole = holes(LEFT)
     first = fill(photo, holes(LEFT, RIGHT), tmp_path)
-    assert part_again._alike(first, first, hole)
-    assert "invents one picture only" in words.same_again((pictures.ENGINE, pictures.SURROUNDINGS))
-    assert "another photo of the person already" in words.same_again((pictures.REFERENCE + 2,))
+    assert refill_part._looks_same(first, first, hole)
+    assert "makes only one picture" in part_text.same_again((pictures.ENGINE, pictures.SURROUNDINGS))
+    assert "already showed another photo of the person" in part_text.same_again((pictures.REFERENCE + 2,))
     other = fill(first.file, hole, tmp_path, earlier=first.history, put_back=True)
-    assert not part_again._alike(first, other, hole)
-    assert part_again._said(other, hole, part_controls.ANEW) == words.PART_FILLED
-    assert "does not fit here" in part_again._said(other, hole, part_controls.OTHER_HALF)
+    assert not refill_part._looks_same(first, other, hole)
+    assert refill_part._message(other, hole, part_controls.ANEW) == part_text.PART_FILLED
+    assert "does not fit here" in refill_part._message(other, hole, part_controls.OTHER_HALF)
     codes = np.where(hole, np.uint8(pictures.SYMMETRY), np.uint8(0))
     mirrored = filling.replace(other, history=history.History(photo, 0, (), pictures.packed(codes)))
-    assert part_again._said(mirrored, hole, part_controls.OTHER_HALF) == words.PART_FILLED
+    assert refill_part._message(mirrored, hole, part_controls.OTHER_HALF) == part_text.PART_FILLED
 
 
 def test_nothing_of_an_earlier_photos_parts_stays(photo: Path, tmp_path: Path) -> None:
     visit = sessions.Visit(tmp_path)
     visit.original = Original(photo, 96, 64)
     with gr.Blocks():
-        page = views.lay_out()
-    update = loading._shown(page, visit, "")
+        page = page_layout.lay_out()
+    update = load_photo._show_photo(page, visit, "")
     assert set(page.part.outputs) <= set(update)
     assert update[page.part.picture]["value"] is None and update[page.part.number]["choices"] == []

@@ -16,24 +16,15 @@ import faceinp
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from faceinp.demo import (  # noqa: E402
-    comparing,
-    filling,
-    loading,
-    locating,
-    orders,
-    panel,
-    pictures,
-    result_words,
-    results,
-    sessions,
-    shapes,
-    views,
-    words,
-)
-from faceinp.demo.editor import Original, layer_of, working_size  # noqa: E402
-from faceinp.demo.history import History  # noqa: E402
-from faceinp.demo.jobs import Job  # noqa: E402
+from faceinp.demo.events import choose_face, compare_engines, load_photo, requests, results  # noqa: E402
+from faceinp.demo.fills import filling  # noqa: E402
+from faceinp.demo.fills.history import History  # noqa: E402
+from faceinp.demo.fills.jobs import Job  # noqa: E402
+from faceinp.demo.images import pictures, shapes  # noqa: E402
+from faceinp.demo.images.editor import Original, layer_of, working_size  # noqa: E402
+from faceinp.demo.layout import page_layout, panel  # noqa: E402
+from faceinp.demo.server import sessions  # noqa: E402
+from faceinp.demo.text import result_text, strings  # noqa: E402
 
 SIDE = 96
 
@@ -54,15 +45,15 @@ def square(top: int, left: int, shape: tuple[int, int] = (SIDE, 64)) -> np.ndarr
     return hole
 
 
-def order(visit: sessions.Visit, hole: np.ndarray, **more: Any) -> filling.Order:
+def order(visit: sessions.Visit, hole: np.ndarray, **more: Any) -> filling.FillRequest:
     original = visit.original
     assert original is not None
-    return filling.Order(
+    return filling.FillRequest(
         photo=original.path, hole=lambda: hole, engine="telea", turns=original.turns, earlier=visit.earlier, **more
     )
 
 
-def fill(visit: sessions.Visit, hole: np.ndarray) -> filling.Made:
+def fill(visit: sessions.Visit, hole: np.ndarray) -> filling.FillResult:
     return filling.fill(order(visit, hole), visit.folder, lambda *_: None, None)
 
 
@@ -82,16 +73,16 @@ def test_quick_turns_turn_what_is_painted_though_the_editor_holds_it_unturned(vi
     assert visit.original is not None
     hole = square(20, 30)
     painted = {"layers": [layer_of(hole)]}
-    assert (loading._painted(visit, visit.original, painted) == hole).all()
+    assert (load_photo._painted(visit, visit.original, painted) == hole).all()
     turned = np.rot90(hole, -1)
     visit.original = dataclasses.replace(visit.original, height=64, width=SIDE, turns=1)
-    visit.marked, visit.turned = turned, (time.monotonic(), loading._strokes(painted))
+    visit.marked, visit.turned = turned, (time.monotonic(), load_photo._strokes(painted))
     for held in (painted, {"layers": []}, None):
-        assert (loading._painted(visit, visit.original, held) == turned).all()
+        assert (load_photo._painted(visit, visit.original, held) == turned).all()
     stroke = square(5, 60, (64, SIDE))
-    assert (loading._painted(visit, visit.original, {"layers": [layer_of(stroke)]}) == stroke).all(), "a new stroke"
-    visit.turned = (time.monotonic() - 60, loading._strokes(painted))
-    assert not loading._painted(visit, visit.original, {"layers": []}).any(), "it was erased since"
+    assert (load_photo._painted(visit, visit.original, {"layers": [layer_of(stroke)]}) == stroke).all(), "a new stroke"
+    visit.turned = (time.monotonic() - 60, load_photo._strokes(painted))
+    assert not load_photo._painted(visit, visit.original, {"layers": []}).any(), "it was erased since"
     visit.clear()
     assert visit.turned == sessions.NEVER
 
@@ -135,9 +126,9 @@ def test_a_face_that_is_clicked_is_one_once_it_is_whole(visit: sessions.Visit, c
     places = [(10.0, 12.0), (30.0, 11.0), (20.0, 22.0), (12.0, 30.0), (28.0, 31.0)]
     visit.clicks = places[: count - 1]
     with pytest.raises(faceinp.NoFaceError, match="not marked yet"):
-        orders.chosen_location(visit, chosen)
+        requests.chosen_location(visit, chosen)
     visit.clicks = places[:count] if chosen == panel.POINTS else [(30.0, 40.0), (10.0, 12.0)]
-    location = orders.chosen_location(visit, chosen)
+    location = requests.chosen_location(visit, chosen)
     assert location is not None
     expected = (10.0, 12.0, 20.0, 28.0) if chosen == panel.BOX else places
     assert np.allclose(location.value, expected)
@@ -145,12 +136,12 @@ def test_a_face_that_is_clicked_is_one_once_it_is_whole(visit: sessions.Visit, c
 
 def test_a_box_that_can_hold_no_face_is_clicked_anew(visit: sessions.Visit) -> None:
     with gr.Blocks():
-        page = views.lay_out()
+        page = page_layout.lay_out()
     visit.clicks = [(10.0, 12.0), (60.0, 14.0)]
-    update = locating._refused(page, visit, panel.BOX)
-    assert "too small, flat or narrow" in update[page.click_hint] and visit.clicks == []
+    update = choose_face._reject_clicks(page, visit, panel.BOX)
+    assert "too small or too narrow" in update[page.click_hint] and visit.clicks == []
     visit.clicks = [(10.0, 12.0), (40.0, 44.0)]
-    assert locating._refused(page, visit, panel.BOX) == {} and len(visit.clicks) == 2
+    assert choose_face._reject_clicks(page, visit, panel.BOX) == {} and len(visit.clicks) == 2
 
 
 def test_clicks_are_drawn_on_the_photo_and_a_face_is_chosen_by_a_click() -> None:
@@ -174,7 +165,7 @@ def test_nothing_of_an_earlier_photo_appears_or_stays(visit: sessions.Visit) -> 
         return visit.start(Job([dataclasses.replace(order(visit, square(0, 0)), hole=slow)], visit.folder, None))
 
     told = object()
-    steps = orders.follow(visit, start, told, lambda job: {told: job.running.share})
+    steps = requests.follow(visit, start, told, lambda job: {told: job.running.share})
     next(steps)
     begun.wait(30)
     job, folder = visit.job, visit.folder
@@ -187,17 +178,17 @@ def test_nothing_of_an_earlier_photo_appears_or_stays(visit: sessions.Visit) -> 
 
 
 def test_each_step_is_the_one_that_the_page_is_at() -> None:
-    for number in (views.PHOTO_STEP, views.MASK_STEP, views.RESULT_STEP):
-        said = words.steps(number)
+    for number in (page_layout.PHOTO_STEP, page_layout.MASK_STEP, page_layout.RESULT_STEP):
+        said = strings.steps(number)
         assert f"at-{number}" in said and said.count("aria-current") == 1
 
 
 def test_a_new_photo_clears_all_that_an_earlier_one_had(visit: sessions.Visit) -> None:
     with gr.Blocks():
-        page = views.lay_out()
-    update = loading._shown(page, visit, "")
-    assert set(update) <= set(loading._photo_parts(page)), "nothing that is not wired"
-    shown = {*results.outputs(page), *comparing.outputs(page), *locating.outputs(page)}
+        page = page_layout.lay_out()
+    update = load_photo._show_photo(page, visit, "")
+    assert set(update) <= set(load_photo._photo_parts(page)), "nothing that is not wired"
+    shown = {*results.outputs(page), *compare_engines.outputs(page), *choose_face.outputs(page)}
     assert shown <= set(update)
     for part in (page.compare, page.outcome, page.identity, page.facts, page.cards, page.table):
         assert update[part] in (None, "")
@@ -206,7 +197,7 @@ def test_a_new_photo_clears_all_that_an_earlier_one_had(visit: sessions.Visit) -
 def test_masks_that_are_chosen_by_a_picture_exist_and_have_one() -> None:
     assert set(shapes.LABELS) <= set(faceinp.list_presets())
     assert faceinp.read_photo(shapes.SHEET).pixels.shape == (shapes.SIDE, len(shapes.LABELS) * shapes.SIDE, 3)
-    assert (shapes.draw() == faceinp.read_photo(shapes.SHEET).pixels).all(), "run python -m faceinp.demo.shapes"
+    assert (shapes.draw() == faceinp.read_photo(shapes.SHEET).pixels).all(), "run python -m faceinp.demo.images.shapes"
 
 
 def test_a_photo_that_could_not_be_confirmed_is_said_beside_the_result_as_long_as_it_is_in_it(
@@ -220,11 +211,11 @@ def test_a_photo_that_could_not_be_confirmed_is_said_beside_the_result_as_long_a
     first = History.of(result, visit.photo(), 0, (one,))
     second = first.add(faceinp.fill(visit.photo(), square(50, 30), engine="telea"), ())
     made = fill(visit, square(10, 10))
-    said = "It is not certain that “one.jpg” shows the same person."
+    said = "“one.jpg” may not show the same person."
     for history in (first, second):
-        assert said in result_words.outcome(dataclasses.replace(made, history=history))
+        assert said in result_text.outcome(dataclasses.replace(made, history=history))
     back = second.without(square(10, 10))
-    assert said not in result_words.outcome(dataclasses.replace(made, history=back)), "nothing of it is left"
+    assert said not in result_text.outcome(dataclasses.replace(made, history=back)), "nothing of it is left"
     known = dataclasses.replace(result, references=(dataclasses.replace(unknown, note=""),))
     history = History.of(known, visit.photo(), 0, (other,))
-    assert "not certain" not in result_words.outcome(dataclasses.replace(made, history=history))
+    assert "may not show" not in result_text.outcome(dataclasses.replace(made, history=history))

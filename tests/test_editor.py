@@ -14,8 +14,8 @@ import faceinp
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from faceinp.demo import uploads  # noqa: E402
-from faceinp.demo.editor import Original, layer_of, read_editor, share_hidden  # noqa: E402
+from faceinp.demo.images.editor import Original, layer_of, read_editor, share_hidden  # noqa: E402
+from faceinp.demo.server import uploads  # noqa: E402
 from gradio.data_classes import DataWithFiles  # noqa: E402
 
 DATA = Path(__file__).parent / "data"
@@ -116,7 +116,7 @@ def test_a_layer_of_another_size_is_scaled_to_the_photo(side: int, scale: float)
 
 
 def test_a_layer_of_another_shape_is_refused() -> None:
-    with pytest.raises(faceinp.MaskError, match="another shape"):
+    with pytest.raises(faceinp.MaskError, match="differ in shape"):
         read_editor({"layers": [painted(square(60, 60))]}, PHOTO)
 
 
@@ -140,7 +140,7 @@ def test_a_hole_becomes_a_layer_and_comes_back_as_it_was() -> None:
 
 
 def test_what_an_editor_never_sends_is_refused_and_what_nobody_reads_is_forgotten() -> None:
-    uploads.take_over()
+    uploads.replace_gradio_uploads()
     editor = gr.ImageEditor()  # as Gradio makes one anew for each visitor
 
     def send(name: str, index: str, size: int = 4) -> None:
@@ -157,7 +157,7 @@ def test_what_an_editor_never_sends_is_refused_and_what_nobody_reads_is_forgotte
 
 def test_what_the_editor_sent_is_gone_once_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    uploads.take_over()
+    uploads.replace_gradio_uploads()
     sent = {}
     for name in ("background", "layer_0", "composite"):
         folder = tmp_path / f"upload-{name}"

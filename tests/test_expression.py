@@ -12,7 +12,7 @@ from faceinp.nets.points import MIRROR
 
 pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from faceinp.demo import expression
+from faceinp.demo.images import expression
 
 AVERAGE = average_points(256)  # symmetric about x = 128, upright
 CONTROLS = tuple(expression.CONTROLS)

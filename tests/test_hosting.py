@@ -18,7 +18,8 @@ from serving import ROOT, Server, serving, until
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from faceinp.demo import hosting, space  # noqa: E402
+from faceinp.demo import space  # noqa: E402
+from faceinp.demo.server import hosting  # noqa: E402
 from starlette.applications import Starlette  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 from starlette.responses import FileResponse  # noqa: E402
@@ -245,11 +246,14 @@ def test_odd_forms_are_refused_quietly(path: str, body: bytes, server: Server) -
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "does not take what was sent"),
-        ([5], "does not take what was sent"),
-        ([5] * 8, "does not take what was sent"),
+        ([], "cannot use these arguments"),
+        ([5], "cannot use these arguments"),
+        ([5] * 8, "cannot use these arguments"),
         ([{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, *[None] * 7], "not uploaded by a user"),
-        ([{"path": "https://example.org/a.png", "meta": {"_type": "gradio.FileData"}}, *[None] * 7], "fetches nothing"),
+        (
+            [{"path": "https://example.org/a.png", "meta": {"_type": "gradio.FileData"}}, *[None] * 7],
+            "downloads no files",
+        ),
     ],
     ids=["none", "one", "numbers", "a file of the server", "a file of another server"],
 )
@@ -312,7 +316,7 @@ def guarded(tmp_path: Path, error: Exception | None = None) -> TestClient:
 
 def test_a_file_that_goes_while_it_is_asked_for_is_not_found(tmp_path: Path) -> None:
     answer = guarded(tmp_path).get("/gradio_api/file=gone.png")
-    assert answer.status_code == 404 and answer.json() == {"detail": "The file is gone."}
+    assert answer.status_code == 404 and answer.json() == {"detail": "The file no longer exists."}
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
@@ -341,6 +345,6 @@ def test_what_is_the_servers_own_fault_is_not_hidden(tmp_path: Path) -> None:
 def test_a_request_that_is_too_large_is_refused_before_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hosting, "LARGEST_BODY", 1 << 20)
+    monkeypatch.setattr(hosting, "MAX_BODY", 1 << 20)
     answer = guarded(tmp_path).post("/gradio_api/call/fill", content=bytes(2 << 20))
-    assert answer.status_code == 413 and "1 MB at most" in answer.text
+    assert answer.status_code == 413 and "limited to 1 MB" in answer.text

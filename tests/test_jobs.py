@@ -18,15 +18,17 @@ from faceinp.exemplars import Reference
 
 pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from faceinp.demo import filling, jobs, pictures, result_words, words
+from faceinp.demo.fills import filling, jobs
+from faceinp.demo.images import pictures
+from faceinp.demo.text import result_text, strings
 
 PHOTO = cv2.GaussianBlur(skimage.data.astronaut(), (0, 0), 1.5)  # without its grain, which seeds change
 
 
-def order(engine: str = "telea", **given: Any) -> filling.Order:
+def order(engine: str = "telea", **given: Any) -> filling.FillRequest:
     hole = np.zeros((512, 512), np.bool_)
     hole[100:120, 200:240] = True
-    return filling.Order(
+    return filling.FillRequest(
         photo=PHOTO,
         hole=lambda: hole,
         engine=engine,
@@ -38,7 +40,7 @@ def order(engine: str = "telea", **given: Any) -> filling.Order:
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"engine": "../../etc/passwd"}, "no engine"),
+        ({"engine": "../../etc/passwd"}, "Unknown engine"),
         ({"seed": -1}, "seed"),
         ({"seed": 2**63}, "seed"),
         ({"seed": True}, "seed"),
@@ -57,7 +59,7 @@ def test_absurd_orders_are_refused_in_one_short_sentence(wrong: dict[str, Any], 
 def test_a_job_fills_and_says_what_it_did(tmp_path: Path) -> None:
     job = jobs.Job([order(seed=3)], tmp_path)
     assert job.wait(240)
-    (made,) = job.made()
+    (made,) = job.results()
     assert made.changed_pixels == 0 and made.seed == 3 and made.size == (512, 512)
     with Image.open(made.file) as picture:
         assert np.asarray(picture)[0, 0].tolist() == PHOTO[0, 0].tolist()
@@ -85,7 +87,7 @@ def test_the_time_a_fill_takes_is_the_median_of_the_last_ones_of_its_size(
     assert len(filling._timed["tv", 0]) == filling.TIMED, "none is remembered for ever"
     job = jobs.Job([order()], tmp_path)
     assert job.wait(240)
-    (made,) = job.made()
+    (made,) = job.results()
     assert filling.expected("telea", small) == made.seconds
 
 
@@ -110,7 +112,7 @@ def test_other_photos_reach_the_fill_and_the_judge_and_what_became_of_them_comes
     wanted = {"symmetry": True, "references": files[:2], "reference_check": False}
     job = jobs.Job([order(**wanted, others=files)], tmp_path, lambda: None)  # type: ignore[arg-type,return-value]
     assert job.wait(240)
-    (made,) = job.made()
+    (made,) = job.results()
     assert taken.items() >= wanted.items() and judged == [files] and made.others == files
     assert made.shares == {1: 0.75, 11: 0.25}
     assert made.references == (
@@ -121,15 +123,15 @@ def test_other_photos_reach_the_fill_and_the_judge_and_what_became_of_them_comes
 
 def test_seeds_that_change_nothing_give_one_candidate(tmp_path: Path) -> None:
     job = jobs.Job([order(seed=seed) for seed in range(4)], tmp_path)
-    assert job.wait(240) and job.equal and len(job.made()) == 1
+    assert job.wait(240) and job.equal and len(job.results()) == 1
 
 
 def test_an_engine_that_fails_in_a_comparison_leaves_the_others_alone(tmp_path: Path) -> None:
-    bad = filling.Order(photo=b"no picture", hole=lambda: None, engine="mirror")
+    bad = filling.FillRequest(photo=b"no picture", hole=lambda: None, engine="mirror")
     job = jobs.Job([bad, order()], tmp_path, keep_going=True)
     assert job.wait(240)
-    assert isinstance(job.outcomes[0], jobs.Failed) and [made.engine for made in job.made()] == ["telea"]
-    table = result_words.table(job.outcomes).replace("&#x27;", "'")
+    assert isinstance(job.outcomes[0], jobs.FailedFill) and [made.engine for made in job.results()] == ["telea"]
+    table = result_text.table(job.outcomes).replace("&#x27;", "'")
     assert "telea" in table and job.outcomes[0].reason in table
 
 
@@ -138,16 +140,16 @@ def test_a_search_shows_its_curve_and_stops_when_told(tmp_path: Path) -> None:
     until(lambda: len(job.running.curve) >= 2 or job.wait(0), 240)
     job.stop()
     assert job.wait(240)
-    (made,) = job.made()
+    (made,) = job.results()
     assert any("best so far" in note for note in made.notes)
     (_, first), *_, (_, last) = job.running.curve
     assert last < first, "the loss falls"
-    assert f"Loss of the search: {last:.3f} now, {first:.3f} at first" in words.progress(job.running)
-    assert "<svg" in words.progress(job.running) and "data:image/png" in words.progress(job.running)
+    assert f"Loss of the search: {last:.3f}, {first:.3f} at the start" in strings.progress(job.running)
+    assert "<svg" in strings.progress(job.running) and "data:image/png" in strings.progress(job.running)
 
 
 def test_who_waits_is_served_in_turn_and_who_left_is_skipped(tmp_path: Path) -> None:
-    lane, served = jobs._Lane(1), []
+    lane, served = jobs._Queue(1), []
     inside, go = threading.Event(), threading.Event()
 
     def holder() -> None:
@@ -195,13 +197,13 @@ def test_an_engine_that_takes_long_to_make_is_made_once_holds_up_nobody_else_and
     slow = [jobs.Job([order("mirror")], tmp_path) for _ in range(jobs.LIMITS["quick"] + 1)]
     until(lambda: "mirror" in made)
     other = jobs.Job([order("telea")], tmp_path)
-    assert other.wait(240) and other.made()
+    assert other.wait(240) and other.results()
     slow[0].stop()
     assert slow[0].wait(60)
     with pytest.raises(faceinp.Cancelled):
-        slow[0].made()
+        slow[0].results()
     go.set()
-    assert all(job.wait(240) and job.made() for job in slow[1:])
+    assert all(job.wait(240) and job.results() for job in slow[1:])
     assert made.count("mirror") == 1
 
 
@@ -210,5 +212,5 @@ def test_an_engine_that_could_not_be_made_is_tried_again(monkeypatch: pytest.Mon
     with pytest.MonkeyPatch.context() as broken:
         broken.setattr(filling.faceinp, "load_engine", lambda *_: 1 / 0, raising=False)
         with pytest.raises(ZeroDivisionError):
-            filling.ready_engine("mirror")
-    assert filling.ready_engine("mirror") is filling.ready_engine("mirror")
+            filling.load_engine("mirror")
+    assert filling.load_engine("mirror") is filling.load_engine("mirror")

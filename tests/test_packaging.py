@@ -108,8 +108,12 @@ def test_the_wheel_holds_one_package_with_weights_and_their_cards(wheel: Path) -
     wanted = {file.name for file in (ROOT / "weights").iterdir()}
     assert cards <= wanted and {file.file for file in catalogue.CATALOGUE.values()} <= wanted
     assert {f"faceinp/_weights/{name}" for name in wanted} <= set(names)
-    page = {file.name for file in (ROOT / "demo").iterdir() if file.is_file()}
-    assert {f"faceinp/demo/{name}" for name in page} <= set(names)
+    page = {
+        file.relative_to(ROOT)
+        for file in (ROOT / "demo").rglob("*")
+        if file.suffix in (".py", ".js", ".css", ".png", ".json")
+    }
+    assert {f"faceinp/{file}" for file in page} <= set(names)
     recipes = {file.name for file in (ROOT / "faceinp" / "train" / "recipes").iterdir()}
     assert {f"faceinp/train/recipes/{name}" for name in recipes} <= set(names)
     assert not [name for name in names if "__pycache__" in name or "node_modules" in name]
@@ -146,7 +150,7 @@ def test_commands_work_beside_their_modules(python: Run, command: str, says: str
 
 
 def test_imports_get_ours_and_theirs(python: Run) -> None:
-    code = "import export, demo.app, faceinp.export.shell, faceinp.demo.space, faceinp.demo.rates, sys\n"
+    code = "import export, demo.app, faceinp.export.shell, faceinp.demo.space, faceinp.demo.server.rates, sys\n"
     code += "print(export.THEIRS, demo.app.THEIRS, *[name for name in sys.modules if name.startswith('demo')])"
     done = python("-c", code)
     assert done.stdout == "True True demo demo.app\n", done.stderr

@@ -4,13 +4,13 @@ import pytest
 
 pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from faceinp.demo import rates
+from faceinp.demo.server import rates
 
 
 def test_rates_refill_and_forget_whoever_was_heard_of_longest_ago(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(rates.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(rates, "MOST_ADDRESSES", 50)
+    monkeypatch.setattr(rates, "MAX_ADDRESSES", 50)
     limit = rates.Rates(6)
     assert [limit.wait("a") for _ in range(6)] == [0.0] * 6 and limit.wait("a") == pytest.approx(10)
     assert limit.wait("b") == 0
@@ -25,11 +25,11 @@ def test_rates_refill_and_forget_whoever_was_heard_of_longest_ago(monkeypatch: p
 def test_log_ins_are_forgotten_and_never_more_than_some_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(rates.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(rates, "MOST_ADDRESSES", 50)
+    monkeypatch.setattr(rates, "MAX_ADDRESSES", 50)
     logins = rates.Logins()
     waits = [logins.wait("a") for _ in range(100)]
-    assert waits[:5] == [0, 0.5, 1.5, 3.5, 7.5] and max(waits) <= logins.LONGEST + logins.SLOWEST
-    now[0] += logins.FORGOTTEN + 60
+    assert waits[:5] == [0, 0.5, 1.5, 3.5, 7.5] and max(waits) <= logins.MAX_WAIT + logins.MAX_DELAY
+    now[0] += logins.FORGET_AFTER + 60
     assert logins.wait("a") == 0 and logins.wait("a") == 0.5
     logins.right("a")
     assert logins.wait("a") == 0

@@ -12,7 +12,7 @@ from faceinp.face import faces, targets
 
 ASTRONAUT = skimage.data.astronaut()
 GARDEN = np.ascontiguousarray(skimage.data.coffee()[:300, :400])
-OTHER = cv2.resize(faceinp.read_photo(ROOT / "demo" / "generated.png").pixels, (200, 200))
+OTHER = cv2.resize(faceinp.read_photo(ROOT / "demo" / "images" / "generated.png").pixels, (200, 200))
 PAIR = cv2.copyMakeBorder(ASTRONAUT[:, 40:440], 0, 0, 0, 300, cv2.BORDER_REPLICATE)
 PAIR[60:260, 460:660] = OTHER
 

@@ -16,7 +16,11 @@ import faceinp
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
-from faceinp.demo import loading, other_photos, pictures, sessions, uploads, views, words  # noqa: E402
+from faceinp.demo.events import load_photo, other_photos  # noqa: E402
+from faceinp.demo.images import pictures  # noqa: E402
+from faceinp.demo.layout import page_layout  # noqa: E402
+from faceinp.demo.server import sessions, uploads  # noqa: E402
+from faceinp.demo.text import strings  # noqa: E402
 from fastapi import HTTPException  # noqa: E402
 from starlette.requests import ClientDisconnect  # noqa: E402
 
@@ -24,14 +28,14 @@ PORTRAIT = np.ascontiguousarray(skimage.data.astronaut()[:220, 110:330])
 
 
 def test_another_gradio_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    uploads.take_over()
+    uploads.replace_gradio_uploads()
 
     async def upload_fn(request: Any, folder: Any) -> None:
         pass
 
     monkeypatch.setattr(uploads, "_REPLACED", {upload_fn: "request upload_dir"})
     with pytest.raises(faceinp.FaceinpError, match=f"Gradio {gr.__version__} .*upload_fn.*constraints.txt"):
-        uploads.take_over()
+        uploads.replace_gradio_uploads()
 
 
 @pytest.mark.parametrize(
@@ -41,7 +45,7 @@ def test_another_gradio_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch)
 def test_an_upload_that_is_cut_off_leaves_nothing(
     end: type[BaseException], handed_on: type[BaseException], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    uploads.take_over()
+    uploads.replace_gradio_uploads()
 
     async def upload_fn(request: Any, folder: str) -> None:
         (Path(folder) / "tmpface").write_bytes(b"half a face")
@@ -90,12 +94,14 @@ def test_other_photos_go_when_they_are_removed_and_with_the_photo_they_belong_to
     request = gr.Request(session_hash="one")
     visit = visits.of(request)
     (original,) = upload(tmp_path, original=PORTRAIT)
-    loading.open_photo(visit, visit.take(original))
+    load_photo.open_photo(visit, visit.take(original))
     page, add, remove = wires(visits)
     nobody = np.full((64, 64, 3), 128, np.uint8)
     more = {f"more{number}": PORTRAIT[:, ::-1] for number in range(4)}
     said = add(upload(tmp_path, first=PORTRAIT[:200], nobody=nobody, **more), request)[page.others_message]
-    assert "No face was found in nobody.png" in said and "Four photos at most: more3.png was left out." in said
+    assert (
+        "No face was found in nobody.png" in said and "You can add up to four photos; more3.png was not added." in said
+    )
     assert [other.file.name for other in visit.others] == ["first.png", "more0.png", "more1.png", "more2.png"]
     assert not list(tmp_path.glob("upload-*")), "nothing of what was refused is left"
     shown = remove(request)
@@ -105,13 +111,13 @@ def test_other_photos_go_when_they_are_removed_and_with_the_photo_they_belong_to
     visit.clear()
     assert not list(tmp_path.rglob("*.png")) and not visit.others
     said = add(upload(tmp_path, late=PORTRAIT), request)[page.others_message]
-    assert words.NO_PHOTO in said and not list(tmp_path.rglob("*.png"))
+    assert strings.NO_PHOTO in said and not list(tmp_path.rglob("*.png"))
 
 
-def wires(visits: sessions.Visits) -> tuple[views.Page, Any, Any]:
+def wires(visits: sessions.Visits) -> tuple[page_layout.Page, Any, Any]:
     """A page, and what it does when other photos are added, and when the first of them is removed."""
     with gr.Blocks() as blocks:
-        page = views.lay_out()
+        page = page_layout.lay_out()
         other_photos.connect(page, visits)
     events = {target: event.fn for event in blocks.fns.values() for target in event.targets}
     return page, events[page.add_others._id, "upload"], events[page.others[0].remove._id, "click"]

@@ -1,4 +1,4 @@
-"""Make ``demo/naturalness.json`` of the table ``sketched``: how natural each engine's fills look, by hole."""
+"""Make ``demo/fills/naturalness.json`` of the table ``sketched``: how natural each engine's fills look, by hole."""
 
 import json
 from pathlib import Path
@@ -20,4 +20,4 @@ def made() -> str:
 
 
 if __name__ == "__main__":
-    (ROOT / "demo" / "naturalness.json").write_text(made(), encoding="utf-8")
+    (ROOT / "demo" / "fills" / "naturalness.json").write_text(made(), encoding="utf-8")

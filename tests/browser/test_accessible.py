@@ -23,7 +23,7 @@ def serious(page: Any) -> list[str]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(open_page: Callable[..., Any], scheme: str) -> None:
-    from faceinp.demo import examples
+    from faceinp.demo.images import examples
 
     page = open_page(color_scheme=scheme)
     found = {"photo": serious(page)}

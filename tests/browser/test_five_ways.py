@@ -75,7 +75,7 @@ def downloaded(page: Any) -> Image.Image:
 
 
 def test_a_scratched_photo(page: Any) -> None:
-    from faceinp.demo import examples
+    from faceinp.demo.images import examples
 
     example(page, examples.SCRATCHED)
     where = changed(downloaded(page), examples.make(examples.SCRATCHED))
@@ -84,7 +84,7 @@ def test_a_scratched_photo(page: Any) -> None:
 
 
 def test_glasses_with_another_photo_of_the_person(page: Any, tmp_path: Path) -> None:
-    from faceinp.demo import examples
+    from faceinp.demo.images import examples
 
     other = tmp_path / "without glasses.png"
     Image.fromarray(PORTRAIT[:, ::-1]).save(other)
@@ -103,7 +103,7 @@ def test_glasses_with_another_photo_of_the_person(page: Any, tmp_path: Path) -> 
 
 
 def test_the_second_person_of_a_group(page: Any) -> None:
-    from faceinp.demo import examples
+    from faceinp.demo.images import examples
 
     example(page, examples.GROUP)
     page.wait_for_selector("text=2 faces were found")
@@ -147,7 +147,7 @@ def test_a_face_that_is_not_found_is_marked_by_a_box(page: Any, tmp_path: Path) 
 
 
 def test_one_goes_on_from_a_result(open_page: Open) -> None:
-    from faceinp.demo import examples
+    from faceinp.demo.images import examples
 
     page = open_page()
     example(page, examples.HIDDEN_EYE)
@@ -167,7 +167,7 @@ def test_one_goes_on_from_a_result(open_page: Open) -> None:
 
 
 def test_nothing_of_an_earlier_photo_appears(open_page: Open) -> None:
-    from faceinp.demo import examples
+    from faceinp.demo.images import examples
 
     page = open_page()
     example(page, examples.SCRATCHED)

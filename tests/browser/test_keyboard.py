@@ -29,7 +29,7 @@ def keys(page: Any, *pressed: str) -> str:
 
 
 def test_the_face_of_a_group_is_chosen(page: Any) -> None:
-    from faceinp.demo import examples
+    from faceinp.demo.images import examples
 
     example(page, examples.GROUP)
     page.wait_for_selector("text=2 faces were found")
@@ -55,7 +55,7 @@ def test_the_face_of_a_group_is_chosen(page: Any) -> None:
 
 
 def test_the_focus_stays_while_the_server_works(page: Any, tmp_path: Path) -> None:
-    from faceinp.demo import examples
+    from faceinp.demo.images import examples
 
     other = tmp_path / "other.png"
     Image.fromarray(examples.make(examples.HIDDEN_EYE)[:, ::-1]).save(other)

@@ -74,7 +74,7 @@ def test_everything_on_the_way_to_a_fill_is_reached_by_keyboard(open_page: Open)
     page.locator("#example-glasses").focus()
     page.keyboard.press("Enter")
     settle(page)
-    assert page.evaluate("document.activeElement.innerText").endswith("What should go"), "on the step that has come"
+    assert page.evaluate("document.activeElement.innerText").endswith("What to remove"), "on the step that has come"
     page.locator("#shapes > button").focus()
     page.keyboard.press("Enter")
     page.locator("#preset input").focus()

@@ -46,7 +46,7 @@ def test_a_face_is_filled_where_it_was_painted_and_nowhere_else(open_page: Open,
     fill(page)
     page.wait_for_selector("#outcome .known")
     known = int(
-        re.search(r"Filled. ([\d,]+) pixels are exactly as they were", page.locator("#outcome").inner_text())[
+        re.search(r"Filled. The other ([\d,]+) pixels are exactly as they were", page.locator("#outcome").inner_text())[
             1
         ].replace(",", "")
     )
@@ -105,7 +105,7 @@ def test_an_uploaded_mask_is_the_hole_to_the_pixel(open_page: Open, photo: Path,
     with page.expect_file_chooser() as chooser:
         page.click("#mask-file")
     chooser.value.set_files(tmp_path / "mask.png")
-    page.wait_for_selector("text=The mask was read")
+    page.wait_for_selector("text=Mask loaded")
     page.wait_for_timeout(1500)
     use(page, "biharmonic")
     fill(page)
@@ -114,11 +114,11 @@ def test_an_uploaded_mask_is_the_hole_to_the_pixel(open_page: Open, photo: Path,
 
 
 def test_a_scratched_photo_comes_with_its_scratches_marked(open_page: Open) -> None:
-    from faceinp.demo import examples
+    from faceinp.demo.images import examples
 
     page = open_page()
     example(page, examples.SCRATCHED)
-    page.wait_for_selector("text=One face was found. What should go is marked")
+    page.wait_for_selector("text=One face was found. The painted area will be replaced")
     marked = examples.hole(examples.SCRATCHED)
     assert hidden(page) == pytest.approx(100 * marked.mean(), abs=0.1)
     use(page, "telea")
@@ -144,7 +144,7 @@ def test_faces_are_numbered_and_the_chosen_one_is_filled(open_page: Open) -> Non
     use(page, "telea")
     fill(page)
     before = np.asarray(saved(page).convert("RGB"))
-    from faceinp.demo import examples
+    from faceinp.demo.images import examples
 
     where = changed(Image.fromarray(before), examples.make("Two people"))
     assert where[:, 340:].any() and not where[:, :340].any()

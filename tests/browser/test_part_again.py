@@ -33,17 +33,17 @@ def test_one_eye_is_filled_again_and_the_rest_stays(open_page: Open, photo: Path
     unfold(page, "#part")
     picture = page.locator("#parts img")
     picture.wait_for()
-    assert page.locator("#part-source label").all_inner_texts()[0] == "its surroundings, anew", "it is on no face"
+    assert page.locator("#part-source label").all_inner_texts()[0] == "its surroundings again", "it is on no face"
     picture.evaluate("picture => picture.scrollIntoView({block: 'center'})")
     box = picture.bounding_box()
     page.touchscreen.tap(box["x"] + 0.8 * box["width"], box["y"] + 0.3 * box["height"])
     page.wait_for_selector("#part-source >> text=the other half of the face")
     assert page.locator("#part-number").get_by_label("2").is_checked()
-    assert "nothing else was changed" in again(page, "the other half of the face")
+    assert "Nothing else changed" in again(page, "the other half of the face")
     assert "is mirrored from the other half of the face" in page.locator("#outcome").inner_text()
     assert page.locator("#compare").evaluate("part => part.getBoundingClientRect().bottom") > 0, "the result is seen"
     mirrored = saved(page)
-    assert "nothing else was changed" in again(page, "something else that is invented")
+    assert "Nothing else changed" in again(page, "something newly invented")
     invented = saved(page)
     eye = changed(invented, np.asarray(mirrored))
     assert eye.any() and eye[:, :160].sum() == 0 and not (eye & ~changed(invented, skimage.data.astronaut())).any()
@@ -52,11 +52,13 @@ def test_one_eye_is_filled_again_and_the_rest_stays(open_page: Open, photo: Path
     press(page.locator("#switch"))
     page.wait_for_selector("#part-done >> text=This is the earlier result")
     assert not changed(saved(page), np.asarray(mirrored)).any()
-    assert page.locator("#part-source").get_by_text("Now: mostly the other half, mirrored.").is_visible()
+    assert (
+        page.locator("#part-source").get_by_text("Now: mostly mirrored from the other half of the face.").is_visible()
+    )
     press(page.locator("#switch"))
     page.wait_for_selector("#part-done >> text=This is the newer result")
     assert not changed(saved(page), np.asarray(invented)).any()
-    assert "came out the same as before" in again(page, "something else that is invented")
+    assert "came out the same as before" in again(page, "something newly invented")
 
     page.locator("#gallery button img").last.click()  # the first result
     page.wait_for_function("!document.querySelector('#parts img')")
@@ -65,7 +67,7 @@ def test_one_eye_is_filled_again_and_the_rest_stays(open_page: Open, photo: Path
     assert not changed(saved(page), np.asarray(before)).any()
     unfold(page, "#part")
     picture.wait_for()
-    assert "as it was in your photo" in again(page, "what was there before")
+    assert "shows your original photo" in again(page, "your original photo")
     assert not changed(saved(page), skimage.data.astronaut())[:, :160].any()
     assert changed(saved(page), skimage.data.astronaut()).sum() < hole.sum()
     assert page.locator("#parts img").count() == 0, "one part is left, so there is none to choose"
@@ -83,7 +85,7 @@ def test_a_part_is_filled_again_by_the_keyboard_and_only_one_needs_no_choice(ope
     page.keyboard.press("Enter")
     page.wait_for_selector("#part-source:visible")
     assert not page.locator("#part-number").is_visible() and page.locator("#parts img").count() == 0
-    assert "what was there before" not in page.locator("#part-source").inner_text(), "that is the photo"
+    assert "your original photo" not in page.locator("#part-source").inner_text(), "that is the photo"
     for key in ("Tab", "ArrowDown"):
         page.keyboard.press(key)
     assert page.locator("#part-source").get_by_label("another photo of the person").is_checked()
