@@ -1,4 +1,4 @@
-"""What several tests need: a cache of their own, exported files of small networks, a judge, and the served page."""
+"""What several tests need: tiers (tests/tiers.py), a cache of their own, exported files of small networks, a judge, and the served page."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -7,6 +7,13 @@ from typing import Any
 
 import pytest
 from serving import ROOT, Server, serving
+from tiers import (  # noqa: F401 - hooks of pytest
+    pytest_collection_modifyitems,
+    pytest_ignore_collect,
+    pytest_runtest_call,
+    pytest_runtest_protocol,
+    pytest_sessionstart,
+)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,0 +1,155 @@
+"""Four tiers of tests, each a marker, and what keeps a quick one quick: `make test TIER=unit`.
+
+- ``unit``: no shipped network is opened and no process is started; what has no other marker.
+- ``model``: opens a shipped network, or builds and trains one of its own.
+- ``process``: starts interpreters, servers or compilers, or installs something.
+- ``browser``: drives Chromium.
+
+A test's tier is the highest of: its own decorator, ``FILES``, ``FIXTURES``. A test that does what its tier does not
+allow fails, and the message says which marker it needs.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TIERS = ("unit", "model", "process", "browser")  # each one allows what those before it do
+FILES = {  # of all tests of a file
+    "model": """
+    """,
+    "process": """
+    """,
+    "browser": "browser",
+}
+FIXTURES = {
+    "exported": "model",
+    "judge": "model",
+    "judge_folder": "model",
+    "judge_places": "model",
+    "small_folder": "model",
+    "small_weights": "model",
+    "server": "process",
+    "browser": "browser",
+}
+STARTS = {"subprocess.Popen", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty", "os.exec", "os.system"}
+SYSTEM = {"ldconfig", "lscpu", "uname"}  # what Python and its packages ask the system when they are first imported
+
+_running: pytest.Item | None = None
+_refused = ""
+
+
+def tier_of(item: pytest.Item) -> str:
+    """The highest tier that the test, its file or one of its fixtures asks for."""
+    wanted = {FIXTURES[name] for name in getattr(item, "fixturenames", ()) if name in FIXTURES}
+    wanted |= {mark.name for mark in item.iter_markers()} | {tier_of_file(item.path)}
+    return max(wanted.intersection(TIERS), key=TIERS.index)
+
+
+def tier_of_file(file: Path) -> str:
+    """The least tier of its tests."""
+    parts = file.relative_to(ROOT / "tests").with_suffix("").parts
+    return next((tier for tier, names in FILES.items() if set(parts) & set(names.split())), "unit")
+
+
+def leaves_out(selected: str, file: Path) -> bool:
+    """Whether all tests of a file are above the tiers that ``selected``, the -m option, names.
+
+    Such a file is not imported: torch and Gradio take longer than many unit tests.
+    """
+    words = re.findall(r"\w+", selected)
+    named = [tier for tier in TIERS if tier in words]
+    denied = any(words[words.index(tier) - 1] == "not" for tier in named)
+    return bool(named) and not denied and TIERS.index(tier_of_file(file)) > max(map(TIERS.index, named))
+
+
+# ---- hooks of pytest ----
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by -m
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.add_marker(tier_of(item))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    is_test = collection_path.suffix == ".py" and (ROOT / "tests") in collection_path.parents
+    return (is_test and leaves_out(config.option.markexpr, collection_path)) or None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    global _running, _refused  # noqa: PLW0603 - an audit hook stays for good and must know the test
+    _running, _refused = item, ""
+    try:
+        return (yield)
+    finally:
+        _running = None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    result = yield
+    if _refused:  # what was raised was caught by the code under test, or in a thread
+        pytest.fail(_refused, pytrace=False)
+    return result
+
+
+def pytest_sessionstart() -> None:
+    """From now on what a test starts and opens is looked at."""
+    import multiprocessing.process
+
+    from faceinp.models import sessions, weights
+
+    sys.addaudithook(_look_at)
+    _before(multiprocessing.process.BaseProcess, "start", lambda *_: _refuse("process", "starts a process"))
+    for kind in (sessions.OnnxFile, sessions.OpenvinoFile):
+        _before(kind, "__init__", _note_file)
+        _before(kind, "run", lambda session, *_: _refuse_network(session.opened_from))
+    _before(weights, "read_tensors", _refuse_network)
+
+
+# ---- the guard ----
+
+
+def _look_at(event: str, arguments: tuple[Any, ...]) -> None:
+    if _running is not None and event in STARTS:
+        program = str(arguments[0]) if arguments else ""
+        if Path(program).name not in SYSTEM:
+            _refuse("process", f"starts a process ({program or event})")
+
+
+def _note_file(session: Any, file: Any, *_: Any) -> None:
+    session.opened_from = file
+    _refuse_network(file)
+
+
+def _refuse_network(file: Any) -> None:
+    if isinstance(file, str | Path) and Path(file).resolve().parent == ROOT / "weights":
+        _refuse("model", f"opens a shipped network ({Path(file).name})")
+
+
+def _refuse(least: str, does: str) -> None:
+    """Fail the running test where its tier is below ``least``."""
+    global _refused  # noqa: PLW0603 - as above
+    if _running is None:
+        return
+    tier = tier_of(_running)
+    if TIERS.index(tier) < TIERS.index(least):
+        _refused = f"A test of the tier '{tier}' {does}: mark it with @pytest.mark.{least} (see tests/tiers.py)."
+        pytest.fail(_refused, pytrace=False)
+
+
+def _before(owner: Any, name: str, look: Callable[..., None]) -> None:
+    """Have ``look`` see the arguments of each call of ``owner.name``."""
+    real = getattr(owner, name)
+
+    def looked_at(*arguments: Any, **named: Any) -> Any:
+        look(*arguments, *named.values())
+        return real(*arguments, **named)
+
+    setattr(owner, name, looked_at)
