@@ -40,6 +40,7 @@ def astronaut():
     return detection.find_faces(ASTRONAUT)
 
 
+@pytest.mark.model
 def test_the_typical_face_of_a_found_box_has_nearly_the_crop_of_the_points(astronaut):
     assumed = faces.Face(astronaut[0].box, None, 0.0, 0.0)
     shift = faces.quad(assumed) - faces.quad(astronaut[0])

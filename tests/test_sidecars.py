@@ -130,6 +130,7 @@ def test_the_exporters_say_what_is_odd(tmp_path: Path, capsys: pytest.CaptureFix
     assert "is a folder" in capsys.readouterr().err
 
 
+@pytest.mark.model
 def test_what_is_odd_is_exported_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
