@@ -1,4 +1,4 @@
-"""What several tests need: tiers (tests/tiers.py), a cache of their own, exported files of small networks, a judge, and the served page."""
+"""What several tests need: tiers, a cache of their own, files of small networks, a judge, and the served page."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -20,6 +20,7 @@ HOLE[50:70, 50:80] = True
 ALIGNED = faceinp.FaceLocation.aligned()
 
 
+@pytest.mark.model
 @pytest.mark.parametrize(
     ("call", "old"),
     [

@@ -3,6 +3,7 @@
 import re
 import shlex
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     scratched, group, crop = PORTRAIT.copy(), np.tile(PORTRAIT, (1, 2, 1)), PORTRAIT[20:220, 120:320]
     scratched[150:156, 40:470] = scratched[20:480, 380:385] = 255
-    photos = {name: PORTRAIT for name in ("photo.jpg", "profile.jpg", "before.jpg", "a.jpg", "photos/one.jpg")}
+    photos = dict.fromkeys(("photo.jpg", "profile.jpg", "before.jpg", "a.jpg", "photos/one.jpg"), PORTRAIT)
     photos |= {"1962.jpg": PORTRAIT[:, ::-1], "wedding.png": PORTRAIT[20:400, 60:440], "b.jpg": PORTRAIT[:, ::-1]}
     photos |= {"old.jpg": scratched, "after.jpg": scratched, "group.jpg": group, "crop.png": crop}
     for folder in ("photos", "masks"):
@@ -68,7 +69,7 @@ def test_a_command_does_its_work(line: str, folder: Path, capsys: pytest.Capture
         pytest.importorskip("dlib", reason="the extra 'eval' is not installed")
     Image.fromarray(mask_for(argv)).save(folder / "mask.png")
     assert cli.main(argv) == 0, capsys.readouterr().err
-    outputs = [value for flag, value in zip(argv, argv[1:], strict=False) if flag in ("-o", "--overlay")]
+    outputs = [value for flag, value in pairwise(argv) if flag in ("-o", "--overlay")]
     assert all((folder / name).stat().st_size for name in outputs)
     if argv[0] == "batch":
         assert (folder / "filled" / "one.png").is_file()
