@@ -89,6 +89,7 @@ def test_a_box_without_a_face_is_said_and_one_with_a_face_is_not(astronaut):
     assert not any("box" in note for note in found.notes)
 
 
+@pytest.mark.model
 def test_five_points_give_the_crop_that_finding_gives(astronaut):
     face = face_location.face_from_points(ASTRONAUT, POINTS)
     assert np.abs(faces.quad(face) - faces.quad(astronaut[0])).max() < 4  # the crop's side is 164

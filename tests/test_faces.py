@@ -188,6 +188,7 @@ def test_the_turn_puts_a_face_upright(degrees):
     assert abs((face.roll + face.turn + 180) % 360 - 180) <= 45.01
 
 
+@pytest.mark.model
 def test_the_oval_of_a_face_holds_its_features_and_not_the_hair(astronaut):
     oval = faces.outline(astronaut[0]).astype(np.float32)
     for point in astronaut[0].points:

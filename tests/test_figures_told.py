@@ -120,13 +120,15 @@ def test_a_saved_fill_says_the_seed_it_was_made_with(format: str) -> None:
     data = result.encode(format)
     assert re.search(rb"faceinp:seed(=.|>)7\W", data) and re.search(rb"faceinp:engine(=.|>)telea\W", data)
     if format == "png":
-        text = Image.open(io.BytesIO(data)).text
+        picture: Any = Image.open(io.BytesIO(data))
+        text = picture.text
         assert (text["faceinp:seed"], text["faceinp:engine"]) == ("7", "telea")
         assert text["faceinp:version"] == faceinp.__version__ and text["faceinp:references"] == "0"
 
 
 def test_an_engine_gets_the_seed_of_the_fill(monkeypatch: pytest.MonkeyPatch) -> None:
-    engine, seeds = load_engine("telea"), []
+    seeds: list[int] = []
+    engine: Any = load_engine("telea")
     paint = engine.paint
 
     def noting(crop: object, hole: object, seed: int) -> object:

@@ -5,6 +5,7 @@ import shlex
 import tomllib
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -110,7 +111,7 @@ def test_a_program_runs(number: int, folder: Path) -> None:
     crops = np.random.default_rng(0).random((1, 3, 256, 256), np.float32)
     masks = np.zeros((1, 1, 256, 256), bool)
     masks[..., 100:140, 100:140] = True
-    names = {"crops": crops, "masks": masks}
+    names: dict[str, Any] = {"crops": crops, "masks": masks}
     exec(compile(program, "README.md", "exec"), names)
     if "result" in names:
         assert (folder / "out.png").is_file() and names["pictures"].shape == crops.shape
