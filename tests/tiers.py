@@ -29,8 +29,9 @@ FILES = {  # tests whose file, or its folder, has this name
         test_feature_networks test_fetching test_find_batch test_find_shell test_find_training test_folders
         test_frechet test_hub test_hub_onnx test_identity test_jobs test_kinds test_landmark_engine test_landmarks
         test_latent test_latent_settings test_likeness test_limits test_opponents test_own_judges test_pipeline
-        test_proposals test_proposals_baseline test_recipes test_reference_check test_runtimes test_several_faces
-        test_surroundings test_switches test_train test_train_completion test_train_starts test_uploads
+        test_project test_proposals test_proposals_baseline test_recipes test_reference_check test_runtimes
+        test_several_faces test_surroundings test_switches test_train test_train_completion test_train_starts
+        test_uploads
     """,
     "process": """
         test_api test_architecture test_export_examples test_hosting test_light test_load test_packaging
