@@ -194,6 +194,7 @@ def test_an_engine_that_does_not_fit_is_built_again(tmp_path: Path, monkeypatch:
 # ---- metadata of ONNX files ----
 
 
+@pytest.mark.model  # OpenVINO starts a process when it is imported
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [

@@ -5,8 +5,8 @@
 - ``process``: starts interpreters, servers or compilers, or installs something.
 - ``browser``: drives Chromium.
 
-A test's tier is the highest of: its own decorator, ``FILES``, ``FIXTURES``. A test that does what its tier does not
-allow fails, and the message says which marker it needs.
+A test's tier is the highest of: its own decorator, ``FILES``, ``FIXTURES``. A unit test that opens a shipped network or
+starts a process fails, and the message says which marker it needs.
 """
 
 import re
@@ -28,10 +28,10 @@ FILES = {  # tests whose file, or its folder, has this name
         test_export_onnx test_export_photo test_export_shell test_export_triton test_export_trt
         test_feature_networks test_fetching test_find_batch test_find_shell test_find_training test_folders
         test_frechet test_hub test_hub_onnx test_identity test_jobs test_kinds test_landmark_engine test_landmarks
-        test_latent test_latent_settings test_likeness test_limits test_opponents test_own_judges test_pipeline
-        test_project test_proposals test_proposals_baseline test_recipes test_reference_check test_runtimes
-        test_several_faces test_surroundings test_switches test_train test_train_completion test_train_starts
-        test_uploads
+        test_latent test_latent_settings test_likeness test_limits test_naturalness test_opponents test_own_judges
+        test_pipeline test_project test_proposals test_proposals_baseline test_recipes test_reference_check
+        test_runtimes test_segmentation test_several_faces test_surroundings test_switches test_train
+        test_train_completion test_train_starts test_uploads
     """,
     "process": """
         test_api test_architecture test_export_examples test_hosting test_light test_load test_packaging
@@ -145,14 +145,11 @@ def _refuse_network(file: Any) -> None:
         _refuse("model", f"opens a shipped network ({Path(file).name})")
 
 
-def _refuse(least: str, does: str) -> None:
-    """Fail the running test where its tier is below ``least``."""
+def _refuse(needed: str, does: str) -> None:
+    """Fail the running test if it is a unit test; ``needed``: the tier that allows what it does."""
     global _refused  # noqa: PLW0603 - as above
-    if _running is None:
-        return
-    tier = tier_of(_running)
-    if TIERS.index(tier) < TIERS.index(least):
-        _refused = f"A test of the tier '{tier}' {does}: mark it with @pytest.mark.{least} (see tests/tiers.py)."
+    if _running is not None and tier_of(_running) == "unit":
+        _refused = f"A unit test {does}: mark it with @pytest.mark.{needed} (see tests/tiers.py)."
         pytest.fail(_refused, pytrace=False)
 
 
