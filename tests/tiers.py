@@ -121,7 +121,7 @@ def pytest_sessionstart() -> None:
     _before(multiprocessing.process.BaseProcess, "start", lambda *_: _refuse("process", "starts a process"))
     for kind in (sessions.OnnxFile, sessions.OpenvinoFile):
         _before(kind, "__init__", _note_file)
-        _before(kind, "run", lambda session, *_: _refuse_network(session.opened_from))
+        _before(kind, "run", lambda session, *_: _refuse_network(getattr(session, "opened_from", None)))
     _before(weights, "read_tensors", _refuse_network)
 
 
