@@ -3,11 +3,13 @@
 # a GPU torch's CPU build will do: name the package index that PyTorch's own install page gives for it in
 # PIP_EXTRA_INDEX_URL (with uv: UV_TORCH_BACKEND=cpu). The package alone needs no torch: pip install .
 
-# PYTHON: 3.11 or newer. WORKERS: test processes. SELECT: which tests, as pytest's -m, empty for all.
+# PYTHON: 3.11 or newer. WORKERS: test processes. TIER: which tests: unit, model, process or browser, quick for the
+# first two, all for everything, slow ones too (tests/tiers.py). SELECT: the same as pytest's -m.
 # ARGS: what the page is given, for example ARGS="--port 8080".
 PYTHON ?= python3
 WORKERS ?= 2
-SELECT ?= not slow
+TIER ?= quick
+SELECT ?= $(if $(filter all,$(TIER)),,($(if $(filter quick,$(TIER)),unit or model,$(TIER))) and not slow)
 ARGS ?=
 
 BIN := .venv/bin
@@ -20,7 +22,7 @@ WANTED := pyproject.toml constraints.txt
 
 help:
 	@echo "make demo     serve the page on this machine (make install-demo: only install what it needs)"
-	@echo "make test     linter, types and tests"
+	@echo "make test     linter, types and quick tests (unit and model); TIER=unit, model, process or browser: those; TIER=all: all"
 	@echo "make lint     linter and types alone"
 	@echo "make format   sort imports, lay out the code, mend what the linter can"
 	@echo "make api      the reference of the Python interface, in build/api"

@@ -1,4 +1,4 @@
-"""What several tests need: a cache of their own, exported files of small networks, a judge, and the served page."""
+"""What several tests need: tiers, a cache of their own, files of small networks, a judge, and the served page."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -7,6 +7,34 @@ from typing import Any
 
 import pytest
 from serving import ROOT, Server, serving
+from tiers import (  # noqa: F401 - hooks of pytest
+    pytest_collection_modifyitems,
+    pytest_ignore_collect,
+    pytest_runtest_call,
+    pytest_runtest_protocol,
+    pytest_sessionstart,
+)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """What a case is called where pytest would number it: arrays by their shape, others by what they hold."""
+    if hasattr(val, "shape") and hasattr(val, "dtype"):
+        return f"{argname} {val.dtype} {'x'.join(map(str, val.shape))}"
+    if isinstance(val, dict) and not _is_plain(val):
+        return f"{argname} {' '.join(map(str, val))}"[:60]
+    if not isinstance(val, tuple | list | dict) or not _is_plain(val):
+        return None
+    text = repr(val)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _is_plain(val: object) -> bool:
+    """Whether its repr is short, and the same in every process: of sets the order is not."""
+    if isinstance(val, dict):
+        return all(_is_plain(part) for pair in val.items() for part in pair)
+    if isinstance(val, tuple | list):
+        return all(map(_is_plain, val))
+    return isinstance(val, str | int | float | None)
 
 
 @pytest.fixture(scope="session", autouse=True)

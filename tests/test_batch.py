@@ -579,6 +579,7 @@ def test_many_through_the_engine_at_once_are_as_each_alone(folder: Path) -> None
         )
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_two_workers_and_a_kill_at_any_moment(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
@@ -603,6 +604,7 @@ def test_two_workers_and_a_kill_at_any_moment(tmp_path: Path) -> None:
     assert len(list((tmp_path / "out").glob("*.png"))) == 100
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_on_a_cluster_a_killed_actor_loses_nothing(tmp_path: Path) -> None:
     ray = pytest.importorskip("ray")

@@ -183,6 +183,7 @@ def test_engines_lists_all_and_says_what_is_missing(
         assert (f"{engine.name} is not ready: {engine.missing}" in said) is not engine.ready
 
 
+@pytest.mark.process
 def test_version() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "faceinp", "--version"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -235,6 +236,7 @@ def test_from_photos_to_a_training_run(tmp_path: Path, capsys: pytest.CaptureFix
     assert weights.read_tensors(out / checkpoints.CHECKPOINT)[0]["step"] == "3"
 
 
+@pytest.mark.process
 def test_a_missing_extra_is_answered_with_the_line_that_installs_it() -> None:
     done = run("train", "dcgan", "--help", before="sys.modules['webdataset'] = None")
     assert (done.returncode, done.stdout) == (5, "")
@@ -257,6 +259,7 @@ def test_weights_verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     assert said.err.startswith("faceinp: ") and first.file in said.err and len(said.err.splitlines()) == 1
 
 
+@pytest.mark.process
 def test_ctrl_c_stops_without_a_traceback(tmp_path: Path) -> None:
     photos, out = tmp_path / "photos", tmp_path / "shards"
     (photos / "img_celeba").mkdir(parents=True)

@@ -254,6 +254,7 @@ def test_a_name_and_a_password_are_read_at_the_first_colon() -> None:
     assert _auth("me:a:b") == ("me", "a:b")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("text", ["me", "me:", ":secret"])
 def test_half_a_login_is_refused(text: str) -> None:
     command = [sys.executable, "-m", "demo", "--auth", text]

@@ -20,6 +20,7 @@ HOLE[50:70, 50:80] = True
 ALIGNED = faceinp.FaceLocation.aligned()
 
 
+@pytest.mark.model
 @pytest.mark.parametrize(
     ("call", "old"),
     [
@@ -64,6 +65,7 @@ def test_signatures_take_no_other_keywords(name: str) -> None:
     assert not [one for one in parameters.values() if one.kind is one.VAR_KEYWORD]
 
 
+@pytest.mark.process
 def test_a_type_checker_finds_misspelt_and_former_keywords(tmp_path: Path) -> None:
     pytest.importorskip("mypy", reason="the extra 'dev' is not installed")
     program = tmp_path / "program.py"

@@ -181,6 +181,7 @@ def test_several_threads_find_the_same(astronaut):
     assert [found[i][0].box for i in range(3)] == [astronaut[0].box] * 3
 
 
+@pytest.mark.process
 def test_faces_are_found_without_torch():
     code = (
         "import sys\nsys.modules.update(dict.fromkeys(('torch', 'torchvision', 'facenet_pytorch')))\n"

@@ -24,6 +24,7 @@ def nothing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("weights")
 
 
+@pytest.mark.process
 def test_a_sound_machine_is_told_so(nothing: Path) -> None:
     done = run(FACEINP_WEIGHTS=str(nothing))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -35,6 +36,7 @@ def test_a_sound_machine_is_told_so(nothing: Path) -> None:
         assert "onnxruntime, CPUExecutionProvider: ran: onnxruntime" in done.stdout
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("name", "subject"), [("openvino", "openvino on cpu"), ("onnxruntime", "onnxruntime")])
 def test_what_is_installed_and_broken_is_named(name: str, subject: str, nothing: Path, tmp_path: Path) -> None:
     package = tmp_path / name

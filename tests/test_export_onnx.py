@@ -250,6 +250,7 @@ def test_int8_wants_pictures_to_calibrate_on(tmp_path: Path, capsys: pytest.Capt
     assert "--calibrate SHARDS" in capsys.readouterr().err
 
 
+@pytest.mark.process
 def test_a_missing_extra_is_answered_with_its_pip_line(tmp_path: Path) -> None:
     code = "import sys; sys.modules['onnx'] = None; from faceinp.export.onnx import main; sys.exit(main(['dcgan']))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

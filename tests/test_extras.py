@@ -46,6 +46,7 @@ def test_engines_name_the_extra_that_brings_what_they_need() -> None:
     assert loading.known_engine("biharmonic").needs.extra == "classical"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("package", "command", "extra"),
     [

@@ -29,12 +29,14 @@ def astronaut():
     return detection.find_faces(ASTRONAUT)
 
 
+@pytest.mark.model
 def test_a_box_finds_the_points_in_it(astronaut):
     face = face_location.face_from_box(ASTRONAUT, (160, 60, 100, 130))
     assert face.confidence > 0.9
     assert face.points == pytest.approx(astronaut[0].points, abs=8)
 
 
+@pytest.mark.model
 def test_a_box_without_a_face_gets_an_upright_one():
     face = face_location.face_from_box(np.full((300, 300, 3), 90, np.uint8), (100, 100, 73.5, 100))
     assert face.confidence == 0 and face.box == (100, 100, 73.5, 100)
@@ -78,6 +80,7 @@ def test_a_box_is_four_numbers(box):
         FaceLocation.from_json({"box": box})
 
 
+@pytest.mark.model
 def test_a_box_without_a_face_is_said_and_one_with_a_face_is_not(astronaut):
     hole = eye_of(ASTRONAUT, POINTS)
     empty = faceinp.fill(PLAIN, eye_of(PLAIN, [[120, 130]]), engine="telea", face=FaceLocation.box(90, 80, 90, 120))
@@ -86,6 +89,7 @@ def test_a_box_without_a_face_is_said_and_one_with_a_face_is_not(astronaut):
     assert not any("box" in note for note in found.notes)
 
 
+@pytest.mark.model
 def test_five_points_give_the_crop_that_finding_gives(astronaut):
     face = face_location.face_from_points(ASTRONAUT, POINTS)
     assert np.abs(faces.quad(face) - faces.quad(astronaut[0])).max() < 4  # the crop's side is 164
@@ -132,6 +136,7 @@ def test_points_that_are_no_face_are_refused(points, match):
         faceinp.fill(ASTRONAUT, eye_of(ASTRONAUT, POINTS), engine="telea", face=FaceLocation.points(points))
 
 
+@pytest.mark.model
 def test_a_preset_takes_the_points_as_well(astronaut):
     photo = photos.read(ASTRONAUT)
     found, given = (
@@ -148,6 +153,7 @@ def test_a_preset_takes_the_points_as_well(astronaut):
     assert "average face" not in photo_presets.make_preset("eyes", photo, landmarks=all_points).about
 
 
+@pytest.mark.model
 def test_a_small_face_under_the_hole_is_meant_though_a_large_one_is_plain():
     small = cv2.resize(ASTRONAUT, (128, 128), interpolation=cv2.INTER_AREA)
     pair = np.hstack([ASTRONAUT, np.pad(small, ((0, 384), (0, 640), (0, 0)), mode="edge")])

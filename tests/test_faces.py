@@ -40,6 +40,7 @@ def astronaut():
     return detection.find_faces(ASTRONAUT)
 
 
+@pytest.mark.model
 def test_the_typical_face_of_a_found_box_has_nearly_the_crop_of_the_points(astronaut):
     assumed = faces.Face(astronaut[0].box, None, 0.0, 0.0)
     shift = faces.quad(assumed) - faces.quad(astronaut[0])
@@ -187,6 +188,7 @@ def test_the_turn_puts_a_face_upright(degrees):
     assert abs((face.roll + face.turn + 180) % 360 - 180) <= 45.01
 
 
+@pytest.mark.model
 def test_the_oval_of_a_face_holds_its_features_and_not_the_hair(astronaut):
     oval = faces.outline(astronaut[0]).astype(np.float32)
     for point in astronaut[0].points:

@@ -140,6 +140,7 @@ def test_masks_in_shards_do_not_count(folder: Path) -> None:
     assert line["hidden"] > line["find"]["share"] > 0  # grown
 
 
+@pytest.mark.process
 def test_several_workers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put_finders(folder)
     monkeypatch.setenv("FACEINP_WEIGHTS", str(folder))

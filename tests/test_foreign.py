@@ -103,6 +103,7 @@ def test_a_network_of_many_sizes_is_padded_to_its_multiple(tmp_path: Path) -> No
         engine.fill(*crop(101))
 
 
+@pytest.mark.model
 def test_the_shell_fills_with_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = put(tmp_path, SIDECAR)
     photo = pictures.astronaut()[20:148, 150:278]

@@ -37,6 +37,7 @@ def roughness(pixels, where):
     return float((values - cv2.GaussianBlur(values, (0, 0), BLUR_SIGMA))[where].std())
 
 
+@pytest.mark.model
 def test_a_grainy_photo_is_filled_with_grain_and_says_so():
     photo = grainy()
     result = faceinp.fill(photo, LOWER_FACE)
@@ -47,6 +48,7 @@ def test_a_grainy_photo_is_filled_with_grain_and_says_so():
     assert np.array_equal(result.image[~LOWER_FACE], photo[~LOWER_FACE])
 
 
+@pytest.mark.model
 def test_the_seed_draws_it():
     photo = grainy()
     first, again, other = (faceinp.fill(photo, LOWER_FACE, engine="telea", seed=seed).image for seed in (1, 1, 2))
@@ -54,6 +56,7 @@ def test_the_seed_draws_it():
     assert (first != other)[LOWER_FACE].mean() > 0.5
 
 
+@pytest.mark.model
 def test_engines_that_copy_the_photo_have_its_grain_already():
     photo = grainy()
     left = np.zeros_like(LOWER_FACE)

@@ -79,6 +79,7 @@ def test_who_is_not_logged_in_is_told_so(hub: Hub, ours: Path) -> None:
     assert done.returncode == 6 and "login" in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.process
 def test_a_space_is_built_pushed_and_opens(hub: Hub, ours: Path, tmp_path: Path) -> None:
     done = run(hub, ours, "-m", "faceinp.demo.space", "push", "me/page")
     assert done.returncode == 0 and f"{hub.url}/spaces/me/page" in done.stdout, done.stderr

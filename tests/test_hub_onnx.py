@@ -62,6 +62,7 @@ def names(folder: Path) -> set[str]:
     return {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
 
 
+@pytest.mark.process
 def test_files_come_back_the_same_and_run(
     hub: Hub, ours: Path, files: Path, pushed: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -94,6 +95,7 @@ def test_the_readme_says_what_each_file_is(pushed: dict[str, bytes]) -> None:
     assert "1 to 16" in readme.partition("## dcgan.onnx")[2]
 
 
+@pytest.mark.process
 def test_one_is_fetched_by_name_and_once(hub: Hub, ours: Path, pushed: dict[str, bytes], tmp_path: Path) -> None:
     out = tmp_path / "new"
     out.mkdir()
@@ -108,6 +110,7 @@ def test_one_is_fetched_by_name_and_once(hub: Hub, ours: Path, pushed: dict[str,
     assert done.returncode == 6 and "Available: dcgan.onnx, detector.onnx" in done.stderr
 
 
+@pytest.mark.process
 def test_what_came_damaged_leaves_what_was_there(
     hub: Hub, ours: Path, pushed: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -192,6 +195,7 @@ def test_what_is_not_as_it_was_exported_is_not_uploaded(
     assert not hub.made
 
 
+@pytest.mark.process
 def test_a_repository_without_files_is_one_clear_message(hub: Hub, ours: Path, tmp_path: Path) -> None:
     hub.repositories["me/faces"] = {"completion.onnx": b"a graph of the weights"}
     done = pull(hub, ours, "-o", str(tmp_path / "new"))

@@ -28,7 +28,13 @@ def completion(count: int, height: int, width: int) -> dict[str, np.ndarray]:
     return {name: np.zeros((count, number, height, width), np.float32) for name, number in channels.items()}
 
 
-@pytest.mark.parametrize("kind", ["onnxruntime", "openvino"])
+@pytest.fixture(scope="module", params=["onnxruntime", "openvino"])
+def opened(request: pytest.FixtureRequest, exported: Exported) -> sessions.Session:
+    """The restorer, open on each runtime."""
+    pytest.importorskip(request.param, reason=f"{request.param} is not installed")
+    return {"onnxruntime": sessions.OnnxFile, "openvino": sessions.OpenvinoFile}[request.param](exported("restorer"))
+
+
 @pytest.mark.parametrize(
     ("inputs", "said"),
     [
@@ -52,10 +58,8 @@ def completion(count: int, height: int, width: int) -> dict[str, np.ndarray]:
     ],
 )
 def test_what_a_restorer_does_not_take_is_a_sentence(
-    kind: str, inputs: dict[str, np.ndarray], said: str, exported: Exported
+    inputs: dict[str, np.ndarray], said: str, opened: sessions.Session
 ) -> None:
-    pytest.importorskip(kind, reason=f"{kind} is not installed")
-    opened = {"onnxruntime": sessions.OnnxFile, "openvino": sessions.OpenvinoFile}[kind](exported("restorer"))
     with pytest.raises(EngineError, match=said) as raised:
         opened.run(inputs)
     assert "ONNXRuntime" not in str(raised.value)

@@ -55,6 +55,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.process
 def test_processes_end_with_the_one_that_began_them_even_if_it_is_killed(tmp_path: Path) -> None:
     script, told = tmp_path / "parent.py", tmp_path / "told"
     script.write_text(PARENT)

@@ -63,6 +63,7 @@ def test_the_other_pages_come_back_to_the_bit(name: str) -> None:
                 assert np.array_equal(old[~hole], new[~hole]) and not np.array_equal(old[hole], new[hole])
 
 
+@pytest.mark.model
 def test_a_page_is_chosen_by_number_from_python_and_the_shell(tmp_path: Path) -> None:
     file, mask, out = tmp_path / "album.tif", tmp_path / "mask.png", tmp_path / "out.tif"
     file.write_bytes(FILES["tifffile"])

@@ -216,6 +216,7 @@ def test_the_average_face_fits_five_points() -> None:
     assert np.allclose(presets.average_points(SIDE, five @ turned + 7), points @ turned + 7)
 
 
+@pytest.mark.model
 def test_a_preset_is_put_on_a_found_face(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
     photo = photos.read(ASTRONAUT)
     eyes = photo_presets.make_preset("eyes", photo)

@@ -53,6 +53,7 @@ def test_type_checkers_see_the_names_that_a_program_gets() -> None:
     assert (ROOT / "faceinp" / "py.typed").is_file()
 
 
+@pytest.mark.process
 def test_a_type_checker_finds_a_misspelt_name(tmp_path: Path) -> None:
     pytest.importorskip("mypy", reason="the extra 'dev' is not installed")
     program = tmp_path / "program.py"
@@ -72,6 +73,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         from faceinp import file  # noqa: F401
 
 
+@pytest.mark.process
 def test_fill_stays_a_function_whatever_is_imported_first() -> None:
     code = "import faceinp.pipeline\nassert callable(faceinp.fill)\nfrom faceinp import *\nassert fill is faceinp.fill"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -130,6 +130,7 @@ def test_the_exporters_say_what_is_odd(tmp_path: Path, capsys: pytest.CaptureFix
     assert "is a folder" in capsys.readouterr().err
 
 
+@pytest.mark.model
 def test_what_is_odd_is_exported_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -193,6 +194,7 @@ def test_an_engine_that_does_not_fit_is_built_again(tmp_path: Path, monkeypatch:
 # ---- metadata of ONNX files ----
 
 
+@pytest.mark.model  # OpenVINO starts a process when it is imported
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [

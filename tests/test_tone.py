@@ -26,6 +26,7 @@ def as_jpeg(pixels):
     return np.ascontiguousarray(cv2.imdecode(written, cv2.IMREAD_COLOR)[..., ::-1])
 
 
+@pytest.mark.model
 def test_a_black_and_white_photo_stored_in_colours_is_filled_without_any():
     result = faceinp.fill(toned(1, 1, 1), LOWER_FACE)
     filled = result.image[LOWER_FACE].astype(int)
@@ -34,6 +35,7 @@ def test_a_black_and_white_photo_stored_in_colours_is_filled_without_any():
     assert sum("monochrome" in note for note in result.notes) == 1
 
 
+@pytest.mark.model
 def test_a_sepia_jpeg_is_filled_in_sepia():
     photo = as_jpeg(toned(*SEPIA))
     result = faceinp.fill(photo, LOWER_FACE)
@@ -67,6 +69,7 @@ EYE = np.zeros(GREY.shape, bool)
 EYE[85:125, 175:222] = True
 
 
+@pytest.mark.model
 @pytest.mark.parametrize("engine", ["landmark", "telea"])
 @pytest.mark.parametrize("hole", [LOWER_FACE, EYE], ids=["lower face", "eye"])
 def test_an_unevenly_yellowed_print_is_filled_as_its_surroundings_are(hole, engine):
@@ -81,6 +84,7 @@ def test_an_unevenly_yellowed_print_is_filled_as_its_surroundings_are(hole, engi
     assert sum("monochrome" in note for note in result.notes) == 1
 
 
+@pytest.mark.model
 def test_stamps_and_ink_lend_no_colour_to_a_black_and_white_photo():
     photo = written_on(toned(1, 1, 1))
     for hole in (LOWER_FACE, EYE):
@@ -128,7 +132,8 @@ def test_a_toned_picture_keeps_its_brightness_and_gets_the_tone_of_its_place(sha
     assert found is not None
     picture = np.random.default_rng(seed).random((8, 8, 3), np.float32)
     ours = found(picture)
-    assert np.allclose(*(cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in (ours, picture)), atol=2e-3)
+    brightness = [cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in (ours, picture)]
+    assert np.allclose(brightness[0], brightness[1], atol=2e-3)
     again = photo.astype(np.float32) / 255
     assert np.abs(found(again) - again).mean() < 2 / 255
     window = np.s_[100:300, 200:450]

@@ -78,6 +78,7 @@ def test_a_run_is_not_written_over_by_accident(shard, tmp_path):
         dcgan.train(config(shard, tmp_path))
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_kill_9_loses_only_the_steps_since_the_last_checkpoint(shard, tmp_path):
     script = (

@@ -128,6 +128,7 @@ def test_a_limit_of_the_process_is_seen(monkeypatch: pytest.MonkeyPatch) -> None
     assert stored.free_memory() == 1 << 20
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_more_than_memory_holds_is_trained_on(tmp_path: Path) -> None:
     """2,500 pictures, 1.9 GB decoded at 512, in a process that may have 1.5 GB."""
@@ -208,6 +209,7 @@ TORCHRUN = ("torch.distributed.run", "--standalone", "--nproc-per-node=2")
 ACCELERATE = ("accelerate.commands.launch", "--cpu", "--num_processes=1")
 
 
+@pytest.mark.process
 @pytest.mark.slow
 @pytest.mark.parametrize(("launcher", "told"), [(TORCHRUN, "2 processes"), (ACCELERATE, "cpu, fp32, batch 4")])
 def test_launchers_without_a_gpu_train_one_network(

@@ -1,6 +1,7 @@
 """What a request may ask for beyond the tables' own: masks from files, true landmarks, all judges that run here."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ pytest.importorskip("onnxruntime")
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[NDArray[np.float32] | None]:
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[NDArray[np.float32] | None]]:
     """A guided engine, and the landmarks it was given."""
     given: list[NDArray[np.float32] | None] = []
 

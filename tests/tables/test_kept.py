@@ -82,6 +82,7 @@ def test_a_stopped_run_goes_on(
     assert [timeless(cell) for cell in resumed] == [timeless(cell) for cell in whole]
 
 
+@pytest.mark.process
 def test_a_killed_run_leaves_nothing_half_written(folder: Path, tmp_path: Path) -> None:
     arguments = ["--data", str(folder), "--engines", "telea,mirror", "--pictures", "6", "--judges", "none"]
     command = [sys.executable, "-m", "faceinp", "evaluate", "paper", "--table", "L3", *arguments, "-o", str(tmp_path)]
@@ -138,6 +139,7 @@ def test_a_torn_line_is_neither_read_nor_written_on(tmp_path: Path) -> None:
     assert [cell.pictures for cell in cells.read([file])] == [7, 0]  # the latest of a place
 
 
+@pytest.mark.process
 def test_several_processes_make_the_same_figures(
     folder: Path, judge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
