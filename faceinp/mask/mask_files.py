@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from faceinp.errors import DataError, MaskError, PhotoError
 from faceinp.mask import mask_pictures
 from faceinp.photo import photos
+from faceinp.photo.formats import SUFFIXES
 from faceinp.photo.photos import Photo
 
 Hole = Literal["white", "black"]
 Bools = NDArray[np.bool_]
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 LISTS = (".flist", ".txt")
 STEP = 10  # per cent: how wide a bin of the hidden share is
 
