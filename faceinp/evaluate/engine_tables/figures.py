@@ -159,15 +159,14 @@ class Measurer:
         self.measure(spec, [kind])
         return self._read(self._key(kind, self.fill_keys(spec)))
 
-    def _set_embeddings(self, name: str, size: int, judge: str) -> Floats:
+    def _set_embeddings(self, subjects: Subjects, judge: str) -> Floats:
         """A judge's embeddings of all faces of a set, untouched, (N, D)."""
-        pictures = self.subjects(name, size).faces.pictures[:].permute(0, 2, 3, 1).numpy()
+        pictures = subjects.faces.pictures[:].permute(0, 2, 3, 1).numpy()
         digests = [hashlib.sha256(pictures.tobytes()).hexdigest()]
         return self._stored(Vectors(judge), digests, lambda: self._embed(list(pictures), judge))
 
-    def untouched_windows(self, name: str, size: int, mask: str, arrangement: str) -> Floats:
+    def untouched_windows(self, subjects: Subjects, mask: str, arrangement: str) -> Floats:
         """Features of the measured faces, untouched, in the window around the hole of ``mask``: (n, D)."""
-        subjects = self.subjects(name, size)
         indices = range(len(subjects))
 
         def compute() -> Floats:

@@ -10,6 +10,7 @@ from faceinp.evaluate.engine_tables import tables, variants
 from faceinp.evaluate.engine_tables.figures import Comparisons, Kind, Measurer, Times, Vectors, Windows
 from faceinp.evaluate.engine_tables.fills import FillSpec
 from faceinp.evaluate.engine_tables.request import Request
+from faceinp.evaluate.engine_tables.subjects import Subjects
 from faceinp.evaluate.engine_tables.tables import ALIGNED, NATURALNESS, Table
 from faceinp.evaluate.engine_tables.variants import REFERENCES, WORN, Name, Variant
 from faceinp.evaluate.judge_tables import NO_JUDGES
@@ -26,14 +27,14 @@ NOBODY_TWICE = (
 
 @dataclass(frozen=True)
 class Case:
-    """One engine on one kind of hole, on one set.
+    """One engine on one kind of hole, on the measured faces of one set.
 
     spec: its fills; None for the untouched faces, and where there is a ``problem``. kinds: of figures to compute.
     problem: why nothing can be measured.
     """
 
     table: Table
-    set: str
+    subjects: Subjects
     arrangement: str
     variant: Variant
     mask: str
@@ -44,7 +45,7 @@ class Case:
     @property
     def key(self) -> tuple[str, ...]:
         """``Cell.key`` of the cell of all its pictures."""
-        return self.table.name, self.set, self.arrangement, "", self.variant.label, self.mask
+        return self.table.name, self.subjects.name, self.arrangement, "", self.variant.label, self.mask
 
 
 class Plan:
@@ -64,7 +65,7 @@ class Plan:
     def reference(self, case: Case) -> Case | None:
         """The case of the engine that this one's figures are compared with."""
         name = self.request.reference or case.table.reference
-        key = (case.table.name, case.set, case.arrangement, "", Name.parse(name).label, case.mask)
+        key = (case.table.name, case.subjects.name, case.arrangement, "", Name.parse(name).label, case.mask)
         return self._by_key.get(key) if case.variant.name.text != name else None
 
     def content(self, case: Case) -> str:
@@ -74,8 +75,7 @@ class Plan:
         return self._contents[case.key]
 
     def _content(self, case: Case) -> str:
-        table, reference = case.table, self.reference(case)
-        subjects = self.measurer.subjects(case.set, table.size)
+        table, subjects, reference = case.table, case.subjects, self.reference(case)
         settings = [table.name, table.measures, table.binned, case.problem, len(subjects)]
         settings += [variants.revision("averages"), self.measurer.thresholds, table.references]
         settings += [reference.variant.label if reference else ""]
@@ -98,9 +98,9 @@ class Plan:
 
     def _untouched(self, cases: Sequence[Case]) -> Iterator[Case]:
         """The faces themselves, as judges see them: the best that an engine can reach."""
-        for table, name in dict.fromkeys((case.table, case.set) for case in cases):
+        for table, subjects in dict.fromkeys((case.table, case.subjects) for case in cases):
             if kinds := self._judgements(table):
-                yield Case(table, name, ALIGNED, UNTOUCHED, "", kinds=kinds)
+                yield Case(table, subjects, ALIGNED, UNTOUCHED, "", kinds=kinds)
 
     def _cases(self, table: Table) -> Iterator[Case]:
         """The reference engine's cases first, then in the order in which engines were named."""
@@ -108,10 +108,11 @@ class Plan:
         preset_names = [mask for mask in request.masks if mask not in request.mask_files]
         masks = (*preset_names, *self.measurer.masks) if request.masks else table.masks
         for name in self._set_names(table):
-            self._note_missing_pictures(name, table.size)
+            subjects = self.measurer.subjects(name, table.size)
+            self._note_missing_pictures(subjects)
             for arrangement, variant, mask in itertools.product(table.arrangements, engines, masks):
                 if variant.name.text != WORN or mask in WEARABLE:
-                    yield self._case(table, name, arrangement, variant, mask)
+                    yield self._case(table, subjects, arrangement, variant, mask)
 
     def _engines(self, table: Table) -> list[Variant]:
         reference = self.request.reference or table.reference
@@ -144,18 +145,16 @@ class Plan:
             self.notes.append(f"{table.name}: no shards {', '.join(missing)}; measured on {', '.join(available)}")
         return available
 
-    def _note_missing_pictures(self, name: str, size: int) -> None:
-        subjects, notes = self.measurer.subjects(name, size), []
+    def _note_missing_pictures(self, subjects: Subjects) -> None:
+        name, notes = subjects.name, []
         if subjects.without_points:
             notes.append(f"{name}: {subjects.without_points} pictures without 68 points are left out; others have them")
         if len(subjects) < self.request.pictures:
             notes.append(f"{name}: only {len(subjects)} pictures are available")
         self.notes += [note for note in notes if note not in self.notes]
 
-    def _case(self, table: Table, name: str, arrangement: str, variant: Variant, mask: str) -> Case:
-        subjects = self.measurer.subjects(name, table.size)
-        modes = variant.name.modes
-        problem = ""
+    def _case(self, table: Table, subjects: Subjects, arrangement: str, variant: Variant, mask: str) -> Case:
+        name, modes, problem = subjects.name, variant.name.modes, ""
         if mask in presets.OF_FACES and not subjects.has_points:
             problem = f"The mask {mask} needs 68 points, which {name} lacks. `faceinp data build` writes them."
         elif variants.POINTS in modes and (not subjects.has_points or arrangement != ALIGNED):
@@ -163,7 +162,7 @@ class Plan:
         elif table.references and subjects.shows_nobody_twice:
             problem = NOBODY_TWICE.format(name)
         if problem:
-            return Case(table, name, arrangement, variant, mask, problem=problem)
+            return Case(table, subjects, arrangement, variant, mask, problem=problem)
         limits = [len(subjects), table.pictures]
         limits += [] if self.request.every else [tables.max_pictures(variant.name.engine)]
         count = min(limit for limit in limits if limit is not None)
@@ -172,7 +171,7 @@ class Plan:
         kinds: list[Kind] = [Times(), *self._judgements(table)]
         kinds += [Comparisons(table.picture_kinds)] if table.picture_kinds else []
         kinds += [Windows()] if NATURALNESS in table.measures and not self.measurer.windows_problem else []
-        return Case(table, name, arrangement, variant, mask, spec, tuple(kinds))
+        return Case(table, subjects, arrangement, variant, mask, spec, tuple(kinds))
 
     def _judgements(self, table: Table) -> tuple[Vectors, ...]:
         return tuple(Vectors(judge) for judge in self.measurer.judges) if table.needs_judges else ()

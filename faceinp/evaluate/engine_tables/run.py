@@ -68,11 +68,7 @@ def _measure(plan: Plan, arguments: tuple[Any, ...], file: Path, say: Say) -> No
     """Append the cells of a plan that ``file`` lacks. arguments: of the Measurer."""
     earlier = cells.read([file]) if file.is_file() and file.stat().st_size else []
     contents = {(cell.key, cell.faces): cell.content for cell in earlier}
-    todo = []
-    for case in plan.cases:
-        faces = plan.measurer.subjects(case.set, case.table.size).fingerprint
-        if contents.get((case.key, faces)) != plan.content(case):
-            todo.append(case)
+    todo = [case for case in plan.cases if contents.get((case.key, case.subjects.fingerprint)) != plan.content(case)]
     say(f"{len(plan.cases)} cases, one engine on one kind of hole each; {len(todo)} to measure")
     scores = Scores(plan)
     with _working(arguments, plan.measurer, plan.specs(todo), plan.request.workers) as wait:

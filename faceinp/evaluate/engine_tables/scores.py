@@ -32,16 +32,15 @@ class Scores:
 
     def cells(self, case: Case) -> Iterator[Cell]:
         """The cells of a case: those of bins first, so that a case whose last cell is stored is complete."""
-        subjects = self.measurer.subjects(case.set, case.table.size)
-        groups = {"": np.ones(len(subjects), np.bool_)}
+        groups = {"": np.ones(len(case.subjects), np.bool_)}
         if case.table.binned and case.spec and case.arrangement == ALIGNED:
-            groups = subjects.bins() | groups
+            groups = case.subjects.bins() | groups
         refused = {EVERYTHING: case.problem} if case.problem else self._refused(case)
         for group, members in groups.items():
             yield self._cell(case, group, members, refused)
 
     def _cell(self, case: Case, group: str, members: Bools, refused: dict[Quantity, str]) -> Cell:
-        subjects, reference = self.measurer.subjects(case.set, case.table.size), self.plan.reference(case)
+        subjects, reference = case.subjects, self.plan.reference(case)
         averages, differences = ({}, {}) if case.problem else self._averages(case, reference, members, refused)
         spec, hidden, seconds, failed = case.spec, [], np.zeros(0), 0
         indices = np.flatnonzero(members[: spec.count if spec else None]).tolist()
@@ -54,7 +53,7 @@ class Scores:
                 refused = refused | {EVERYTHING: problem or "The engine made no fill."}
         return Cell(
             table=case.table.name,
-            set=case.set,
+            set=subjects.name,
             arrangement=case.arrangement,
             group=group,
             engine=case.variant.label,
@@ -79,8 +78,7 @@ class Scores:
         self, case: Case, reference: Case | None, members: Bools, refused: dict[Quantity, str]
     ) -> tuple[Measures, Measures]:
         """Means over the ``members`` (n,) of the measured faces, and differences from the ``reference``."""
-        subjects = self.measurer.subjects(case.set, case.table.size)
-        people = np.array(subjects.people)
+        people = np.array(case.subjects.people)
         reference_values = self._picture_values(reference) if reference else {}
         averages, differences = Measures(), Measures()
         for quantity, values in self._picture_values(case).items():
@@ -93,7 +91,7 @@ class Scores:
                 both = inside[inside < len(others)]
                 differences[quantity] = measures.difference(values[both], others[both], people[both].tolist())
         if Windows() in case.kinds and NATURALNESS_QUANTITY not in refused and members.sum() >= naturalness.LEAST:
-            real = self.measurer.untouched_windows(case.set, case.table.size, case.mask, case.arrangement)
+            real = self.measurer.untouched_windows(case.subjects, case.mask, case.arrangement)
             fills = self._windows(case)
             fills = np.where(members[: len(fills), None], fills, np.nan)
             averages[NATURALNESS_QUANTITY] = naturalness.distance(real, fills, people.tolist())
@@ -125,8 +123,7 @@ class Scores:
         pictures that it matches, except those that the table reserves as references; NaN without any. STRANGERS, of
         untouched faces: the share of other people's pictures that it matches.
         """
-        subjects = self.measurer.subjects(case.set, case.table.size)
-        embeddings = self.measurer.set_embeddings(case.set, case.table.size, kind.judge)
+        subjects, embeddings = case.subjects, self.measurer.set_embeddings(case.subjects, kind.judge)
         vectors = self.measurer.figures(case.spec, kind)["vectors"] if case.spec else embeddings[subjects.face_numbers]
         distance = distances(vectors, embeddings)
         accepted = np.where(np.isnan(distance), np.nan, distance <= self.measurer.thresholds[kind.judge])
@@ -147,7 +144,7 @@ class Scores:
 
     def _refused(self, case: Case) -> dict[Quantity, str]:
         """Measures that this case does not get, and why."""
-        subjects, wanted = self.measurer.subjects(case.set, case.table.size), case.table.measures
+        subjects, wanted = case.subjects, case.table.measures
         refused: dict[Quantity, str] = {}
         for name, judge in self.measurer.judges.items():
             try:
@@ -156,7 +153,7 @@ class Scores:
                 reason = f"{error} {JUDGE_ADVICE}"
                 refused |= {Quantity(measure, name): reason for measure in (SAME, OTHER) if measure in wanted}
             if OTHER in wanted and subjects.shows_nobody_twice:
-                refused.setdefault(Quantity(OTHER, name), NOBODY_TWICE.format(case.set))
+                refused.setdefault(Quantity(OTHER, name), NOBODY_TWICE.format(subjects.name))
         if NATURALNESS in wanted:
             if case.arrangement == REDETECTED:
                 refused[NATURALNESS_QUANTITY] = "Redetected faces are filled without blending, so a seam would count."

@@ -60,14 +60,14 @@ def make(requested: Sequence[Table], cases: Sequence[Case], measurer: Measurer, 
         if not shown:
             continue
         if table.name == "Q1":
-            pictures += [_draw(sheet, shown[0].set, measurer, seed) for sheet in tables.SHEETS]
+            pictures += [_draw(sheet, shown[0].subjects.name, measurer, seed) for sheet in tables.SHEETS]
         masks = tuple(dict.fromkeys(case.mask for case in shown))
         masks = masks[:: max(1, len(masks) // MAX_MASKS)]
         kind = "blended" if NATURALNESS in table.measures else "composite"
         columns = tuple((engine, kind) for engine in dict.fromkeys(case.variant.name.text for case in shown))
         rows = min(2 * len(masks), *(case.spec.count for case in shown if case.spec))
         sheet = Sheet(table.name, f"{table.title}: samples, {kind}", masks, columns, table.size, rows)
-        pictures.append(_draw(sheet, shown[0].set, measurer, seed))
+        pictures.append(_draw(sheet, shown[0].subjects.name, measurer, seed))
     return pictures
 
 

@@ -49,30 +49,9 @@ def _blurred(pixels: Pixels) -> Pixels:
     return np.asarray(cv2.GaussianBlur(pixels, (0, 0), 0.012 * len(pixels)), np.uint8)
 
 
-def _small(pixels: Pixels) -> Pixels:
-    shrunk = cv2.resize(pixels, (64, 64), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(shrunk, pixels.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
-
-
 def _compressed(pixels: Pixels) -> Pixels:
     encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 40])[1]
     return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
-
-
-def _mirrored(pixels: Pixels) -> Pixels:
-    return np.ascontiguousarray(pixels[:, ::-1])
-
-
-def _darker(pixels: Pixels) -> Pixels:
-    return _curve(pixels, gamma=1.6, tint=(1.0, 1.0, 1.0))
-
-
-def _brighter(pixels: Pixels) -> Pixels:
-    return _curve(pixels, gamma=0.6, tint=(1.0, 1.0, 1.0))
-
-
-def _warmer(pixels: Pixels) -> Pixels:
-    return _curve(pixels, gamma=1.0, tint=(1.15, 1.0, 0.7))
 
 
 def _misaligned(pixels: Pixels) -> Pixels:
@@ -82,7 +61,7 @@ def _misaligned(pixels: Pixels) -> Pixels:
     return np.asarray(cv2.warpAffine(pixels, turned, (side, side), borderMode=cv2.BORDER_REFLECT), np.uint8)
 
 
-def _curve(pixels: Pixels, gamma: float, tint: tuple[float, float, float]) -> Pixels:
+def _curve(pixels: Pixels, gamma: float, tint: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Pixels:
     return np.rint(255 * np.clip((pixels / 255.0) ** gamma * tint, 0, 1)).astype(np.uint8)
 
 
@@ -91,12 +70,12 @@ ALTERATIONS: dict[str, Callable[[Pixels], Pixels]] = {  # uint8 (S, S, 3) -> the
     AS_IT_IS: lambda pixels: pixels,
     "black and white": _monochrome,
     "blurred": _blurred,
-    "64 px": _small,
+    "64 px": lambda pixels: resize(resize(pixels, 64), len(pixels)),
     "JPEG 40": _compressed,
-    "mirrored": _mirrored,
-    "darker": _darker,
-    "brighter": _brighter,
-    "warmer": _warmer,
+    "mirrored": lambda pixels: np.ascontiguousarray(pixels[:, ::-1]),
+    "darker": lambda pixels: _curve(pixels, 1.6),
+    "brighter": lambda pixels: _curve(pixels, 0.6),
+    "warmer": lambda pixels: _curve(pixels, 1.0, (1.15, 1.0, 0.7)),
     "misaligned": _misaligned,
 }
 
