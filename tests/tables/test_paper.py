@@ -147,7 +147,7 @@ def test_faces_without_people_or_points_are_said_not_crashed_on(folder: Path, ju
     refused = at(made, table="L5", engine="telea", mask="centre").refused
     assert list(refused) == [Quantity("other", "colours")]
     assert "asian-val has no two pictures of one person" in refused[Quantity("other", "colours")]
-    assert "shows nobody twice" in (tmp_path / "report.md").read_text()
+    assert "has no two pictures of one person" in (tmp_path / "report.md").read_text()
 
 
 def test_across_sets_turned_and_found_again_and_by_bins(folder: Path, tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_what_a_fill_is_kept_by_holds_references_and_the_revision_of_what_uses_t
     assert fills.keys(dataclasses.replace(order, references=2), faces, variant) != before
     changed = faces.faces.pictures.clone()
     changed[int(faces.references(0, 3)[0]), 0, 0, 0] += 1
-    other = Subjects(faces.name, dataclasses.replace(faces.faces, pictures=changed), faces.chosen, 0)
+    other = Subjects(faces.name, dataclasses.replace(faces.faces, pictures=changed), faces.face_numbers, 0)
     assert fills.keys(order, other, variant)[0] != before[0]
     monkeypatch.setitem(variants.REVISIONS, "pipeline", 2)
     assert fills.keys(order, faces, variants.describe("telea+references"))[0] != before[0]
