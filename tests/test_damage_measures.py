@@ -13,7 +13,7 @@ from PIL import Image
 from faceinp.errors import DataError
 from faceinp.evaluate.finder_tables import damage
 from faceinp.evaluate.finder_tables.damage import Counts, compare
-from faceinp.evaluate.finder_tables.drawn_damage import ROWS, draw
+from faceinp.evaluate.finder_tables.drawn_damage import KINDS, draw
 
 
 def line(row: int) -> np.ndarray:
@@ -62,7 +62,7 @@ def test_counts_of_photos_add_up() -> None:
     assert Counts(1, 2, 3, 4) + Counts(10, 20, 30, 40) == Counts(11, 22, 33, 44)
 
 
-@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("row", KINDS)
 def test_every_kind_draws_damage_that_is_seen_and_the_same_again(row: str) -> None:
     photo = np.ascontiguousarray(skimage.data.astronaut()[:300])
     shares = []
@@ -70,7 +70,7 @@ def test_every_kind_draws_damage_that_is_seen_and_the_same_again(row: str) -> No
         drawn, again = (draw(photo, row, np.random.default_rng(seed)) for _ in range(2))
         assert drawn.pixels.shape == photo.shape and drawn.pixels.dtype == np.uint8
         assert np.array_equal(drawn.pixels, again.pixels) and np.array_equal(drawn.damage, again.damage)
-        assert not (drawn.damage & ~drawn.touched).any()
+        assert not (drawn.damage & ~drawn.drawn).any()
         shares.append(drawn.damage.mean())
     assert 0.0001 < np.mean(shares) < 0.4
 
@@ -98,7 +98,7 @@ def test_the_table_has_every_kind_and_finder_the_clean_photos_and_the_scans(phot
         [photos], out, finders=finders, scans=photos, outlines=tmp_path / "outlines", pictures=2, side=128,
         say=said.append,
     )  # fmt: skip
-    assert {(row.subject, row.finder) for row in rows} == {(s, f) for s in (*ROWS, "1") for f in finders}
+    assert {(row.subject, row.finder) for row in rows} == {(s, f) for s in (*KINDS, "1") for f in finders}
     assert all(row.recall == 1 for row in rows if row.finder == "all")
     assert all(row.precision == 1 and row.f1 == 0 for row in rows if row.finder == "none")
     scan = next(row for row in rows if (row.subject, row.finder) == ("1", "all"))

@@ -80,8 +80,8 @@ def test_each_reading_is_measured_as_it_says(shard: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"pairs": "some"}, "Choose one, all"),
-        ({"window": "9"}, "Choose whole, 11, 8"),
+        ({"pairs": "some"}, "--pairs must be one of one, all"),
+        ({"window": "9"}, "--window must be one of whole, 11, 8"),
         ({"mask": "7"}, "Unknown mask '7'"),
         ({"mask": "hat"}, "Unknown mask 'hat'"),
         ({"samples": 2, "pictures": 4}, "Raise --samples"),

@@ -83,7 +83,7 @@ def fifty() -> list[Pair]:
 def test_psnr_ssim_and_mae_agree_with_scikit_image(fifty: list[Pair]) -> None:
     measure = kinds.pixels(with_holes=True)
     for pair in fifty:
-        psnr, ssim, mae, psnr_hole, _, mae_hole = measure.of(pair)
+        psnr, ssim, mae, psnr_hole, _, mae_hole = measure.measure(pair)
         a, b = pair.truth / 255, pair.result / 255
         assert psnr == pytest.approx(skimage.metrics.peak_signal_noise_ratio(a, b, data_range=1), abs=1e-3)
         gaussian = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
@@ -101,7 +101,7 @@ def test_psnr_ssim_and_mae_agree_with_torchmetrics(fifty: list[Pair]) -> None:
     measure = kinds.pixels(with_holes=False)
     for pair in fifty:
         a, b = (torch.from_numpy(each / 255).permute(2, 0, 1)[None].contiguous() for each in (pair.result, pair.truth))
-        psnr, ssim, mae = measure.of(pair)
+        psnr, ssim, mae = measure.measure(pair)
         assert psnr == pytest.approx(float(image.peak_signal_noise_ratio(a, b, data_range=1.0)), abs=1e-3)
         theirs = image.structural_similarity_index_measure(a, b, data_range=1.0, sigma=1.5, kernel_size=11)
         assert metrics.ssim_map(pair.truth, pair.result).mean() == pytest.approx(float(theirs), abs=1e-3)
@@ -114,7 +114,7 @@ def test_the_protocol_agrees_with_edgeconnects_settings(fifty: list[Pair]) -> No
     measure = kinds.by_protocol("edgeconnect")
     for pair in fifty:
         a, b = (rgb2gray((each / 255).astype(np.float32)) for each in (pair.truth, pair.result))
-        psnr, ssim, mae = measure.of(pair)
+        psnr, ssim, mae = measure.measure(pair)
         assert psnr == pytest.approx(skimage.metrics.peak_signal_noise_ratio(a, b, data_range=1), abs=1e-3)
         assert ssim == pytest.approx(skimage.metrics.structural_similarity(a, b, data_range=1, win_size=51), abs=1e-3)
         assert mae == pytest.approx(np.abs(a - b).sum() / (a + b).sum(), abs=1e-5)
@@ -135,12 +135,12 @@ def test_a_known_difference_is_measured_and_told_in_three_files(tmp_path: Path, 
     assert float(second["mae"]) == pytest.approx(20 / 255, abs=1e-5)
     mean = 10 * (np.log10(255 / 10) + np.log10(255 / 20))
     for told in (capsys.readouterr().out, (out / "report.md").read_text(), (out / "report.html").read_text()):
-        assert f"{mean:.2f}" in told and "LPIPS: skipped, as asked for." in told and "higher" in told
+        assert f"{mean:.2f}" in told and "LPIPS: skipped by --skip." in told and "higher" in told
 
 
 def test_masks_and_networks_add_their_rows(three: tuple[Path, Path, Path], tmp_path: Path) -> None:
     truth, result, masks = three
-    for seed in range(3, kinds.FEWEST):
+    for seed in range(3, kinds.MIN_PAIRS_KID):
         put(truth, f"{seed}.png", drawn(seed))
         put(result, f"{seed}.png", filled(drawn(seed)))
         put(masks, f"{seed}.png", hole_of())
@@ -171,7 +171,7 @@ def test_equal_folders_have_an_infinite_psnr_that_no_mean_holds(
     truth = three[0]
     assert evaluate(truth, truth, "-o", tmp_path / "out") == 0
     told = capsys.readouterr().out
-    assert "PSNR (dB) is ∞ in 3 pairs" in told and told.splitlines()[1].split()[2:5] == ["–", "∞", "0"]
+    assert "PSNR (dB) is ∞ in 3 pairs" in told and told.splitlines()[1].split()[2:5] == ["∞", "–", "3"]
     assert [line["psnr"] for line in table(tmp_path / "out")] == ["inf"] * 3
     put(three[1], "0.png", drawn(0))  # one pair of three
     assert evaluate(*three[:2], "-o", tmp_path / "out") == 0
@@ -180,7 +180,9 @@ def test_equal_folders_have_an_infinite_psnr_that_no_mean_holds(
     assert f"{np.mean(figures):.2f}" in row and " 2 " in row and "∞" not in row
 
 
-@pytest.mark.parametrize(("count", "interval"), [(1, False), (kinds.FEWEST - 1, False), (kinds.FEWEST, True)])
+@pytest.mark.parametrize(
+    ("count", "interval"), [(1, False), (kinds.MIN_PAIRS_KID - 1, False), (kinds.MIN_PAIRS_KID, True)]
+)
 def test_few_pictures_have_no_interval(
     count: int, interval: bool, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -230,7 +232,7 @@ def test_names_that_differ_are_refused_unless_only_common_ones_are_wanted(three:
     truth, result, masks = three
     put(result, "more.png", drawn(9))
     (result / "0.png").unlink()
-    with pytest.raises(DataError, match=r"Of 4, TRUTH lacks 1, such as more; RESULT lacks 1, such as 0\. --common mea"):
+    with pytest.raises(DataError, match=r"Of 4 names, TRUTH lacks 1, such as more; RESULT lacks 1, such as 0\. --com"):
         match(Request(truth, result))
     assert list(match(Request(truth, result, common=True))) == ["1", "2"]
     (masks / "1.png").unlink()
@@ -255,7 +257,7 @@ def test_names_are_no_formulas_of_a_spreadsheet(tmp_path: Path) -> None:
 def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     put(tmp_path, "a.png", drawn(0))
     put(tmp_path, "a.jpg", drawn(0))
-    with pytest.raises(DataError, match="differ in nothing but the suffix"):
+    with pytest.raises(DataError, match="differ only in their suffix"):
         pictures(tmp_path, "TRUTH")
 
 
@@ -299,17 +301,17 @@ def break_(kind: str, truth: Path, result: Path, masks: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("kind", "sentence", "code"),
     [
-        ("empty", "RESULT: .* holds no pictures", 7),
+        ("empty", "RESULT: .* contains no pictures", 7),
         ("no folder", "RESULT: .* is not a folder", 7),
         ("unreadable", "1 of 3 pairs cannot be measured, such as\n.*1: .*damaged", 7),
-        ("another size", "1: Truth, result and mask are of one size; these are 64 x 64, 32 x 32", 7),
-        ("mask of another size", "these are 64 x 64, 64 x 64, 128 x 128", 7),
+        ("another size", "1: Truth, result and mask must have one size, got 64 x 64, 32 x 32", 7),
+        ("mask of another size", "got 64 x 64, 64 x 64, 128 x 128", 7),
         ("black mask", "1: The mask is entirely black", 7),
         ("mask lacking", "--masks lacks 1, such as 1", 7),
-        ("too small for the protocol", "1: It is 40 x 40, and must be 51 pixels wide", 7),
-        ("not square", "1: It is 64 x 32, and must be square", 7),
-        ("out is a file", "out.png is a file. Name a folder", 7),
-        ("unknown skip", "everything cannot be skipped", 7),
+        ("too small for the protocol", "1: The pictures must be 51 pixels or more on each side, got 40 x 40", 7),
+        ("not square", "1: The pictures must be square, 11 pixels or more on each side, got 64 x 32", 7),
+        ("out is a file", "out.png is a file. Give -o a folder", 7),
+        ("unknown skip", "--skip does not know everything", 7),
     ],
 )
 def test_what_cannot_be_measured_is_a_sentence(
@@ -336,7 +338,7 @@ def test_other_forms_of_pictures_are_compared_as_rgb_and_told(tmp_path: Path) ->
     assert evaluate(truth, result, "-o", tmp_path / "out") == 0
     assert [line["mae"] for line in table(tmp_path / "out")] == ["0"] * 3
     told = (tmp_path / "out" / "report.md").read_text()
-    for sentence in ("Pairs with 16 bits a", "Pairs with transparency", "Pairs with grey on one side only"):
+    for sentence in ("Pairs with 16 bits per channel", "Pairs with transparency", "Pairs with grey on one side only"):
         assert sentence in told
 
 
@@ -349,10 +351,10 @@ def test_a_judge_knows_the_person_after_a_small_change_and_no_other() -> None:
     changed[:40] = 0
     stranger = np.ascontiguousarray(photo[::-1])
     measure = kinds.likeness("bundled")
-    same, near = measure.of(Pair(photo, changed))
-    other, far = measure.of(Pair(photo, stranger))
+    same, near = measure.measure(Pair(photo, changed))
+    other, far = measure.measure(Pair(photo, stranger))
     assert same == 1 and other == 0 and near < 0.2 < far
-    assert np.isnan(measure.of(Pair(drawn(0), drawn(0)))).all()  # no face
+    assert np.isnan(measure.measure(Pair(drawn(0), drawn(0)))).all()  # no face
 
 
 def test_both_crops_are_cut_alike() -> None:
@@ -376,9 +378,9 @@ def test_lpips_is_torchmetrics_and_equal_pictures_are_0_apart(monkeypatch: pytes
     untrained = torchvision.models.alexnet().state_dict()
     monkeypatch.setattr(WeightsEnum, "get_state_dict", lambda *_, **__: untrained)
     measure = kinds.perceptual("alex")
-    assert measure.of(Pair(drawn(0), drawn(0))) == [0.0]
-    assert measure.of(Pair(drawn(0), filled(drawn(0))))[0] > 0
-    assert np.isnan(measure.of(Pair(drawn(0, 32), drawn(0, 32)))[0])
+    assert measure.measure(Pair(drawn(0), drawn(0))) == [0.0]
+    assert measure.measure(Pair(drawn(0), filled(drawn(0))))[0] > 0
+    assert np.isnan(measure.measure(Pair(drawn(0, 32), drawn(0, 32)))[0])
 
 
 def test_a_network_that_cannot_be_fetched_is_a_sentence(
@@ -432,15 +434,18 @@ def features(count: int, shift: float = 0.0) -> list[np.ndarray]:
 
 def test_few_pictures_have_no_frechet_distance_and_many_have_all() -> None:
     pytest.importorskip("sklearn", reason="the extra 'eval' is not installed")
-    rows, refused = kinds.of_sets(kinds.INCEPTION, features(50), 0)
+    rows, refused = kinds.compare_sets(kinds.INCEPTION, features(50), 0)
     assert [row.column.title for row in rows] == ["KID, Inception"] and len(refused) == 2
-    rows, refused = kinds.of_sets(kinds.INCEPTION, features(2000), 0)
+    rows, refused = kinds.compare_sets(kinds.INCEPTION, features(2000), 0)
     assert [row.column.title.partition(",")[0] for row in rows] == ["KID", "FID", "P-IDS", "U-IDS"] and not refused
-    assert kinds.of_sets(kinds.LITE, features(9), 0)[0] == []
-    wide = [np.full((2, 1), np.nan, np.float32), *features(kinds.FEWEST)]  # a picture that is not square has no window
-    assert kinds.of_sets(kinds.WINDOWS, wide, 0) == (
+    assert kinds.compare_sets(kinds.LITE, features(9), 0)[0] == []
+    wide = [
+        np.full((2, 1), np.nan, np.float32),
+        *features(kinds.MIN_PAIRS_KID),
+    ]  # a picture that is not square has no window
+    assert kinds.compare_sets(kinds.WINDOWS, wide, 0) == (
         [],
-        ["Naturalness of the filled places is measured on square pictures only."],
+        ["Naturalness of holes needs square pictures."],
     )
 
 

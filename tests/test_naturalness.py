@@ -84,7 +84,7 @@ def test_the_interval_is_that_of_people_drawn_again(monkeypatch: pytest.MonkeyPa
     there = [n for n in range(COUNT) if n != 7]
     mean, spread = real.mean(axis=0), real.std(axis=0)
     monkeypatch.setattr(naturalness, "DRAWS", 5)
-    _, drawn = naturalness._drawn(real, made, PEOPLE, np.array(there))
+    _, drawn = naturalness._distance_and_draws(real, made, PEOPLE, np.array(there))
     for weights_, value in zip(metrics.resample([PEOPLE[n] for n in there], 5), drawn, strict=True):
         again = np.repeat(there, weights_)
         x, y, names = (real[again] - mean) / spread, (made[again] - mean) / spread, np.array(PEOPLE)[again]

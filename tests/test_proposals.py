@@ -418,7 +418,7 @@ def test_drawn_cracks_are_found_and_a_sound_photo_is_left_alone(seed: int) -> No
     assert faceinp.find_damage(sound).share < 0.002
     drawn = drawn_damage.draw(sound, "cracks", np.random.default_rng(seed))
     found = faceinp.find_damage(drawn.pixels)
-    counted = damage.compare(found.mask, drawn.damage, drawn.touched)
+    counted = damage.compare(found.mask, drawn.damage, drawn.drawn)
     assert counted.recall > 0.6 and counted.precision > 0.85
     assert max(found.shares, key=found.shares.__getitem__) == "scratch"
 

@@ -40,7 +40,7 @@ def cell(engine: str, mask: str, mean: float, **more: object) -> Cell:
         "people": 52,
         "runtime": "cpu",
         "seconds_per_picture": 0.1,
-        "made": Provenance(date="2026-01-01"),
+        "provenance": Provenance(date="2026-01-01"),
     } | more
     return Cell("L3", "celeba-val", "aligned", "", engine, mask, measures, **given)  # type: ignore[arg-type]
 
@@ -69,7 +69,7 @@ def test_a_page_is_remade_from_the_lines_and_the_rest_of_it_stays(
     assert "| *model 5, as printed* |  | 16.40 | 25.08 |" in once
     for kept in ("Written by hand.", "By hand, too.", "Not measured today."):
         assert kept in once
-    report.into([page], cells.read([file]))
+    report.update_pages([page], cells.read([file]))
     assert page.read_text() == once
     assert main(["evaluate", "report", str(file)]) == 0
     assert report.sections(cells.read([file]))[0].text in capsys.readouterr().out
@@ -78,11 +78,11 @@ def test_a_page_is_remade_from_the_lines_and_the_rest_of_it_stays(
 def test_a_page_without_the_place_is_named_and_left_alone(file: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# Nothing marked\n")
-    with pytest.raises(DataError, match=r"no place for the table L3\. Put these lines"):
-        report.into([page], cells.read([file]))
+    with pytest.raises(DataError, match=r"no marked part for the table L3\. Add these lines"):
+        report.update_pages([page], cells.read([file]))
     assert page.read_text() == "# Nothing marked\n"
     with pytest.raises(DataError, match="cannot be read"):
-        report.into([tmp_path / "none.md"], cells.read([file]))
+        report.update_pages([tmp_path / "none.md"], cells.read([file]))
 
 
 def test_the_pages_of_measurements_are_what_their_lines_make(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_the_pages_of_measurements_are_what_their_lines_make(tmp_path: Path) -> 
     copies = [Path(shutil.copy(page, tmp_path)) for page in sorted(folder.glob("*.md"))]
     marked = [name for page in copies for name in re.findall(r"<!-- cells: ([\w-]+) -->\n", page.read_text())]
     assert len(marked) == len(set(marked))
-    assert set(report.into(copies, measured)) == {cell.table for cell in measured}
+    assert set(report.update_pages(copies, measured)) == {cell.table for cell in measured}
     for page in copies:
         assert page.read_text() == (folder / page.name).read_text(), page
     made, there = ({file.name for file in (at / thumbnails.FOLDER).iterdir()} for at in (tmp_path, folder))
@@ -114,7 +114,7 @@ def test_the_html_needs_nothing_else_and_says_that_it_stays_here(file: Path, tmp
     page = html_page.page(cells.read([file]), tmp_path, [picture])
     assert not re.search(r"""(?:https?:)?//[a-z]|<link|<script|@import|url\(""", page.replace("<!doctype html>", ""))
     assert re.findall(r'src="([^;]*);', page) == ["data:image/webp"]
-    assert "stays on this machine" in page and "A &lt;title&gt;" in page
+    assert "Keep it on this machine" in page and "A &lt;title&gt;" in page
     assert ">12.50 ± 0.50</td>" in page and "<strong>+2.50 ± 0.50</strong>" in page and "<code>telea</code>" in page
 
 
@@ -132,6 +132,6 @@ def test_lines_are_short_and_lose_nothing_that_counts(tmp_path: Path) -> None:
     exact = cell("telea", "1", 1 / 3 + 20)
     cells.append(tmp_path / "cells.jsonl", exact)
     (read,) = cells.read([tmp_path / "cells.jsonl"])
-    assert read.place == exact.place
+    assert read.key == exact.key
     assert np.isclose(read.measures[Quantity.parse("composite_psnr")].mean, 20 + 1 / 3, rtol=1e-5)
     assert len((tmp_path / "cells.jsonl").read_text()) < 800

@@ -245,7 +245,7 @@ def evaluate_folders(args: argparse.Namespace) -> None:
 def paper(args: argparse.Namespace) -> None:
     from faceinp.evaluate.engine_tables import tables
 
-    _measure(args, tables.named(tuple(args.table)))
+    _measure(args, tables.by_name(tuple(args.table)))
 
 
 def quick(args: argparse.Namespace) -> None:
@@ -261,7 +261,7 @@ def evaluate_masks(args: argparse.Namespace) -> None:
 
 
 def _measure(args: argparse.Namespace, wanted: Any) -> None:
-    from faceinp.evaluate.engine_tables.plan import Request
+    from faceinp.evaluate.engine_tables.request import Request
     from faceinp.evaluate.engine_tables.run import run
 
     values = {field.name: getattr(args, field.name) for field in dataclasses.fields(Request) if field.name in args}
@@ -279,7 +279,7 @@ def report(args: argparse.Namespace) -> None:
     if args.into is None:
         print(report.markdown(found))
     else:
-        print(f"{', '.join(map(str, args.into))}: remade {', '.join(report.into(args.into, found))}")
+        print(f"{', '.join(map(str, args.into))}: remade {', '.join(report.update_pages(args.into, found))}")
 
 
 def frechet(args: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""What is measured of a truth and its result, whichever program made it, and of the features of many of both."""
+"""Measures of pairs of pictures, truth and result, and of the features of all pairs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,36 +10,27 @@ from numpy.typing import NDArray
 from faceinp import identity
 from faceinp.errors import MissingPackageError
 from faceinp.evaluate import measures, naturalness
+from faceinp.evaluate.images import Bools, Pixels
 from faceinp.evaluate.judge_tables import RATE
 from faceinp.evaluate.measures import Measure
 from faceinp.formulas import metrics
 from faceinp.models import pretrained
 
-FEWEST, FEWEST_OF_FRECHET = 10, 2000  # pictures that a kernel distance needs, and a Frechet distance
-MOST_WINDOWS = 2000  # whose naturalness is measured: the kernels have a number for each two of them
-LPIPS_SIDE = 64  # pixels; of smaller pictures the network's last map has none
-LITE, INCEPTION, WINDOWS = "EfficientNet-Lite0", "Inception", "windows round the holes"
-FEATURES = {
+Features = NDArray[np.float32]  # of truth and result, (2, D)
+
+MIN_PAIRS_KID, MIN_PAIRS_FID = 10, 2000
+MAX_WINDOWS = 2000  # whose naturalness is measured: the kernel matrix has a number for each two of them
+MIN_SIDE_LPIPS = 64  # pixels; in smaller pictures the network's last map is empty
+LITE, INCEPTION, WINDOWS = "EfficientNet-Lite0", "Inception", "windows around the holes"
+FEATURE_NOTES = {
     LITE: "424 standardised features of EfficientNet-Lite0: NOT comparable with papers' figures, which use Inception",
     INCEPTION: "2,048 features of Inception, as in papers",
 }
-OF_SETS = (
-    ("KID", "{:.5f}", "lower", "kernel distance (Binkowski et al. 2018)"),
-    ("FID", "{:.2f}", "lower", "Frechet distance (Heusel et al. 2017)"),
-    ("P-IDS", "{:.2%}", "higher", "results that a linear SVM finds more real than their truth (Zhao et al. 2021)"),
-    ("U-IDS", "{:.2%}", "higher", "pictures that the same SVM takes for the other kind"),
-    (
-        "naturalness of holes",
-        "{:.4f}",
-        "lower",
-        "KID of windows round the holes, a quarter as wide, to other pictures'",
-    ),
-)
 
 
 @dataclass(frozen=True)
 class Column:
-    """A figure. key: its name in the CSV. form: how its mean is written. better: "higher" or "lower"."""
+    """A figure. key: its name in the CSV. form: format of its mean. better: "higher" or "lower". about: what it is."""
 
     key: str
     title: str
@@ -48,40 +39,52 @@ class Column:
     about: str
 
 
+KID = Column("", "KID", "{:.5f}", "lower", "kernel distance (Binkowski et al. 2018)")
+FID = Column("", "FID", "{:.2f}", "lower", "Frechet distance (Heusel et al. 2017)")
+P_IDS = Column(
+    "", "P-IDS", "{:.2%}", "higher", "results that a linear SVM finds more real than their truth (Zhao et al. 2021)"
+)
+U_IDS = Column("", "U-IDS", "{:.2%}", "higher", "pictures that the same SVM misclassifies")
+NATURALNESS = Column(
+    "", "naturalness of holes", "{:.4f}", "lower",
+    "KID between windows around the holes, a quarter as wide as the picture, and the same windows of other pictures",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
-class Row:
-    """One line of the report. n: pictures that count. after: what is known of its spread in place of an interval."""
+class Line:
+    """One line of the report. n: how many pairs count. spread: replaces the interval where it is not empty."""
 
     column: Column
     value: Measure
     n: int
-    after: str = ""
+    spread: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class Pair:
     """truth, result: uint8 (H, W, 3). hole: bool (H, W), True = hole. aligned: they are square, aligned face crops."""
 
-    truth: NDArray[np.uint8]
-    result: NDArray[np.uint8]
-    hole: NDArray[np.bool_] | None = None
+    truth: Pixels
+    result: Pixels
+    hole: Bools | None = None
     aligned: bool = False
 
     @cached_property
     def crops(self) -> NDArray[np.float32] | None:
-        """The largest face of the truth, cut out of both alike: (2, 3, S, S) in [0, 1]; None where there is none."""
+        """The truth's largest face, cut out of both alike: (2, 3, S, S) in [0, 1]; None without a face."""
         return identity.crops_alike(self.truth, self.result, aligned=self.aligned)
 
 
 @dataclass(frozen=True)
 class PairMeasure:
-    """of: a figure of a pair for each of ``columns``, NaN where it has none."""
+    """measure: takes a pair, returns a figure for each of ``columns``, NaN where one does not exist."""
 
     columns: tuple[Column, ...]
-    of: Callable[[Pair], Sequence[float]]
+    measure: Callable[[Pair], Sequence[float]]
 
 
-PIXELS = (
+PIXEL_COLUMNS = (
     Column("psnr", "PSNR (dB)", "{:.2f}", "higher", "-10 log10 of the mean squared difference, RGB in [0, 1]"),
     Column("ssim", "SSIM", "{:.4f}", "higher", "Gaussian window of 11 x 11 pixels, sigma 1.5, mean over RGB"),
     Column("mae", "MAE", "{:.5f}", "lower", "mean absolute difference, RGB in [0, 1]"),
@@ -89,9 +92,9 @@ PIXELS = (
 
 
 def pixels(with_holes: bool) -> PairMeasure:
-    """PSNR, SSIM and MAE of the whole picture, and of the hole's pixels alone."""
+    """PSNR, SSIM and MAE of the whole picture, and of the hole's pixels only."""
 
-    def of(pair: Pair) -> list[float]:
+    def measure(pair: Pair) -> list[float]:
         similarity, figures = metrics.ssim_map(pair.truth, pair.result), list[float]()
         for where in (None, pair.hole) if with_holes else (None,):
             figures.append(metrics.psnr(pair.truth, pair.result, where))
@@ -99,63 +102,68 @@ def pixels(with_holes: bool) -> PairMeasure:
             figures.append(metrics.mae(pair.truth, pair.result, where))
         return figures
 
-    holes = (Column(f"{c.key}_hole", f"{c.title}, hole", c.form, c.better, f"{c.about}; hole alone") for c in PIXELS)
-    return PairMeasure((*PIXELS, *(holes if with_holes else ())), of)
+    hole_columns = (
+        Column(f"{c.key}_hole", f"{c.title}, hole", c.form, c.better, f"{c.about}; hole only") for c in PIXEL_COLUMNS
+    )
+    return PairMeasure((*PIXEL_COLUMNS, *(hole_columns if with_holes else ())), measure)
 
 
 def by_protocol(name: str) -> PairMeasure:
-    """PSNR, SSIM and MAE as ``metrics.PROTOCOLS[name]`` has them."""
+    """PSNR, SSIM and MAE with the settings of ``metrics.PROTOCOLS[name]``."""
     protocol = metrics.PROTOCOLS[name]
 
-    def of(pair: Pair) -> list[float]:
+    def measure(pair: Pair) -> list[float]:
         return list(metrics.by_protocol(pair.truth, pair.result, protocol))
 
-    columns = (Column(f"{name}_{c.key}", f"{c.title}, {name}", c.form, c.better, protocol.about) for c in PIXELS)
-    return PairMeasure(tuple(columns), of)
+    columns = (Column(f"{name}_{c.key}", f"{c.title}, {name}", c.form, c.better, protocol.about) for c in PIXEL_COLUMNS)
+    return PairMeasure(tuple(columns), measure)
 
 
 def perceptual(kind: str) -> PairMeasure:
-    """LPIPS. Raises as ``pretrained.lpips``."""
+    """LPIPS. kind: "alex" or "vgg". Raises what ``pretrained.lpips`` raises."""
     import torch
 
     network = pretrained.lpips(kind)
 
     @torch.no_grad()
-    def of(pair: Pair) -> list[float]:
-        if min(pair.truth.shape[:2]) < LPIPS_SIDE:
+    def measure(pair: Pair) -> list[float]:
+        if min(pair.truth.shape[:2]) < MIN_SIDE_LPIPS:
             return [float("nan")]
         return [float(network(*(torch.from_numpy(x).permute(2, 0, 1)[None] / 255 for x in (pair.truth, pair.result))))]
 
     about = "LPIPS 0.1 (Zhang et al. 2018) by torchmetrics"
-    return PairMeasure((Column("lpips", f"LPIPS ({kind})", "{:.4f}", "lower", about),), of)
+    return PairMeasure((Column("lpips", f"LPIPS ({kind})", "{:.4f}", "lower", about),), measure)
 
 
 def likeness(name: str) -> PairMeasure:
-    """Whether a judge takes both pictures for one person. Raises as ``identity.load`` and ``Judge.calibration``."""
+    """Whether a judge accepts both faces as one person, and their distance.
+
+    Raises what ``identity.load`` and ``Judge.calibration`` raise.
+    """
     judge = identity.load(name)
     threshold, warnings = judge.calibration.at(RATE).threshold, judge.calibration.warnings(RATE)
-    told = ("which lets 1 % of strangers through;", f"{identity.CAVEAT}.", *warnings)
-    about = f"up to {threshold:.3f} apart, {' '.join(told)}"
 
-    def of(pair: Pair) -> list[float]:
+    def measure(pair: Pair) -> list[float]:
         if pair.crops is None:
             return [float("nan")] * 2
         distance = judge.distance(*judge.embed(pair.crops)).euclidean
         return [float(distance <= threshold), distance]
 
+    sentences = (f"a distance up to {threshold:.3f}, which accepts {RATE:.0%} of strangers;", f"{identity.CAVEAT}.")
+    about = " ".join((*sentences, *warnings))
     same = Column(f"same_{judge.name}", f"same person, {judge.name}", "{:.1%}", "higher", about)
     far = Column(f"distance_{judge.name}", f"distance, {judge.name}", "{:.3f}", "lower", "of both faces, 0 to 2")
-    return PairMeasure((same, far), of)
+    return PairMeasure((same, far), measure)
 
 
-See = Callable[[Pair], NDArray[np.float32]]  # features of both pictures, (2, D)
+Extractor = Callable[[Pair], Features]
 
 
-def lite(with_holes: bool) -> Mapping[str, See]:
-    """What sees whole pictures, and windows round holes. Raises MissingPackageError."""
+def lite(with_holes: bool) -> Mapping[str, Extractor]:
+    """Features by EfficientNet-Lite0 of whole pictures, and of windows around holes. Raises MissingPackageError."""
     network = pretrained.efficientnet()
 
-    def windows(pair: Pair) -> NDArray[np.float32]:
+    def windows(pair: Pair) -> Features:
         if pair.hole is None or pair.truth.shape[0] != pair.truth.shape[1]:
             return np.full((2, 1), np.nan, np.float32)
         return naturalness.features([naturalness.window(x, pair.hole) for x in (pair.truth, pair.result)], network)
@@ -164,59 +172,61 @@ def lite(with_holes: bool) -> Mapping[str, See]:
     return whole | ({WINDOWS: windows} if with_holes else {})
 
 
-def inception() -> Mapping[str, See]:
-    """Raises as ``pretrained.inception``."""
+def inception() -> Mapping[str, Extractor]:
+    """Features by Inception of whole pictures. Raises what ``pretrained.inception`` raises."""
     import torch
 
     network = pretrained.inception()
 
     @torch.no_grad()
-    def whole(pair: Pair) -> NDArray[np.float32]:
-        both = torch.from_numpy(np.stack([pair.truth, pair.result])).permute(0, 3, 1, 2)
-        return np.asarray(network(both)[0], np.float32)
+    def whole(pair: Pair) -> Features:
+        pictures = torch.from_numpy(np.stack([pair.truth, pair.result])).permute(0, 3, 1, 2)
+        return np.asarray(network(pictures)[0], np.float32)
 
     return {INCEPTION: whole}
 
 
-def of_sets(kind: str, seen: Sequence[NDArray[np.float32]], seed: int) -> tuple[list[Row], list[str]]:
-    """Rows of the features of each pair, (2, D), and a sentence for each measure that is refused."""
-    count, names = len(seen), list(map(str, range(len(seen))))
-    if count < FEWEST:
-        return [], [f"KID on {kind} needs {FEWEST} pairs or more; these are {count}."]
+def compare_sets(kind: str, features: Sequence[Features], seed: int) -> tuple[list[Line], list[str]]:
+    """Lines on the features of all pairs, and a sentence for each measure that is refused."""
+    count, names = len(features), list(map(str, range(len(features))))
+    if count < MIN_PAIRS_KID:
+        return [], [f"KID on {kind} needs {MIN_PAIRS_KID} pairs or more, got {count}."]
     if kind == WINDOWS:
-        return _natural(seen, names, seed)
-    truth, result = np.stack(seen, axis=1).astype(np.float64)
-    if kind == LITE:  # as naturalness has them: else those that vary most are all that counts
+        return _naturalness(features, names, seed)
+    truth, result = np.stack(features, axis=1).astype(np.float64)
+    if kind == LITE:  # standardised as in naturalness: otherwise the features that vary most dominate
         truth, result = naturalness.standardised(truth, truth), naturalness.standardised(result, truth)
     mean, deviation = metrics.paired_kernel_distance(truth, result, seed)
-    rows = [_row(0, kind, Measure(mean, None, None), count, f"± {deviation:.5f} over subsets")]
+    lines = [_line(KID, kind, Measure(mean, None, None), count, f"± {deviation:.5f} over subsets")]
     refused = []
-    if count < FEWEST_OF_FRECHET:
-        few = f"{FEWEST_OF_FRECHET:,} pairs or more; these are {count:,}, of which it comes out too large"
-        refused.append(f"FID on {kind} needs {few}. KID has no such bias.")
+    if count < MIN_PAIRS_FID:
+        reason = "With fewer, FID comes out too large; KID has no such bias"
+        refused.append(f"FID on {kind} needs {MIN_PAIRS_FID:,} pairs or more, got {count:,}. {reason}.")
     else:
-        rows.append(_row(1, kind, Measure(metrics.frechet_distance(truth, result), None, None), count))
-    if count < (fewest := max(FEWEST_OF_FRECHET, 2 * truth.shape[1])):
-        few = f"{fewest:,} pairs or more; these are {count:,}, which an SVM tells apart whatever they show"
-        refused.append(f"P-IDS and U-IDS on {kind} need {few}.")
+        lines.append(_line(FID, kind, Measure(metrics.frechet_distance(truth, result), None, None), count))
+    if count < (needed := max(MIN_PAIRS_FID, 2 * truth.shape[1])):
+        reason = "With fewer, an SVM separates any two sets"
+        refused.append(f"P-IDS and U-IDS on {kind} need {needed:,} pairs or more, got {count:,}. {reason}.")
     else:
         try:
             shares = metrics.discriminability(truth, result)
         except MissingPackageError as error:
             refused.append(f"P-IDS and U-IDS on {kind}: {error}")
         else:
-            rows += [_row(2 + n, kind, measures.mean(values, names), count) for n, values in enumerate(shares)]
-    return rows, refused
+            for column, values in zip((P_IDS, U_IDS), shares, strict=True):
+                lines.append(_line(column, kind, measures.mean(values, names), count))
+    return lines, refused
 
 
-def _natural(seen: Sequence[NDArray[np.float32]], names: Sequence[str], seed: int) -> tuple[list[Row], list[str]]:
-    if any(np.isnan(each).any() for each in seen):
-        return [], ["Naturalness of the filled places is measured on square pictures only."]
-    chosen = np.random.default_rng(seed).permutation(len(seen))[:MOST_WINDOWS]
-    truth, result = np.stack([seen[n] for n in chosen], axis=1).astype(np.float64)
-    return [_row(4, LITE, naturalness.distance(truth, result, [names[n] for n in chosen]), len(chosen))], []
+def _naturalness(features: Sequence[Features], names: Sequence[str], seed: int) -> tuple[list[Line], list[str]]:
+    if any(np.isnan(pair).any() for pair in features):
+        return [], ["Naturalness of holes needs square pictures."]
+    drawn = np.random.default_rng(seed).permutation(len(features))[:MAX_WINDOWS]
+    truth, result = np.stack([features[n] for n in drawn], axis=1).astype(np.float64)
+    value = naturalness.distance(truth, result, [names[n] for n in drawn])
+    return [_line(NATURALNESS, LITE, value, len(drawn))], []
 
 
-def _row(number: int, kind: str, value: Measure, count: int, after: str = "") -> Row:
-    title, form, better, about = OF_SETS[number]
-    return Row(Column("", f"{title}, {kind}", form, better, f"{about}; {FEATURES[kind]}"), value, count, after)
+def _line(column: Column, kind: str, value: Measure, count: int, spread: str = "") -> Line:
+    about = f"{column.about}; {FEATURE_NOTES[kind]}"
+    return Line(Column("", f"{column.title}, {kind}", column.form, column.better, about), value, count, spread)

@@ -1,4 +1,4 @@
-"""A report as one file of HTML that needs nothing else: its pictures are data in it."""
+"""Reports as a single HTML file that contains its pictures."""
 
 import base64
 import re
@@ -25,7 +25,7 @@ pre { white-space: pre-wrap; }
 
 
 def page(title: str, body: str) -> str:
-    """The whole file round ``body``, HTML."""
+    """A whole page. body: HTML."""
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>faceinp: {escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -33,13 +33,13 @@ def page(title: str, body: str) -> str:
     )
 
 
-def rendered(markdown: str, folder: Path) -> str:
-    """Markdown as HTML: tables scroll, and pictures that lie in ``folder`` become data."""
+def from_markdown(markdown: str, folder: Path) -> str:
+    """Markdown as HTML: wide tables scroll, and pictures in ``folder`` are embedded."""
     html = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
     html = html.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>")
-    return re.sub(r'src="([^":]+)"', lambda found: f'src="{data((folder / found[1]).read_bytes(), "png")}"', html)
+    return re.sub(r'src="([^":]+)"', lambda match: f'src="{data_url((folder / match[1]).read_bytes(), "png")}"', html)
 
 
-def data(content: bytes, kind: str) -> str:
-    """An address that holds the picture itself."""
+def data_url(content: bytes, kind: str) -> str:
+    """A data URL of a picture. kind: such as "png"."""
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

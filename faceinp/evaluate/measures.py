@@ -1,8 +1,8 @@
-"""Averages over pictures and what they are worth: 95 % intervals by bootstrap over people, plain and paired.
+"""Averages over pictures with 95 % intervals by bootstrap over people, plain and paired.
 
-Pictures of one person are not independent, so whole people are drawn again, with replacement. A paired interval is
-that of the difference between two engines on the same pictures: it is narrow where both find the same pictures hard,
-and two engines whose plain intervals overlap may still differ for certain.
+Pictures of one person are not independent, so whole people are resampled, with replacement. A paired interval is that
+of the difference between two engines on the same pictures. It is narrow where both find the same pictures hard: two
+engines whose plain intervals overlap may still differ significantly.
 """
 
 import math
@@ -17,7 +17,7 @@ from faceinp.formulas import metrics
 
 @dataclass(frozen=True)
 class Measure:
-    """The mean over pictures, and its 95 % bootstrap interval over people (None where there is no such number)."""
+    """The mean over pictures and its 95 % interval; None where a number does not exist."""
 
     mean: float | None
     low: float | None
@@ -28,36 +28,36 @@ NOTHING = Measure(None, None, None)
 
 
 def mean(values: ArrayLike, people: Sequence[str]) -> Measure:
-    """Of ``values`` (N,) by picture, ``people`` the name on each. NaN: this picture has no such number.
+    """The mean of ``values`` (N,), one per picture; NaN values are left out. people: the person on each picture.
 
-    None where nothing remains or the mean is not finite (a perfect picture's PSNR).
+    The mean is None where no value remains or it is not finite (a perfect picture's PSNR).
     """
     numbers = np.asarray(values, np.float64)
-    there = ~np.isnan(numbers)
-    if not there.any():
+    known = ~np.isnan(numbers)
+    if not known.any():
         return NOTHING
-    low, high = metrics.interval(numbers[there], np.asarray(people)[there])
-    return _measure(float(numbers[there].mean()), low, high)
+    low, high = metrics.interval(numbers[known], np.asarray(people)[known])
+    return _finite(float(numbers[known].mean()), low, high)
 
 
 def difference(values: ArrayLike, reference: ArrayLike, people: Sequence[str]) -> Measure:
-    """Of ``values`` less those of a ``reference``, both (N,) on the same pictures of ``people``: paired."""
+    """The mean of ``values`` - ``reference``, both (N,) on the same pictures of ``people``: paired."""
     first, second = np.asarray(values, np.float64), np.asarray(reference, np.float64)
     finite = np.isfinite(first) & np.isfinite(second)
     return mean(np.where(finite, first - np.where(finite, second, 0), np.nan), people)
 
 
-def of_draws(value: float, drawn: ArrayLike, level: float = 0.95) -> Measure:
-    """``value`` with the interval of its bootstrap draws, moved so that their mean is at ``value``.
+def from_draws(value: float, draws: ArrayLike, level: float = 0.95) -> Measure:
+    """``value`` with the interval of its bootstrap draws, shifted so that their mean is at ``value``.
 
-    For figures that grow when pictures repeat, such as a Frechet distance: the draws' spread counts, not their bias.
+    For figures that grow when pictures repeat, such as a Frechet distance: the draws give the spread, not the bias.
     """
-    numbers = np.asarray(drawn, np.float64)
+    numbers = np.asarray(draws, np.float64)
     if len(numbers) < 2 or not np.isfinite(numbers).all():
-        return _measure(value, math.nan, math.nan)
+        return _finite(value, math.nan, math.nan)
     low, high = metrics.percentiles(numbers, level)
-    return _measure(value, low - numbers.mean() + value, high - numbers.mean() + value)
+    return _finite(value, low - numbers.mean() + value, high - numbers.mean() + value)
 
 
-def _measure(*numbers: float) -> Measure:
+def _finite(*numbers: float) -> Measure:
     return Measure(*(number if math.isfinite(number) else None for number in numbers))

@@ -1,4 +1,4 @@
-"""What stands beside every measurement, and how its rows are written: a line of JSON each, and a table to read."""
+"""How measurements are written: a line of JSON for each, with its provenance, and a table in Markdown."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -14,7 +14,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where figures come from. command: what makes them again, without folders of this machine."""
+    """Where figures come from. command: the command that reproduces them, without folders of this machine."""
 
     seed: int = 0
     machine: str = ""
@@ -30,18 +30,18 @@ class Provenance:
         return f"faceinp {self.version}, {self.date}, {self.machine}"
 
 
-def as_line(row: Any) -> str:
-    """A dataclass as one line of JSON; the keys of its field ``made``, a Provenance, stand beside its own."""
-    told = asdict(row)
-    made = told.pop("made")
-    return json.dumps(_rounded(told | made), ensure_ascii=False)
+def as_line(result: Any) -> str:
+    """A dataclass as one line of JSON; the keys of its field ``provenance`` stand beside its own."""
+    values = asdict(result)
+    provenance = values.pop("provenance")
+    return json.dumps(_rounded(values | provenance), ensure_ascii=False)
 
 
-def write(folder: str | Path, name: str, rows: Iterable[Any], table: str, say: Say, suffix: str = ".jsonl") -> None:
-    """Rows into NAME.jsonl (or another suffix), the table into NAME.md, and the table said."""
+def write(folder: str | Path, name: str, results: Iterable[Any], table: str, say: Say, suffix: str = ".jsonl") -> None:
+    """Write ``results`` into NAME.jsonl (or another suffix) and ``table`` into NAME.md, and ``say`` the table."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}{suffix}").write_text("".join(as_line(row) + "\n" for row in rows))
+    (folder / f"{name}{suffix}").write_text("".join(as_line(result) + "\n" for result in results))
     (folder / f"{name}.md").write_text(table)
     say(table)
 
@@ -54,7 +54,7 @@ def grid(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _rounded(value: Any) -> Any:
-    """Six digits that count: more are noise, and would fill the repository."""
+    """Six significant digits: more are noise, and would fill the repository."""
     if isinstance(value, dict):
         return {str(key): _rounded(inner) for key, inner in value.items()}
     return float(f"{value:.6g}") if isinstance(value, float) else value

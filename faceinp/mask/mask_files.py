@@ -16,11 +16,11 @@ from faceinp.common.arrays import Bools
 from faceinp.errors import DataError, MaskError, PhotoError
 from faceinp.mask import mask_pictures
 from faceinp.photo import photos
+from faceinp.photo.formats import SUFFIXES
 from faceinp.photo.photos import Photo
 
 Hole = Literal["white", "black"]
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 LISTS = (".flist", ".txt")
 BIN_WIDTH = 10  # per cent of the picture
 

@@ -17,7 +17,7 @@ from faceinp.photo.photos import Photo, PhotoSource
 
 Polarity = Literal["auto", "white", "black"]
 
-ADVICE = "Paint the hole white on black, or on a transparent layer."
+ADVICE = "Paint the hole in another tone than the rest of the mask, or on a transparent layer."
 LABEL = ("Comment", "A mask by faceinp: white is the hole, on the upright photo.")  # a text of a PNG
 _MAX_RATIO_DIFFERENCE = 0.02  # relative, between the aspect ratios of a photo and its erased copy
 _COMPARED_WIDTH = 160  # pixels, at which a photo and its erased copy are compared

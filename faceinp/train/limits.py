@@ -14,6 +14,7 @@ from faceinp.formulas import losses
 from faceinp.mask import presets
 from faceinp.models import weights
 from faceinp.nets.dcgan import SIZE
+from faceinp.train import settings
 from faceinp.train.datasets import data
 
 PAIRS = ("one", "all")
@@ -34,9 +35,13 @@ class LimitsRun:
     pictures: int = field(default=64, metadata={"help": "held-back pictures"})
     samples: int = field(default=12_800, metadata={"help": "samples of the generator"})
     pairs: str = field(
-        default="one", metadata={"help": "pair each sample with one picture (one) or with every picture (all)"}
+        default="one",
+        metadata={"help": "pair each sample with one picture (one) or with every picture (all)", "choices": PAIRS},
     )
-    window: str = field(default="whole", metadata={"help": f"of SSIM: {', '.join(losses.WINDOWS)}"})
+    window: str = field(
+        default="whole",
+        metadata={"help": f"of SSIM: {', '.join(losses.WINDOWS)}", "choices": tuple(losses.WINDOWS)},
+    )
     mask: str = field(
         default="", metadata={"help": "a preset, such as random-20, that hides parts of both pictures, as in (8)"}
     )
@@ -44,10 +49,7 @@ class LimitsRun:
 
     def check(self) -> None:
         """Raises DataError for settings that contradict one another or do not exist."""
-        if self.pairs not in PAIRS:
-            raise DataError(f"Unknown pairs {self.pairs!r}. Choose {', '.join(PAIRS)}.")
-        if self.window not in losses.WINDOWS:
-            raise DataError(f"Unknown window {self.window!r}. Choose {', '.join(losses.WINDOWS)}.")
+        settings.check_choices(self)
         if self.mask and (self.mask in presets.OF_FACES or not presets.is_name(self.mask)):
             raise DataError(f"Unknown mask {self.mask!r}. Choose a preset that needs no landmarks: centre, random-20.")
         if not 1 <= self.pictures <= self.samples:

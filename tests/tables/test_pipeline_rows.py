@@ -13,9 +13,9 @@ from faceinp import pipeline
 from faceinp.evaluate.engine_tables import fills, subjects, tables, variants
 from faceinp.evaluate.engine_tables import run as paper
 from faceinp.evaluate.engine_tables.cells import EVERYTHING, Quantity
-from faceinp.evaluate.engine_tables.fills import Order
+from faceinp.evaluate.engine_tables.fills import FillSpec
 from faceinp.evaluate.engine_tables.subjects import Subjects
-from faceinp.evaluate.engine_tables.tables import ALIGNED, FOUND
+from faceinp.evaluate.engine_tables.tables import ALIGNED, REDETECTED
 from faceinp.mask import presets
 from faceinp.train.datasets.data import Faces
 
@@ -96,7 +96,7 @@ def test_faces_found_again_are_filled_without_exemplars(
     people: Path, tmp_path: Path, filled: list[dict[str, Any]]
 ) -> None:
     request = asked(people, tmp_path, engines=("telea",), masks=("centre",), pictures=2)
-    made = paper.run(only("across", arrangements=(FOUND,)), request, silent)
+    made = paper.run(only("across", arrangements=(REDETECTED,)), request, silent)
     (asked_for,) = filled
     assert asked_for["symmetry"] is False and not any(job.face or job.references for job in asked_for["jobs"])
     assert "a seam would count" in at(made, group="").refused[Quantity.parse("naturalness")]
@@ -122,12 +122,12 @@ def test_what_a_fill_is_kept_by_holds_references_and_the_revision_of_what_uses_t
 ) -> None:
     faces = subjects.load("celeba-val", [str(people / "celeba-val-00.tar")], SIDE, 4, 0)
     variant = variants.described("telea+references")
-    order = Order("celeba-val", SIDE, "telea+references", "mouth", ALIGNED, 2, 0, 3)
+    order = FillSpec("celeba-val", SIDE, "telea+references", "mouth", ALIGNED, 2, 0, 3)
     before = fills.keys(order, faces, variant)
     assert fills.keys(dataclasses.replace(order, references=2), faces, variant) != before
     changed = faces.faces.pictures.clone()
     changed[int(faces.references(0, 3)[0]), 0, 0, 0] += 1
-    other = Subjects(faces.name, dataclasses.replace(faces.faces, pictures=changed), faces.chosen, 0)
+    other = Subjects(faces.name, dataclasses.replace(faces.faces, pictures=changed), faces.face_numbers, 0)
     assert fills.keys(order, other, variant)[0] != before[0]
     monkeypatch.setitem(variants.REVISIONS, "pipeline", 2)
     assert fills.keys(order, faces, variants.describe("telea+references"))[0] != before[0]
@@ -140,8 +140,8 @@ def test_sets_and_tables_without_references_say_so(folder: Path, people: Path, t
     nobody = dataclasses.replace(request, data=(str(folder / "asian-val-*.tar"),))
     made = paper.run(only("references", reference="telea"), nobody, silent)
     (refused,) = {cell.refused[EVERYTHING] for cell in made if cell.mask}
-    assert "asian-val shows nobody twice" in refused and "--identity-from folder" in refused
+    assert "asian-val has no two pictures of one person" in refused and "--identity-from folder" in refused
     said: list[str] = []
-    made = paper.run(tables.named(("L3",)), dataclasses.replace(request, data=(str(people),)), said.append)
+    made = paper.run(tables.by_name(("L3",)), dataclasses.replace(request, data=(str(people),)), said.append)
     assert {cell.engine for cell in made if cell.table == "L3"} == {"telea"}
-    assert any("skipped telea+references: The table L3 sets no reference photos aside" in line for line in said)
+    assert any("skipped telea+references: The table L3 reserves no reference photos" in line for line in said)

@@ -1,13 +1,13 @@
-"""What is measured of fills, picture by picture: likeness of pixels, vectors of judges, vectors of filled places.
+"""Figures of each fill: PSNR and SSIM, embeddings by judges, features of the filled window.
 
-These arrays are kept by content, as fills are, so that a table is made of them in no time. Averages and intervals are
-the work of ``scores``.
+The arrays are stored under a hash, as fills are, so that a table is made of them quickly. ``scores`` makes averages and
+intervals of them.
 """
 
 import hashlib
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -17,12 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp import identity
+from faceinp.engines.loading import load_engine
 from faceinp.errors import MissingPackageError
 from faceinp.evaluate import naturalness
 from faceinp.evaluate.engine_tables import fills, variants
-from faceinp.evaluate.engine_tables.fills import Engines, Fill, Order, Store
+from faceinp.evaluate.engine_tables.fills import Fill, FillSpec, Store
+from faceinp.evaluate.engine_tables.request import Request
 from faceinp.evaluate.engine_tables.subjects import Subjects, load
+from faceinp.evaluate.images import Bools, Pixels
 from faceinp.evaluate.judge_tables import RATE
+from faceinp.evaluate.judge_tables.pairs import embed
 from faceinp.formulas import metrics
 from faceinp.mask.mask_files import MaskFiles
 from faceinp.models import pretrained, weights
@@ -31,225 +35,222 @@ if TYPE_CHECKING:
     from faceinp.nets.efficientnet import EfficientNetLite
 
 Arrays = dict[str, NDArray[np.float64]]
-Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
-Pixels = NDArray[np.uint8]
 
-TOGETHER = 32  # pictures that are filled, and looked at, at once
+BATCH = 32  # pictures that are filled and measured together
+
+# The kinds of figures. The names of these classes are part of the keys of stored figures and cells: renaming one makes
+# every later run compute everything again.
 
 
 @dataclass(frozen=True)
 class Times:
-    """ "seconds" that each fill took, (n,)."""
+    """The "seconds" that each fill took, (n,)."""
 
 
 @dataclass(frozen=True)
 class Comparisons:
-    """KIND_psnr and KIND_ssim of each fill, for each KIND in ``kinds``, those of ``tables.COMPARED``."""
+    """KIND_psnr and KIND_ssim of each fill, (n,), for each KIND in ``kinds``, those of ``tables.PICTURE_KINDS``."""
 
     kinds: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Vectors:
-    """Whole pictures as a judge sees them: "vectors" (n, D)."""
+    """A judge's embeddings of the whole pictures: "vectors" (n, D)."""
 
     judge: str
 
 
 @dataclass(frozen=True)
 class Windows:
-    """The window round each hole's centre as ``naturalness`` sees it: "vectors" (n, D)."""
+    """Features of the window around each hole, see ``naturalness``: "vectors" (n, D)."""
 
 
 Kind = Times | Comparisons | Vectors | Windows
 
 
-@dataclass(frozen=True)
-class Setting:
-    """Of one run: everything that a process needs to know; it is sent to others as it is.
+class Measurer:
+    """Makes fills and their figures, and stores both.
 
-    sets: shards by stem. pictures: how many of each set. judges: names or files, as ``identity.load`` takes them.
-    masks: those that come from files, by what tables call them. folder: of what is kept.
+    sets: shards by stem. masks: those that come from files, by their names in tables. judge_names: names or files, as
+    ``identity.load`` takes them.
     """
 
-    sets: tuple[tuple[str, tuple[str, ...]], ...]
-    pictures: int
-    seed: int
-    folder: str
-    judges: tuple[str, ...] = ()
-    sidecar: str = ""
-    masks: tuple[tuple[str, MaskFiles], ...] = ()
-
-
-class Measurer:
-    """Makes fills and measures them; keeps both."""
-
-    def __init__(self, setting: Setting) -> None:
-        self.setting = setting
-        self.store = Store(Path(setting.folder))
-        self.engines = Engines()
-        self.masks = dict(setting.masks)
+    def __init__(
+        self,
+        request: Request,
+        sets: Mapping[str, Sequence[str]],
+        masks: Mapping[str, MaskFiles],
+        judge_names: Sequence[str],
+    ) -> None:
+        self.request, self.sets, self.masks, self.judge_names = request, sets, masks, judge_names
+        self.store = Store(Path(request.out) / "kept")
+        self.engine = cache(lambda name, options: load_engine(name, dict(options)))
         self.subjects = cache(self._subjects)
-        self.everybody = cache(self._everybody)
+        self.set_embeddings = cache(self._set_embeddings)
         self.fingerprint = cache(self._fingerprint)
-        self.keys = cache(self._keys)
+        self.fill_keys = cache(self._fill_keys)
 
     def _subjects(self, name: str, size: int) -> Subjects:
         """The faces of one set, loaded when they are first needed."""
-        urls = dict(self.setting.sets)[name]
-        return load(name, urls, size, self.setting.pictures, self.setting.seed, self.masks)
+        return load(name, self.sets[name], size, self.request.pictures, self.request.seed, self.masks)
 
     @cached_property
     def judges(self) -> dict[str, identity.Judge]:
-        """By name. Raises EngineError and WeightsError where one cannot be had."""
-        sidecar = self.setting.sidecar or None
-        loaded = [
-            identity.load(name, sidecar=sidecar if name.endswith(".onnx") else None) for name in self.setting.judges
-        ]
-        return {judge.name: judge for judge in loaded}
+        """Judges by name. Raises what ``identity.load`` raises."""
+        sidecar = self.request.sidecar or None
+        judges = [identity.load(name, sidecar=sidecar if name.endswith(".onnx") else None) for name in self.judge_names]
+        return {judge.name: judge for judge in judges}
 
     @cached_property
-    def limits(self) -> dict[str, float]:
-        """The distance up to which each judge takes faces for one person's. Raises WeightsError without calibration."""
+    def thresholds(self) -> dict[str, float]:
+        """The largest distance that each judge accepts as one person. Raises WeightsError without a calibration."""
         return {name: judge.calibration.at(RATE).threshold for name, judge in self.judges.items()}
 
     @cached_property
-    def network(self) -> "EfficientNetLite":
-        """What sees windows."""
+    def window_network(self) -> "EfficientNetLite":
         import torch
 
         network: EfficientNetLite = pretrained.efficientnet().to(memory_format=torch.channels_last)
         return network
 
     @cached_property
-    def windowless(self) -> str:
-        """Why there are no vectors of windows; empty where there are."""
+    def windows_problem(self) -> str:
+        """Why windows cannot be measured; empty where they can."""
         try:
             pretrained.efficientnet_file()
         except MissingPackageError as error:
             return str(error)
         return ""
 
-    # ---- what is kept ----
+    # ---- fills and figures, stored or computed now ----
 
-    def _keys(self, order: Order) -> list[str]:
-        """What the fills of ``order`` are kept by."""
-        return fills.keys(order, self.subjects(order.set, order.size), variants.described(order.variant))
+    def _fill_keys(self, spec: FillSpec) -> list[str]:
+        return fills.keys(spec, self.subjects(spec.set, spec.size), variants.described(spec.variant))
 
-    def fills(self, order: Order, places: Sequence[int]) -> list[Fill]:
-        """Made now, or as kept."""
-        names = {place: self.keys(order)[place] for place in places}
-        return fills.fills(order, names, self.subjects(order.set, order.size), self.store, self.engines)
+    def fills(self, spec: FillSpec, indices: Sequence[int]) -> list[Fill]:
+        """The fills of some of the faces of ``spec``."""
+        keys, variant = self.fill_keys(spec), variants.described(spec.variant)
+        results = {index: fills.decode(self.store.read(keys[index])) for index in indices}
+        if missing := [index for index, fill in results.items() if fill is None]:
+            engine = None if spec.variant == variants.WORN else self.engine(variant.name.engine, variant.name.options)
+            new = fills.make(spec, missing, self.subjects(spec.set, spec.size), variant, engine)
+            for index, fill in zip(missing, new, strict=True):
+                results[index] = fill
+                self.store.write(keys[index], fills.encode(fill, variant))
+        return [fill for fill in results.values() if fill is not None]
 
-    def measure(self, order: Order, kinds: Sequence[Kind]) -> None:
-        """Make the fills of ``order`` and take those kinds of figures of them that are not kept yet."""
-        names = {kind: self._name(kind, self.keys(order)) for kind in kinds}
-        names = {kind: name for kind, name in names.items() if name not in self.store}
-        parts: dict[Kind, list[Arrays]] = {kind: [] for kind in names}
-        for at in range(0, order.count if names else 0, TOGETHER):
-            places = range(at, min(at + TOGETHER, order.count))
-            made = self.fills(order, places)
-            for kind in names:
-                parts[kind].append(self._measure(order, places, made, kind))
-        for kind, each in parts.items():
-            self._keep(names[kind], {name: np.concatenate([part[name] for part in each]) for name in each[0]})
+    def measure(self, spec: FillSpec, kinds: Sequence[Kind]) -> None:
+        """Compute and store those of the figures, and of the fills that they need, that are not stored yet."""
+        keys = {kind: self._key(kind, self.fill_keys(spec)) for kind in kinds}
+        missing = [kind for kind in kinds if keys[kind] not in self.store]
+        parts: dict[Kind, list[Arrays]] = {kind: [] for kind in missing}
+        for start in range(0, spec.count if missing else 0, BATCH):
+            indices = range(start, min(start + BATCH, spec.count))
+            batch = self.fills(spec, indices)
+            for kind in missing:
+                parts[kind].append(self._measure(spec, indices, batch, kind))
+        for kind, arrays in parts.items():
+            self._write(keys[kind], {name: np.concatenate([part[name] for part in arrays]) for name in arrays[0]})
 
-    def of(self, order: Order, kind: Kind) -> Arrays:
-        """Figures of the fills of ``order``, each (n, ...); NaN where there is no fill."""
-        self.measure(order, [kind])
-        return self._read(self._name(kind, self.keys(order)))
+    def figures(self, spec: FillSpec, kind: Kind) -> Arrays:
+        """Figures of the fills of ``spec``, (n, ...) each; NaN where a fill is missing."""
+        self.measure(spec, [kind])
+        return self._read(self._key(kind, self.fill_keys(spec)))
 
-    def _everybody(self, name: str, size: int, judge: str) -> Floats:
-        """Vectors of all faces of a set, untouched, (N, D)."""
-        pictures = self.subjects(name, size).faces.pictures[:].permute(0, 2, 3, 1).numpy()
-        kind, given = Vectors(judge), hashlib.sha256(pictures.tobytes()).hexdigest()
-        return self._kept(kind, [given], lambda: {"vectors": self._embed(list(pictures), judge)})["vectors"]
+    def _set_embeddings(self, subjects: Subjects, judge: str) -> Floats:
+        """A judge's embeddings of all faces of a set, untouched, (N, D)."""
+        pictures = subjects.faces.pictures[:].permute(0, 2, 3, 1).numpy()
+        digests = [hashlib.sha256(pictures.tobytes()).hexdigest()]
+        return self._stored(Vectors(judge), digests, lambda: self._embed(list(pictures), judge))
 
-    def untouched_windows(self, name: str, size: int, mask: str, arrangement: str) -> Floats:
-        """Vectors of the measured faces, untouched, round the centre of what ``mask`` hides of each: (n, D)."""
-        subjects = self.subjects(name, size)
-        places = range(len(subjects.chosen))
+    def untouched_windows(self, subjects: Subjects, mask: str, arrangement: str) -> Floats:
+        """Features of the measured faces, untouched, in the window around the hole of ``mask``: (n, D)."""
+        indices = range(len(subjects))
 
-        def measure() -> Arrays:
-            pictures = [subjects.picture(place, arrangement) for place in places]
-            return {"vectors": self._windows(pictures, [subjects.hole(mask, place, arrangement) for place in places])}
+        def compute() -> Floats:
+            pictures = [subjects.picture(index, arrangement) for index in indices]
+            return self._window_features(pictures, [subjects.hole(mask, index, arrangement) for index in indices])
 
-        given = [digest for place in places for digest in subjects.digests(mask, place, arrangement)]
-        return self._kept(Windows(), given, measure)["vectors"]
+        digests = [digest for index in indices for digest in subjects.digests(mask, index, arrangement)]
+        return self._stored(Windows(), digests, compute)
+
+    def _stored(self, kind: Kind, digests: Sequence[str], compute: Callable[[], Floats]) -> Floats:
+        key = self._key(kind, digests)
+        if key not in self.store:
+            self._write(key, {"vectors": compute()})
+        return self._read(key)["vectors"]
 
     def _fingerprint(self, kind: Kind) -> str:
-        """What a figure of this kind depends on beside the fills; files are read once."""
-        told: tuple[object, ...] = ()
+        """What figures of a kind depend on besides the fills."""
+        parts: tuple[object, ...] = ()
         if isinstance(kind, Vectors):
             judge = self.judges[kind.judge]
-            told = (judge.fingerprint, judge.box, variants.revision("vectors"))
+            parts = (judge.fingerprint, judge.box, variants.revision("vectors"))
         elif isinstance(kind, Windows):
-            told = (weights.sha256(pretrained.efficientnet_file()), variants.revision("windows"))
+            parts = (weights.sha256(pretrained.efficientnet_file()), variants.revision("windows"))
         elif isinstance(kind, Comparisons):
-            told = (kind.kinds, variants.revision("comparisons"))
-        return json.dumps([type(kind).__name__, *told])
+            parts = (kind.kinds, variants.revision("comparisons"))
+        return json.dumps([type(kind).__name__, *parts])
 
-    def _kept(self, kind: Kind, given: Sequence[str], make: Callable[[], Arrays]) -> Arrays:
-        name = self._name(kind, given)
-        if name not in self.store:
-            self._keep(name, make())
-        return self._read(name)
+    def _key(self, kind: Kind, digests: Sequence[str]) -> str:
+        return hashlib.sha256(json.dumps([self.fingerprint(kind), *digests]).encode()).hexdigest()
 
-    def _name(self, kind: Kind, given: Sequence[str]) -> str:
-        return hashlib.sha256(json.dumps([self.fingerprint(kind), *given]).encode()).hexdigest()
+    def _write(self, key: str, arrays: Arrays) -> None:
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays)  # type: ignore[arg-type]
+        self.store.write(key, buffer.getvalue())
 
-    def _keep(self, name: str, arrays: Arrays) -> None:
-        content = io.BytesIO()
-        np.savez(content, **arrays)  # type: ignore[arg-type]
-        self.store.write(name, content.getvalue())
+    def _read(self, key: str) -> Arrays:
+        with np.load(io.BytesIO(self.store.read(key) or b""), allow_pickle=False) as opened:
+            return {name: opened[name] for name in opened.files}
 
-    def _read(self, name: str) -> Arrays:
-        with np.load(io.BytesIO(self.store.read(name) or b""), allow_pickle=False) as opened:
-            return {part: opened[part] for part in opened.files}
+    # ---- how figures are computed ----
 
-    # ---- what is measured ----
-
-    def _measure(self, order: Order, places: Sequence[int], made: Sequence[Fill], kind: Kind) -> Arrays:
+    def _measure(self, spec: FillSpec, indices: Sequence[int], batch: Sequence[Fill], kind: Kind) -> Arrays:
         if isinstance(kind, Times):
-            return {"seconds": np.array([np.nan if fill.pixels is None else fill.seconds for fill in made])}
-        subjects = self.subjects(order.set, order.size)
-        photos = [subjects.picture(place, order.arrangement) for place in places]
-        holes = [subjects.hole(order.mask, place, order.arrangement) for place in places]
-        given = list(zip(photos, made, holes, strict=True))
+            return {"seconds": np.array([np.nan if fill.pixels is None else fill.seconds for fill in batch])}
+        subjects = self.subjects(spec.set, spec.size)
+        photos = [subjects.picture(index, spec.arrangement) for index in indices]
+        holes = [subjects.hole(spec.mask, index, spec.arrangement) for index in indices]
+        samples = list(zip(photos, batch, holes, strict=True))
         if isinstance(kind, Comparisons):
-            each = [compare(*one, kind.kinds) for one in given]
-            return {name: np.array([values[name] for values in each]) for name in each[0]}
+            results = [compare(*sample, kind.kinds) for sample in samples]
+            return {name: np.array([result[name] for result in results]) for name in results[0]}
         join = Fill.blended if isinstance(kind, Windows) else Fill.composite
-        pictures = [photo if fill.pixels is None else join(fill, photo, hole) for photo, fill, hole in given]
-        seen = self._windows(pictures, holes) if isinstance(kind, Windows) else self._embed(pictures, kind.judge)
-        seen[[fill.pixels is None for fill in made]] = np.nan
-        return {"vectors": seen}
+        pictures = [photo if fill.pixels is None else join(fill, photo, hole) for photo, fill, hole in samples]
+        if isinstance(kind, Windows):
+            vectors = self._window_features(pictures, holes)
+        else:
+            vectors = self._embed(pictures, kind.judge)
+        vectors[[fill.pixels is None for fill in batch]] = np.nan
+        return {"vectors": vectors}
 
     def _embed(self, pictures: Sequence[Pixels], judge: str) -> Floats:
-        parts = (np.stack(pictures[at : at + TOGETHER]) for at in range(0, len(pictures), TOGETHER))
-        crops = (part.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255) for part in parts)
-        return np.concatenate([self.judges[judge].embed(part) for part in crops]).astype(np.float64)
+        return embed(self.judges[judge], pictures).astype(np.float64)
 
-    def _windows(self, pictures: Sequence[Pixels], holes: Sequence[Bools]) -> Floats:
+    def _window_features(self, pictures: Sequence[Pixels], holes: Sequence[Bools]) -> Floats:
         windows = [naturalness.window(picture, hole) for picture, hole in zip(pictures, holes, strict=True)]
-        return naturalness.features(windows, self.network).astype(np.float64)
+        return naturalness.features(windows, self.window_network).astype(np.float64)
 
 
 def compare(photo: Pixels, fill: Fill, hole: Bools, kinds: Sequence[str]) -> dict[str, float]:
-    """KIND_psnr (dB) and KIND_ssim of one fill, KIND of ``tables.COMPARED``; NaN where there is no fill."""
+    """KIND_psnr (dB) and KIND_ssim of one fill, KIND of ``tables.PICTURE_KINDS``; NaN where the fill is missing."""
     if fill.pixels is None:
-        return {f"{kind}_{measured}": float("nan") for kind in kinds for measured in ("psnr", "ssim")}
-    told: dict[str, float] = {}
+        return {f"{kind}_{metric}": float("nan") for kind in kinds for metric in ("psnr", "ssim")}
+    figures: dict[str, float] = {}
     generated, composite = fill.at(len(photo)), fill.composite(photo, hole)
-    similar = metrics.ssim_map(photo, composite)
+    composite_map = metrics.ssim_map(photo, composite)
     for kind in kinds:
-        if kind == "hole":  # where known pixels were generated, too, windows see them; where not, the photo's
-            seen = metrics.ssim_map(photo, generated) if "raw" in kinds else similar
-            told |= {"hole_psnr": metrics.psnr(photo, generated, hole), "hole_ssim": metrics.mean_ssim(seen, hole)}
+        if kind == "hole":
+            # SSIM windows reach beyond the hole: into generated pixels where "raw" counts, else into the photo's.
+            hole_map = metrics.ssim_map(photo, generated) if "raw" in kinds else composite_map
+            psnr, ssim = metrics.psnr(photo, generated, hole), metrics.mean_ssim(hole_map, hole)
         elif kind == "composite":
-            told |= {"composite_psnr": metrics.psnr(photo, composite), "composite_ssim": metrics.mean_ssim(similar)}
+            psnr, ssim = metrics.psnr(photo, composite), metrics.mean_ssim(composite_map)
         else:
             picture = generated if kind == "raw" else fill.blended(photo, hole)
-            told |= {f"{kind}_psnr": metrics.psnr(photo, picture), f"{kind}_ssim": metrics.ssim(photo, picture)}
-    return told
+            psnr, ssim = metrics.psnr(photo, picture), metrics.ssim(photo, picture)
+        figures |= {f"{kind}_psnr": psnr, f"{kind}_ssim": ssim}
+    return figures

@@ -1,19 +1,18 @@
-"""Fills, made once and kept by content: the same engine, weights, picture, hole and seed give the file that is there.
+"""Fills, computed once and stored under a hash of everything that they depend on.
 
-A file is a PNG that says in its text what made it and how long that took. It is written under another name and moved
-to its place, so that whenever the process is killed a file is whole or not there.
+A stored fill is a PNG whose text names the engine and how long it took. Files are written under another name and then
+renamed, so that a killed process leaves whole files only.
 """
 
 import hashlib
 import io
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
@@ -23,21 +22,20 @@ from faceinp.blend import blending
 from faceinp.common import staging
 from faceinp.engines.base import Engine
 from faceinp.errors import DataError, FaceinpError
+from faceinp.evaluate import images
 from faceinp.evaluate.engine_tables import variants
 from faceinp.evaluate.engine_tables.subjects import Subjects, digest
-from faceinp.evaluate.engine_tables.tables import FOUND
-from faceinp.evaluate.engine_tables.variants import POINTS, WORN, Name, Variant
+from faceinp.evaluate.engine_tables.tables import REDETECTED
+from faceinp.evaluate.engine_tables.variants import POINTS, Variant
+from faceinp.evaluate.images import Bools, Pixels
 from faceinp.face.face_location import FaceLocation
-
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Order:
-    """One engine's fills of one kind of hole on some pictures.
+class FillSpec:
+    """One engine's fills of one kind of hole, on the first ``count`` measured faces of a set.
 
-    set, size: whose faces. count: how many of those that are measured, from the first one on. references: how many
-    other pictures of the person the engine is given.
+    size: side of the pictures. references: how many reference photos of the person the engine gets.
     """
 
     set: str
@@ -52,32 +50,29 @@ class Order:
 
 @dataclass(frozen=True, eq=False)
 class Fill:
-    """pixels: uint8 (side, side, 3), what the engine made, None where it could not, for the reason in ``problem``."""
+    """pixels: uint8 (side, side, 3), the generated picture, or None where the engine failed. problem: why it failed."""
 
     pixels: Pixels | None
     seconds: float
     problem: str = ""
 
-    def composite(self, photo: Pixels, hole: NDArray[np.bool_]) -> Pixels:
+    def at(self, size: int) -> Pixels:
+        """The generated picture, resized to uint8 (size, size, 3)."""
+        if self.pixels is None:
+            raise ValueError(self.problem)
+        return images.resize(self.pixels, size)
+
+    def composite(self, photo: Pixels, hole: Bools) -> Pixels:
         """The photo with its hole replaced: uint8 (S, S, 3)."""
         return np.where(hole[..., None], self.at(len(photo)), photo)
 
-    def blended(self, photo: Pixels, hole: NDArray[np.bool_]) -> Pixels:
+    def blended(self, photo: Pixels, hole: Bools) -> Pixels:
         """The photo with its hole filled by Poisson blending: uint8 (S, S, 3)."""
         return blending.poisson(photo, self.at(len(photo)).astype(np.float32) / np.float32(255), hole)
 
-    def at(self, size: int) -> Pixels:
-        """What was made at another size."""
-        if self.pixels is None:
-            raise ValueError(self.problem)
-        if len(self.pixels) == size:
-            return self.pixels
-        way = cv2.INTER_AREA if len(self.pixels) > size else cv2.INTER_CUBIC
-        return np.asarray(cv2.resize(self.pixels, (size, size), interpolation=way), np.uint8)
-
 
 class Store:
-    """A folder of files by content."""
+    """A folder of files that are named by a hash."""
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
@@ -98,114 +93,85 @@ class Store:
         return self.folder / key[:2] / key
 
 
-def keys(order: Order, subjects: Subjects, variant: Variant) -> list[str]:
-    """The name of each fill's file: a hash of all that it depends on."""
-    common: list[Any] = [variant.fingerprint, order.arrangement, order.seed]
-    common += [variants.revision("pipeline")] if order.arrangement == FOUND else []
-    told = json.dumps(common)
-    names = []
-    for place in range(order.count):
-        given = list(subjects.digests(order.mask, place, order.arrangement))
-        given += map(digest, _references(order, place, subjects))
-        given += [digest(subjects.points(place))] if POINTS in variant.name.words else []
-        names.append(hashlib.sha256(" ".join([told, *given]).encode()).hexdigest())
-    return names
+def keys(spec: FillSpec, subjects: Subjects, variant: Variant) -> list[str]:
+    """The key of each fill: a hash of everything that it depends on."""
+    common: list[Any] = [variant.fingerprint, spec.arrangement, spec.seed]
+    common += [variants.revision("pipeline")] if spec.arrangement == REDETECTED else []
+    fill_keys = []
+    for index in range(spec.count):
+        parts = [json.dumps(common), *subjects.digests(spec.mask, index, spec.arrangement)]
+        parts += map(digest, subjects.reference_pictures(index, spec.references))
+        parts += [digest(subjects.points(index))] if POINTS in variant.name.modes else []
+        fill_keys.append(hashlib.sha256(" ".join(parts).encode()).hexdigest())
+    return fill_keys
 
 
-def fills(order: Order, names: Mapping[int, str], subjects: Subjects, store: Store, engines: "Engines") -> list[Fill]:
-    """Those of ``order`` at the places of ``names``, their ``keys``: what ``store`` holds, and the rest made now."""
-    variant = variants.described(order.variant)
-    found = {place: _read(store.read(name)) for place, name in names.items()}
-    if missing := [place for place, fill in found.items() if fill is None]:
-        for place, fill in zip(missing, _make(order, missing, subjects, variant, engines), strict=True):
-            found[place] = fill
-            store.write(names[place], _encoded(fill, variant))
-    return [fill for fill in found.values() if fill is not None]
-
-
-class Engines:
-    """Engines of this process, each loaded when it is first needed."""
-
-    def __init__(self) -> None:
-        self.loaded: dict[tuple[str, tuple[tuple[str, bool | int | str], ...]], Engine] = {}
-
-    def __getitem__(self, variant: str) -> Engine:
-        name = Name.parse(variant)
-        key = name.engine, name.options
-        if key not in self.loaded:
-            self.loaded[key] = name.load()
-        return self.loaded[key]
-
-
-def _make(order: Order, places: Sequence[int], subjects: Subjects, variant: Variant, engines: Engines) -> list[Fill]:
-    photos = [subjects.picture(place, order.arrangement) for place in places]
-    if order.variant == WORN:
-        return [Fill(subjects.wearing(order.mask, place), 0.0) for place in places]
-    holes = [subjects.hole(order.mask, place, order.arrangement) for place in places]
-    engine = engines[order.variant]
+def make(
+    spec: FillSpec, indices: Sequence[int], subjects: Subjects, variant: Variant, engine: Engine | None
+) -> list[Fill]:
+    """Fill some of the faces of ``spec``. engine: that of ``variant``; None for WORN."""
+    if engine is None:
+        return [Fill(subjects.wearing(spec.mask, index), 0.0) for index in indices]
+    photos = [subjects.picture(index, spec.arrangement) for index in indices]
+    holes = [subjects.hole(spec.mask, index, spec.arrangement) for index in indices]
     try:
-        if order.arrangement == FOUND or variant.by_pipeline:
-            references = [_references(order, place, subjects) for place in places]
-            return _by_pipeline(engine, photos, holes, references, order, variant)
-        told = [subjects.points(place) for place in places] if POINTS in variant.name.words else None
-        return _together(engine, photos, holes, variant.side(order.size), order.seed, told)
+        if spec.arrangement == REDETECTED or variant.uses_pipeline:
+            references = [subjects.reference_pictures(index, spec.references) for index in indices]
+            return _fill_through_pipeline(engine, photos, holes, references, spec, variant)
+        points = [subjects.points(index) for index in indices] if POINTS in variant.name.modes else None
+        return _fill_directly(engine, photos, holes, variant.side(spec.size), spec.seed, points)
     except FaceinpError as error:
-        if len(places) == 1:
+        if len(indices) == 1:
             return [Fill(None, 0.0, str(error))]
-    return [made for place in places for made in _make(order, [place], subjects, variant, engines)]
+    return [fill for index in indices for fill in make(spec, [index], subjects, variant, engine)]
 
 
-def _together(
+def _fill_directly(
     engine: Engine,
     photos: Sequence[Pixels],
-    holes: Sequence[NDArray[np.bool_]],
+    holes: Sequence[Bools],
     side: int,
     seed: int,
     points: Sequence[NDArray[np.float32]] | None,
 ) -> list[Fill]:
-    """By the engine's contract, at ``side`` pixels; points: (68, 2) of each face, for an engine that is told them."""
-    crops, masks = np.stack(photos), np.stack(holes)
-    if side != crops.shape[1]:
-        way = cv2.INTER_AREA if side < crops.shape[1] else cv2.INTER_CUBIC
-        crops = np.stack([cv2.resize(photo, (side, side), interpolation=way) for photo in photos])
-        parts = [cv2.resize(hole.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA) for hole in holes]
-        masks = np.stack(parts) > 0
-    given = crops.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
+    """Call the engine itself at ``side`` pixels. points: the true landmarks of each face, (68, 2), for +points."""
+    crops = images.as_crops([images.resize(photo, side) for photo in photos])
+    masks = np.stack([hole if len(hole) == side else images.grow(hole, side) for hole in holes])
     started = time.perf_counter()
     landmarks = None if points is None else np.stack(points)
-    made = engine.fill(given, masks[:, None], seed=seed, landmarks=landmarks)
+    generated = engine.fill(crops, masks[:, None], seed=seed, landmarks=landmarks)
     seconds = (time.perf_counter() - started) / len(photos)
-    return [Fill(pixels, seconds) for pixels in np.rint(255 * made.transpose(0, 2, 3, 1)).astype(np.uint8)]
+    return [Fill(pixels, seconds) for pixels in images.as_pixels(generated)]
 
 
-def _by_pipeline(
+def _fill_through_pipeline(
     engine: Engine,
     photos: Sequence[Pixels],
-    holes: Sequence[NDArray[np.bool_]],
+    holes: Sequence[Bools],
     references: Sequence[Sequence[Pixels]],
-    order: Order,
+    spec: FillSpec,
     variant: Variant,
 ) -> list[Fill]:
-    """As a user's photos, blended where the variant asks for it; a FOUND face is looked for in the photo.
+    """Call ``pipeline.fill_many``, with blending where the variant names a mode.
 
-    References are taken as they are: the check by a judge would leave out pictures that are the person's for certain.
+    The references are certainly the person's, so no judge checks them: it would leave some of them out.
     """
-    words = variant.name.words
-    if variants.REFERENCES in words and not all(references):
-        raise DataError(f"{order.set} shows this person once: there is no other picture to give.")
-    location = None if order.arrangement == FOUND else FaceLocation.aligned()
+    modes = variant.name.modes
+    if variants.REFERENCES in modes and not all(references):
+        raise DataError(f"{spec.set} has no other picture of this person to use as a reference photo.")
+    location = None if spec.arrangement == REDETECTED else FaceLocation.aligned()
     jobs = [
-        pipeline.Job(photo, hole.astype(np.uint8) * np.uint8(255), location, theirs)
-        for photo, hole, theirs in zip(photos, holes, references, strict=True)
+        pipeline.Job(photo, hole.astype(np.uint8) * np.uint8(255), location, others)
+        for photo, hole, others in zip(photos, holes, references, strict=True)
     ]
     results = pipeline.fill_many(
         jobs,
         engine=engine,
-        seed=order.seed,
+        seed=spec.seed,
         require_face=True,
         mask_hole="white",
-        blending="poisson" if words else "composite",
-        symmetry=variants.SYMMETRY in words,
+        blending="poisson" if modes else "composite",
+        symmetry=variants.SYMMETRY in modes,
         reference_check=False,
     )
     return [
@@ -216,24 +182,20 @@ def _by_pipeline(
     ]
 
 
-def _references(order: Order, place: int, subjects: Subjects) -> list[Pixels]:
-    return subjects.reference_pictures(place, order.references) if order.references else []
-
-
-def _encoded(fill: Fill, variant: Variant) -> bytes:
-    text = PngImagePlugin.PngInfo()
-    told = {"engine": variant.label, "runtime": variant.runtime, "seconds": fill.seconds, "problem": fill.problem}
-    text.add_text("faceinp", json.dumps(told))
-    content = io.BytesIO()
+def encode(fill: Fill, variant: Variant) -> bytes:
+    metadata = {"engine": variant.label, "runtime": variant.runtime, "seconds": fill.seconds, "problem": fill.problem}
+    text, buffer = PngImagePlugin.PngInfo(), io.BytesIO()
+    text.add_text("faceinp", json.dumps(metadata))
     pixels = np.zeros((1, 1, 3), np.uint8) if fill.pixels is None else fill.pixels
-    Image.fromarray(pixels).save(content, "PNG", pnginfo=text, compress_level=1)
-    return content.getvalue()
+    Image.fromarray(pixels).save(buffer, "PNG", pnginfo=text, compress_level=1)
+    return buffer.getvalue()
 
 
-def _read(content: bytes | None) -> Fill | None:
+def decode(content: bytes | None) -> Fill | None:
+    """The inverse of ``encode``."""
     if content is None:
         return None
     with Image.open(io.BytesIO(content)) as opened:
         pixels = np.asarray(opened.convert("RGB"))
-        told = json.loads(opened.info["faceinp"])
-    return Fill(None if told["problem"] else pixels, told["seconds"], told["problem"])
+        metadata = json.loads(opened.info["faceinp"])
+    return Fill(None if metadata["problem"] else pixels, metadata["seconds"], metadata["problem"])

@@ -1,243 +1,181 @@
-"""What there is to measure: a request and the tables become rows, rows become tasks."""
+"""What a request measures: tables become cases, one engine on one kind of hole each, and these need fills."""
 
 import hashlib
+import itertools
 import json
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from faceinp import identity
-from faceinp.errors import DataError, FaceinpError
 from faceinp.evaluate.engine_tables import tables, variants
 from faceinp.evaluate.engine_tables.figures import Comparisons, Kind, Measurer, Times, Vectors, Windows
-from faceinp.evaluate.engine_tables.fills import Order
-from faceinp.evaluate.engine_tables.tables import NATURALNESS, Table
-from faceinp.evaluate.engine_tables.variants import REFERENCES, WORN, Variant
-from faceinp.evaluate.judge_tables import JUDGES, NOBODY
+from faceinp.evaluate.engine_tables.fills import FillSpec
+from faceinp.evaluate.engine_tables.request import Request
+from faceinp.evaluate.engine_tables.subjects import Subjects
+from faceinp.evaluate.engine_tables.tables import ALIGNED, NATURALNESS, Table
+from faceinp.evaluate.engine_tables.variants import REFERENCES, WORN, Name, Variant
+from faceinp.evaluate.judge_tables import NO_JUDGES
 from faceinp.mask import presets
 
-FIRST = "celeba-val"  # the set that tables are made of where it is there
+DEFAULT_SET = "celeba-val"  # tables that name no set use it where it is available
 WEARABLE = ("protective-mask", "glasses")
-FLAGS = "(--judges dlib, which pip install 'faceinp[eval]' brings, or --onnx FILE)"
-NOBODY_TWICE = "{} shows nobody twice, as far as its shards say (`faceinp data build --identity-from folder`)."
+UNTOUCHED = Variant(Name.parse("untouched"), 1, 1, "", (), "")  # no engine: the faces themselves
+JUDGE_ADVICE = "(--judges dlib, which pip install 'faceinp[eval]' brings, or --onnx FILE)"
+NOBODY_TWICE = (
+    "{} has no two pictures of one person, as far as its shards say (`faceinp data build --identity-from folder`)."
+)
 
 
 @dataclass(frozen=True)
-class Request:
-    """What is asked for.
+class Case:
+    """One engine on one kind of hole, on the measured faces of one set.
 
-    engines: names, each with options after plus signs, "structural+fast+mode=faithful"; none: each table's own;
-    ("all",): all that run here. masks: presets, folders and lists of masks, instead of the tables' own; mask_hole: the
-    tone that is the hole in the latter. judges: names as ``identity.load`` takes them, calibrated; none: those of
-    JUDGES that run here; (NOBODY,): none. onnx: files of more judges, with sidecars in the folder ``sidecar`` or beside
-    them. reference: the engine that differences are taken to, instead of the tables'. workers: processes of one thread
-    each. every: slow engines (``tables.FEWER``) take all pictures, too.
-    """
-
-    data: tuple[str, ...]
-    out: str
-    engines: tuple[str, ...] = ()
-    masks: tuple[str, ...] = ()
-    mask_hole: str = ""
-    pictures: int = 200
-    judges: tuple[str, ...] = ()
-    onnx: tuple[str, ...] = ()
-    sidecar: str = ""
-    reference: str = ""
-    workers: int = 1
-    every: bool = False
-    seed: int = 0
-
-    def check(self) -> None:
-        """Raises DataError for what cannot be meant."""
-        if self.pictures < 1:
-            raise DataError(f"{self.pictures} pictures cannot be measured. Give --pictures 1 or more.")
-        if self.workers < 1:
-            raise DataError(f"{self.workers} workers do nothing. Give --workers 1, or as many as there are cores.")
-        for mask in (mask for mask in self.masks if mask not in self.mask_files):
-            if not presets.is_name(mask):
-                raise DataError(f"There is no hole {mask!r}, nor a file of that name. `faceinp masks` lists them.")
-        if self.mask_hole and not self.mask_files:
-            raise DataError("--mask-hole is about masks in files. Give their folder to --masks, too, or leave it out.")
-        if Path(self.out).exists() and not Path(self.out).is_dir():
-            raise DataError(f"{self.out} is a file. Give -o a folder.")
-
-    @property
-    def mask_files(self) -> tuple[str, ...]:
-        """Those of ``masks`` that are folders or lists."""
-        return tuple(mask for mask in self.masks if not presets.is_name(mask) and Path(mask).exists())
-
-    def judged(self, wanted: Sequence[Table]) -> tuple[str, ...]:
-        """The judges that these tables need."""
-        if not any(table.judged for table in wanted):
-            return ()
-        named = self.judges or tuple(judge for judge in JUDGES if _runs(judge))
-        return (*(judge for judge in named if judge != NOBODY), *self.onnx)
-
-    def command(self, wanted: Sequence[Table]) -> str:
-        """What makes the same once more, without folders."""
-        name = "paper" if wanted[0].name in tables.TABLES else wanted[0].name
-        given: dict[str, object] = {
-            "table": ",".join(table.name for table in wanted) if name == "paper" else "",
-            "data": " ".join(shlex.quote(Path(pattern).name) for pattern in self.data),
-            "engines": ",".join(variants.Name.parse(engine).label for engine in self.engines),
-            "masks": ",".join(Path(mask).name for mask in self.masks),
-            "judges": ",".join(self.judges),
-            "onnx": " ".join(Path(file).name for file in self.onnx),
-            "reference": self.reference,
-            "pictures": self.pictures,
-            "seed": self.seed,
-        }
-        flags = [f"--{flag} {value}" for flag, value in given.items() if value not in ("", None)]
-        return " ".join(["faceinp evaluate", name, *flags, *(["--every"] if self.every else [])])
-
-
-@dataclass(frozen=True)
-class Row:
-    """One engine on one kind of hole: the fills of one cell. problem: why there are none.
-
-    kinds: of figures to take of the fills.
+    spec: its fills; None for the untouched faces, and where there is a ``problem``. kinds: of figures to compute.
+    problem: why nothing can be measured.
     """
 
     table: Table
-    set: str
+    subjects: Subjects
     arrangement: str
     variant: Variant
     mask: str
-    order: Order | None = None
+    spec: FillSpec | None = None
     kinds: tuple[Kind, ...] = ()
     problem: str = ""
 
     @property
-    def place(self) -> tuple[str, ...]:
-        """As ``Cell.place``, of the cell of all its pictures."""
-        return self.table.name, self.set, self.arrangement, "", self.variant.label, self.mask
+    def key(self) -> tuple[str, ...]:
+        """``Cell.key`` of the cell of all its pictures."""
+        return self.table.name, self.subjects.name, self.arrangement, "", self.variant.label, self.mask
 
 
 class Plan:
-    """The rows of some tables. skipped: what is not measured, and why, in sentences."""
+    """The cases of the requested tables. notes: sentences on what is left out, and why."""
 
-    def __init__(
-        self, wanted: Sequence[Table], found: dict[str, list[str]], request: Request, measurer: Measurer
-    ) -> None:
-        self.found, self.request, self.measurer = found, request, measurer
-        self.command = request.command(wanted)
-        self.skipped: list[str] = []
-        if any(table.judged for table in wanted) and not measurer.judges and request.judges != (NOBODY,):
-            self.skipped.append(f"No judge of identity runs here, so none is asked. Name one {FLAGS}.")
-        self.rows = tuple(row for table in wanted for row in self._rows(table))
-        self._by_place = {row.place: row for row in self.rows if row.order}
+    def __init__(self, requested: Sequence[Table], request: Request, measurer: Measurer) -> None:
+        self.request, self.measurer = request, measurer
+        self.command = request.command(requested)
+        self.notes: list[str] = []
+        if any(table.needs_judges for table in requested) and not measurer.judges and request.judges != (NO_JUDGES,):
+            self.notes.append(f"Identity is not measured: no judge runs here. Name one {JUDGE_ADVICE}.")
+        cases = [case for table in requested for case in self._cases(table)]
+        self.cases = (*self._untouched(cases), *cases)
+        self._by_key = {case.key: case for case in cases if case.spec}
         self._contents: dict[tuple[str, ...], str] = {}
 
-    def reference(self, row: Row) -> Row | None:
-        """The row of the engine that this one's figures are compared with."""
-        name = self.request.reference or row.table.reference
-        place = (row.table.name, row.set, row.arrangement, "", variants.Name.parse(name).label, row.mask)
-        return self._by_place.get(place) if row.variant.name.text != name else None
+    def reference(self, case: Case) -> Case | None:
+        """The case of the engine that this one's figures are compared with."""
+        name = self.request.reference or case.table.reference
+        key = (case.table.name, case.subjects.name, case.arrangement, "", Name.parse(name).label, case.mask)
+        return self._by_key.get(key) if case.variant.name.text != name else None
 
-    def content(self, row: Row) -> str:
-        """A hash of all that the row's cells are made of."""
-        if row.place not in self._contents:
-            mate = self.reference(row)
-            given = [self.measurer.keys(each.order) for each in (row, mate) if each and each.order]
-            kinds = [self.measurer.fingerprint(kind) for kind in row.kinds]
-            subjects = self.measurer.subjects(row.set, row.table.size)
-            told = [row.table.name, row.table.measures, row.table.binned, row.problem, len(subjects.chosen)]
-            told += [variants.revision("averages"), self.measurer.limits, row.table.references]
-            told += [mate.variant.label if mate else ""]
-            self._contents[row.place] = hashlib.sha256(json.dumps([told, given, kinds]).encode()).hexdigest()[:16]
-        return self._contents[row.place]
+    def content(self, case: Case) -> str:
+        """A hash of everything that the case's cells depend on."""
+        if case.key not in self._contents:
+            self._contents[case.key] = self._content(case)
+        return self._contents[case.key]
 
-    def tasks(self, rows: Sequence[Row]) -> dict[Order, tuple[Kind, ...]]:
-        """What ``rows`` need: fills, and the kinds of figures to take of them. Tables that share fills share tasks."""
-        wanted: dict[Order, dict[Kind, None]] = {}
-        for row in rows:
-            for one in (self.reference(row), row):
-                if one and one.order:
-                    wanted.setdefault(one.order, {}).update(dict.fromkeys(one.kinds))
-        return {order: tuple(kinds) for order, kinds in wanted.items()}
+    def _content(self, case: Case) -> str:
+        table, subjects, reference = case.table, case.subjects, self.reference(case)
+        settings = [table.name, table.measures, table.binned, case.problem, len(subjects)]
+        settings += [variants.revision("averages"), self.measurer.thresholds, table.references]
+        settings += [reference.variant.label if reference else ""]
+        fills = [self.measurer.fill_keys(each.spec) for each in (case, reference) if each and each.spec]
+        content = _hash([settings, fills, [self.measurer.fingerprint(kind) for kind in case.kinds]])
+        if case.variant is UNTOUCHED:
+            return _hash([content, [subjects.digests("", index)[0] for index in range(len(subjects))]])
+        return content
 
-    # ---- how they are made ----
+    def specs(self, cases: Sequence[Case]) -> dict[FillSpec, tuple[Kind, ...]]:
+        """The fills that ``cases`` need, with the kinds of figures to compute. Tables share fills."""
+        specs: dict[FillSpec, dict[Kind, None]] = {}
+        for case in cases:
+            for each in (self.reference(case), case):
+                if each and each.spec:
+                    specs.setdefault(each.spec, {}).update(dict.fromkeys(each.kinds))
+        return {spec: tuple(kinds) for spec, kinds in specs.items()}
 
-    def _rows(self, table: Table) -> Iterator[Row]:
-        """The reference engine's first, then in the order in which engines were named."""
+    # ---- how cases are made ----
+
+    def _untouched(self, cases: Sequence[Case]) -> Iterator[Case]:
+        """The faces themselves, as judges see them: the best that an engine can reach."""
+        for table, subjects in dict.fromkeys((case.table, case.subjects) for case in cases):
+            if kinds := self._judgements(table):
+                yield Case(table, subjects, ALIGNED, UNTOUCHED, "", kinds=kinds)
+
+    def _cases(self, table: Table) -> Iterator[Case]:
+        """The reference engine's cases first, then in the order in which engines were named."""
+        engines, request = self._engines(table), self.request
+        preset_names = [mask for mask in request.masks if mask not in request.mask_files]
+        masks = (*preset_names, *self.measurer.masks) if request.masks else table.masks
+        for name in self._set_names(table):
+            subjects = self.measurer.subjects(name, table.size)
+            self._note_missing_pictures(subjects)
+            for arrangement, variant, mask in itertools.product(table.arrangements, engines, masks):
+                if variant.name.text != WORN or mask in WEARABLE:
+                    yield self._case(table, subjects, arrangement, variant, mask)
+
+    def _engines(self, table: Table) -> list[Variant]:
         reference = self.request.reference or table.reference
-        given = self.request.engines or table.engines
-        everything = not given or "all" in given
-        ready, skipped = variants.choose(None if everything else (reference, *given), table.size)
-        if everything:
-            others = [name for name in (reference, *given) if name not in ("all", *(v.name.text for v in ready))]
-            more, lacking = variants.choose(others, table.size)
-            ready, skipped = [*ready, *more], skipped | lacking
-        self.skipped += [f"{table.name}: skipped {name}: {reason}" for name, reason in skipped.items()]
+        names = self.request.engines or table.engines
+        if not names or "all" in names:
+            ready, skipped = variants.choose(None, table.size)
+            listed = ("all", *(variant.name.text for variant in ready))
+            more, more_skipped = variants.choose([n for n in (reference, *names) if n not in listed], table.size)
+            ready, skipped = [*ready, *more], skipped | more_skipped
+        else:
+            ready, skipped = variants.choose((reference, *names), table.size)
         if not table.references:
-            without = f"The table {table.name} sets no reference photos aside; references does."
-            lacking_some = [v for v in ready if REFERENCES in v.name.words]
-            self.skipped += [f"{table.name}: skipped {v.name.text}: {without}" for v in lacking_some]
-            ready = [variant for variant in ready if variant not in lacking_some]
+            reason = f"The table {table.name} reserves no reference photos; use the table references."
+            skipped |= {variant.name.text: reason for variant in ready if REFERENCES in variant.name.modes}
+            ready = [variant for variant in ready if REFERENCES not in variant.name.modes]
+        self.notes += [f"{table.name}: skipped {name}: {reason}" for name, reason in skipped.items()]
         ready.sort(key=lambda variant: variant.name.text != reference)
         if table.worn:
             ready.insert(1, variants.described(WORN))
-        presets_asked = [mask for mask in self.request.masks if mask not in self.request.mask_files]
-        masks = (*presets_asked, *self.measurer.masks) if self.request.masks else table.masks
-        for name in self._sets(table):
-            self._note_fewer(name, table.size)
-            for arrangement in table.arrangements:
-                for variant in ready:
-                    for mask in masks:
-                        if variant.name.text != WORN or mask in WEARABLE:
-                            yield self._row(table, name, arrangement, variant, mask)
+        return ready
 
-    def _note_fewer(self, name: str, size: int) -> None:
-        subjects = self.measurer.subjects(name, size)
-        notes = []
-        if subjects.pointless:
-            notes.append(f"{name}: {subjects.pointless} pictures without 68 points are left out, as others have them")
-        if len(subjects.chosen) < self.request.pictures:
-            notes.append(f"{name}: {len(subjects.chosen)} pictures are measured; there are no more")
-        self.skipped += [note for note in notes if note not in self.skipped]
-
-    def _sets(self, table: Table) -> list[str]:
+    def _set_names(self, table: Table) -> list[str]:
         if not table.sets:
-            first = FIRST if FIRST in self.found else next(iter(self.found))
-            if others := [name for name in self.found if name != first]:
-                self.skipped.append(f"{table.name}: made of {first}; left out: {', '.join(others)}")
-            return [first]
-        there = [name for name in table.sets if name in self.found] or list(self.found)
-        if lacking := [name for name in table.sets if name not in self.found]:
-            self.skipped.append(f"{table.name}: there are no shards {', '.join(lacking)}; measured: {', '.join(there)}")
-        return there
+            used = DEFAULT_SET if DEFAULT_SET in self.measurer.sets else next(iter(self.measurer.sets))
+            if others := [name for name in self.measurer.sets if name != used]:
+                self.notes.append(f"{table.name}: measured on {used}; not used: {', '.join(others)}")
+            return [used]
+        available = [name for name in table.sets if name in self.measurer.sets] or list(self.measurer.sets)
+        if missing := [name for name in table.sets if name not in self.measurer.sets]:
+            self.notes.append(f"{table.name}: no shards {', '.join(missing)}; measured on {', '.join(available)}")
+        return available
 
-    def _row(self, table: Table, name: str, arrangement: str, variant: Variant, mask: str) -> Row:
-        subjects = self.measurer.subjects(name, table.size)
-        words = variant.name.words
-        problem = ""
-        if mask in presets.OF_FACES and not subjects.pointed:
-            problem = f"The hole {mask} is made of 68 points, which {name} lacks. `faceinp data build` writes them."
-        elif variants.POINTS in words and (not subjects.pointed or arrangement != tables.ALIGNED):
-            problem = f"{name} has no 68 points of this face to tell. `faceinp data build` writes them."
-        elif table.references and len(set(subjects.everybody)) == len(subjects.everybody):
+    def _note_missing_pictures(self, subjects: Subjects) -> None:
+        name, notes = subjects.name, []
+        if subjects.without_points:
+            notes.append(f"{name}: {subjects.without_points} pictures without 68 points are left out; others have them")
+        if len(subjects) < self.request.pictures:
+            notes.append(f"{name}: only {len(subjects)} pictures are available")
+        self.notes += [note for note in notes if note not in self.notes]
+
+    def _case(self, table: Table, subjects: Subjects, arrangement: str, variant: Variant, mask: str) -> Case:
+        name, modes, problem = subjects.name, variant.name.modes, ""
+        if mask in presets.OF_FACES and not subjects.has_points:
+            problem = f"The mask {mask} needs 68 points, which {name} lacks. `faceinp data build` writes them."
+        elif variants.POINTS in modes and (not subjects.has_points or arrangement != ALIGNED):
+            problem = f"{name} has no 68 points for +points. `faceinp data build` writes them."
+        elif table.references and subjects.shows_nobody_twice:
             problem = NOBODY_TWICE.format(name)
         if problem:
-            return Row(table, name, arrangement, variant, mask, problem=problem)
-        limits = [table.pictures, None if self.request.every else tables.limit(variant.name.engine)]
-        count = min([len(subjects.chosen), *(limit for limit in limits if limit is not None)])
-        given = table.references if REFERENCES in words else 0
-        order = Order(name, table.size, variant.name.text, mask, arrangement, count, self.request.seed, given)
-        kinds: list[Kind] = [Times(), *self.seen(table)]
-        kinds += [Comparisons(table.compared)] if table.compared else []
-        kinds += [Windows()] if NATURALNESS in table.measures and not self.measurer.windowless else []
-        return Row(table, name, arrangement, variant, mask, order, tuple(kinds))
+            return Case(table, subjects, arrangement, variant, mask, problem=problem)
+        limits = [len(subjects), table.pictures]
+        limits += [] if self.request.every else [tables.max_pictures(variant.name.engine)]
+        count = min(limit for limit in limits if limit is not None)
+        references = table.references if REFERENCES in modes else 0
+        spec = FillSpec(name, table.size, variant.name.text, mask, arrangement, count, self.request.seed, references)
+        kinds: list[Kind] = [Times(), *self._judgements(table)]
+        kinds += [Comparisons(table.picture_kinds)] if table.picture_kinds else []
+        kinds += [Windows()] if NATURALNESS in table.measures and not self.measurer.windows_problem else []
+        return Case(table, subjects, arrangement, variant, mask, spec, tuple(kinds))
 
-    def seen(self, table: Table) -> list[Vectors]:
-        """Judges that look at whole pictures of a table."""
-        return [Vectors(judge) for judge in self.measurer.judges] if table.judged else []
+    def _judgements(self, table: Table) -> tuple[Vectors, ...]:
+        return tuple(Vectors(judge) for judge in self.measurer.judges) if table.needs_judges else ()
 
 
-def _runs(judge: str) -> bool:
-    try:
-        identity.load(judge)
-    except FaceinpError:
-        return False
-    return True
+def _hash(content: object) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]

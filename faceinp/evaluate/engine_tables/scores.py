@@ -1,4 +1,6 @@
-"""From what is measured of pictures to what a cell says: likeness, who is taken for whom, how natural fills are."""
+"""Cells from the figures of single pictures: averages, intervals, differences, and reasons where one is missing."""
+
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,113 +9,157 @@ from faceinp import identity
 from faceinp.common.arrays import Bools
 from faceinp.errors import EngineError
 from faceinp.evaluate import measures, naturalness
-from faceinp.evaluate.engine_tables.cells import Quantity
-from faceinp.evaluate.engine_tables.figures import Comparisons, Measurer, Vectors, Windows
-from faceinp.evaluate.engine_tables.plan import FLAGS, NOBODY_TWICE, Row
-from faceinp.evaluate.engine_tables.tables import FOUND, NATURALNESS, OTHER, SAME, STRANGERS
+from faceinp.evaluate.engine_tables.cells import EVERYTHING, Cell, Quantity
+from faceinp.evaluate.engine_tables.figures import Comparisons, Times, Vectors, Windows
+from faceinp.evaluate.engine_tables.plan import JUDGE_ADVICE, NOBODY_TWICE, UNTOUCHED, Case, Plan
+from faceinp.evaluate.engine_tables.tables import ALIGNED, NATURALNESS, OTHER, REDETECTED, SAME, STRANGERS
+from faceinp.evaluate.judge_tables.pairs import distances
 from faceinp.evaluate.measures import Measure
+from faceinp.evaluate.record import Provenance
 
 Floats = NDArray[np.float64]
-Told = dict[Quantity, Measure]
+Measures = dict[Quantity, Measure]
 
-NATURAL = Quantity(NATURALNESS)
+NATURALNESS_QUANTITY = Quantity(NATURALNESS)
 
 
 class Scores:
-    """Of rows whose tasks are done."""
+    """Cells of the cases of a plan whose figures are computed."""
 
-    def __init__(self, measurer: Measurer) -> None:
-        self.measurer = measurer
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.measurer = plan, plan.measurer
         self._values: dict[tuple[str, ...], dict[Quantity, Floats]] = {}
 
-    def values(self, row: Row) -> dict[Quantity, Floats]:
-        """Figures of single pictures, each (n,) over the row's."""
-        if row.place not in self._values:
-            values: dict[Quantity, Floats] = {}
-            for kind in row.kinds:
-                made = self.measurer.of(row.order, kind) if row.order else {}
-                if isinstance(kind, Vectors):
-                    values |= self.accepted(row, kind.judge, made["vectors"])
-                elif isinstance(kind, Comparisons):
-                    values |= {Quantity(name): own for name, own in made.items() if name in row.table.measures}
-            self._values[row.place] = values
-        return self._values[row.place]
+    def cells(self, case: Case) -> Iterator[Cell]:
+        """The cells of a case: those of bins first, so that a case whose last cell is stored is complete."""
+        groups = {"": np.ones(len(case.subjects), np.bool_)}
+        if case.table.binned and case.spec and case.arrangement == ALIGNED:
+            groups = case.subjects.bins() | groups
+        refused = {EVERYTHING: case.problem} if case.problem else self._refused(case)
+        for group, members in groups.items():
+            yield self._cell(case, group, members, refused)
 
-    def accepted(self, row: Row, judge: str, vectors: Floats) -> dict[Quantity, Floats]:
-        """For each face that ``vectors`` (n, D) shows: 1 where ``judge`` takes it for its own picture's person, and
-        the share of the person's other pictures that it matches (NaN where there is none), but for those that the table
-        sets aside as references."""
-        subjects = self.measurer.subjects(row.set, row.table.size)
-        chosen = subjects.chosen[: len(vectors)]
-        near = self._near(vectors, row, judge)
-        at, theirs = np.arange(len(chosen)), subjects.same_person[: len(chosen)].copy()
-        theirs[at, chosen] = False
-        for place in range(len(chosen)) if row.table.references else ():
-            theirs[place, subjects.references(place, row.table.references)] = False
-        count = theirs.sum(axis=1)
-        other = np.where(count, np.where(theirs, near, 0).sum(axis=1) / np.maximum(count, 1), np.nan)
-        told = {Quantity(SAME, judge): near[at, chosen], Quantity(OTHER, judge): other}
-        return {quantity: own for quantity, own in told.items() if quantity.name in row.table.measures}
+    def _cell(self, case: Case, group: str, members: Bools, refused: dict[Quantity, str]) -> Cell:
+        subjects, reference = case.subjects, self.plan.reference(case)
+        averages, differences = ({}, {}) if case.problem else self._averages(case, reference, members, refused)
+        spec, hidden, seconds, failed = case.spec, [], np.zeros(0), 0
+        indices = np.flatnonzero(members[: spec.count if spec else None]).tolist()
+        if spec:
+            hidden = [subjects.hole(case.mask, index, case.arrangement).mean() for index in indices]
+            seconds = self.measurer.figures(spec, Times())["seconds"][indices]
+            failed = int(np.isnan(seconds).sum())
+            if indices and failed == len(indices):
+                problem = self.measurer.fills(spec, indices[:1])[0].problem
+                refused = refused | {EVERYTHING: problem or "The engine made no fill."}
+        return Cell(
+            table=case.table.name,
+            set=subjects.name,
+            arrangement=case.arrangement,
+            group=group,
+            engine=case.variant.label,
+            mask=case.mask,
+            measures=averages,
+            differences=differences,
+            reference=reference.variant.label if reference else "",
+            refused=refused,
+            thresholds=self.measurer.thresholds if case.table.needs_judges else {},
+            hidden=float(np.mean(hidden)) if hidden else 0.0,
+            pictures=0 if case.problem else len(indices),
+            people=0 if case.problem else len({subjects.people[index] for index in indices}),
+            failed=failed,
+            seconds_per_picture=float(np.nanmean(seconds)) if failed < len(seconds) else None,
+            runtime=case.variant.runtime,
+            provenance=Provenance.now(self.plan.request.seed, self.plan.command),
+            content=self.plan.content(case),
+            faces=subjects.fingerprint,
+        )
 
-    def untouched(self, row: Row) -> Told:
-        """What judges make of the faces themselves, and of their pairs with strangers of the set."""
-        subjects, told = self.measurer.subjects(row.set, row.table.size), Told()
-        for judge in self.measurer.judges:
-            vectors = self.measurer.everybody(row.set, row.table.size, judge)[subjects.chosen]
-            values = self.accepted(row, judge, vectors)
-            strangers = ~subjects.same_person
-            if strangers.any():  # each picture's share, so that people can be drawn again
-                passed = (strangers & (self._near(vectors, row, judge) == 1)).sum(axis=1)
-                values[Quantity(STRANGERS, judge)] = passed / np.maximum(strangers.sum(axis=1), 1)
-            told |= {quantity: measures.mean(own, subjects.people) for quantity, own in values.items()}
-        return told
-
-    def averages(self, row: Row, mate: Row | None, members: Bools, refused: dict[Quantity, str]) -> tuple[Told, Told]:
-        """Means over the ``members`` (n,) of the measured faces, and differences to the row ``mate``."""
-        people = np.array(self.measurer.subjects(row.set, row.table.size).people)
-        others = self.values(mate) if mate else {}
-        told, apart = Told(), Told()
-        for quantity, own in self.values(row).items():
+    def _averages(
+        self, case: Case, reference: Case | None, members: Bools, refused: dict[Quantity, str]
+    ) -> tuple[Measures, Measures]:
+        """Means over the ``members`` (n,) of the measured faces, and differences from the ``reference``."""
+        people = np.array(case.subjects.people)
+        reference_values = self._picture_values(reference) if reference else {}
+        averages, differences = Measures(), Measures()
+        for quantity, values in self._picture_values(case).items():
             if quantity in refused:
                 continue
-            inside = np.flatnonzero(members[: len(own)])
-            told[quantity] = measures.mean(own[inside], people[inside].tolist())
-            if quantity in others:
-                both = inside[inside < len(others[quantity])]
-                apart[quantity] = measures.difference(own[both], others[quantity][both], people[both].tolist())
-        if Windows() in row.kinds and NATURAL not in refused and members.sum() >= naturalness.LEAST:
-            real = self.measurer.untouched_windows(row.set, row.table.size, row.mask, row.arrangement)
-            made, *reference = (self.measurer.of(r.order, Windows())["vectors"] for r in (row, mate) if r and r.order)
-            made = np.where(members[: len(made), None], made, np.nan)
-            told[NATURAL] = naturalness.distance(real, made, people.tolist())
+            inside = np.flatnonzero(members[: len(values)])
+            averages[quantity] = measures.mean(values[inside], people[inside].tolist())
+            if quantity in reference_values:
+                others = reference_values[quantity]
+                both = inside[inside < len(others)]
+                differences[quantity] = measures.difference(values[both], others[both], people[both].tolist())
+        if Windows() in case.kinds and NATURALNESS_QUANTITY not in refused and members.sum() >= naturalness.LEAST:
+            real = self.measurer.untouched_windows(case.subjects, case.mask, case.arrangement)
+            fills = self._windows(case)
+            fills = np.where(members[: len(fills), None], fills, np.nan)
+            averages[NATURALNESS_QUANTITY] = naturalness.distance(real, fills, people.tolist())
             if reference:
-                apart[NATURAL] = naturalness.difference(real, made, reference[0], people.tolist())
-        return told, apart
+                difference = naturalness.difference(real, fills, self._windows(reference), people.tolist())
+                differences[NATURALNESS_QUANTITY] = difference
+        return averages, differences
 
-    def refused(self, row: Row) -> dict[Quantity, str]:
-        """Measures that this row does not get, and why."""
-        subjects, wanted = self.measurer.subjects(row.set, row.table.size), row.table.measures
-        of_judges = [measure for measure in (SAME, OTHER) if measure in wanted]
+    def _windows(self, case: Case) -> Floats:
+        return self.measurer.figures(case.spec, Windows())["vectors"] if case.spec else np.zeros((0, 0))
+
+    def _picture_values(self, case: Case) -> dict[Quantity, Floats]:
+        """Values of single pictures, (n,) each."""
+        if case.key not in self._values:
+            values: dict[Quantity, Floats] = {}
+            for kind in case.kinds:
+                if isinstance(kind, Vectors):
+                    values |= self._verdicts(case, kind)
+                elif isinstance(kind, Comparisons) and case.spec:
+                    figures = self.measurer.figures(case.spec, kind)
+                    values |= {Quantity(name): figures[name] for name in figures if name in case.table.measures}
+            self._values[case.key] = values
+        return self._values[case.key]
+
+    def _verdicts(self, case: Case, kind: Vectors) -> dict[Quantity, Floats]:
+        """Verdicts of a judge on each picture.
+
+        SAME: 1 where the judge accepts it as the person of the picture itself. OTHER: the share of the person's other
+        pictures that it matches, except those that the table reserves as references; NaN without any. STRANGERS, of
+        untouched faces: the share of other people's pictures that it matches.
+        """
+        subjects, embeddings = case.subjects, self.measurer.set_embeddings(case.subjects, kind.judge)
+        vectors = self.measurer.figures(case.spec, kind)["vectors"] if case.spec else embeddings[subjects.face_numbers]
+        distance = distances(vectors, embeddings)
+        accepted = np.where(np.isnan(distance), np.nan, distance <= self.measurer.thresholds[kind.judge])
+        rows, own = np.arange(len(vectors)), subjects.face_numbers[: len(vectors)]
+        others = subjects.same_person[: len(vectors)].copy()
+        others[rows, own] = False
+        for index in range(len(vectors)) if case.table.references else ():
+            others[index, subjects.references(index, case.table.references)] = False
+        count = others.sum(axis=1)
+        share = np.where(count, np.where(others, accepted, 0).sum(axis=1) / np.maximum(count, 1), np.nan)
+        values = {SAME: accepted[rows, own], OTHER: share}
+        values = {name: value for name, value in values.items() if name in case.table.measures}
+        strangers = ~subjects.same_person
+        if case.variant is UNTOUCHED and strangers.any():
+            passed = (strangers & (accepted == 1)).sum(axis=1)
+            values[STRANGERS] = passed / np.maximum(strangers.sum(axis=1), 1)
+        return {Quantity(name, kind.judge): value for name, value in values.items()}
+
+    def _refused(self, case: Case) -> dict[Quantity, str]:
+        """Measures that this case does not get, and why."""
+        subjects, wanted = case.subjects, case.table.measures
         refused: dict[Quantity, str] = {}
         for name, judge in self.measurer.judges.items():
             try:
-                identity.check_independent(judge, row.variant.taught_by)
+                identity.check_independent(judge, case.variant.taught_by)
             except EngineError as error:
-                refused |= {Quantity(measure, name): f"{error} {FLAGS}" for measure in of_judges}
-            if OTHER in wanted and len(set(subjects.everybody)) == len(subjects.everybody):
-                refused.setdefault(Quantity(OTHER, name), NOBODY_TWICE.format(row.set))
-        if NATURALNESS in wanted and row.arrangement == FOUND:
-            refused[NATURAL] = "Faces found again are filled without blending, so a seam would count."
-        elif NATURALNESS in wanted and self.measurer.windowless:
-            refused[NATURAL] = self.measurer.windowless
-        elif NATURALNESS in wanted and row.order and row.order.count < naturalness.LEAST:
-            few = f"Of {row.order.count} pictures naturalness says nothing"
-            refused[NATURAL] = f"{few}: give --pictures {naturalness.LEAST} or more."
+                reason = f"{error} {JUDGE_ADVICE}"
+                refused |= {Quantity(measure, name): reason for measure in (SAME, OTHER) if measure in wanted}
+            if OTHER in wanted and subjects.shows_nobody_twice:
+                refused.setdefault(Quantity(OTHER, name), NOBODY_TWICE.format(subjects.name))
+        if NATURALNESS in wanted:
+            if case.arrangement == REDETECTED:
+                refused[NATURALNESS_QUANTITY] = "Redetected faces are filled without blending, so a seam would count."
+            elif self.measurer.windows_problem:
+                refused[NATURALNESS_QUANTITY] = self.measurer.windows_problem
+            elif case.spec and case.spec.count < naturalness.LEAST:
+                least = naturalness.LEAST
+                refused[NATURALNESS_QUANTITY] = f"Naturalness needs --pictures {least} or more, got {case.spec.count}."
         return refused
-
-    def _near(self, vectors: Floats, row: Row, judge: str) -> Floats:
-        """(n, N): 1 where ``judge`` takes what ``vectors`` (n, D) shows for a face of the set, 0 where not; NaN where
-        there is nothing."""
-        everybody = self.measurer.everybody(row.set, row.table.size, judge)
-        apart = np.sqrt(np.maximum(0, 2 - 2 * vectors @ everybody.T))  # between unit vectors
-        return np.where(np.isnan(apart), np.nan, apart <= self.measurer.limits[judge])

@@ -1,4 +1,4 @@
-"""Who is measured: faces of shards, which of them, what is hidden of each, and how the picture is turned."""
+"""The faces that a table measures, what each mask hides of them, and how the pictures are turned."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -11,203 +11,196 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp.evaluate.engine_tables.tables import ALIGNED
+from faceinp.evaluate.images import Bools, Pixels
 from faceinp.mask import presets, worn_occluders
 from faceinp.mask.mask_files import MaskFiles
 from faceinp.train.datasets import data as shards
 
-Bools = NDArray[np.bool_]
-Pixels = NDArray[np.uint8]
-
-ZOOM = 0.8  # of a turned picture, so that the face stays inside
-ANGLES = (10.0, 25.0)  # degrees, either way
+ZOOM = 0.8  # scale of a turned picture, so that the face stays inside
+ANGLES = (10.0, 25.0)  # degrees, in either direction
 
 
 @dataclass(frozen=True, eq=False)
 class Subjects:
-    """Faces of one set at one size.
+    """The measured faces of one set at one size; ``index`` counts them from 0 to n - 1.
 
-    name: the shards' stem. chosen: numbers of the faces that are measured, (n,), in the order drawn by ``seed``.
-    masks: those that come from files, by name; all others are presets. pointless: how many faces of the shards were
-    left out because they have no points and others have.
+    name: the shards' stem. face_numbers: the number of each measured face in ``faces``, (n,), in the order drawn by
+    ``seed``. masks: masks from files, by name; all other names are presets. without_points: how many faces of the
+    shards were left out because they lack the 68 points that others have.
     """
 
     name: str
     faces: shards.Faces
-    chosen: NDArray[np.intp]
+    face_numbers: NDArray[np.intp]
     seed: int
     masks: Mapping[str, MaskFiles] = field(default_factory=dict)
-    pointless: int = 0
+    without_points: int = 0
     _holes: dict[tuple[str, int, str], Bools] = field(default_factory=dict)
     _digests: dict[tuple[str, int, str], str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.face_numbers)
 
     @property
     def size(self) -> int:
         return self.faces.size
 
     @cached_property
-    def everybody(self) -> tuple[str, ...]:
-        """Who is on each face of the set; where nobody knows, the picture counts as a person."""
+    def all_people(self) -> tuple[str, ...]:
+        """The person on each face of the set; a face of an unknown person counts as a person of its own."""
         pairs = zip(self.faces.identities, self.faces.keys, strict=True)
         return tuple(person if person is not None else f"picture {key}" for person, key in pairs)
 
     @cached_property
-    def same_person(self) -> Bools:
-        """(n, N): which of the set's faces show the person of each that is measured."""
-        return np.array(self.people)[:, None] == np.array(self.everybody)[None]
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """A hash of the pictures, points and names of those that are measured."""
-        about = [(self.digest("", place), digest(self.points(place))) for place in range(len(self.chosen))]
-        return hashlib.sha256(repr((about, self.people)).encode()).hexdigest()[:16]
-
-    @cached_property
     def people(self) -> tuple[str, ...]:
-        """Who is on each face that is measured."""
-        return tuple(self.everybody[n] for n in self.chosen)
+        """The person on each measured face."""
+        return tuple(self.all_people[number] for number in self.face_numbers)
+
+    @property
+    def shows_nobody_twice(self) -> bool:
+        return len(set(self.all_people)) == len(self.all_people)
 
     @cached_property
-    def pointed(self) -> bool:
-        """Whether the measured faces have their 68 points."""
-        return bool(self.faces.points[self.chosen].isfinite().all())
+    def same_person(self) -> Bools:
+        """(n, N): whether a measured face and a face of the set show the same person."""
+        return np.array(self.people)[:, None] == np.array(self.all_people)[None]
 
-    def points(self, place: int) -> NDArray[np.float32]:
-        """The shards' 68 points of the face at ``place``, (68, 2), shares of the side."""
-        return np.asarray(self.faces.points[self.chosen[place]].numpy())
+    @cached_property
+    def has_points(self) -> bool:
+        """Whether all measured faces have their 68 points."""
+        return bool(self.faces.points[self.face_numbers].isfinite().all())
 
-    def picture(self, place: int, arrangement: str = ALIGNED) -> Pixels:
-        """uint8 (S, S, 3): the face at ``place`` of those that are measured."""
-        picture = np.ascontiguousarray(self.faces.pictures[self.chosen[place]].permute(1, 2, 0).numpy())
+    def points(self, index: int) -> NDArray[np.float32]:
+        """The shards' 68 points of a face, (68, 2), as shares of the side."""
+        return np.asarray(self.faces.points[self.face_numbers[index]].numpy())
+
+    def picture(self, index: int, arrangement: str = ALIGNED) -> Pixels:
+        """A measured face, uint8 (S, S, 3)."""
+        picture = self._stored(self.face_numbers[index])
         if arrangement == ALIGNED:
             return picture
         border = cv2.BORDER_REFLECT_101
-        return np.asarray(cv2.warpAffine(picture, self._turn(place), picture.shape[:2], borderMode=border), np.uint8)
+        return np.asarray(cv2.warpAffine(picture, self._turn(index), picture.shape[:2], borderMode=border), np.uint8)
 
-    def hole(self, mask: str, place: int, arrangement: str = ALIGNED) -> Bools:
-        """bool (S, S): what ``mask`` hides of it. Raises MaskError."""
-        key = mask, place, arrangement
+    def hole(self, mask: str, index: int, arrangement: str = ALIGNED) -> Bools:
+        """What ``mask`` hides of a face, bool (S, S). Raises MaskError."""
+        key = mask, index, arrangement
         if key not in self._holes:
-            number = int(self.chosen[place])
+            number = int(self.face_numbers[index])
             if mask in self.masks:
                 hole = self.masks[mask].draw(number, self.size)
             else:
-                points = self.points(place) * self.size if mask in presets.OF_FACES else None
+                points = self.points(index) * self.size if mask in presets.OF_FACES else None
                 hole = presets.make(mask, (self.size, self.size), points=points, seed=number)
             if arrangement != ALIGNED:
-                turned = cv2.warpAffine(hole.astype(np.uint8), self._turn(place), hole.shape, flags=cv2.INTER_NEAREST)
+                turned = cv2.warpAffine(hole.astype(np.uint8), self._turn(index), hole.shape, flags=cv2.INTER_NEAREST)
                 hole = np.asarray(turned) > 0
             self._holes[key] = hole
         return self._holes[key]
 
-    def digest(self, mask: str, place: int, arrangement: str = ALIGNED) -> str:
-        """sha256 of the hole's pixels, or, where ``mask`` is empty, the picture's."""
-        key = mask, place, arrangement
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of the measured pictures, their points and names."""
+        digests = [(self._digest("", index), digest(self.points(index))) for index in range(len(self))]
+        return hashlib.sha256(repr((digests, self.people)).encode()).hexdigest()[:16]
+
+    def digests(self, mask: str, index: int, arrangement: str = ALIGNED) -> tuple[str, ...]:
+        """sha256 of a picture and of its hole; of the picture alone where ``mask`` is empty."""
+        names = ("", mask) if mask else ("",)
+        return tuple(self._digest(name, index, arrangement) for name in names)
+
+    def _digest(self, mask: str, index: int, arrangement: str = ALIGNED) -> str:
+        key = mask, index, arrangement
         if key not in self._digests:
-            array = self.hole(mask, place, arrangement) if mask else self.picture(place, arrangement)
-            self._digests[key] = digest(array)
+            self._digests[key] = digest(self.hole(*key) if mask else self.picture(index, arrangement))
         return self._digests[key]
 
-    def digests(self, mask: str, place: int, arrangement: str = ALIGNED) -> tuple[str, str]:
-        """Of the picture and of the hole."""
-        return self.digest("", place, arrangement), self.digest(mask, place, arrangement)
+    def wearing(self, mask: str, index: int) -> Pixels:
+        """A face with a protective mask or glasses drawn on it, where ``hole`` hides them."""
+        wear = worn_occluders.wear_glasses if mask == "glasses" else worn_occluders.wear_protective_mask
+        return wear(self.picture(index), self.points(index) * self.size, seed=int(self.face_numbers[index]))[0]
 
-    def wearing(self, mask: str, place: int) -> Pixels:
-        """The face at ``place`` with a protective mask or glasses drawn on, as ``hole`` hides them."""
-        number = int(self.chosen[place])
-        points = self.points(place) * self.size
-        if mask == "glasses":
-            return worn_occluders.wear_glasses(self.picture(place), points, seed=number)[0]
-        return worn_occluders.wear_protective_mask(self.picture(place), points, seed=number)[0]
+    def references(self, index: int, count: int) -> NDArray[np.intp]:
+        """Numbers of the ``count`` other pictures of the person that are nearest in pose, nearest first."""
+        number, people = int(self.face_numbers[index]), np.array(self.all_people)
+        others = np.setdiff1d(np.flatnonzero(people == people[number]), [number])
+        differences = np.hypot(*(self.poses[others] - self.poses[number]).T)
+        return others[np.argsort(differences, kind="stable")[:count]]
 
-    def references(self, place: int, count: int) -> NDArray[np.intp]:
-        """Numbers of the ``count`` other pictures of this person that are nearest in pose, nearest first."""
-        number, everybody = int(self.chosen[place]), np.array(self.everybody)
-        others = np.setdiff1d(np.flatnonzero(everybody == everybody[number]), [number])
-        apart = np.hypot(*(self.poses[others] - self.poses[number]).T)
-        return others[np.argsort(apart, kind="stable")[:count]]
-
-    def reference_pictures(self, place: int, count: int) -> list[Pixels]:
-        """Those pictures, uint8 (S, S, 3)."""
-        numbers = self.references(place, count)
-        return [np.ascontiguousarray(self.faces.pictures[n].permute(1, 2, 0).numpy()) for n in numbers]
+    def reference_pictures(self, index: int, count: int) -> list[Pixels]:
+        """The pictures of ``references``, uint8 (S, S, 3) each."""
+        return [self._stored(number) for number in self.references(index, count)] if count else []
 
     @cached_property
     def poses(self) -> NDArray[np.float64]:
-        """Yaw and pitch in degrees of each face of the set, (N, 2), NaN without points."""
+        """Yaw and pitch of each face of the set in degrees, (N, 2), NaN without points."""
         return np.array([_pose(points) for points in self.faces.points.numpy()])
 
-    def rest(self) -> NDArray[np.intp]:
-        """Numbers of the faces that are not measured."""
-        return np.setdiff1d(np.arange(len(self.faces)), self.chosen)
-
     def bins(self) -> dict[str, Bools]:
-        """Groups of the measured faces, each bool (n,): by yaw where there are points, and thirds by blur."""
+        """Groups of the measured faces, bool (n,) each: by yaw where they have points, and thirds by blur."""
         groups: dict[str, Bools] = {}
-        if self.pointed:
-            turned = np.abs(self.poses[self.chosen, 0])
-            groups["yaw under 10°"] = turned < 10
-            groups["yaw 10 to 20°"] = (turned >= 10) & (turned < 20)
-            groups["yaw over 20°"] = turned >= 20
-        detail = np.array([_detail(self.picture(place)) for place in range(len(self.chosen))])
+        if self.has_points:
+            yaw = np.abs(self.poses[self.face_numbers, 0])
+            groups["yaw under 10°"] = yaw < 10
+            groups["yaw 10 to 20°"] = (yaw >= 10) & (yaw < 20)
+            groups["yaw over 20°"] = yaw >= 20
+        detail = np.array([_detail(self.picture(index)) for index in range(len(self))])
         low, high = np.quantile(detail, [1 / 3, 2 / 3])
         groups["sharpest third"] = detail > high
         groups["middle third"] = (detail > low) & (detail <= high)
         groups["most blurred third"] = detail <= low
         return {name: group for name, group in groups.items() if group.any()}
 
-    def _turn(self, place: int) -> NDArray[np.float64]:
-        """The affine map (2, 3) that turns the picture about its middle and shrinks it."""
-        rng = np.random.default_rng((self.seed, int(self.chosen[place])))
+    def _stored(self, number: np.intp) -> Pixels:
+        return np.ascontiguousarray(self.faces.pictures[number].permute(1, 2, 0).numpy())
+
+    def _turn(self, index: int) -> NDArray[np.float64]:
+        """The affine map (2, 3) that turns the picture about its centre and shrinks it."""
+        rng = np.random.default_rng((self.seed, int(self.face_numbers[index])))
         angle = rng.uniform(*ANGLES) * rng.choice((-1, 1))
-        middle = (self.size - 1) / 2
-        return np.asarray(cv2.getRotationMatrix2D((middle, middle), angle, ZOOM), np.float64)
+        centre = (self.size - 1) / 2
+        return np.asarray(cv2.getRotationMatrix2D((centre, centre), angle, ZOOM), np.float64)
 
 
-def sets(data: str | Sequence[str]) -> dict[str, list[str]]:
-    """Shards by their stem, such as "celeba-val": a folder stands for its ``*-val-*.tar``, else for all its tars.
+def find_sets(data: str | Sequence[str]) -> dict[str, list[str]]:
+    """Shards by their stem, such as "celeba-val".
 
-    Raises DataError when there is none.
+    A folder stands for its ``*-val-*.tar`` files, or for all its tar files where it has none of these. Raises
+    DataError when no shard matches.
     """
     patterns: list[str] = []
-    for given in [data] if isinstance(data, str | Path) else data:
-        folder = Path(given)
-        if folder.is_dir():
-            patterns.append(str(folder / ("*-val-*.tar" if any(folder.glob("*-val-*.tar")) else "*.tar")))
-        else:
-            patterns.append(str(given))
-    found: dict[str, list[str]] = {}
+    for pattern in [data] if isinstance(data, str | Path) else data:
+        folder = Path(pattern)
+        files = folder / ("*-val-*.tar" if any(folder.glob("*-val-*.tar")) else "*.tar")
+        patterns.append(str(files if folder.is_dir() else pattern))
+    sets: dict[str, list[str]] = {}
     for url in shards.shard_urls(patterns):
         stem = Path(url).name.removesuffix(".tar").rstrip("0123456789").rstrip("-")
-        found.setdefault(stem or "data", []).append(url)
-    return found
+        sets.setdefault(stem or "data", []).append(url)
+    return sets
 
 
 def load(
     name: str, urls: Sequence[str], size: int, count: int, seed: int, masks: Mapping[str, MaskFiles] | None = None
 ) -> Subjects:
-    """``count`` faces of the shards ``urls``, drawn by ``seed``; where only some have points, of those."""
-    faces = every = shards.load(list(urls), size)
-    if bool(faces.points.isfinite().all(dim=2).all(dim=1).any()):
-        faces = faces.with_points()
-    return Subjects(
-        name,
-        faces,
-        np.random.default_rng(seed).permutation(len(faces))[:count],
-        seed,
-        masks or {},
-        len(every) - len(faces),
-    )
+    """``count`` faces of the shards ``urls``, drawn by ``seed``; where only some have points, those only."""
+    all_faces = shards.load(list(urls), size)
+    some_have_points = bool(all_faces.points.isfinite().all(dim=2).all(dim=1).any())
+    faces = all_faces.with_points() if some_have_points else all_faces
+    face_numbers = np.random.default_rng(seed).permutation(len(faces))[:count]
+    return Subjects(name, faces, face_numbers, seed, masks or {}, len(all_faces) - len(faces))
 
 
 def digest(array: NDArray[np.generic]) -> str:
     """sha256 of an array's bytes and shape."""
-    about = f"{array.dtype}{array.shape}".encode()
-    return hashlib.sha256(about + np.ascontiguousarray(array).tobytes()).hexdigest()
+    shape = f"{array.dtype}{array.shape}".encode()
+    return hashlib.sha256(shape + np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
 def _pose(points: NDArray[np.float32]) -> tuple[float, float]:
-    """Yaw and pitch in degrees, from how far the nose's tip has left the middle of eyes and mouth corners, to the side
-    (as ``faces`` has it) and down. Pitch is relative: a level face has some of its own."""
+    """Yaw and pitch in degrees, from the offset of the nose's tip from the mean of eyes and mouth corners, sideways
+    (as in ``face.faces``) and down. Pitch is relative: it is not 0 for a level face.
+    """
     eyes, mouth = (points[36:42].mean(axis=0), points[42:48].mean(axis=0)), (points[48], points[54])
     across = eyes[1] - eyes[0]
     offset = (points[30] - np.mean([*eyes, *mouth], axis=0)) / max(float(across @ across), 1e-9)

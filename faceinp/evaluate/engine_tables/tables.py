@@ -1,4 +1,4 @@
-"""Which tables there are, as data: what is hidden, at which size, what is compared, what the papers printed."""
+"""The tables, as data: masks, picture size, measures, and the figures that the papers printed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,23 +6,23 @@ from dataclasses import dataclass, field
 from faceinp.errors import DataError
 from faceinp.mask import presets, sketches
 
-PICTURE = ("composite_psnr", "composite_ssim")
+COMPOSITE_MEASURES = ("composite_psnr", "composite_ssim")
 NATURALNESS, SAME, OTHER, STRANGERS = "naturalness", "same", "other", "strangers"
-ALIGNED, TURNED, FOUND = "aligned", "turned", "found"
-COMPARED = ("raw", "hole", "composite", "blended")  # which picture is compared with the photo, pixel by pixel
-ABOUT = {
+ALIGNED, TURNED, REDETECTED = "aligned", "turned", "found"
+PICTURE_KINDS = ("raw", "hole", "composite", "blended")  # pictures that PSNR and SSIM compare with the photo
+TITLES = {
     "raw_psnr": "Raw PSNR, dB: the whole generated picture",
     "raw_ssim": "Raw SSIM",
-    "hole_psnr": "Hole PSNR, dB: the generated picture's hole only",
+    "hole_psnr": "Hole PSNR, dB: the generated picture, inside the hole only",
     "hole_ssim": "Hole SSIM",
-    "composite_psnr": "Composite PSNR, dB: the photo, its hole replaced",
+    "composite_psnr": "Composite PSNR, dB: the photo with its hole replaced",
     "composite_ssim": "Composite SSIM",
-    "blended_psnr": "Blended PSNR, dB: the photo, its hole filled by Poisson blending",
+    "blended_psnr": "Blended PSNR, dB: the photo with its hole filled by Poisson blending",
     "blended_ssim": "Blended SSIM",
-    NATURALNESS: "Naturalness: kernel distance of the filled place to the same place of other people, best 0",
-    SAME: "Taken for the same person against the same picture",
-    OTHER: "Taken for the same person against other pictures of the person: share of all that the set has of them",
-    STRANGERS: "Pairs of strangers taken for one person",
+    NATURALNESS: "Naturalness: kernel distance of the filled window to the same window of other people, best 0",
+    SAME: "Same person, against the same picture",
+    OTHER: "Same person, against the person's other pictures: share that the judge accepts",
+    STRANGERS: "Pairs of different people that the judge accepts as one person",
 }
 
 Printed = Mapping[str, Mapping[str, Mapping[str, float]]]  # measure -> row's name -> mask -> figure
@@ -30,14 +30,15 @@ Printed = Mapping[str, Mapping[str, Mapping[str, float]]]  # measure -> row's na
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """One table: engines down, masks across, a part for each measure.
+    """One table: engines down, masks across, a grid for each measure.
 
-    size: side of the pictures. masks: names of ``presets``. measures: keys of ABOUT; SAME and OTHER once a judge.
-    engines: what is measured unless told; none: all that run here. reference: the engine that differences are taken
-    to. sets: stems of shards, such as "celeba-val"; none: the first set there is. arrangements: ALIGNED crops, crops
-    TURNED and seen so by the engine, or turned and FOUND again by the pipeline. binned: bins of yaw and blur, too.
-    pictures: at most. worn: the rows' first is the face that still wears what the mask hides. references: how many
-    other pictures of each person, the nearest in pose, are set aside to be given as references; OTHER leaves them out.
+    size: side of the pictures in pixels. masks: names of ``presets``. measures: keys of TITLES; SAME and OTHER appear
+    once per judge. engines: the default engines; empty means all that run here. reference: the engine that differences
+    refer to. sets: stems of shards, such as "celeba-val"; empty means one set. arrangements: ALIGNED crops, crops
+    TURNED before the engine gets them, or turned ones in which the pipeline detects the face (REDETECTED). binned:
+    also report bins of yaw and blur. pictures: the largest number of pictures. worn: the first row is the face that
+    still wears what the mask hides. references: how many other pictures of each person, the nearest in pose, are
+    reserved as reference photos; OTHER leaves them out. printed: figures of the papers.
     """
 
     name: str
@@ -56,32 +57,32 @@ class Table:
     printed: Printed = field(default_factory=dict)
 
     @property
-    def compared(self) -> tuple[str, ...]:
-        """Those of COMPARED that ``measures`` need."""
-        return tuple(kind for kind in COMPARED if {f"{kind}_psnr", f"{kind}_ssim"} & set(self.measures))
+    def picture_kinds(self) -> tuple[str, ...]:
+        """Those of PICTURE_KINDS that ``measures`` need."""
+        return tuple(kind for kind in PICTURE_KINDS if {f"{kind}_psnr", f"{kind}_ssim"} & set(self.measures))
 
     @property
-    def judged(self) -> bool:
+    def needs_judges(self) -> bool:
         return bool({SAME, OTHER} & set(self.measures))
 
 
-def _printed(row: str, masks: tuple[str, ...], figures: tuple[float, ...]) -> dict[str, dict[str, float]]:
+def _printed_row(row: str, masks: tuple[str, ...], figures: tuple[float, ...]) -> dict[str, dict[str, float]]:
     return {row: dict(zip(masks, figures, strict=True))}
 
 
 _RANDOM = tuple(f"random-{share}" for share in (20, 40, 60, 80))
 _TWELVE = tuple(map(str, range(1, 13)))
-_DECIDING = ("centre", "eyes", "lower-face")  # where a modern judge's verdict is decided; halves and quarters are not
+_FEATURES = ("centre", "eyes", "lower-face")  # they hide the features that modern judges rely on
 _IRREGULAR = tuple(f"irregular-{low}-{low + 10}" for low in presets.AREAS)
-_BY_PIXELS = tuple(f"{kind}_{measured}" for kind in COMPARED for measured in ("psnr", "ssim"))
-_AT_64 = (*_BY_PIXELS, NATURALNESS)
+_PIXEL_MEASURES = tuple(f"{kind}_{metric}" for kind in PICTURE_KINDS for metric in ("psnr", "ssim"))
+_AT_64 = (*_PIXEL_MEASURES, NATURALNESS)
 
-# Table 1 of Qiang et al. 2019: PSNR, SSIM of the inpainted picture, which measures like "raw" (``docs/papers.md``).
+# Table 1 of Qiang et al. 2019: PSNR and SSIM of the inpainted picture, comparable with "raw" (``docs/papers.md``).
 _Q1: Printed = {
-    "raw_psnr": _printed("Yeh et al., as printed", _RANDOM, (19.8658, 19.0177, 18.2592, 15.7974))
-    | _printed("Qiang et al., as printed", _RANDOM, (20.0649, 19.9802, 19.8783, 19.7447)),
-    "raw_ssim": _printed("Yeh et al., as printed", _RANDOM, (0.9517, 0.8975, 0.8547, 0.7823))
-    | _printed("Qiang et al., as printed", _RANDOM, (0.9533, 0.9089, 0.8892, 0.8461)),
+    "raw_psnr": _printed_row("Yeh et al., as printed", _RANDOM, (19.8658, 19.0177, 18.2592, 15.7974))
+    | _printed_row("Qiang et al., as printed", _RANDOM, (20.0649, 19.9802, 19.8783, 19.7447)),
+    "raw_ssim": _printed_row("Yeh et al., as printed", _RANDOM, (0.9517, 0.8975, 0.8547, 0.7823))
+    | _printed_row("Qiang et al., as printed", _RANDOM, (0.9533, 0.9089, 0.8892, 0.8461)),
 }
 # Tables 3, 4 and 5 of the second paper, models 5 (its best) and 6 (the same without the identity loss).
 _MODELS = ("model 5, as printed", "model 6, without the identity loss, as printed")
@@ -98,12 +99,14 @@ _L5 = (
     (40.45, 38.88, 76.92, 69.93, 74.61, 70.00, 25.94, 33.64, 73.80, 64.80, 80.07, 67.81),
 )
 # Strokes: Nazeri et al. 2019, EdgeConnect (arXiv 1901.00212), Table 1, CelebA.
-_EDGECONNECT = _printed("EdgeConnect, as printed", _IRREGULAR[1:5], (33.5, 30.0, 27.4, 25.3))
+_EDGECONNECT = _printed_row("EdgeConnect, as printed", _IRREGULAR[1:5], (33.5, 30.0, 27.4, 25.3))
 
 
 def _models(figures: tuple[tuple[float, ...], ...], unit: float = 1) -> dict[str, dict[str, float]]:
     rows = zip(_MODELS, figures, strict=True)
-    return {row: dict(zip(_TWELVE, (unit * figure for figure in given), strict=True)) for row, given in rows}
+    return {
+        row: dict(zip(_TWELVE, (unit * figure for figure in row_figures), strict=True)) for row, row_figures in rows
+    }
 
 
 TABLES = {
@@ -114,78 +117,78 @@ TABLES = {
             "dip+fast", ("dip+fast", "structural+fast", "structural+fast+mode=faithful"), printed=_Q1,
         ),
         Table(
-            "L3", "The second paper's Table 3: how near the picture, 256 x 256", 256, (*_TWELVE, *_DECIDING),
-            (*PICTURE, NATURALNESS), "telea", printed={"composite_psnr": _models(_L3)},
+            "L3", "The second paper's Table 3: similarity to the photo, 256 x 256", 256, (*_TWELVE, *_FEATURES),
+            (*COMPOSITE_MEASURES, NATURALNESS), "telea", printed={"composite_psnr": _models(_L3)},
         ),
         Table(
-            "L4", "The second paper's Table 4: the same person, against the same picture", 256, (*_TWELVE, *_DECIDING),
+            "L4", "The second paper's Table 4: same person, against the same picture", 256, (*_TWELVE, *_FEATURES),
             (SAME,), "telea", printed={SAME: _models(_L4, 0.01)},
         ),
         Table(
-            "L5", "The second paper's Table 5: the same person, against another picture", 256, (*_TWELVE, *_DECIDING),
+            "L5", "The second paper's Table 5: same person, against other pictures", 256, (*_TWELVE, *_FEATURES),
             (OTHER,), "telea", printed={OTHER: _models(_L5, 0.01)},
         ),
         Table(
-            "irregular", "Scratches, and strokes by the share of the picture that they hide, 256 x 256", 256,
+            "irregular", "Scratches, and strokes by hidden share of the picture, 256 x 256", 256,
             ("scratches", *_IRREGULAR),
-            (*PICTURE, NATURALNESS), "telea", printed={"composite_psnr": _EDGECONNECT},
+            (*COMPOSITE_MEASURES, NATURALNESS), "telea", printed={"composite_psnr": _EDGECONNECT},
         ),
         Table(
-            "worn", "Protective masks and glasses taken off, 256 x 256", 256, ("protective-mask", "glasses"),
-            (*PICTURE, NATURALNESS, SAME, OTHER), "telea", worn=True,
+            "worn", "Protective masks and glasses removed, 256 x 256", 256, ("protective-mask", "glasses"),
+            (*COMPOSITE_MEASURES, NATURALNESS, SAME, OTHER), "telea", worn=True,
         ),
         Table(
-            "across", "Other faces, turned pictures, turned heads and blur, 256 x 256", 256, ("7", "centre"),
+            "across", "Other data sets, rotated pictures, head yaw and blur, 256 x 256", 256, ("7", "centre"),
             ("hole_psnr", "hole_ssim", NATURALNESS), "telea", sets=("celeba-val", "asian-val", "generated-val"),
-            arrangements=(ALIGNED, TURNED, FOUND), binned=True, pictures=100,
+            arrangements=(ALIGNED, TURNED, REDETECTED), binned=True, pictures=100,
         ),
         Table(
-            "sketched", "Parts of faces as people sketch them, 256 x 256", 256, sketches.NAMES,
+            "sketched", "Hand-drawn masks over parts of the face, 256 x 256", 256, sketches.NAMES,
             ("hole_psnr", "composite_psnr", NATURALNESS, SAME, OTHER), "landmark",
             ("landmark", "landmark+symmetry", "telea"), sets=("celeba-val", "asian-val", "diverse-val"),
         ),
         Table(
-            "references", "With three other photos of the person given, 256 x 256", 256,
-            (*_DECIDING, "glasses-band", "mouth"), ("hole_psnr", "composite_psnr", NATURALNESS, SAME, OTHER),
+            "references", "With three reference photos of the person, 256 x 256", 256,
+            (*_FEATURES, "glasses-band", "mouth"), ("hole_psnr", "composite_psnr", NATURALNESS, SAME, OTHER),
             "landmark", ("landmark", "landmark+references"), references=3,
         ),
     )
 }  # fmt: skip
 QUICK = Table(
-    "quick", "Engines on the first paper's holes, 64 x 64", 64, (*_RANDOM, "centre", "1"), _AT_64, "telea",
+    "quick", "Engines on the first paper's masks, 64 x 64", 64, (*_RANDOM, "centre", "1"), _AT_64, "telea",
     printed=_Q1,
 )  # fmt: skip
 MASKS = Table(
-    "masks", "Engines on holes, 256 x 256: picture and person", 256, (*_TWELVE, *_DECIDING),
-    (*PICTURE, NATURALNESS, SAME, OTHER), "telea", ("landmark", "mirror", "telea", "navier-stokes"),
+    "masks", "Engines on masks, 256 x 256: similarity and identity", 256, (*_TWELVE, *_FEATURES),
+    (*COMPOSITE_MEASURES, NATURALNESS, SAME, OTHER), "telea", ("landmark", "mirror", "telea", "navier-stokes"),
     printed={"composite_psnr": _models(_L3) | _EDGECONNECT, SAME: _models(_L4, 0.01), OTHER: _models(_L5, 0.01)},
 )  # fmt: skip
 
-# Pictures at most, of engines that take long: a search takes more than a second of one core, whatever is hidden; of the
-# others patchmatch most, .3 at 256 pixels.
-FEWER = {"structural": 32, "dip": 32}
+# Largest number of pictures for slow engines: a search takes more than a second of one core per picture; the slowest
+# other engine, patchmatch, takes .3 at 256 pixels.
+SLOW_ENGINES = {"structural": 32, "dip": 32}
 
 
-def named(names: tuple[str, ...]) -> tuple[Table, ...]:
-    """The tables of these names, all when there are none; raises DataError for an unknown one."""
+def by_name(names: tuple[str, ...]) -> tuple[Table, ...]:
+    """The tables of these names, or all of TABLES without names; raises DataError for an unknown name."""
     if unknown := [name for name in names if name not in TABLES]:
-        raise DataError(f"There is no table {unknown[0]!r}. Choose among: {', '.join(TABLES)}.")
+        raise DataError(f"Unknown table {unknown[0]!r}. Available: {', '.join(TABLES)}.")
     return tuple(TABLES[name] for name in names or TABLES)
 
 
-def limit(engine: str) -> int | None:
-    """How many pictures of a table the engine (a variant's name) takes at most; None: all."""
-    return FEWER.get(engine.partition("+")[0])
+def max_pictures(engine: str) -> int | None:
+    """The largest number of pictures that this engine is measured on; None: no limit."""
+    return SLOW_ENGINES.get(engine.partition("+")[0])
 
 
-# ---- pictures of the first paper, to look at ----
+# ---- contact sheets like the first paper's figures ----
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A picture to look at: a face a row; the photo, what is known of it, and what each of ``columns`` makes of it.
+    """A contact sheet, one face per row: the photo, its known pixels, and the result of each of ``columns``.
 
-    columns: (engine, "raw" | "composite" | "blended"). masks: one a row, taken in turn.
+    columns: (engine, "raw" | "composite" | "blended"). masks: one per row, in turn.
     """
 
     name: str

@@ -1,1 +1,1 @@
-"""Tables of finders of damage, on damage that no training draws."""
+"""Tables of damage finders, on drawn damage that no training run uses."""

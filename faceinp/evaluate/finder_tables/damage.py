@@ -1,8 +1,8 @@
-"""How well finders of damage do: on damage drawn on held-back photos, on clean photos, on outlined scans.
+"""How well damage finders work: on damage drawn on held-back photos, on clean photos, and on annotated scans.
 
-Drawn shapes are those of ``drawn_damage``, which no training draws. A finder marks pixels of a photo. Precision is the
+The shapes are those of ``drawn_damage``, which no training run uses. A finder marks pixels of a photo. Precision is the
 share of marked pixels within TOLERANCE pixels of damage, recall the share of damaged pixels within TOLERANCE of a mark,
-both over all pixels of all photos of a row, and F1 their harmonic mean (van Rijsbergen 1979).
+both over all pixels of all photos of a kind, and F1 their harmonic mean (van Rijsbergen 1979).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,21 +15,22 @@ import numpy as np
 from faceinp.common.arrays import Bools, Pixels
 from faceinp.errors import DataError
 from faceinp.evaluate import record
-from faceinp.evaluate.finder_tables.drawn_damage import ROWS, draw
+from faceinp.evaluate.finder_tables.drawn_damage import KINDS, draw
+from faceinp.evaluate.images import Bools, Pixels
 from faceinp.evaluate.record import Provenance, Say
 from faceinp.find.baseline import classical
-from faceinp.photo import photos as files
+from faceinp.photo import photos as photo_files
+from faceinp.photo.formats import SUFFIXES
 
 Finder = Callable[[Pixels], Bools]  # uint8 (H, W, 3), RGB -> bool (H, W), True = damage
 
 TOLERANCE = 2  # pixels
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 CLEAN = "clean photos"
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Pixels: how many a finder marked and how many of these lie at damage; how many are damaged, and found."""
+    """Numbers of pixels: marked, marked near damage, damaged, and damaged near a mark (found)."""
 
     marked: int = 0
     at_damage: int = 0
@@ -37,7 +38,7 @@ class Counts:
     found: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
-        sums = (one + another for one, another in zip(astuple(self), astuple(other), strict=True))
+        sums = (a + b for a, b in zip(astuple(self), astuple(other), strict=True))
         return Counts(*sums)
 
     @property
@@ -53,13 +54,13 @@ class Counts:
     @property
     def f1(self) -> float:
         """In [0, 1]."""
-        both = self.precision + self.recall
-        return 2 * self.precision * self.recall / both if both else 0.0
+        total = self.precision + self.recall
+        return 2 * self.precision * self.recall / total if total else 0.0
 
 
 @dataclass(frozen=True)
-class Row:
-    """One kind of damage, or one scan, and one finder. Figures are shares in [0, 1]."""
+class FinderAccuracy:
+    """A finder on one kind of damage, or on one scan. f1, precision, recall: in [0, 1]."""
 
     subject: str
     finder: str
@@ -67,19 +68,19 @@ class Row:
     precision: float
     recall: float
     photos: int
-    made: Provenance
+    provenance: Provenance
 
 
 @dataclass(frozen=True)
-class CleanRow:
-    """Shares of pixels that a finder marks on photos without damage. worst: the photo with the highest."""
+class FalseMarks:
+    """Shares of pixels that a finder marks on photos without damage. worst: the photo with the highest share."""
 
     finder: str
     median: float
     highest: float
     worst: str
     photos: int
-    made: Provenance
+    provenance: Provenance
 
 
 def run(
@@ -93,37 +94,37 @@ def run(
     side: int = 768,
     seed: int = 0,
     say: Say = print,
-) -> tuple[list[Row], list[CleanRow]]:
+) -> tuple[list[FinderAccuracy], list[FalseMarks]]:
     """Measure finders on the photos of the folders ``photos``, which must be held back and free of damage.
 
-    out: a Markdown file; the figures go into a .jsonl file beside it, too. finders: by name; default: the network and
-    the classical baseline. scans: a folder of damaged photos, and outlines: a folder with masks of their damage, PNGs
-    with the scans' names, white where damaged, grey where a mark is right but nothing must be found. pictures: how many
-    photos of each kind are drawn on. side: longer side of these photos in pixels, from .65 to 1.25 of it. Raises
+    out: a Markdown file; a .jsonl file with the figures is written beside it. finders: by name; default: the network
+    and the classical baseline. scans: a folder of damaged photos. outlines: a folder with masks of their damage, PNGs
+    with the scans' names: white is damage, grey may be marked but need not be. pictures: how many photos get each kind
+    of damage. side: typical longer side of these photos in pixels; it varies from .65 to 1.25 times that. Raises
     DataError where there are no photos.
     """
     finders = FINDERS if finders is None else finders
-    files_of = list(_pictures(photos))
-    if not files_of:
-        raise DataError(f"No photos in {', '.join(map(str, photos))}. Give folders of JPEG, PNG, WebP or TIFF files.")
-    rows = _drawn_rows(files_of, finders, pictures, side, seed)
+    paths = list(_photo_paths(photos))
+    if not paths:
+        raise DataError(f"No photos in {', '.join(map(str, photos))}. Give folders of {', '.join(SUFFIXES)} files.")
+    rows = _measure_drawn(paths, finders, pictures, side, seed)
     if scans is not None and outlines is not None:
-        rows += _scan_rows(Path(scans), Path(outlines), finders)
-    clean = [_clean_row(files_of, name, find) for name, find in finders.items()]
+        rows += _measure_scans(Path(scans), Path(outlines), finders)
+    clean = [_measure_clean(paths, name, find) for name, find in finders.items()]
     out = Path(out)
     record.write(out.parent, out.stem, [*rows, *clean], _markdown(rows, clean), say)
     return rows, clean
 
 
-def compare(marked: Bools, damage: Bools, touched: Bools | None = None, tolerance: int = TOLERANCE) -> Counts:
-    """Count marked pixels at damage, and damaged pixels found, within ``tolerance`` pixels.
+def compare(marked: Bools, damage: Bools, drawn: Bools | None = None, tolerance: int = TOLERANCE) -> Counts:
+    """Compare a finder's mask with the damage, within ``tolerance`` pixels.
 
-    marked, damage: bool (H, W). touched: bool (H, W), where a mark is right, too, such as damage too faint to be seen.
+    marked, damage: bool (H, W). drawn: bool (H, W), where a mark is correct but not required, such as faint damage.
     """
-    right = damage if touched is None else damage | touched
+    correct = damage if drawn is None else damage | drawn
     return Counts(
         marked=int(marked.sum()),
-        at_damage=int((marked & _near(right, tolerance)).sum()),
+        at_damage=int((marked & _near(correct, tolerance)).sum()),
         damaged=int(damage.sum()),
         found=int((damage & _near(marked, tolerance)).sum()),
     )
@@ -150,57 +151,61 @@ def baseline(pixels: Pixels) -> Bools:
 FINDERS: Mapping[str, Finder] = {"network": network, "baseline": baseline}
 
 
-def _drawn_rows(paths: Sequence[Path], finders: Mapping[str, Finder], pictures: int, side: int, seed: int) -> list[Row]:
+def _measure_drawn(
+    paths: Sequence[Path], finders: Mapping[str, Finder], pictures: int, side: int, seed: int
+) -> list[FinderAccuracy]:
     rows = []
-    for number, subject in enumerate(ROWS):
+    for number, subject in enumerate(KINDS):
         counts = dict.fromkeys(finders, Counts())
         rng = np.random.default_rng([seed, number])
-        for chosen in rng.choice(len(paths), pictures, replace=len(paths) < pictures):
-            drawn = draw(_resized(_read(paths[chosen]), int(side * rng.uniform(0.65, 1.25))), subject, rng)
+        for index in rng.choice(len(paths), pictures, replace=len(paths) < pictures):
+            photo = draw(_shrink(_read(paths[index]), int(side * rng.uniform(0.65, 1.25))), subject, rng)
             for name, find in finders.items():
-                counts[name] += compare(find(drawn.pixels), drawn.damage, drawn.touched)
-        rows += [_row(subject, name, counted, pictures) for name, counted in counts.items()]
+                counts[name] += compare(find(photo.pixels), photo.damage, photo.drawn)
+        rows += [_accuracy(subject, name, counts[name], pictures) for name in finders]
     return rows
 
 
-def _scan_rows(scans: Path, outlines: Path, finders: Mapping[str, Finder]) -> list[Row]:
+def _measure_scans(scans: Path, outlines: Path, finders: Mapping[str, Finder]) -> list[FinderAccuracy]:
     rows = []
-    for path in _pictures([scans]):
+    for path in _photo_paths([scans]):
         outline = outlines / f"{path.stem}.png"
         if outline.is_file():
             pixels, level = _read(path), _read(outline)[..., 0]
             for name, find in finders.items():
                 counts = compare(find(pixels), level > 191, level > 63)
-                rows.append(_row(path.stem, name, counts, 1))
+                rows.append(_accuracy(path.stem, name, counts, 1))
     return rows
 
 
-def _row(subject: str, finder: str, counts: Counts, photos: int) -> Row:
-    return Row(subject, finder, counts.f1, counts.precision, counts.recall, photos, Provenance.now())
+def _accuracy(subject: str, finder: str, counts: Counts, photos: int) -> FinderAccuracy:
+    return FinderAccuracy(subject, finder, counts.f1, counts.precision, counts.recall, photos, Provenance.now())
 
 
-def _clean_row(paths: Sequence[Path], name: str, find: Finder) -> CleanRow:
+def _measure_clean(paths: Sequence[Path], name: str, find: Finder) -> FalseMarks:
     shares = [float(find(_read(path)).mean()) for path in paths]
     highest = int(np.argmax(shares))
-    return CleanRow(name, float(np.median(shares)), shares[highest], paths[highest].name, len(paths), Provenance.now())
+    return FalseMarks(
+        name, float(np.median(shares)), shares[highest], paths[highest].name, len(paths), Provenance.now()
+    )
 
 
-def _pictures(folders: Iterable[str | Path]) -> Iterable[Path]:
+def _photo_paths(folders: Iterable[str | Path]) -> Iterable[Path]:
     for folder in folders:
         yield from sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in SUFFIXES)
 
 
 def _read(path: Path) -> Pixels:
-    return files.read(path).pixels
+    return photo_files.read(path).pixels
 
 
-def _resized(pixels: Pixels, side: int) -> Pixels:
-    """With a longer side of ``side`` pixels, unless the photo is smaller."""
+def _shrink(pixels: Pixels, side: int) -> Pixels:
+    """To a longer side of at most ``side`` pixels."""
     scale = min(1.0, side / max(pixels.shape[:2]))
     return np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _markdown(rows: Sequence[Row], clean: Sequence[CleanRow]) -> str:
+def _markdown(rows: Sequence[FinderAccuracy], clean: Sequence[FalseMarks]) -> str:
     names = list(dict.fromkeys(row.finder for row in rows))
     heads = [f"{name}, {figure}" for name in names for figure in ("F1", "precision", "recall")]
     lines = []
@@ -210,8 +215,8 @@ def _markdown(rows: Sequence[Row], clean: Sequence[CleanRow]) -> str:
             f"{value:.2f}" for name in names for value in (parts[name].f1, parts[name].precision, parts[name].recall)
         )
         lines.append((subject, str(parts[names[0]].photos), *figures))
-    unmarked = ((row.finder, str(row.photos), f"{row.median:.3%}", f"{row.highest:.2%}", row.worst) for row in clean)
+    marks = ((row.finder, str(row.photos), f"{row.median:.3%}", f"{row.highest:.2%}", row.worst) for row in clean)
     return (
         f"Damage found within {TOLERANCE} pixels\n\n{record.grid(('damage', 'photos', *heads), lines)}\n"
-        + record.grid((f"{CLEAN} marked by", "photos", "median", "highest", "of"), unmarked)
+        + record.grid((f"{CLEAN} marked by", "photos", "median", "highest", "of"), marks)
     )

@@ -1,4 +1,4 @@
-"""Curves and areas of which damage is drawn on photos, to measure finders of damage."""
+"""Curves and areas of drawn damage, to measure damage finders."""
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ FINE = 4  # canvas pixels for a pixel of the photo
 
 
 def noise(size: Size, grain: float, octaves: int, rng: Random) -> Floats:
-    """(H, W), mean 0 and deviation 1: noise summed over octaves, the coarsest of ``grain`` pixels."""
+    """(H, W), mean 0 and standard deviation 1: noise summed over octaves, the coarsest of ``grain`` pixels."""
     total = np.zeros(size, np.float32)
     for octave in range(octaves):
         cells = [max(2, round(side * 2**octave / grain) + 2) for side in size]
@@ -24,7 +24,7 @@ def noise(size: Size, grain: float, octaves: int, rng: Random) -> Floats:
 
 
 def walk(size: Size, steps: int, turning: float, rng: Random) -> Points:
-    """A walk whose heading drifts, ``turning`` radians a pixel in each of its lasting turns."""
+    """A walk of 1 pixel per step whose heading drifts. turning: typical change of heading, radians per pixel."""
     bend, bends = 0.0, []
     for _ in range(max(2, steps)):
         bend = 0.95 * bend + turning * rng.normal(0, 0.31)
@@ -35,7 +35,7 @@ def walk(size: Size, steps: int, turning: float, rng: Random) -> Points:
 
 
 def displaced(start: Points, end: Points, roughness: float, rng: Random) -> Points:
-    """From one point to another, each midpoint displaced by ``roughness`` of its chord's length."""
+    """A path between two points: midpoints are displaced, by ``roughness`` times the length of their chord."""
     points = np.stack([start, end])
     while np.linalg.norm(points[1] - points[0]) > 3:
         chord = np.diff(points, axis=0)
@@ -53,18 +53,18 @@ class Canvas:
         self._fine = np.zeros((FINE * size[0], FINE * size[1]), np.uint8)
 
     def line(self, points: Points, width: float | Floats, opacity: float = 1.0, broken: float = 0.0) -> None:
-        """width: pixels, of the whole line or of each point. broken: share of it that is missing, in random runs."""
+        """width: pixels, for the whole line or for each point. broken: share of the line that random gaps remove."""
         widths = np.broadcast_to(np.asarray(width, float), len(points))
         fine = np.rint(points * FINE).astype(int)
-        missing, left = False, 0.0
-        for one, other, wide in zip(fine[:-1], fine[1:], widths[:-1], strict=True):
-            if left <= 0:
+        missing, run_length = False, 0.0
+        for start, end, wide in zip(fine[:-1], fine[1:], widths[:-1], strict=True):
+            if run_length <= 0:
                 missing = bool(self._rng.random() < broken)
-                left = self._rng.exponential(25)
-            left -= np.hypot(*(other - one)) / FINE
+                run_length = self._rng.exponential(25)
+            run_length -= np.hypot(*(end - start)) / FINE
             if not missing:
                 thickness = max(1, round(FINE * float(wide)))
-                cv2.line(self._fine, tuple(one.tolist()), tuple(other.tolist()), round(255 * opacity), thickness)
+                cv2.line(self._fine, tuple(start.tolist()), tuple(end.tolist()), round(255 * opacity), thickness)
 
     def area(self, points: Points) -> None:
         """A filled polygon."""
@@ -77,12 +77,12 @@ class Canvas:
 
 
 def scale_of(size: Size) -> float:
-    """Pixels of the photo for a pixel of one whose longer side has 768."""
+    """Longer side of the photo relative to 768 pixels, for which lengths are given."""
     return max(size) / 768
 
 
 def varied_widths(points: Points, width: float, rng: Random) -> Floats:
-    """A width for each point, which swells and thins."""
+    """A width for each point, varying smoothly by half in either direction."""
     knots = rng.uniform(0.5, 1.5, max(2, len(points) // 20))
     positions = np.linspace(0, len(knots) - 1, len(points))
     return np.asarray(width * np.interp(positions, np.arange(len(knots)), knots), np.float32)

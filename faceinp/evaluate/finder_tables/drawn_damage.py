@@ -1,4 +1,4 @@
-"""Damage drawn on photos, to measure finders of damage: shapes that no training draws.
+"""Damage drawn on photos, to measure damage finders: no training run uses these shapes.
 
 Lines are walks of a drifting heading and chords displaced at their midpoints (Fournier, Fussell and Carpenter 1982),
 cracks the edges of Voronoi cells and L-systems (Prusinkiewicz and Lindenmayer 1990), areas the contours of noise summed
@@ -16,25 +16,25 @@ from scipy.spatial import Voronoi
 from faceinp.evaluate.finder_tables import damage_shapes as shapes
 from faceinp.evaluate.finder_tables.damage_shapes import Floats, Random, Size
 
-VISIBLE_ALPHA, VISIBLE_STEP = 0.3, 10.0  # opacity and grey levels from which damage can be seen
-TOUCHED_ALPHA = 0.04
+VISIBLE_ALPHA, VISIBLE_STEP = 0.3, 10.0  # opacity and grey levels above which damage is visible
+DRAWN_ALPHA = 0.04  # opacity above which a pixel counts as drawn on
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
-    """pixels: uint8 (H, W, 3), the damaged photo. damage: bool (H, W), what can be seen and must be found. touched:
-    bool (H, W), all that was drawn on, ``damage`` and what is too faint to be seen.
+class DamagedPhoto:
+    """pixels: uint8 (H, W, 3). damage: bool (H, W), visible damage, which must be found. drawn: bool (H, W), all pixels
+    that were drawn on: ``damage`` and what is too faint to be visible.
     """
 
     pixels: NDArray[np.uint8]
     damage: NDArray[np.bool_]
-    touched: NDArray[np.bool_]
+    drawn: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """alpha: float32 (H, W) in [0, 1]. colour: float32, (H, W, 3) or (3,), 0 to 255. shade: float32 (H, W), factor of
-    what is not covered, such as beside a fold; it is not damage.
+    """alpha: float32 (H, W) in [0, 1]. colour: float32, (H, W, 3) or (3,), 0 to 255. shade: float32 (H, W), a factor on
+    the photo below, such as beside a fold; it does not count as damage.
     """
 
     alpha: Floats
@@ -42,24 +42,24 @@ class Layer:
     shade: Floats | None = None
 
 
-def draw(photo: NDArray[np.uint8], row: str, rng: Random) -> Drawn:
-    """``photo``, uint8 (H, W, 3), in an old photo's colours, with damage of the kind ``row`` (a key of ROWS), scanned.
+def draw(photo: NDArray[np.uint8], kind: str, rng: Random) -> DamagedPhoto:
+    """Make ``photo``, uint8 (H, W, 3), look like the scan of an old print with damage of a ``kind``, a key of KINDS.
 
-    Shapes grow with the photo: they are drawn for one whose longer side has 768 pixels.
+    Lengths scale with the photo: they are given for a longer side of 768 pixels.
     """
-    old = _toned(photo.astype(np.float32), rng)
-    old += rng.normal(0, rng.choice([0, 0, 2, 5]), old.shape[:2]).astype(np.float32)[..., None]  # the film's grain
-    layer = ROWS[row](old.shape[:2], rng)
+    old = _tone(photo.astype(np.float32), rng)
+    old += rng.normal(0, rng.choice([0, 0, 2, 5]), old.shape[:2]).astype(np.float32)[..., None]  # film grain
+    layer = KINDS[kind](old.shape[:2], rng)
     base = old if layer.shade is None else old * layer.shade[..., None]
     alpha = layer.alpha[..., None]
     damaged = np.clip(base, 0, 255) * (1 - alpha) + layer.colour * alpha
     step = np.abs(damaged - base).max(axis=2)
     damage = (layer.alpha > VISIBLE_ALPHA) & (step > VISIBLE_STEP)
-    return Drawn(_scanned(damaged, rng), damage, layer.alpha > TOUCHED_ALPHA)
+    return DamagedPhoto(_scan(damaged, rng), damage, layer.alpha > DRAWN_ALPHA)
 
 
-def _toned(photo: Floats, rng: Random) -> Floats:
-    """As it is, grey, or of one tone; often faded."""
+def _tone(photo: Floats, rng: Random) -> Floats:
+    """Unchanged, grey, or monochrome in a warm tone; often faded."""
     tone = rng.integers(4)
     grey = cv2.cvtColor(photo / 255, cv2.COLOR_RGB2GRAY)[..., None] * 255
     if tone == 1:
@@ -72,8 +72,8 @@ def _toned(photo: Floats, rng: Random) -> Floats:
     return (black + photo * (white - black) / 255).astype(np.float32)
 
 
-def _scanned(photo: Floats, rng: Random) -> NDArray[np.uint8]:
-    """Blurred a little by the scanner, with its noise, compressed as JPEG."""
+def _scan(photo: Floats, rng: Random) -> NDArray[np.uint8]:
+    """The scanner's blur and noise, and JPEG compression."""
     blur = rng.choice([0, 0.5, 0.8])
     blurred = cv2.GaussianBlur(photo, (0, 0), blur) if blur else photo
     noisy = blurred + rng.normal(0, rng.choice([0, 1, 2]), photo.shape)
@@ -83,7 +83,7 @@ def _scanned(photo: Floats, rng: Random) -> NDArray[np.uint8]:
 
 
 def _colour(size: Size, rng: Random, light: float = 0.75) -> Floats:
-    """(H, W, 3): paper where emulsion is gone, with its fibres, or with 1 - ``light`` what is dark."""
+    """(H, W, 3): bare paper with its fibres, or, with probability 1 - ``light``, something dark."""
     is_light = rng.random() < light
     level = rng.uniform(215, 252) if is_light else rng.uniform(8, 60)
     tint = np.array([1, rng.uniform(0.95, 1.0), rng.uniform(0.82, 1.0)], np.float32)
@@ -96,7 +96,7 @@ def _scratches(size: Size, rng: Random) -> Layer:
     for _ in range(rng.integers(2, 9)):
         path = shapes.walk(size, int(rng.uniform(60, 600) * scale), rng.choice([0.0005, 0.003, 0.01]) / scale, rng)
         width, opacity = rng.uniform(1.5, 3.5) * scale, rng.uniform(0.55, 1)
-        tracks = rng.choice([1, 1, 1, 2, 3])  # a rough edge drawn over the photo leaves several
+        tracks = rng.choice([1, 1, 1, 2, 3])  # a rough edge leaves several scratches
         normal = (path[-1] - path[0])[::-1] * (1, -1) / max(np.linalg.norm(path[-1] - path[0]), 1)
         for track in range(tracks):
             moved = path + normal * track * rng.uniform(4, 9) * scale
@@ -108,9 +108,8 @@ def _hairlines(size: Size, rng: Random) -> Layer:
     canvas, scale = shapes.Canvas(size, rng), shapes.scale_of(size)
     for _ in range(rng.integers(2, 9)):
         path = shapes.walk(size, int(rng.uniform(50, 400) * scale), rng.choice([0.001, 0.01, 0.04]) / scale, rng)
-        canvas.line(
-            path, shapes.varied_widths(path, rng.uniform(0.7, 1.2), rng), rng.uniform(0.5, 1), rng.choice([0, 0, 0.15])
-        )
+        widths = shapes.varied_widths(path, rng.uniform(0.7, 1.2), rng)
+        canvas.line(path, widths, rng.uniform(0.5, 1), rng.choice([0, 0, 0.15]))
     return Layer(canvas.alpha, _colour(size, rng, light=0.6))
 
 
@@ -121,16 +120,13 @@ def _cracks(size: Size, rng: Random) -> Layer:
 
 
 def _craquelure(canvas: shapes.Canvas, scale: float, rng: Random) -> None:
-    """Edges of Voronoi cells, some of them, in a part of the photo."""
+    """Some of the edges of Voronoi cells, in a part of the photo."""
     size = canvas.size
     side = rng.uniform(35, 110) * scale
     count = int(np.prod([extent / side + 2 for extent in size]))
     cells = Voronoi(rng.uniform(-side, np.array(size[::-1]) + side, (count, 2)))
-    region, keep, width = (
-        shapes.strongest(size, rng.uniform(0.2, 0.7), 300 * scale, 2, rng),
-        rng.uniform(0.5, 1),
-        0.8 * scale,
-    )
+    region = shapes.strongest(size, rng.uniform(0.2, 0.7), 300 * scale, 2, rng)
+    keep, width = rng.uniform(0.5, 1), 0.8 * scale
     for pair in cells.ridge_vertices:
         if -1 in pair or rng.random() > keep:
             continue
@@ -142,7 +138,7 @@ def _craquelure(canvas: shapes.Canvas, scale: float, rng: Random) -> None:
 
 
 def _branches(canvas: shapes.Canvas, scale: float, rng: Random) -> None:
-    """An L-system: F -> F[+F]F[-F]F and the like, its angles and lengths disturbed, from the border inwards."""
+    """An L-system such as F -> F[+F]F[-F]F with random angles and lengths, from the border inwards."""
     rule = str(rng.choice(["F[+F]F[-F]F", "FF-[-F+F]+[+F-F]", "F[+F]FF", "F-F[+F]"]))
     program, turn = "F", rng.uniform(0.3, 0.9)
     for _ in range(3):
@@ -169,7 +165,7 @@ def _branches(canvas: shapes.Canvas, scale: float, rng: Random) -> None:
 
 
 def _folds(size: Size, rng: Random) -> Layer:
-    """Chords from border to border, white where the emulsion broke, light and shade on their sides."""
+    """Lines from border to border, white where the emulsion broke, lighter or darker on either side."""
     canvas, scale, shade = shapes.Canvas(size, rng), shapes.scale_of(size), np.ones(size, np.float32)
     extent = np.array(size[::-1], float)
     rows, columns = np.mgrid[: size[0], : size[1]]
@@ -184,14 +180,13 @@ def _folds(size: Size, rng: Random) -> Layer:
         shade *= 1 + rng.uniform(-0.2, 0.2) * np.sign(across) * np.exp(-np.abs(across) / (rng.uniform(4, 25) * scale))
     alpha = canvas.alpha
     flakes = cv2.dilate(alpha, np.ones((3, 3)), iterations=max(1, round(2 * scale)))
-    flaked = shapes.strongest(
-        size, rng.uniform(0.05, 0.3), 14 * scale, 3, rng
-    )  # the emulsion breaks off beside the fold
+    # The emulsion breaks off beside the fold.
+    flaked = shapes.strongest(size, rng.uniform(0.05, 0.3), 14 * scale, 3, rng)
     return Layer(np.where(flaked, flakes, alpha), _colour(size, rng, light=0.9), shade)
 
 
 def _spots(size: Size, rng: Random) -> Layer:
-    """Merging drops, and clusters grown cell by cell, such as mould."""
+    """Merging drops, or clusters grown pixel by pixel, such as mould."""
     scale, alpha = shapes.scale_of(size), np.zeros(size, np.float32)
     grown = rng.random() < 0.4
     for _ in range(rng.integers(4, 30)):
@@ -237,7 +232,7 @@ def _dust(size: Size, rng: Random) -> Layer:
 
 
 def _tears(size: Size, rng: Random) -> Layer:
-    """Missing corners and wedges torn in from the border, with a rim of white fibre."""
+    """Missing corners and wedges torn from the border, with a rim of white fibre."""
     scale, extent = shapes.scale_of(size), np.array(size[::-1], float)
     core, rim = shapes.Canvas(size, rng), shapes.Canvas(size, rng)
     for _ in range(rng.integers(1, 4)):
@@ -256,10 +251,8 @@ def _tears(size: Size, rng: Random) -> Layer:
             tip[1 - axis] = mouth[1 - axis] + inwards[1 - axis] * rng.uniform(0.08, 0.4) * extent[1 - axis]
             gape = np.zeros(2)
             gape[axis] = rng.uniform(3, 30) * scale
-            outline = np.concatenate(
-                [shapes.displaced(mouth - gape, tip, 0.07, rng), shapes.displaced(tip, mouth + gape, 0.07, rng)]
-            )
-            piece = outline
+            sides = shapes.displaced(mouth - gape, tip, 0.07, rng), shapes.displaced(tip, mouth + gape, 0.07, rng)
+            outline = piece = np.concatenate(sides)
         core.area(piece)
         rim.line(outline, shapes.varied_widths(outline, rng.uniform(2, 7) * scale, rng))
     fibre = _colour(size, rng, light=1.0)
@@ -267,7 +260,7 @@ def _tears(size: Size, rng: Random) -> Layer:
 
 
 def _flakes(size: Size, rng: Random) -> Layer:
-    """Emulsion that came off in patches: contours of noise, within a part of the photo."""
+    """Patches where the emulsion came off: contours of noise, in a part of the photo."""
     scale = shapes.scale_of(size)
     where = shapes.noise(size, rng.uniform(150, 400) * scale, 2, rng)
     noise = shapes.noise(size, rng.uniform(18, 70) * scale, 4, rng) + 1.5 * where
@@ -277,18 +270,16 @@ def _flakes(size: Size, rng: Random) -> Layer:
 
 
 def _stains(size: Size, rng: Random) -> Layer:
-    """Dried liquid with a darker rim, and tape across the photo; what is under it is hidden for the most part."""
+    """Dried liquid with a darker rim, or tape across the photo; both are mostly opaque."""
     scale, alpha = shapes.scale_of(size), np.zeros(size, np.float32)
     rows, columns = np.mgrid[: size[0], : size[1]]
     middle, radius = rng.uniform(0.1, 0.9, 2) * size, rng.uniform(30, 110) * scale
     if rng.random() < 0.6:
-        distance = np.hypot(rows - middle[0], columns - middle[1]) / radius + 0.18 * shapes.noise(
-            size, 1.2 * radius, 3, rng
-        )
+        distance = np.hypot(rows - middle[0], columns - middle[1]) / radius
+        distance = distance + 0.18 * shapes.noise(size, 1.2 * radius, 3, rng)
         rim = np.exp(-(((distance - 0.95) / 0.06) ** 2))
-        alpha = (
-            np.clip((1 - distance) * 12 + 0.5, 0, 1) * (0.6 + 0.12 * shapes.noise(size, radius, 3, rng)) + 0.25 * rim
-        )
+        opacity = 0.6 + 0.12 * shapes.noise(size, radius, 3, rng)
+        alpha = np.clip((1 - distance) * 12 + 0.5, 0, 1) * opacity + 0.25 * rim
     else:
         angle, length = rng.uniform(0, np.pi), rng.uniform(100, 500) * scale
         along = (columns - middle[1]) * np.cos(angle) + (rows - middle[0]) * np.sin(angle)
@@ -300,7 +291,7 @@ def _stains(size: Size, rng: Random) -> Layer:
     return Layer(np.clip(alpha, 0, 0.95).astype(np.float32), np.asarray(tint, np.float32))
 
 
-ROWS: dict[str, Callable[[Size, Random], Layer]] = {
+KINDS: dict[str, Callable[[Size, Random], Layer]] = {
     "scratches": _scratches,
     "hairlines": _hairlines,
     "cracks": _cracks,

@@ -1,4 +1,4 @@
-"""From shards to what a judge's distances mean: ``faceinp identity calibrate``."""
+"""Calibrating a judge on shards: ``faceinp identity calibrate``."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,49 +26,48 @@ def run(
     strangers_are: str = "",
     say: Say = print,
 ) -> Calibration:
-    """Calibrate ``judge`` on the people of ``data`` whom every training holds back.
+    """Calibrate ``judge`` on the people of ``data`` whom every training run holds back.
 
     Writes ``out``, its checksum, and a plot beside it.
 
-    data: shards that networks are trained on, with identities. check: others with identities, that the thresholds are
-    tried on. strangers: shards without identities, every picture of which is taken for another person's, to try how
-    many strangers pass; strangers_are: what they are, in words for the user.
-    Raises DataError where a set has too few people.
+    data: training shards with identities. check: other shards with identities, on which the thresholds are checked.
+    strangers: shards in which every picture counts as another person, to check how many strangers are accepted;
+    strangers_are: a description of them for the user. Raises DataError where a set has too few people.
     """
-    held = portraits(data, keep=is_held_back)
-    found = pairs(embed(judge, held.pictures), held.people)
+    held_back = portraits(data, keep=is_held_back)
+    faces = pairs(embed(judge, held_back.pictures), held_back.people)
     fitted = calibration.fit(
         judge.name,
         judge.fingerprint,
-        found.own,
-        found.other,
+        faces.own,
+        faces.other,
         data=shard_names(data),
-        people=found.people,
-        pictures=len(held.people),
+        people=faces.people,
+        pictures=len(held_back.people),
     )
     checks = []
-    for others, unknown, words in ((check, False, ""), (strangers, True, strangers_are)):
+    for others, all_strangers, description in ((check, False, ""), (strangers, True, strangers_are)):
         if others:
-            tried = portraits(others, strangers=unknown)
-            seen = pairs(embed(judge, tried.pictures), tried.people)
-            checks.append(calibration.check(fitted, words or shard_names(others), seen.own, seen.other))
+            other_faces = portraits(others, strangers=all_strangers)
+            checked = pairs(embed(judge, other_faces.pictures), other_faces.people)
+            checks.append(calibration.check(fitted, description or shard_names(others), checked.own, checked.other))
     fitted = replace(fitted, checks=tuple(checks))
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     fitted.write(out)
     weights.record(out)
-    plot(found, fitted, out.with_suffix(".png"))
+    plot(faces, fitted, out.with_suffix(".png"))
     say(markdown(fitted))
     return fitted
 
 
 def markdown(fitted: Calibration) -> str:
-    """A line for each threshold: what it lets through, here and on the data it was checked on."""
+    """A line for each threshold: the shares of pairs that it accepts, on this data and on the data of the checks."""
     heads = ["distance up to", f"{fitted.data}: strangers / one person"]
     heads += [f"{check.data}: strangers / one person" for check in fitted.checks]
     about = (
         f"{fitted.judge}: {fitted.people} held-back people, {fitted.pictures} pictures, {fitted.genuine:,} pairs of "
-        f"one person, {fitted.impostor:,} of strangers. Probability of one person, even odds before: "
+        f"one person, {fitted.impostor:,} of strangers. Probability of one person, at even prior odds: "
         f"1 / (1 + exp({fitted.slope:.2f} (distance - {fitted.middle:.3f})))."
     )
     lines = []
@@ -79,21 +78,21 @@ def markdown(fitted: Calibration) -> str:
             matched = "-" if point.true_match_rate is None else f"{point.true_match_rate:.1%}"
             cells.append(f"{point.false_match_rate:.2%} / {matched}")
         lines.append(cells)
-    caveat = f"The last line is the second paper's threshold. What a judge says is {identity.CAVEAT}."
+    caveat = f"The last line is the second paper's threshold. A verdict of a judge is {identity.CAVEAT}."
     return f"{about}\n\n{grid(heads, lines)}\n{caveat}\n"
 
 
-def plot(found: Pairs, fitted: Calibration, file: Path) -> None:
+def plot(faces: Pairs, fitted: Calibration, file: Path) -> None:
     """Left: histograms of both kinds of distances, thresholds and the probability. Right: the ROC."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
-    edges = np.linspace(0, 1.05 * float(found.distances.max()), 70)
+    edges = np.linspace(0, 1.05 * float(faces.distances.max()), 70)
     left.hist(
-        found.other, edges, density=True, color="#c44e52", alpha=0.6, label=f"strangers, {fitted.impostor:,} pairs"
+        faces.other, edges, density=True, color="#c44e52", alpha=0.6, label=f"strangers, {fitted.impostor:,} pairs"
     )
-    left.hist(found.own, edges, density=True, color="#4c72b0", alpha=0.6, label=f"one person, {fitted.genuine:,} pairs")
+    left.hist(faces.own, edges, density=True, color="#4c72b0", alpha=0.6, label=f"one person, {fitted.genuine:,} pairs")
     for point, style in zip(fitted.points, (":", "--", "-"), strict=True):
         about = f"{point.false_match_rate:.1%} false matches: {point.threshold:.3f}"
         left.axvline(point.threshold, color="black", linestyle=style, linewidth=1, label=about)
@@ -102,8 +101,8 @@ def plot(found: Pairs, fitted: Calibration, file: Path) -> None:
     chance.plot(edges, [fitted.probability(distance) for distance in edges], color="#55a868")
     chance.set(ylim=(0, 1.02), ylabel="probability of one person (green)")
     figure.legend(loc="outside lower left", ncols=3, fontsize=8)
-    other = np.sort(found.other)
-    share = np.searchsorted(np.sort(found.own), other) / len(found.own)
+    other = np.sort(faces.other)
+    share = np.searchsorted(np.sort(faces.own), other) / len(faces.own)
     right.plot((np.arange(len(other)) + 1) / len(other), share, color="#4c72b0")
     right.set(xscale="log", xlim=(1 / len(other), 1), ylim=(0, 1.02), title=f"{fitted.judge}: ROC")
     right.set(xlabel="false match rate", ylabel="true match rate")
@@ -116,7 +115,7 @@ def _point(measured: Calibration | Check, number: int) -> calibration.Point:
 
 
 def shard_names(data: Data) -> str:
-    """What the shards are called, without folders and numbers: "celeba-train"."""
+    """The names of shards without folders and numbers, such as "celeba-train"."""
     patterns = [data] if isinstance(data, str) else data
     stems = (Path(pattern).name.removesuffix(".tar").rstrip("0123456789*?[]-") for pattern in patterns)
     return ", ".join(dict.fromkeys(stem or "data" for stem in stems))

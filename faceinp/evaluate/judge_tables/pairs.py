@@ -1,27 +1,30 @@
-"""Pairs of faces, one person's and strangers', from shards: how well a judge tells them apart."""
+"""Pairs of faces from shards, of one person and of strangers: how well a judge tells them apart."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from faceinp.errors import DataError
+from faceinp.evaluate.images import Pixels, as_crops
 from faceinp.formulas import metrics
 from faceinp.identity import Judge
 from faceinp.identity.calibration import threshold
 from faceinp.train.datasets import data as shards
 
 RESAMPLES = 1000
-
-Pixels = NDArray[np.uint8]
+BATCH = 32
+Weights = NDArray[np.floating]
+Number = TypeVar("Number", np.float32, np.float64)
 
 
 @dataclass(frozen=True)
 class Portraits:
-    """pictures: uint8 (S, S, 3), each of its own size S. people: the name of each."""
+    """pictures: uint8 (S, S, 3), each of its own size S. people: the person on each."""
 
     pictures: tuple[Pixels, ...]
     people: tuple[str, ...]
@@ -30,38 +33,46 @@ class Portraits:
 def portraits(
     data: str | Sequence[str], *, keep: Callable[[str], bool] = lambda person: True, strangers: bool = False
 ) -> Portraits:
-    """Faces of the shards whose person is known and whose name ``keep`` accepts, as stored.
+    """The faces of the shards, as stored, whose person is known and accepted by ``keep``.
 
-    Where one picture of a person is there in two sizes, the larger counts. strangers: every picture is taken for
-    another person's, whatever the shards say. Raises DataError when fewer than two people remain.
+    Of a picture that the shards contain in two sizes, the larger is used. strangers: treat every picture as another
+    person, whatever the shards say. Raises DataError when fewer than two people remain.
     """
-    found: dict[tuple[str, str], Pixels] = {}
+    pictures: dict[tuple[str, str], Pixels] = {}
     for sample in shards.records(data):
-        identity = sample["key"] if strangers else sample["about"].get("identity")
-        if identity is None or not keep(str(identity)):
+        person = sample["key"] if strangers else sample["about"].get("identity")
+        if person is None or not keep(str(person)):
             continue
         pixels = np.asarray(Image.open(BytesIO(sample["picture"])).convert("RGB"))
-        name = str(identity), sample["key"]
-        if name not in found or len(found[name]) < len(pixels):
-            found[name] = pixels
-    people = tuple(person for person, _ in found)
+        key = str(person), sample["key"]
+        if key not in pictures or len(pictures[key]) < len(pixels):
+            pictures[key] = pixels
+    people = tuple(person for person, _ in pictures)
     if len(set(people)) < 2:
-        raise DataError(f"{data} holds faces of {len(set(people))} known people. Give shards of two at least.")
-    return Portraits(tuple(found.values()), people)
+        raise DataError(f"{data} has {len(set(people))} known people, but 2 are needed. Give shards of more people.")
+    return Portraits(tuple(pictures.values()), people)
 
 
-def embed(judge: Judge, pictures: Sequence[Pixels], batch: int = 32) -> NDArray[np.float32]:
-    """Pictures uint8 (S, S, 3) of any sizes -> unit vectors (N, D)."""
+def embed(
+    judge: Judge,
+    pictures: Sequence[Pixels],
+    change: Callable[[NDArray[np.float32]], NDArray[np.float32]] = lambda crops: crops,
+) -> NDArray[np.float32]:
+    """Pictures uint8 (S, S, 3) of any sizes -> unit vectors (N, D). change: applied to crops (N, 3, S, S) in [0, 1]."""
     vectors: list[NDArray[np.float32]] = []
     start = 0
     while start < len(pictures):
         end = start
-        while end < min(start + batch, len(pictures)) and pictures[end].shape == pictures[start].shape:
+        while end < min(start + BATCH, len(pictures)) and pictures[end].shape == pictures[start].shape:
             end += 1
-        stacked = np.stack(pictures[start:end]).transpose(0, 3, 1, 2)
-        vectors.append(judge.embed(stacked.astype(np.float32) / np.float32(255)))
+        vectors.append(judge.embed(change(as_crops(pictures[start:end]))))
         start = end
     return np.concatenate(vectors)
+
+
+def distances(a: NDArray[Number], b: NDArray[Number]) -> NDArray[Number]:
+    """Euclidean distances between unit vectors (N, D) and (M, D): (N, M)."""
+    return np.asarray(np.sqrt(np.maximum(0, 2 - 2 * a @ b.T)), a.dtype)
 
 
 @dataclass(frozen=True)
@@ -93,47 +104,46 @@ def pairs(vectors: NDArray[np.floating], people: Sequence[str]) -> Pairs:
     names, numbers = np.unique(np.asarray(people), return_inverse=True)
     a, b = np.triu_indices(len(vectors), 1)
     exact = vectors.astype(np.float64)
-    cosines = (exact @ exact.T)[a, b]
-    distances = np.sqrt(np.maximum(0, 2 - 2 * cosines))
-    order = np.argsort(distances, kind="stable")
+    unordered = distances(exact, exact)[a, b]
+    order = np.argsort(unordered, kind="stable")
     first, second = numbers[a[order]], numbers[b[order]]
-    return Pairs(distances[order], first == second, first, second, len(names))
+    return Pairs(unordered[order], first == second, first, second, len(names))
 
 
-def area_under_curve(found: Pairs, weights: NDArray[np.floating] | None = None) -> float:
-    """The chance that one person's pair is nearer than a pair of strangers, ties counting half."""
-    genuine, impostor = _by_kind(found, weights)
+def area_under_curve(faces: Pairs, weights: Weights | None = None) -> float:
+    """The probability that a pair of one person is nearer than a pair of strangers; ties count half."""
+    genuine, impostor = _split_weights(faces, weights)
     # By distinct distance: strangers beyond it, and half of those at it.
-    starts = np.flatnonzero(np.diff(found.distances, prepend=-1.0))
+    starts = np.flatnonzero(np.diff(faces.distances, prepend=-1.0))
     own, other = np.add.reduceat(genuine, starts), np.add.reduceat(impostor, starts)
     beyond = other.sum() - np.cumsum(other)
     return float((own * (beyond + other / 2)).sum() / (own.sum() * other.sum()))
 
 
-def true_match_rate(found: Pairs, rate: float, weights: NDArray[np.floating] | None = None) -> float:
+def true_match_rate(faces: Pairs, rate: float, weights: Weights | None = None) -> float:
     """The share of one person's pairs that are accepted where at most ``rate`` of strangers' are."""
     if weights is None:
-        return float((found.own <= threshold(found.other, rate)).mean())
-    genuine, impostor = _by_kind(found, weights)
-    passed = np.cumsum(impostor) <= rate * impostor.sum() * (1 + 1e-9)
-    return float((genuine * passed).sum() / genuine.sum())
+        return float((faces.own <= threshold(faces.other, rate)).mean())
+    genuine, impostor = _split_weights(faces, weights)
+    accepted = np.cumsum(impostor) <= rate * impostor.sum() * (1 + 1e-9)
+    return float((genuine * accepted).sum() / genuine.sum())
 
 
-def interval(found: Pairs, measure: Callable[[NDArray[np.floating]], float], seed: int = 0) -> tuple[float, float]:
-    """95 % bootstrap interval of ``measure``: people are drawn again, with replacement, not pairs.
+def interval(faces: Pairs, measure: Callable[[Weights], float], seed: int = 0) -> tuple[float, float]:
+    """95 % bootstrap interval of ``measure``, which takes a weight for each pair.
 
-    measure: takes the weight of each pair. A person drawn n times gives n times their own pairs, and with one drawn m
-    times n m pairs of strangers.
+    People are resampled with replacement, not pairs: a person drawn n times gives n times their own pairs, and with one
+    drawn m times n m pairs of strangers.
     """
     values = []
-    for drawn in metrics.resample(np.arange(found.people), RESAMPLES, seed):
-        weights = np.where(found.genuine, drawn[found.first], drawn[found.first] * drawn[found.second])
-        if weights[found.genuine].any() and weights[~found.genuine].any():
+    for drawn in metrics.resample(np.arange(faces.people), RESAMPLES, seed):
+        weights = np.where(faces.genuine, drawn[faces.first], drawn[faces.first] * drawn[faces.second])
+        if weights[faces.genuine].any() and weights[~faces.genuine].any():
             values.append(measure(weights))
     return metrics.percentiles(values)
 
 
-def _by_kind(found: Pairs, weights: NDArray[np.floating] | None) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Weights of pairs of one person and of strangers, 0 where a pair is of the other kind."""
-    counted = np.ones(len(found.distances)) if weights is None else weights
-    return np.where(found.genuine, counted, 0), np.where(found.genuine, 0, counted)
+def _split_weights(faces: Pairs, weights: Weights | None) -> tuple[Weights, Weights]:
+    """Weights of one person's pairs and of strangers' pairs, 0 where a pair is of the other kind."""
+    all_weights = np.ones(len(faces.distances)) if weights is None else weights
+    return np.where(faces.genuine, all_weights, 0), np.where(faces.genuine, 0, all_weights)

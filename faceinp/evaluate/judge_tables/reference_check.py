@@ -1,12 +1,13 @@
-"""How well the check of reference photos tells people apart, and its calibration, by what the hole hides.
+"""How well the check of reference photos tells people apart, for each kind of hole, and its calibration.
 
-Every pair is a photo with a hole and a reference. The photo's hole is one of HOLES, drawn on an average face that is
-moved, turned and scaled a little; the reference is another photo of the person, as it is or altered as old, small and
-amateurs' photos are. Where shards name no people, a picture's altered copy stands for the other photo.
+Every pair is a photo with a hole, and a reference photo. The hole is one of HOLES, drawn on an average face that is
+moved, turned and scaled a little. The reference is another photo of the person, unchanged or altered as in old, small
+and amateur photos. Where shards have no identities, an altered copy of the picture replaces the other photo.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -17,8 +18,9 @@ from scipy.optimize import minimize
 from faceinp import identity
 from faceinp.errors import DataError
 from faceinp.evaluate import record
+from faceinp.evaluate.images import Bools, Pixels, resize
 from faceinp.evaluate.judge_tables.calibration import shard_names
-from faceinp.evaluate.judge_tables.pairs import embed, portraits
+from faceinp.evaluate.judge_tables.pairs import distances, embed, portraits
 from faceinp.evaluate.record import Provenance, Say
 from faceinp.exemplars import check
 from faceinp.exemplars.check import OUTCOMES, Limits
@@ -27,12 +29,9 @@ from faceinp.mask import presets
 from faceinp.models import weights
 from faceinp.train.datasets.data import is_held_back
 
-Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
-Pixels = NDArray[np.uint8]
 
 SIDE = 256
-BATCH = 32
 ALL = "all"
 WHOLE_FACE = "whole face"
 HOLES = (
@@ -50,30 +49,9 @@ def _blurred(pixels: Pixels) -> Pixels:
     return np.asarray(cv2.GaussianBlur(pixels, (0, 0), 0.012 * len(pixels)), np.uint8)
 
 
-def _small(pixels: Pixels) -> Pixels:
-    shrunk = cv2.resize(pixels, (64, 64), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(shrunk, pixels.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
-
-
 def _compressed(pixels: Pixels) -> Pixels:
     encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 40])[1]
     return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
-
-
-def _mirrored(pixels: Pixels) -> Pixels:
-    return np.ascontiguousarray(pixels[:, ::-1])
-
-
-def _darker(pixels: Pixels) -> Pixels:
-    return _curve(pixels, gamma=1.6, tint=(1.0, 1.0, 1.0))
-
-
-def _brighter(pixels: Pixels) -> Pixels:
-    return _curve(pixels, gamma=0.6, tint=(1.0, 1.0, 1.0))
-
-
-def _warmer(pixels: Pixels) -> Pixels:
-    return _curve(pixels, gamma=1.0, tint=(1.15, 1.0, 0.7))
 
 
 def _misaligned(pixels: Pixels) -> Pixels:
@@ -83,7 +61,7 @@ def _misaligned(pixels: Pixels) -> Pixels:
     return np.asarray(cv2.warpAffine(pixels, turned, (side, side), borderMode=cv2.BORDER_REFLECT), np.uint8)
 
 
-def _curve(pixels: Pixels, gamma: float, tint: tuple[float, float, float]) -> Pixels:
+def _curve(pixels: Pixels, gamma: float, tint: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Pixels:
     return np.rint(255 * np.clip((pixels / 255.0) ** gamma * tint, 0, 1)).astype(np.uint8)
 
 
@@ -92,20 +70,22 @@ ALTERATIONS: dict[str, Callable[[Pixels], Pixels]] = {  # uint8 (S, S, 3) -> the
     AS_IT_IS: lambda pixels: pixels,
     "black and white": _monochrome,
     "blurred": _blurred,
-    "64 px": _small,
+    "64 px": lambda pixels: resize(resize(pixels, 64), len(pixels)),
     "JPEG 40": _compressed,
-    "mirrored": _mirrored,
-    "darker": _darker,
-    "brighter": _brighter,
-    "warmer": _warmer,
+    "mirrored": lambda pixels: np.ascontiguousarray(pixels[:, ::-1]),
+    "darker": lambda pixels: _curve(pixels, 1.6),
+    "brighter": lambda pixels: _curve(pixels, 0.6),
+    "warmer": lambda pixels: _curve(pixels, 1.0, (1.15, 1.0, 0.7)),
     "misaligned": _misaligned,
 }
 
 
 @dataclass(frozen=True, eq=False)
 class People:
-    """Whose faces are compared. pictures: uint8 (SIDE, SIDE, 3) each. true, strangers: bool (N, N), photos down and
-    references across, pairs of one person and of two. copies: true pairs are pictures and their own altered copies.
+    """The faces that are compared.
+
+    pictures: uint8 (SIDE, SIDE, 3) each. true, strangers: bool (N, N), photos down and references across, the pairs of
+    one person and of two. copies: whether true pairs are pictures and their own altered copies.
     """
 
     pictures: tuple[Pixels, ...]
@@ -117,19 +97,24 @@ class People:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """All pairs with one hole. altered: (N,), the name of each reference's alteration. distances: (N, N), photos down.
-    costs: (N,), of the hole on each reference.
+    """All pairs with one hole.
+
+    alterations: (N,), the name of each reference's alteration. distances: (N, N), photos down. costs: (N,), how far the
+    hole moves the embedding of each reference.
     """
 
     hole: str
-    altered: NDArray[np.str_]
+    alterations: NDArray[np.str_]
     distances: Floats
     costs: Floats
 
 
 @dataclass(frozen=True)
-class Row:
-    """Shares of pairs by the check's outcome. subject: the hole or the alteration. strangers: pairs of two people."""
+class OutcomeShares:
+    """Shares of pairs by the check's outcome.
+
+    subject: the hole or the alteration. strangers: whether the pairs are of two people. pairs: how many.
+    """
 
     subject: str
     strangers: bool
@@ -138,7 +123,7 @@ class Row:
     doubtful: float
     unknown: float
     refused: float
-    made: Provenance
+    provenance: Provenance
 
 
 def run(
@@ -150,19 +135,19 @@ def run(
     repeats: int = 4,
     seed: int = 0,
     say: Say = print,
-) -> list[Row]:
+) -> list[OutcomeShares]:
     """Measure the check on the faces of ``data``, by hole and by alteration.
 
     Writes ``reference-check.jsonl`` and the table ``reference-check.md`` into the folder ``out``.
 
-    calibrate: first calibrate the check on the people of ``data`` whom every training holds back, write that to this
-    file, and measure on them. confirm: a judge that must agree, at 10 % false matches, that a true pair is one: sets
-    from the web name the wrong person now and then, and the last hundredth of pairs is mostly such errors. repeats:
-    how often each hole is drawn. Raises DataError where too few people or pairs are left.
+    calibrate: first calibrate the check on the people of ``data`` whom every training run holds back, write the result
+    to this file, and measure on the same people. confirm: a judge that must accept each true pair at 10 % false
+    matches: data sets from the web contain wrong names, and most of the farthest hundredth of pairs are such errors.
+    repeats: how often each hole is drawn. Raises DataError where too few people or pairs remain.
     """
     judge = check.bundled_judge()
     people = _people(data, identity.load(confirm) if confirm else None, held_back=calibrate is not None)
-    results = list(trials(judge, people, repeats, seed))
+    results = list(run_trials(judge, people, repeats, seed))
     if calibrate is None:
         limits = check.read_limits()
     else:
@@ -175,26 +160,27 @@ def run(
     return rows
 
 
-def trials(judge: identity.Judge, people: People, repeats: int, seed: int) -> Iterator[Trial]:
-    """One for each of HOLES, ``repeats`` times. Half of the references are as they are, unless they are copies."""
+def run_trials(judge: identity.Judge, people: People, repeats: int, seed: int) -> Iterator[Trial]:
+    """A trial for each of HOLES, ``repeats`` times. Half of the references are unchanged, unless they are copies."""
     rng = np.random.default_rng(seed)
     names, count = np.array(list(ALTERATIONS)), len(people.pictures)
     variants = [[alter(picture) for picture in people.pictures] for alter in ALTERATIONS.values()]
-    whole = [_embed(judge, variant) for variant in variants]
+    embeddings = [embed(judge, variant) for variant in variants]
     for kind in repeats * HOLES:
         hole = draw_hole(kind, rng)
-        chosen = rng.integers(1, len(names), count)
+        numbers = rng.integers(1, len(names), count)
         if not people.copies:
-            chosen[rng.random(count) < 0.5] = 0
-        references = np.stack([whole[variant][n] for n, variant in enumerate(chosen)])
-        known = _embed(judge, people.pictures, hole)
-        without = _embed(judge, [variants[variant][n] for n, variant in enumerate(chosen)], hole)
-        distances = np.sqrt(np.maximum(0, 2 - 2 * known @ references.T))
-        yield Trial(kind, names[chosen], distances, np.linalg.norm(references - without, axis=1))
+            numbers[rng.random(count) < 0.5] = 0
+        references = np.stack([embeddings[number][n] for n, number in enumerate(numbers)])
+        blank = partial(check.blank, hole=hole)
+        known = embed(judge, people.pictures, blank)
+        blanked = embed(judge, [variants[number][n] for n, number in enumerate(numbers)], blank)
+        costs = np.linalg.norm(references - blanked, axis=1)
+        yield Trial(kind, names[numbers], distances(known, references), costs)
 
 
 def draw_hole(name: str, rng: np.random.Generator) -> Bools:
-    """The hole ``name``, bool (SIDE, SIDE), on an average face somewhat moved, turned and scaled."""
+    """The hole ``name``, bool (SIDE, SIDE), on an average face that is slightly moved, turned and scaled."""
     turn, scale = np.radians(rng.normal(0, 4)), np.exp(rng.normal(0, 0.04))
     cos, sin = scale * np.cos(turn), scale * np.sin(turn)
     average = presets.average_points(SIDE) - SIDE / 2
@@ -205,22 +191,22 @@ def draw_hole(name: str, rng: np.random.Generator) -> Bools:
 
 
 def fit(results: Sequence[Trial], people: People, fingerprint: str, data: str) -> Limits:
-    """The calibration that these trials give; raises DataError where too few pairs tell."""
-    distances = np.concatenate([trial.distances[people.true] for trial in results])
+    """Fit the check's limits to trials; raises DataError where there are too few pairs."""
+    genuine = np.concatenate([trial.distances[people.true] for trial in results])
     costs = np.concatenate([np.broadcast_to(trial.costs, trial.distances.shape)[people.true] for trial in results])
-    others = np.concatenate([trial.distances[people.strangers] for trial in results])
+    impostor = np.concatenate([trial.distances[people.strangers] for trial in results])
     if people.true.sum() < 10 or people.strangers.sum() < 1 / check.FALSE_MATCH_RATE:
         raise DataError(
             f"{people.true.sum()} pairs of one person and {people.strangers.sum()} of strangers are too few; 10 and "
-            f"{1 / check.FALSE_MATCH_RATE:.0f} are the least. Give shards of more people, whose JSON holds `identity`."
+            f"{1 / check.FALSE_MATCH_RATE:.0f} are needed. Give shards of more people, with `identity` in their JSON."
         )
-    base, slope = quantile_line(costs, distances, 1 - check.REFUSED_TRUE_PAIRS)
+    base, slope = quantile_line(costs, genuine, 1 - check.REFUSED_TRUE_PAIRS)
     return Limits(
         fingerprint=fingerprint,
         base=base,
         slope=slope,
-        doubt_above=threshold(others, check.FALSE_MATCH_RATE),
-        blind_above=float(np.quantile(others, check.MOST_STRANGERS)),
+        doubt_above=threshold(impostor, check.FALSE_MATCH_RATE),
+        blind_above=float(np.quantile(impostor, check.MOST_STRANGERS)),
         data=data,
         people=people.people,
         pictures=len(people.pictures),
@@ -230,7 +216,7 @@ def fit(results: Sequence[Trial], people: People, fingerprint: str, data: str) -
 
 
 def quantile_line(x: NDArray[np.floating], y: NDArray[np.floating], quantile: float) -> tuple[float, float]:
-    """Base and slope (0 or more) of the line that this share of the points lies below: quantile regression.
+    """Quantile regression: base and slope (0 or more) of the line below which this share of the points lies.
 
     It minimises the mean of max(q r, (q - 1) r), r = y - (base + slope x) (Koenker and Bassett 1978).
     """
@@ -244,30 +230,33 @@ def quantile_line(x: NDArray[np.floating], y: NDArray[np.floating], quantile: fl
     return float(best.x[0]), abs(float(best.x[1]))
 
 
-def measure(results: Sequence[Trial], people: People, limits: Limits) -> list[Row]:
+def measure(results: Sequence[Trial], people: People, limits: Limits) -> list[OutcomeShares]:
     """Outcomes of true pairs and of strangers, by hole and by alteration."""
     outcomes = [limits.outcomes(trial.distances, trial.costs).astype(np.int8) for trial in results]
     rows = []
-    for strangers, chosen in ((False, people.true), (True, people.strangers)):
+    for strangers, selected in ((False, people.true), (True, people.strangers)):
         for kind in HOLES:
-            parts = [found[chosen] for found, trial in zip(outcomes, results, strict=True) if trial.hole == kind]
-            rows.append(_row(kind, strangers, np.concatenate(parts)))
+            parts = [outcome[selected] for outcome, trial in zip(outcomes, results, strict=True) if trial.hole == kind]
+            rows.append(_shares(kind, strangers, np.concatenate(parts)))
         for name in ALTERATIONS:
-            parts = [found[chosen & (trial.altered == name)] for found, trial in zip(outcomes, results, strict=True)]
-            rows.append(_row(name, strangers, np.concatenate(parts)))
-        rows.append(_row(ALL, strangers, np.concatenate([found[chosen] for found in outcomes])))
+            parts = [
+                outcome[selected & (trial.alterations == name)]
+                for outcome, trial in zip(outcomes, results, strict=True)
+            ]
+            rows.append(_shares(name, strangers, np.concatenate(parts)))
+        rows.append(_shares(ALL, strangers, np.concatenate([outcome[selected] for outcome in outcomes])))
     return [row for row in rows if row.pairs]
 
 
-def markdown(rows: Sequence[Row], people: People, limits: Limits) -> str:
+def markdown(rows: Sequence[OutcomeShares], people: People, limits: Limits) -> str:
     """Holes and alterations down; outcomes of true pairs and of strangers across."""
     of_strangers = {row.subject: row for row in rows if row.strangers}
     heads = [f"{who} {outcome}" for who in ("true:", "strangers:") for outcome in OUTCOMES]
     about = (
         f"{people.people} people, {len(people.pictures)} pictures; {people.true.sum():,} true pairs"
         f"{' (altered copies)' if people.copies else ''} and {people.strangers.sum():,} of strangers with each hole. "
-        f"Refused above {limits.base:.3f} + {limits.slope:.3f} x the hole's cost, in doubt above "
-        f"{limits.doubt_above:.3f}, unknown where refusal would begin above {limits.blind_above:.3f}."
+        f"A pair is refused above {limits.base:.3f} + {limits.slope:.3f} x the hole's cost, doubtful above "
+        f"{limits.doubt_above:.3f}, and unknown where the limit of refusal exceeds {limits.blind_above:.3f}."
     )
     lines = []
     for row in rows:
@@ -278,8 +267,8 @@ def markdown(rows: Sequence[Row], people: People, limits: Limits) -> str:
 
 
 def _people(data: str | Sequence[str], confirm: identity.Judge | None, *, held_back: bool) -> People:
-    """Shards that name no people give copies."""
-    keep = is_held_back if held_back else _anybody
+    """Faces of shards; without identities, true pairs are pictures and their altered copies."""
+    keep: Callable[[str], bool] = is_held_back if held_back else (lambda person: True)
     try:
         faces, copies = portraits(data, keep=keep), False
     except DataError:
@@ -291,32 +280,14 @@ def _people(data: str | Sequence[str], confirm: identity.Judge | None, *, held_b
     true = same if copies else same & ~np.eye(len(names), dtype=bool)
     if confirm is not None and not copies:
         vectors = embed(confirm, faces.pictures)
-        true &= np.sqrt(np.maximum(0, 2 - 2 * vectors @ vectors.T)) <= confirm.calibration.at(0.1).threshold
+        true &= distances(vectors, vectors) <= confirm.calibration.at(0.1).threshold
     if not true.any():
-        raise DataError(f"{data} holds no two pictures of one person. Give shards whose JSON holds `identity`.")
-    pictures = tuple(_resized(picture) for picture in faces.pictures)
+        raise DataError(f"{data} has no two pictures of one person. Give shards with `identity` in their JSON.")
+    pictures = tuple(resize(picture, SIDE) for picture in faces.pictures)
     return People(pictures, len(set(faces.people)), true, ~same, copies)
 
 
-def _anybody(person: str) -> bool:
-    return True
-
-
-def _resized(pixels: Pixels) -> Pixels:
-    way = cv2.INTER_AREA if len(pixels) > SIDE else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(pixels, (SIDE, SIDE), interpolation=way), np.uint8)
-
-
-def _embed(judge: identity.Judge, pictures: Sequence[Pixels], hole: Bools | None = None) -> Floats:
-    """Embeddings (N, D) of ``pictures``, blanked under ``hole``."""
-    parts = []
-    for start in range(0, len(pictures), BATCH):
-        crops = np.stack(pictures[start : start + BATCH]).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
-        parts.append(judge.embed(crops if hole is None else check.blank(crops, hole)))
-    return np.concatenate(parts)
-
-
-def _row(subject: str, strangers: bool, outcomes: NDArray[np.int8]) -> Row:
-    """outcomes: numbers in OUTCOMES, one a pair."""
+def _shares(subject: str, strangers: bool, outcomes: NDArray[np.int8]) -> OutcomeShares:
+    """outcomes: an index in OUTCOMES for each pair."""
     counts = np.bincount(outcomes, minlength=len(OUTCOMES)) / max(1, outcomes.size)
-    return Row(subject, strangers, outcomes.size, *map(float, counts), Provenance.now())  # type: ignore[arg-type, call-arg]
+    return OutcomeShares(subject, strangers, outcomes.size, *map(float, counts), Provenance.now())  # type: ignore[arg-type, call-arg]
