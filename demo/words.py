@@ -38,7 +38,7 @@ NOT_UPRIGHT = "It is not certain how the photo lies. Press Turn until it stands 
 WHITE_TAKEN = "Either tone of it may be the hole: white was taken. Press Invert if it is the other one."
 FLAGS = (  # what errors and notes say of the shell, and what they say on the page
     (" If it hides a face, specify where: --box or --points (face=FaceLocation.box, FaceLocation.points).", ""),
-    (" Its five --points say more.", ""),
+    (" For a better fill, specify the five points of the face (--points).", ""),
     (", or specify another face with --face, --box or --points (face=FaceLocation...)", ", or choose another face"),
     (" (references=, --reference)", ""),
     (" Run: pip install 'faceinp[heic]'", " It is not installed here. Save the photo as JPEG."),

@@ -84,7 +84,7 @@ class Detector(nn.Module):
         plain = image[0][used].float().reshape(*blocks, 3).mean(dim=(1, 3)).round().to(torch.uint8).numpy()
         looks = [copy, plain] if mask.any() else [copy]
         each = [cascade.find(look, modules.SMALLEST, modules.THRESHOLDS) for look in looks]
-        found = cascade.surest(cascade.Found(*map(np.concatenate, zip(*each, strict=True))))
+        found = cascade.drop_nested(cascade.Detections(*map(np.concatenate, zip(*each, strict=True))))
         boxes, points = found.boxes * block, found.points * block
         boxes[:, 2:] -= boxes[:, :2]
         return torch.from_numpy(boxes), torch.from_numpy(found.probabilities), torch.from_numpy(points)
