@@ -204,7 +204,7 @@ def _suppressed(op: Op, boxes: Value, probabilities: Value, most: float) -> Valu
 
 
 def _outermost(op: Op, boxes: Value, probabilities: Value, points: Value) -> Sequence[Value]:
-    """As ``cascade.drop_nested``: of no two faces does more than MAX_NESTED_SHARE of the smaller one lie in the other."""
+    """As ``cascade.drop_nested``."""
     found = boxes, probabilities, points
     count = op.Shape(probabilities)
     _, order = op.TopK(probabilities, count, _outputs=2)

@@ -53,8 +53,8 @@ def test_a_box_beside_the_photo_is_refused(box):
 @pytest.mark.parametrize(
     ("box", "match"),
     [
-        ((195, 100, 20, 2), "width and height 8 or more"),
-        ((204, 101, 1, 1), "width and height 8 or more"),
+        ((195, 100, 20, 2), "width and height at least 8"),
+        ((204, 101, 1, 1), "width and height at least 8"),
         ((160, 100, 300, 40), "too flat for a face"),
         ((150, 20, 20, 300), "too narrow for a face"),
     ],
@@ -119,7 +119,7 @@ def test_a_face_half_out_of_the_photo_is_filled_where_its_points_say():
     [
         (POINTS[:4], r"must be five finite pairs, got \(4, 2\)\. Specify left eye, right eye"),
         (POINTS.ravel(), r"\(10,\)"),
-        (POINTS * np.nan, "not five finite"),
+        (POINTS * np.nan, "must be five finite"),
         ([["a", "b"]] * 5, "are not numbers"),
         ([[1, 2], [3]], "are not numbers"),
         (POINTS[[1, 0, 2, 3, 4]], "left and right are swapped"),

@@ -123,7 +123,7 @@ class Located(NamedTuple):
 
 
 def as_location(face: Any) -> FaceLocation | None:
-    """The argument ``face`` of ``fill`` as a location. Raises NoFaceError unless it is a FaceLocation, a Face or None."""
+    """The argument ``face`` of ``fill`` as a location. Raises NoFaceError unless it is a FaceLocation, Face or None."""
     if face is None or isinstance(face, FaceLocation):
         return face
     if isinstance(face, Face):

@@ -77,7 +77,7 @@ def find_targets(
 
     pixels: uint8 (H, W, 3). hole: bool (H, W), True = hole. location, turn, require_face: as for ``pipeline.fill``.
     engine: decides the size of the crops. with_references: whether there are reference photos, which can show a face
-    that the mask covers entirely. Raises MaskError, NoFaceError, and PhotoError for an aligned photo that is not square.
+    that the mask covers entirely. Raises MaskError, NoFaceError, and PhotoError for an aligned photo that isn't square.
     """
     detected: tuple[Face, ...] = ()
     if location is not None and location.kind == "aligned":
@@ -155,7 +155,7 @@ def owners(hole: NDArray[np.bool_], quads: Sequence[NDArray[np.float64]]) -> NDA
 def crop_after(
     pixels: Pixels, hole: Hole, generated: Sequence[Target], owner: NDArray[np.uint8], target: Target, engine: Engine
 ) -> Crop:
-    """The crop of a face after other faces were generated: the parts of the hole that belong to those count as known."""
+    """The crop of a face after other faces were generated; their parts of the hole count as known."""
     pixels, hole = pixels.copy(), hole.copy()
     for index, one in enumerate(generated, 1):
         painted, _, region = faces.paste(one.in_tone, one.crop.quad, hole.shape, hole)

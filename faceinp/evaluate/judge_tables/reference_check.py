@@ -220,7 +220,7 @@ def fit(results: Sequence[Trial], people: People, fingerprint: str, data: str) -
         base=base,
         slope=slope,
         doubt_above=threshold(others, check.FALSE_MATCH_RATE),
-        blind_above=float(np.quantile(others, check.MOST_STRANGERS)),
+        blind_above=float(np.quantile(others, check.MAX_FALSE_MATCH_RATE)),
         data=data,
         people=people.people,
         pictures=len(people.pictures),
