@@ -136,7 +136,7 @@ def test_narrow_scratches_on_a_large_photo_close_smoothly_at_once(monkeypatch):
 
 
 def test_a_wide_hole_is_filled_on_a_copy_and_gets_its_grain(monkeypatch):
-    monkeypatch.setattr(surroundings, "BUDGET", 4000)
+    monkeypatch.setattr(surroundings, "MAX_COST", 4000)
     cloth, hole = textured(), disc((300, 300), (150, 150), 60)
     plain = surroundings.fill(cloth, hole).image
     grain = Grain(np.random.default_rng(0).normal(0, 0.1, (4, 12, 12, 3)).astype(np.float32))

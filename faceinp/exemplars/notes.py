@@ -26,7 +26,7 @@ def of_symmetry(target: AlignedFace, codes: NDArray[np.uint8], problem: str, sha
     for side, eye in enumerate(EYES):
         x, y = np.clip((target.points[eye] * SIZE).astype(int), 0, SIZE - 1).T
         if (codes[y, x] == SYMMETRY).sum() > len(x) / 2:
-            return f"The {SIDES[side]} eye is a mirror image of the {SIDES[1 - side]} one."
+            return f"The {SIDES[side]} eye is the {SIDES[1 - side]} one, mirrored."
     if share <= MIN_SHARE:
         return ""
     return f"{_percent(share)} of the hole comes from the other half of the face, mirrored."
