@@ -29,6 +29,7 @@ MIN_SIDE = 8  # pixels of a face's box
 MAX_RATIO = 4  # of the sides of a box
 MIN_INSIDE = 0.1  # share of a box that lies within the photo
 MIN_IOU = 0.2  # of a detected face and a box that are the same face
+_DEPRECATED = ("aligned", "box", "points")  # keywords that became FaceLocation
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,9 +157,6 @@ def location_as_keywords(function: Callable[P, R]) -> Callable[P, R]:
         return function(*args, **keywords)
 
     return accepting
-
-
-_DEPRECATED = ("aligned", "box", "points")
 
 
 def _from_deprecated(name: str, value: Any) -> tuple[FaceLocation, str]:

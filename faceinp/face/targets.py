@@ -76,8 +76,8 @@ def find_targets(
     """The faces to fill; none where the mask touches none.
 
     pixels: uint8 (H, W, 3). hole: bool (H, W), True = hole. location, turn, require_face: as for ``pipeline.fill``.
-    engine: decides the size of the crops. with_references: whether there are reference photos, which can show a face
-    that the mask covers entirely. Raises MaskError, NoFaceError, and PhotoError for an aligned photo that isn't square.
+    engine: limits the size of the crops. with_references: whether there are reference photos; they can show a face that
+    the mask covers entirely. Raises MaskError, NoFaceError, and PhotoError for an aligned photo that is not square.
     """
     detected: tuple[Face, ...] = ()
     if location is not None and location.kind == "aligned":
