@@ -50,18 +50,20 @@ def find_faces(pixels: Pixels, hole: Hole | None = None, turn: Turn = "auto") ->
     without a hole, of the only face.
     """
     _check(pixels, turn)
-    search = _PhotoSearch(pixels, hole, turn)
-    search.add(search.copy(_COARSE_SIDE), _turns(turn), _SMALLEST_FACE)
+    photo_search = _PhotoSearch(pixels, hole, turn)
+    photo_search.add(photo_search.copy(_COARSE_SIDE), _turns(turn), _SMALLEST_FACE)
     if max(pixels.shape[:2]) > _COARSE_SIDE:
-        search.add(search.copy(_FINE_SIDE), search.likely_turns(), _SMALLEST_FACE)
-    if search.hole is not None:
-        search.add_hidden(_SMALLEST_FACE)
-        if not search.large_near_hole():
-            turns = search.likely_turns()
-            for window in search.windows():
-                search.add(search.copy(_WINDOW_SIDE, window), turns, _SMALLEST_FACE, window, under_hole=True)
-    search.resolve_uncertain()
-    return search.by_size()
+        photo_search.add(photo_search.copy(_FINE_SIDE), photo_search.likely_turns(), _SMALLEST_FACE)
+    if photo_search.hole is not None:
+        photo_search.add_hidden(_SMALLEST_FACE)
+        if not photo_search.large_near_hole():
+            turns = photo_search.likely_turns()
+            for window in photo_search.windows():
+                photo_search.add(
+                    photo_search.copy(_WINDOW_SIDE, window), turns, _SMALLEST_FACE, window, under_hole=True
+                )
+    photo_search.resolve_uncertain()
+    return photo_search.by_size()
 
 
 def find_large_faces(pixels: Pixels, hole: Hole | None = None, turn: Turn = "auto") -> tuple[Face, ...]:
@@ -71,15 +73,15 @@ def find_large_faces(pixels: Pixels, hole: Hole | None = None, turn: Turn = "aut
     was found at the first. Safe to call from several threads.
     """
     _check(pixels, turn)
-    search = _PhotoSearch(pixels, hole, turn)
-    copy = search.copy(_COARSE_SIDE)
+    photo_search = _PhotoSearch(pixels, hole, turn)
+    copy = photo_search.copy(_COARSE_SIDE)
     for turns in (_turns(turn)[:1], _turns(turn)[1:]):
-        search.add(copy, turns, _SMALLEST_LARGE_FACE)
-        if search.faces if search.hole is None else search.under_hole():
+        photo_search.add(copy, turns, _SMALLEST_LARGE_FACE)
+        if photo_search.faces if photo_search.hole is None else photo_search.under_hole():
             break
-    if search.under_hole():
-        search.add_hidden(_SMALLEST_LARGE_FACE)
-    return search.by_size()
+    if photo_search.under_hole():
+        photo_search.add_hidden(_SMALLEST_LARGE_FACE)
+    return photo_search.by_size()
 
 
 def faces_under(detected: Sequence[Face], hole: Hole) -> tuple[Face, ...]:
