@@ -54,8 +54,7 @@ class Subject:
     @property
     def yaw(self) -> float:
         """Degrees, an estimate; positive to the picture's right."""
-        eyes = [self.points[cases.LEFT_EYE].mean(axis=0), self.points[cases.RIGHT_EYE].mean(axis=0)]
-        return faces.yaw(np.array([*eyes, *self.points[[30, 48, 54]]], np.float32))
+        return faces.yaw(faces.five_points(self.points))
 
 
 @dataclass(frozen=True, eq=False)

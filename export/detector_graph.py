@@ -61,7 +61,7 @@ def _upright(op: Op, picture: Value) -> Sequence[Value]:
 
     boxes = _square(op, _candidates(op, sums, size))
     boxes, probabilities, offsets = _refined(op, sums, size, boxes, 24, THRESHOLDS[1])
-    kept = _suppressed(op, boxes, probabilities, cascade.ACROSS_SCALES)
+    kept = _suppressed(op, boxes, probabilities, cascade.MAX_IOU_ACROSS_SCALES)
     boxes = _square(op, _moved(op, op.Gather(boxes, kept), op.Gather(offsets, kept), 1.0))
 
     boxes, probabilities, offsets, points = _refined(op, sums, size, boxes, 48, THRESHOLDS[2])
@@ -130,14 +130,14 @@ def _candidates(op: Op, sums: Value, size: Value) -> Value:
         boxes = op.Floor(op.Div(boxes, scale))
         sure = op.GatherND(op.Squeeze(probability, [0]), cells)
         moves = op.GatherND(op.Squeeze(offsets, [0]), cells)
-        kept = _suppressed(op, boxes, sure, cascade.WITHIN_SCALE)
+        kept = _suppressed(op, boxes, sure, cascade.MAX_IOU_WITHIN_SCALE)
         new = (op.Gather(values, kept) for values in (boxes, sure, moves))
         joined = [op.Concat(one, other, axis=0) for one, other in zip(faces, new, strict=True)]
         return [op.Mul(scale, cascade.FACTOR), *joined]
 
     nothing = [fixed(op, np.zeros(shape)) for shape in ((0, 4), (0,), (0, 4))]
     _, boxes, sure, moves = repeated(op, count, [fixed(op, first), *nothing], at_scale)
-    kept = _suppressed(op, boxes, sure, cascade.ACROSS_SCALES)
+    kept = _suppressed(op, boxes, sure, cascade.MAX_IOU_ACROSS_SCALES)
     return _moved(op, op.Gather(boxes, kept), op.Gather(moves, kept), 0.0)
 
 
@@ -206,7 +206,7 @@ def _suppressed(op: Op, boxes: Value, probabilities: Value, most: float) -> Valu
 
 def _outermost(op: Op, boxes: Value, probabilities: Value, points: Value) -> Sequence[Value]:
     """Suppression of faces, the largest first: a face is dropped if a more probable one overlaps it by more than
-    ``cascade.OF_SMALLER`` of the smaller of both.
+    ``cascade.MAX_NESTED_SHARE`` of the smaller of both.
     """
     faces = boxes, probabilities, points
     count = op.Shape(probabilities)
@@ -223,7 +223,7 @@ def _outermost(op: Op, boxes: Value, probabilities: Value, points: Value) -> Seq
     stops = op.Min(op.Unsqueeze(ends, [1]), op.Unsqueeze(ends, [0]))
     common = product(op.Max(op.Add(op.Sub(stops, starts), 1.0), 0.0))  # (N, N)
     smaller = op.Min(op.Unsqueeze(areas, [1]), op.Unsqueeze(areas, [0]))
-    same = op.Greater(common, op.Mul(smaller, cascade.OF_SMALLER))
+    same = op.Greater(common, op.Mul(smaller, cascade.MAX_NESTED_SHARE))
     numbers = op.Range(fixed(op, 0, np.int64), op.Squeeze(count, [0]), fixed(op, 1, np.int64))
 
     def step(op: Op, number: Value, kept: Value) -> Sequence[Value]:

@@ -255,7 +255,7 @@ def _finish(work: Work, settings: _Settings, watch: "_Watch") -> Result:
     )
 
 
-def _compose(work: Work, settings: _Settings) -> surroundings.Filled:
+def _compose(work: Work, settings: _Settings) -> surroundings.FilledPhoto:
     """The photo with its hole filled by what was drawn and from surroundings, in the photo's tone, with its grain."""
     pixels, hole, targets = work.photo.pixels, work.mask.hole, work.targets.faces
     grainy, grain_note = None, ""
@@ -276,7 +276,7 @@ def _compose(work: Work, settings: _Settings) -> surroundings.Filled:
     filled = surroundings.fill(
         pixels,
         hole,
-        [surroundings.Drawn(target.in_tone, target.crop.quad) for target in targets if not target.hidden],
+        [surroundings.GeneratedFace(target.in_tone, target.crop.quad) for target in targets if not target.hidden],
         avoid=surroundings.face_areas(work.targets.quads, hole.shape),
         grain=grainy,
         seed=settings.seed,

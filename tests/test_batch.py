@@ -381,7 +381,7 @@ def test_folders_and_shards_may_say_it_too(tmp_path: Path) -> None:
     (tmp_path / "faces" / "boxed.json").write_text('{"Box": 1}')
     wanted = settings(tmp_path / "wrong", aligned=False)
     run(str(tmp_path / "in"), wanted, masks=str(tmp_path / "masks"), faces=str(tmp_path / "faces"), say=quiet)
-    assert "A face's location is not {'Box': 1}" in manifest(tmp_path / "wrong")["boxed.png"]["error"]
+    assert "{'Box': 1} is not a face location" in manifest(tmp_path / "wrong")["boxed.png"]["error"]
     with pytest.raises(DataError, match=r"no \.json files"):
         run(str(tmp_path / "in"), wanted, masks=str(tmp_path / "masks"), faces=str(tmp_path / "masks"), say=quiet)
 

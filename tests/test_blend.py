@@ -137,7 +137,7 @@ def test_channels_solved_one_by_one_are_the_same(monkeypatch):
     hole = LARGER["disc"]
     pixels, frame = pictures(hole.shape)
     together = blending.solve(pixels, frame, hole)
-    monkeypatch.setattr(blending, "_ALL_CHANNELS", 10)
+    monkeypatch.setattr(blending, "_MAX_JOINT_UNKNOWNS", 10)
     assert blending.solve(pixels, frame, hole) == pytest.approx(together, abs=2e-5)
 
 
@@ -150,12 +150,12 @@ def test_the_number_of_steps_does_not_grow_with_the_hole(monkeypatch):
 
 def test_says_so_when_it_does_not_converge(monkeypatch):
     monkeypatch.setattr(blending, "MAX_ITERATIONS", 1)
-    with pytest.warns(RuntimeWarning, match="accurate to"):
+    with pytest.warns(RuntimeWarning, match="accurate only to"):
         blending.solve(*pictures((40, 44)), LARGER["disc"])
 
 
 def test_other_shapes_are_refused():
-    with pytest.raises(MaskError, match="do not match"):
+    with pytest.raises(MaskError, match="Photo, frame and hole must be"):
         blending.poisson(np.zeros((4, 5, 3), np.uint8), np.zeros((4, 4, 3), np.float32), np.zeros((4, 5), bool))
 
 

@@ -74,7 +74,7 @@ def test_strips_cut_no_cell(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = cascade.find(CROWD, 20, THRESHOLDS)
     assert len(wanted.boxes) >= 2
     for pixels in (1, 10_000, 10**9):
-        monkeypatch.setattr(cascade, "_STRIP", pixels)
+        monkeypatch.setattr(cascade, "_STRIP_PIXELS", pixels)
         for ours, other in zip(cascade.find(CROWD, 20, THRESHOLDS), wanted, strict=True):
             assert np.abs(ours - other).max() < 1e-2
 

@@ -206,7 +206,7 @@ def test_a_program_has_what_is_found_filled(send: Callable[..., Any]) -> None:
         ({"find": "damage", "sensitivity": None}, "sensitivity"),
         ({"find": "damage", "include": "stamps"}, "include"),
         ({"find": "damage", "include": 5}, "include"),
-        ({"find": "glasses", "include": ["stamps"]}, "include belongs to damage"),
+        ({"find": "glasses", "include": ["stamps"]}, "include applies only to"),
         ({"find": "damage", "location": {"where": 1}}, "."),
     ],
     ids=lambda value: repr(value)[:40],

@@ -90,7 +90,7 @@ def test_the_astronaut_has_one_face(astronaut):
     assert np.linalg.norm(face.points[:2].mean(axis=0) - EYES) < 4
     assert np.linalg.norm(face.points[2] - NOSE) < 4
     assert face.points[0, 0] < face.points[1, 0] and face.points[3, 0] < face.points[4, 0]
-    assert face.confidence > 0.9 and abs(face.yaw) < faces.TURNED_TOO_FAR
+    assert face.confidence > 0.9 and abs(face.yaw) < faces.LARGE_YAW
 
 
 def test_points_are_in_pixels_of_a_large_photo(astronaut):

@@ -76,7 +76,9 @@ def test_away_from_the_join_it_is_what_the_package_pastes(photo: Run, size: floa
     assert np.array_equal(result[0][~hole], image[~hole])
     crop = faces.align(image, hole, quad, SIDE)
     drawn = drawing(crop)
-    filled = surroundings.fill(image, hole, [surroundings.Drawn(drawn, quad)], blending=blending.composite).image
+    filled = surroundings.fill(
+        image, hole, [surroundings.GeneratedFace(drawn, quad)], blending=blending.composite
+    ).image
     reach = (modules.REACH + 1.5 / SIDE) * faces.side(quad)
     inner = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5) > reach
     assert inner.any() or name == "eyes"

@@ -85,7 +85,7 @@ def test_yaw_has_the_nose_s_side_as_its_sign():
 
     assert yaw(0) == pytest.approx(0, abs=1e-4)
     assert yaw(8) == pytest.approx(-yaw(-8)) and 20 < yaw(8) < 35
-    assert yaw(20) > faces.TURNED_TOO_FAR
+    assert yaw(20) > faces.LARGE_YAW
 
 
 def test_a_whole_picture_of_the_right_size_is_copied_to_the_bit():

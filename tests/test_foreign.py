@@ -122,8 +122,8 @@ def test_the_shell_fills_with_it(tmp_path: Path, capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("sidecar", "said"),
     [
-        ({"size": 64}, "that says size, picture, mask and result"),
-        (SIDECAR | {"mask": {"name": "mask", "hole": 1, "known": 1}}, "1 and 1 cannot be told apart, in 'mask'"),
+        ({"size": 64}, "must specify size, picture, mask and result"),
+        (SIDECAR | {"mask": {"name": "mask", "hole": 1, "known": 1}}, "1 and 1 are equal in float32, in 'mask'"),
         (SIDECAR | {"mask": {"name": "mask", "hole": NAN, "known": 1}}, "'hole' must be a number"),
         (SIDECAR | {"picture": {"name": "image", "range": [0, INFINITY]}}, "'range' must be 2 numbers.*in 'picture'"),
         (SIDECAR | {"result": {"name": "output", "range": [NAN, 1]}}, "'range' must be 2 numbers.*in 'result'"),
@@ -137,8 +137,8 @@ def test_the_shell_fills_with_it(tmp_path: Path, capsys: pytest.CaptureFixture[s
         (SIDECAR | {"multiple_of": -3}, "'multiple_of'"),
         (SIDECAR | {"taught_by": [["facenet"]]}, "'taught_by' must be a list of names"),
         ({"engine": None} | SIDECAR, "'size' is missing"),
-        (SIDECAR | {"mask": {"name": "image", "hole": 1, "known": 0}}, r"takes \['image', 'mask'\]"),
-        (SIDECAR | {"picture": {"name": "photo", "range": [0, 1]}}, r"takes \['image', 'mask'\]"),
+        (SIDECAR | {"mask": {"name": "image", "hole": 1, "known": 0}}, r"are \['image', 'mask'\]"),
+        (SIDECAR | {"picture": {"name": "photo", "range": [0, 1]}}, r"are \['image', 'mask'\]"),
         (SIDECAR | {"picture": {"name": "image", "range": [0, 1], "layout": "CHW"}}, "CHW"),
     ],
 )

@@ -75,7 +75,7 @@ def test_a_profile_is_filled_and_called_turned() -> None:
     x, y, w, h = face.box
     result = filled(camera, hole_at((x + w / 3, y + h / 3, x + w / 2, y + h / 2), camera.shape))
     (note,) = (note for note in result.notes if "turned" in note)
-    assert abs(face.yaw) > faces.TURNED_TOO_FAR and "telea" in note
+    assert abs(face.yaw) > faces.LARGE_YAW and "telea" in note
 
 
 def test_sunglasses_do_not_hide_the_face_and_all_of_them_goes() -> None:

@@ -131,14 +131,14 @@ def test_an_option_goes_before_fast_and_that_before_the_recipe() -> None:
         ("structural", {"k": 8}, "k must be odd"),
         ("structural", {"alpha": True}, "alpha must be a number"),
         ("structural", {"fast": "maybe"}, "fast must be true or false"),
-        ("structural", {"guesses": 2, "starts": 3}, "Give guesses=0 or more"),
+        ("structural", {"guesses": 2, "starts": 3}, "guesses must be 0 or at least starts"),
         ("structural", {"k": 2.5}, "k must be a whole number"),
         ("structural", {"alpha": -2}, "base and base + alpha must be 0 or more"),
-        ("structural", {"momentum": 0.9}, "momentum= means nothing to optimizer=adam"),
-        ("structural", {"fast": True, "rate": 0.1}, "rate= means nothing to optimizer=lbfgs"),
+        ("structural", {"momentum": 0.9}, "momentum= has no effect with optimizer=adam"),
+        ("structural", {"fast": True, "rate": 0.1}, "rate= has no effect with optimizer=lbfgs"),
         ("structural", {"optimizer": "sgd", "momentum": 1}, "momentum must be"),
         ("structural", {"file": "own.safetensors"}, "`faceinp train dcgan-limits --weights FILE`"),
-        ("structural", {"limits": "nowhere.json"}, "nowhere.json holds no limits"),
+        ("structural", {"limits": "nowhere.json"}, "nowhere.json does not contain limits"),
     ],
 )
 def test_what_makes_no_sense_is_a_sentence(engine: str, options: dict[str, Any], said: str) -> None:

@@ -22,7 +22,7 @@ def tell_quadratic(
 ) -> None:
     away = descent.trial - minima
     gradient = (hessians @ away[:, :, None])[:, :, 0]
-    descent.tell((away * gradient).sum(dim=1) / 2 + (slope * descent.trial).sum(dim=1), gradient + slope)
+    descent.update((away * gradient).sum(dim=1) / 2 + (slope * descent.trial).sum(dim=1), gradient + slope)
 
 
 @settings(deadline=None, max_examples=40)
@@ -52,7 +52,7 @@ def test_it_follows_a_curved_valley():
     for _ in range(80):
         x = descent.trial.clone().requires_grad_()
         value = 100 * (x[:, 1] - x[:, 0] ** 2) ** 2 + (1 - x[:, 0]) ** 2
-        descent.tell(value.detach(), torch.autograd.grad(value.sum(), x)[0])
+        descent.update(value.detach(), torch.autograd.grad(value.sum(), x)[0])
     assert torch.allclose(descent.at, torch.ones(1, 2, dtype=torch.float64), atol=1e-4)
 
 
@@ -72,7 +72,7 @@ def test_a_slope_moves_the_minimum():
     descent = LBFGS(torch.zeros_like(minima))
     for step in range(160):
         if step == 40:
-            descent.tilt(slope)
+            descent.add_linear(slope)
         tell_quadratic(descent, hessians, minima, slope * (step >= 40))
     moved = minima - torch.linalg.solve(hessians, slope)
     assert torch.allclose(descent.at, moved, atol=1e-4)
@@ -82,6 +82,6 @@ def test_a_slope_moves_the_minimum():
 def test_where_nothing_slopes_it_stands_still(value):
     descent = LBFGS(torch.ones(2, 3))
     for _ in range(5):
-        descent.tell(torch.full((2,), value), torch.zeros(2, 3))
+        descent.update(torch.full((2,), value), torch.zeros(2, 3))
     assert torch.equal(descent.at, torch.ones(2, 3))
     assert torch.equal(descent.trial, torch.ones(2, 3))

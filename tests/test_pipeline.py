@@ -152,7 +152,7 @@ def test_unknown_engines_and_blendings_are_named_with_those_there_are():
         (np.zeros((1, 3, 64, 64)), np.ones((1, 1, 64, 64), bool), "float32"),
         (np.zeros((1, 64, 64, 3), np.float32), np.ones((1, 1, 64, 64), bool), r"\(N, 3, S, S\)"),
         (np.zeros((1, 3, 64, 64), np.float32), np.ones((1, 1, 64, 64), np.uint8), "bool"),
-        (np.zeros((1, 3, 64, 64), np.float32), np.ones((1, 1, 64, 64), bool), "all hole"),
+        (np.zeros((1, 3, 64, 64), np.float32), np.ones((1, 1, 64, 64), bool), "entire crop"),
         (np.full((1, 3, 64, 64), 200, np.float32), np.eye(64, dtype=bool)[None, None], r"\[0, 1\]"),
         (np.zeros((1, 3, 4096, 4096), np.float32), np.zeros((1, 1, 4096, 4096), bool), "pixels a side"),
     ],

@@ -162,7 +162,7 @@ def test_sentences_give_the_distance_and_a_way_on() -> None:
     assert doubtful.note(2) == (
         "Reference photo 3 could not be confirmed as the same person (distance 1.30; 99 % of strangers lie above 1.20)."
     )
-    assert "Too little of the face is known" in LIMITS.verdict(1.36, 1.5).note(0)
+    assert "Too little of the face is visible" in LIMITS.verdict(1.36, 1.5).note(0)
     assert (
         refused.note(0) == doubtful.problem(0) == LIMITS.verdict(1, 0).note(0) == LIMITS.verdict(1, 0).problem(0) == ""
     )

@@ -297,7 +297,7 @@ def test_a_search_says_what_it_cannot_use(small_folder: Path, tmp_path: Path) ->
         search.Prior.load(small_folder / "landmarks.safetensors")
     for odd in ("", "[]", "{}", '{"limits": []}', '{"limits": {"ssim_min": "a"}}', "[" * 100_000):
         (tmp_path / "limits.json").write_text(odd)
-        with pytest.raises(WeightsError, match=r"limits\.json holds no limits"):
+        with pytest.raises(WeightsError, match=r"limits\.json does not contain limits"):
             search.load_limits(tmp_path / "limits.json")
 
 

@@ -7,7 +7,7 @@ import skimage.data
 
 from faceinp.blend import blending as blend
 from faceinp.blend import patches, surroundings
-from faceinp.blend.surroundings import Drawn
+from faceinp.blend.surroundings import GeneratedFace
 from faceinp.photo.grain import Grain
 
 PHOTO = skimage.data.astronaut()
@@ -43,7 +43,7 @@ def test_no_edge_where_the_crop_ends(photo, difference):
     """The engine's picture is soft, and darker than the photo; no step stands out at the crop's right border."""
     hole = disc(photo.shape[:2], (300, 400), 90)
     drawn = cv2.GaussianBlur(photo[200:400, 200:400], (0, 0), 2).astype(np.float32) / 255 - difference
-    filled = surroundings.fill(photo, hole, [Drawn(np.clip(drawn, 0, 1), 2 * QUAD)])
+    filled = surroundings.fill(photo, hole, [GeneratedFace(np.clip(drawn, 0, 1), 2 * QUAD)])
     at_border, beside = steps_at(filled.image, hole, 399)
     assert at_border < 1.5 * beside + 0.5
     assert {1, 3} <= set(np.unique(filled.sources[hole]))
@@ -90,7 +90,7 @@ def test_known_pixels_stay_and_what_lies_under_the_hole_does_not_count(blending)
     spoiled = PHOTO.copy()
     spoiled[hole] = 255 - spoiled[hole]
     quad = np.array([[140, 20], [140, 220], [340, 220], [340, 20]], np.float64)
-    drawn = [Drawn(np.full((64, 64, 3), 0.4, np.float32), quad)]
+    drawn = [GeneratedFace(np.full((64, 64, 3), 0.4, np.float32), quad)]
     one = surroundings.fill(PHOTO, hole, drawn, blending=blending)
     two = surroundings.fill(spoiled, hole, drawn, blending=blending)
     assert np.array_equal(one.image[~hole], PHOTO[~hole])
@@ -111,7 +111,9 @@ def test_two_faces_share_a_hole():
     hole[80:120, 40:260] = True
     stripes = [np.full((70, 70, 3), 0.5, np.float32) for _ in "ab"]
     stripes[0][::2], stripes[1][:, ::2] = 0.3, 0.3  # lies, and stands
-    filled = surroundings.fill(photo, hole, [Drawn(stripes[0], left), Drawn(stripes[1], left + np.array([120, 0]))])
+    filled = surroundings.fill(
+        photo, hole, [GeneratedFace(stripes[0], left), GeneratedFace(stripes[1], left + np.array([120, 0]))]
+    )
     assert (filled.sources[hole] == 1).all()
     image = filled.image[85:115].astype(float)
     along, across = np.abs(np.diff(image, axis=1)).mean(axis=(0, 2)), np.abs(np.diff(image, axis=0)).mean(axis=(0, 2))
@@ -134,7 +136,7 @@ def test_narrow_scratches_on_a_large_photo_close_smoothly_at_once(monkeypatch):
 
 
 def test_a_wide_hole_is_filled_on_a_copy_and_gets_its_grain(monkeypatch):
-    monkeypatch.setattr(surroundings, "BUDGET", 4000)
+    monkeypatch.setattr(surroundings, "MAX_COST", 4000)
     cloth, hole = textured(), disc((300, 300), (150, 150), 60)
     plain = surroundings.fill(cloth, hole).image
     grain = Grain(np.random.default_rng(0).normal(0, 0.1, (4, 12, 12, 3)).astype(np.float32))

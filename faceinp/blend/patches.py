@@ -1,7 +1,7 @@
-"""Texture continued into a hole by patches of the same picture: PatchMatch, by the library PyPatchMatch.
+"""Fill a hole with texture of the same picture by PatchMatch, from the library PyPatchMatch.
 
 Barnes, Shechtman, Finkelstein and Goldman 2009, *PatchMatch*, in the hole-filling scheme of Wexler, Shechtman and Irani
-2007: coarse to fine, each pixel the mean of what the patches most like its surroundings say.
+2007: coarse to fine, each pixel becomes the mean of the patches that are most similar to its surroundings.
 """
 
 import threading
@@ -12,15 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 RADIUS = 3  # patches of 7 x 7, as Barnes et al. compare
-INSTALL = "Run: pip install --force-reinstall PyPatchMatch"  # what to do where there is no library
+INSTALL = "Run: pip install --force-reinstall PyPatchMatch"  # the advice where the library is missing
 
-# The library keeps one seed for the whole process.
-_lock = threading.Lock()
+_lock = threading.Lock()  # the library has one seed for the whole process
 
 
 @cache
 def library() -> Any | None:
-    """The module ``patchmatch``, None where it is missing or was installed without its compiled part."""
+    """The module ``patchmatch``; None where it is missing or has no compiled part."""
     try:
         import patchmatch
     except ImportError:
@@ -31,11 +30,10 @@ def library() -> Any | None:
 def fill(
     pixels: NDArray[np.uint8], hole: NDArray[np.bool_], seed: int, avoid: NDArray[np.bool_] | None = None
 ) -> NDArray[np.uint8]:
-    """The picture with its hole filled from patches of its known pixels; ``library()`` must not be None.
+    """The picture with its hole filled by patches of its known pixels; ``library()`` must not be None.
 
-    pixels: uint8 (H, W, 3); what lies under the hole does not count. hole: bool (H, W). avoid: bool (H, W), known
-    pixels that are no source of patches; their colours do not count. The same seed gives the same picture, in any
-    thread.
+    pixels: uint8 (H, W, 3); pixels under the hole are ignored. hole: bool (H, W), True = hole. avoid: bool (H, W), True
+    where no patch may be copied from. The same seed gives the same picture, in any thread.
     """
     with _lock:
         patchmatch = library()

@@ -1,7 +1,7 @@
-"""What an engine is: the contract between the pipeline and whatever fills a hole.
+"""The interface of an engine, between the pipeline and any method that fills a hole.
 
-An engine sees aligned crops and masks and nothing else: no files, no faces, no blending. ``loading.py`` lists engines
-and makes them by name.
+An engine gets aligned crops and masks and nothing else: no files, no faces, no blending. ``loading`` lists engines and
+makes them by name.
 """
 
 import inspect
@@ -20,26 +20,27 @@ POINTS = 68  # landmarks of a face, in dlib's order
 
 
 class Progress(Protocol):
-    """Called by heavy work now and then; raises ``errors.Cancelled`` to stop it. A callback that has an argument
-    ``loss``, too, as ``Report`` has, gets the loss of a search.
+    """A callback for progress; it raises ``errors.Cancelled`` to stop the work.
+
+    A callback with an argument ``loss``, as ``Report`` has, also gets the loss of a search.
     """
 
     def __call__(self, done: int, total: int, preview: NDArray[np.float32] | None = None) -> None:
-        """``preview``: the first crop's picture so far, float32 (3, S, S) in [0, 1]."""
+        """preview: the current picture of the first crop, float32 (3, S, S) in [0, 1]."""
 
 
 class Report(Protocol):
-    """What engines call: ``Progress`` with a loss."""
+    """The callback that engines call: ``Progress`` with a loss."""
 
     def __call__(
         self, done: int, total: int, preview: NDArray[np.float32] | None = None, loss: float | None = None
     ) -> None:
-        """As ``Progress``. ``loss``: that of the preview, where a search makes one."""
+        """As ``Progress``. loss: of the preview, in a search."""
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What an engine requires before it can run.
+    """The requirements of an engine.
 
     packages: import names. extra: the extra of faceinp that installs them. weights: names in ``models.weights``.
     """
@@ -52,8 +53,8 @@ class Needs:
 class Exemplars(NamedTuple):
     """Other pictures of the same face, aligned with the crops, one for each crop.
 
-    pictures: float32 (N, 3, S, S) in [0, 1], RGB. confidence: float32 (N, 1, S, S) in [0, 1], how surely a pixel
-    shows what the crop would show there; 0 where the exemplar has nothing to say.
+    pictures: float32 (N, 3, S, S) in [0, 1], RGB. confidence: float32 (N, 1, S, S) in [0, 1], that a pixel shows the
+    same as the crop's would; 0 where the exemplar is of no use.
     """
 
     pictures: NDArray[np.float32]
@@ -62,11 +63,11 @@ class Exemplars(NamedTuple):
 
 @dataclass(frozen=True)
 class Batch:
-    """Checked crops that go through an engine at once.
+    """Checked crops for one run of an engine.
 
     crops: float32 (N, 3, S, S) in [0, 1], 0.5 in the hole. masks: bool (N, 1, S, S), True = hole. landmarks: float32
-    (N, 68, 2), x and y as shares of the side; None for an engine that is not guided. exemplar: all zeros where the
-    caller has none. seed: the random seed. progress: for engines whose ``batch_size`` is 0.
+    (N, 68, 2), x and y as shares of the side; None for an engine that is not guided. exemplar: all zeros if the caller
+    passed none. seed: the random seed. progress: for engines whose ``batch_size`` is 0.
     """
 
     crops: NDArray[np.float32]
@@ -80,16 +81,16 @@ class Batch:
 class Engine(ABC):
     """Fills holes of aligned face crops.
 
-    name: as in ``load_engine(name)``. about: one line for people. size: the side it works at best. largest: the
-    greatest side it accepts (equal to ``size`` where the network is built for one side). needs: what it requires.
-    runtime: what computes, for example "torch cpu fp32". taught_by: names of judges that were in its network's loss.
-    guided: it follows the face's 68 landmarks, the caller's or its own prediction. copies: its pixels are copied from
-    the crop, grain included. completes_faces: it draws the missing parts of a face, so that real pixels of the face's
-    other half take their place where they can (``fill(symmetry=...)``). batch_size: how many crops it takes at once;
-    0: all of them, and it reports progress itself. options: names of its options where the constructor takes them as
-    ``**options``; the parameters of others are their options.
+    name: as in ``load_engine(name)``. about: one line for users. size: the side it works at best, in pixels. largest:
+    the largest side it accepts; equal to ``size`` for a network with a fixed side. needs: its requirements. runtime:
+    the library, device and precision, for example "torch cpu fp32". taught_by: names of judges that its network was
+    trained with as a loss. guided: whether it follows the 68 landmarks of the face, the caller's or predicted ones.
+    copies: whether its pixels are copied from the crop, with their grain. completes_faces: whether it generates the
+    missing parts of a face, which real pixels of the other half may replace (``fill(symmetry=...)``). batch_size: the
+    number of crops in one run; 0: all of them, and it reports progress itself. options: names of its options if the
+    constructor takes them as ``**options``; otherwise the parameters of the constructor are the options.
 
-    Each is a plain attribute: of the class, or of one instance where its file decides.
+    Each is a plain attribute, of the class or of an instance.
     """
 
     name: str
@@ -107,7 +108,7 @@ class Engine(ABC):
 
     @classmethod
     def hindrance(cls) -> str:
-        """Why it cannot run on this machine, beyond packages and weights; empty when it can. Asked without torch."""
+        """Why it cannot run on this machine, besides packages and weights; empty if it can. Must not import torch."""
         return ""
 
     def fill(
@@ -120,17 +121,15 @@ class Engine(ABC):
         landmarks: Any = None,
         exemplar: Exemplars | None = None,
     ) -> NDArray[np.float32]:
-        """Generate whole pictures whose known part resembles the crops'.
+        """Generate complete pictures for crops with a hole.
 
-        crops: float32 (N, 3, S, S) in [0, 1], RGB, NumPy or torch. masks: bool (N, 1, S, S), True = hole.
-        The pixels of the crops under the hole are ignored. landmarks: float (N, 68, 2), x and y as shares of the side,
-        for a guided engine, which predicts them where None. exemplar: another picture of each face; engines that
-        cannot use it ignore it. seed: the random seed. progress: called before the first crop and after each batch, or
-        by a search itself.
-        Returns float32 (N, 3, S, S) in [0, 1]; known pixels are the engine's own guess there, too, unless the engine
-        says otherwise: blending is the pipeline's work.
-        Raises EngineError when shapes, types or ranges differ from these, a mask is all hole, or landmarks are passed
-        to an engine that is not guided.
+        crops: float32 (N, 3, S, S) in [0, 1], RGB, NumPy or torch; pixels under the hole are ignored. masks: bool
+        (N, 1, S, S), True = hole. seed: the random seed. progress: called before the first crop and after each batch,
+        or by a search itself. landmarks: float (N, 68, 2), x and y as shares of the side, for a guided engine; None:
+        predicted. exemplar: another picture of each face; engines that cannot use it ignore it.
+        Returns float32 (N, 3, S, S) in [0, 1]. Known pixels may differ from the crops': the pipeline blends.
+        Raises EngineError for other shapes, types or ranges, for a mask that covers the entire crop, and for landmarks
+        if the engine is not guided.
         """
         crops, masks = self._checked(crops, masks, self.size, self.largest)
         points, others = self._checked_landmarks(landmarks, len(crops)), _checked_exemplar(exemplar, crops)
@@ -142,17 +141,18 @@ class Engine(ABC):
             if guide is None and self.guided:
                 guide = self._predict(crops[part], masks[part])
             exemplars = Exemplars(others.pictures[part], others.confidence[part])
-            made = self._generate(Batch(crops[part], masks[part], guide, exemplars, seed, report))
-            np.clip(made, 0, 1, out=filled[part], casting="same_kind")
+            generated = self._generate(Batch(crops[part], masks[part], guide, exemplars, seed, report))
+            np.clip(generated, 0, 1, out=filled[part], casting="same_kind")
             if self.batch_size:
                 report(part.stop, len(crops), filled[0])
         return filled
 
     def predict_landmarks(self, crops: Any, masks: Any) -> NDArray[np.float32]:
-        """The 68 landmarks that ``fill`` would follow; those of the shipped predictor for an engine that is not guided.
+        """Predict the 68 landmarks that ``fill`` follows; an engine that is not guided uses the shipped predictor.
 
-        crops: float32 (N, 3, 256, 256) in [0, 1]; masks: bool (N, 1, 256, 256), True = hole. Returns float32
-        (N, 68, 2), x and y as shares of the side, in dlib's order. Raises EngineError as ``fill`` does, WeightsError.
+        crops: float32 (N, 3, 256, 256) in [0, 1]. masks: bool (N, 1, 256, 256), True = hole. Returns float32
+        (N, 68, 2), x and y as shares of the side, in dlib's order. Raises EngineError as ``fill`` does, and
+        WeightsError where the predictor's weights are missing.
         """
         crops, masks = self._checked(crops, masks, landmark_predictor.SIZE, landmark_predictor.SIZE)
         points = [self._predict(crops[part], masks[part]) for part in _parts(len(crops), self.batch_size)]
@@ -160,10 +160,10 @@ class Engine(ABC):
 
     @abstractmethod
     def _generate(self, batch: Batch) -> NDArray[np.floating]:
-        """Whole pictures (N, 3, S, S) for the crops of one batch. This is all that an engine must define."""
+        """Complete pictures (N, 3, S, S) for the crops of one batch. An engine must define only this method."""
 
     def _predict(self, crops: NDArray[np.float32], masks: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Landmarks (N, 68, 2), as shares of the side, of checked crops; the shipped predictor's."""
+        """Landmarks (N, 68, 2), as shares of the side, of checked crops, by the shipped predictor."""
         return landmark_predictor.predict(crops, masks)
 
     def _checked(
@@ -180,13 +180,13 @@ class Engine(ABC):
             )
         side = crops.shape[-1]
         if side > largest or (size == largest and side != size):
-            limit = f"{size} pixels a side" if size == largest else f"crops of up to {largest} pixels a side"
-            raise EngineError(f"Engine {self.name!r} takes {limit}, got {side}. Resize the crops.")
+            limit = f"crops of {size} pixels" if size == largest else f"crops of up to {largest} pixels"
+            raise EngineError(f"Engine {self.name!r} takes {limit} a side, got {side}. Resize the crops.")
         known = crops[~np.broadcast_to(masks, crops.shape)]
         if known.size and not (known.min() >= 0 and known.max() <= 1):
             raise EngineError("Crops must be in [0, 1]. Divide 8-bit pictures by 255.")
         if masks.all(axis=(1, 2, 3)).any():
-            raise EngineError("A mask is all hole. Leave part of the face unmasked.")
+            raise EngineError("A mask covers the entire crop. Leave part of the face unmasked.")
         return np.where(masks, np.float32(0.5), crops), np.ascontiguousarray(masks)
 
     def _checked_landmarks(self, landmarks: Any, count: int) -> NDArray[np.float32] | None:
@@ -197,14 +197,14 @@ class Engine(ABC):
         points = np.ascontiguousarray(_numpy(landmarks), np.float32)
         if points.shape != (count, POINTS, 2) or not np.isfinite(points).all():
             raise EngineError(
-                f"Landmarks must be finite, ({count}, {POINTS}, 2): 68 points (x, y) a crop, got {points.shape}. "
-                "Start from those of predict_landmarks."
+                f"Landmarks must be finite ({count}, {POINTS}, 2), 68 points (x, y) for each crop, got {points.shape}. "
+                "Start from the result of predict_landmarks."
             )
         return points
 
 
 def _checked_exemplar(exemplar: Exemplars | None, crops: NDArray[np.float32]) -> Exemplars:
-    """As float32 arrays; zeros, which say nothing, where there is none."""
+    """The exemplar as float32 arrays; None becomes zeros, which have no confidence."""
     count, _, side, _ = crops.shape
     if exemplar is None:
         return Exemplars(np.zeros_like(crops), np.zeros((count, 1, side, side), np.float32))
@@ -222,18 +222,18 @@ registry: dict[str, type[Engine]] = {}  # the engines registered so far; ``loadi
 
 
 def register(engine: type[Engine]) -> type[Engine]:
-    """Class decorator: makes an engine available by its name."""
+    """Class decorator that makes an engine available by its name."""
     registry[engine.name] = engine
     return engine
 
 
 def reporting(progress: Progress | None) -> Report:
-    """A callback that takes all that engines report, whatever ``progress`` takes."""
+    """``progress`` as a callback that also accepts a loss; None becomes a callback that does nothing."""
     if progress is None:
         return _silent
     try:
         inspect.signature(progress).bind(0, 1, None, loss=0.0)
-    except (TypeError, ValueError):  # it has no such argument, or cannot be asked
+    except (TypeError, ValueError):  # it has no such argument, or no signature
         return lambda done, total, preview=None, loss=None: progress(done, total, preview)
     return cast(Report, progress)
 
@@ -243,7 +243,7 @@ def _silent(done: int, total: int, preview: NDArray[np.float32] | None = None, l
 
 
 def _parts(count: int, size: int) -> Iterator[slice]:
-    """``count`` crops in batches of ``size``; one batch where it is 0."""
+    """The slices of ``count`` crops in batches of ``size``; 0: one batch."""
     size = size or max(count, 1)
     return (slice(at, min(at + size, count)) for at in range(0, count, size))
 

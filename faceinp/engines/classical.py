@@ -1,7 +1,7 @@
-"""Engines that learn nothing: each continues the known pixels of the one picture by a rule.
+"""Engines without training: each extends the known pixels of the picture by a rule.
 
-They are the papers' baselines. All of them return the known pixels as they came and generate the hole only, take
-one picture after the other (a batch gives what each picture alone would), and are deterministic.
+They are the papers' baselines. They return known pixels unchanged, process pictures one by one (so the batch has no
+influence), and are deterministic.
 """
 
 from abc import abstractmethod
@@ -16,11 +16,11 @@ from faceinp.engines.base import Batch, Engine, Needs, register
 from faceinp.engines.variation import least_variation
 from faceinp.errors import EngineError
 
-RADIUS = 3  # pixels that OpenCV's methods look at around each hole pixel
+RADIUS = 3  # pixels of the neighbourhood that OpenCV's methods use
 
 
 class Classical(Engine):
-    """Runs ``paint`` on one picture after the other and keeps the known pixels."""
+    """Runs ``paint`` on each picture and keeps the known pixels."""
 
     size = 256
     largest = 1024
@@ -33,7 +33,7 @@ class Classical(Engine):
 
     @abstractmethod
     def paint(self, crop: NDArray[np.float32], hole: NDArray[np.bool_], seed: int) -> NDArray[np.floating]:
-        """A picture (3, S, S) in [0, 1] whose pixels under ``hole`` (S, S) are used; the crop is grey there."""
+        """Fill a crop, (3, S, S) in [0, 1], grey under ``hole``, bool (S, S). Only its hole pixels are used."""
 
 
 @register
@@ -41,7 +41,7 @@ class Telea(Classical):
     """Telea 2004, *An image inpainting technique based on the fast marching method*; OpenCV, 8 bits a channel."""
 
     name = "telea"
-    about = "Telea's fast marching (OpenCV): continues colours from the rim inwards"
+    about = "Telea's fast marching (OpenCV): extends colours from the edge inwards"
     runtime = f"opencv {cv2.__version__} cpu"
 
     def paint(self, crop: NDArray[np.float32], hole: NDArray[np.bool_], seed: int) -> NDArray[np.floating]:
@@ -53,7 +53,7 @@ class NavierStokes(Classical):
     """Bertalmio, Bertozzi and Sapiro 2001, *Navier-Stokes, fluid dynamics, and image and video inpainting*; OpenCV."""
 
     name = "navier-stokes"
-    about = "Navier-Stokes (OpenCV): continues lines of equal brightness into the hole"
+    about = "Navier-Stokes (OpenCV): extends lines of equal brightness into the hole"
     runtime = f"opencv {cv2.__version__} cpu"
 
     def paint(self, crop: NDArray[np.float32], hole: NDArray[np.bool_], seed: int) -> NDArray[np.floating]:
@@ -65,7 +65,7 @@ class Biharmonic(Classical):
     """Solves the biharmonic equation in the hole (Chui and Mhaskar 2010); scikit-image, double precision."""
 
     name = "biharmonic"
-    about = "biharmonic equation (scikit-image): the smoothest surface through the rim"
+    about = "biharmonic equation (scikit-image): the smoothest surface through the edge"
     largest = 512  # the sparse solve grows faster than the hole
     runtime = "scikit-image cpu float64"
     needs = Needs(("skimage",), "classical")
@@ -92,7 +92,7 @@ class TotalVariation(Classical):
 
 @register
 class PatchMatch(Classical):
-    """``patches.fill`` on the crop alone: Barnes et al. 2009 in the scheme of Wexler et al. 2007, by PyPatchMatch."""
+    """``patches.fill`` within the crop: Barnes et al. 2009 in the scheme of Wexler et al. 2007, by PyPatchMatch."""
 
     name = "patchmatch"
     about = "PatchMatch (PyPatchMatch): copies 7 x 7 patches of the same picture"
@@ -106,7 +106,7 @@ class PatchMatch(Classical):
     @classmethod
     def hindrance(cls) -> str:
         ready = patches.library() is not None
-        return "" if ready else f"PyPatchMatch is missing, or installed without its compiled part. {patches.INSTALL}"
+        return "" if ready else f"PyPatchMatch is missing, or has no compiled part. {patches.INSTALL}"
 
     def paint(self, crop: NDArray[np.float32], hole: NDArray[np.bool_], seed: int) -> NDArray[np.floating]:
         return _planes(patches.fill(_pixels(crop), hole, seed))
@@ -114,7 +114,7 @@ class PatchMatch(Classical):
 
 @register
 class Mirror(Classical):
-    """The face's other half: the flipped crop wherever that is known; Telea fills what is hidden on both sides."""
+    """Pixels of the flipped crop; where these are hidden, too, Telea's fill."""
 
     name = "mirror"
     about = "the face's other half, flipped; Telea where both sides are hidden"
@@ -126,11 +126,11 @@ class Mirror(Classical):
         mirrored = np.where(hole, crop[:, :, ::-1], crop)
         if not hidden_twice.any():
             return mirrored
-        # From the crop's own pixels: a mirrored neighbour may be another skin tone, a known one never is.
+        # From the crop's own pixels: a mirrored neighbour may have another skin tone.
         return np.where(hidden_twice, Telea().paint(crop, hole, seed), mirrored)
 
 
-# ---- forms ----
+# ---- conversion ----
 
 
 def _pixels(crop: NDArray[np.float32]) -> NDArray[np.uint8]:

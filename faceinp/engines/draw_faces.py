@@ -1,4 +1,4 @@
-"""The engine draws the faces of one or several photos, those of one size together."""
+"""Run the engine on the faces of one or several photos, faces of one size together."""
 
 import time
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from faceinp.photo.photos import Photo
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """A photo on its way through the pipeline. timings: seconds of each step so far, by its name."""
+    """A photo within the pipeline. timings: seconds of each finished step, by name."""
 
     photo: Photo
     mask: Mask
@@ -28,10 +28,10 @@ class Work:
 
 
 def draw(works: Sequence[Work], engine: Engine, seed: int, landmarks: Any, progress: Progress | None) -> None:
-    """Have the engine draw every face: the first one of each photo together, then the second ones, and so on.
+    """Generate every face: the first face of each photo together, then the second faces, and so on.
 
-    landmarks: the caller's, for the first faces. A face that is hidden whole stays grey: no engine is asked. Raises
-    what the engine does, and EngineError for landmarks that are none.
+    landmarks: (68, 2) in photo pixels, the user's, for the first faces; None: predicted. A face that the mask covers
+    entirely becomes grey without the engine. Raises as the engine does, and EngineError for invalid landmarks.
     """
     for work in works:
         work.timings["fill"] = 0.0
@@ -42,8 +42,8 @@ def draw(works: Sequence[Work], engine: Engine, seed: int, landmarks: Any, progr
                 continue
             target = work.targets.faces[index]
             if index:
-                drawn = work.targets.faces[:index]
-                target.crop = crop_after(work.photo.pixels, work.mask.hole, drawn, work.targets.owner, target, engine)
+                before = work.targets.faces[:index]
+                target.crop = crop_after(work.photo.pixels, work.mask.hole, before, work.targets.owner, target, engine)
             if target.hidden:
                 target.generated = np.full((*target.crop.hole.shape, 3), 0.5, np.float32)
                 target.landmarks = None if landmarks is None else _photo_points(landmarks)
@@ -58,11 +58,11 @@ def draw(works: Sequence[Work], engine: Engine, seed: int, landmarks: Any, progr
 
 
 def _generate(engine: Engine, targets: Sequence[Target], landmarks: Any, seed: int, progress: Progress | None) -> None:
-    """The engine's picture of each, all of one side, and the landmarks that led it. landmarks: the caller's."""
-    pictures = np.stack([one.crop.pixels.transpose(2, 0, 1) for one in targets]).astype(np.float32) / 255
+    """Set the generated picture and the landmarks of targets of one size. landmarks: the user's."""
+    pictures = np.stack([one.crop.planes for one in targets])
     holes = np.stack([one.crop.hole[None] for one in targets])
     points = None
-    if landmarks is not None:  # an engine that is not guided refuses any
+    if landmarks is not None:  # an engine that is not guided raises an error for any
         checked = _photo_points(landmarks) if engine.guided else np.zeros((68, 2), np.float32)
         points = np.stack([faces.to_crop(checked, one.crop.quad) for one in targets])
     elif engine.guided:
@@ -79,7 +79,7 @@ def _photo_points(landmarks: Any) -> NDArray[np.float32]:
     points = np.asarray(landmarks, np.float32)
     if points.shape != (68, 2) or not np.isfinite(points).all() or np.ptp(points, axis=0).min() < 1:
         raise EngineError(
-            f"Landmarks must be 68 points (x, y) in photo pixels, finite, (68, 2), got {points.shape}. "
+            f"Landmarks must be 68 points (x, y) in photo pixels, finite and not on a line, got {points.shape}. "
             "Start from Result.landmarks of an earlier fill."
         )
     return points

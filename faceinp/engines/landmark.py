@@ -1,4 +1,4 @@
-"""The landmark-guided engine: predict 68 points of the face with its hole, then complete it in one pass."""
+"""The landmark-guided engine: predict the 68 landmarks of a face with a hole, then complete the face in one pass."""
 
 from pathlib import Path
 
@@ -14,12 +14,14 @@ from faceinp.nets.points import landmark_map
 
 @register
 class Landmark(Engine):
-    """file, predictor: another completion network and predictor of landmarks: packed weights, exported graphs (.onnx),
-    or engines of TensorRT; empty: the package's. runtime, provider, precision, threads: as of ``runtimes.Runtime``.
+    """The completion network with its landmark predictor.
+
+    file, predictor: another completion network and another predictor, as packed weights, exported graphs (.onnx) or
+    TensorRT engines; empty: the package's. runtime, provider, precision, threads: as for ``runtimes.Runtime``.
     """
 
     name = "landmark"
-    about = "A network guided by the face's landmarks: whole faces in a moment."
+    about = "A network guided by the face's landmarks; completes entire faces fast."
     size = 256
     largest = 256
     needs = Needs(weights=("completion", "landmarks"))
@@ -51,7 +53,7 @@ class Landmark(Engine):
 
     def _generate(self, batch: Batch) -> NDArray[np.floating]:
         points = batch.landmarks
-        if points is None:  # trained without landmarks: it sees an empty map
+        if points is None:  # trained without landmarks: its landmark map is empty
             points = np.full((len(batch.crops), 68, 2), np.nan, np.float32)
         values = {
             "picture": batch.crops,

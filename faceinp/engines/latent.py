@@ -1,7 +1,7 @@
 """Search in the latent space of a DCGAN: ``structural`` (Qiang et al. 2019) and ``dip`` (Yeh et al. 2017).
 
-Both look for the z whose G(z) agrees best with the known pixels; ``search.py`` does the work. G(z) has 64 x 64
-pixels: in a larger photo the fill is as soft as that, and its place in the crop's detail comes from the blending.
+Both search the z whose G(z) is closest to the known pixels (``search``). G(z) has 64 x 64 pixels, so the fill of a
+larger face is soft.
 """
 
 from dataclasses import replace
@@ -15,7 +15,7 @@ from faceinp.engines.base import Batch, Engine, Needs, register
 
 
 class LatentEngine(Engine):
-    """What both searches share; options: the fields of ``settings.Settings``."""
+    """The base class of both searches. options: the fields of ``settings.Settings``."""
 
     size = 64
     largest = 64
@@ -38,7 +38,7 @@ class LatentEngine(Engine):
 
         from faceinp.engines import search
 
-        found = search.search(
+        result = search.search(
             self.prior,
             self.objective,
             torch.from_numpy(batch.crops).to(self.prior.device),
@@ -47,19 +47,19 @@ class LatentEngine(Engine):
             seed=batch.seed,
             progress=batch.progress,
         )
-        return found.pictures.cpu().numpy()
+        return result.pictures.cpu().numpy()
 
 
 @register
 class Structural(LatentEngine):
     """Qiang et al. 2019: structural similarity, weighted L1 and realism.
 
-    mode "robust" keeps the formulas' straight lines beyond their limits and compares known pixels only; "faithful" is
-    the paper as printed, whose gradient is zero outside of the limits.
+    Mode "robust" (our variant) keeps the formulas linear beyond their limits and compares known pixels only; "faithful"
+    is exactly as published, with a gradient of zero outside the limits.
     """
 
     name = "structural"
-    about = "DCGAN search with structural loss (Qiang 2019). A face of 64 x 64 pixels, enlarged and blended in."
+    about = "DCGAN search with structural loss (Qiang 2019). A face of 64 x 64 pixels, enlarged and blended."
     options = settings.names("structural")
 
 
@@ -68,5 +68,5 @@ class Dip(LatentEngine):
     """Yeh et al. 2017: L1 near the hole, weighted by the share of hole pixels around, and realism."""
 
     name = "dip"
-    about = "DCGAN search with context loss (Yeh 2017), the first paper's baseline. 64 x 64 pixels, enlarged too."
+    about = "DCGAN search with context loss (Yeh 2017), the first paper's baseline. A face of 64 x 64 pixels, enlarged."
     options = settings.names("dip")

@@ -1,6 +1,6 @@
-"""The list of engines, and engines made by name.
+"""List the engines, and make one by name.
 
-Listing engines imports no heavy package; an engine imports what it needs when it is made.
+Listing imports no heavy package; an engine imports its packages when it is made.
 """
 
 import importlib.util
@@ -16,9 +16,9 @@ from faceinp.engines.base import Engine, Needs, registry
 from faceinp.errors import EngineError, MissingPackageError
 from faceinp.models import weights
 
-# The files of this package that register engines, in the order in which engines are listed.
+# The modules that register engines, in the order in which engines are listed.
 FAMILIES = tuple(family.__name__ for family in (landmark, latent, classical))
-# Names of earlier versions: an engine and its options.
+# Deprecated names: an engine and its options.
 ALIASES: dict[str, tuple[str, dict[str, Any]]] = {
     "landmark-onnx": ("landmark", {"runtime": "onnxruntime"}),
     "landmark-openvino": ("landmark", {"runtime": "openvino"}),
@@ -28,21 +28,25 @@ ALIASES: dict[str, tuple[str, dict[str, Any]]] = {
 
 @dataclass(frozen=True)
 class Status:
-    """One line of ``faceinp engines``."""
+    """An engine and whether it can run on this machine; one line of ``faceinp engines``.
+
+    name, about, needs, completes_faces: as in ``Engine``. missing: why it cannot run and what to do; empty if it can.
+    aliases: deprecated names that ``load_engine`` still accepts.
+    """
 
     name: str
     about: str
     needs: Needs
-    missing: str  # why it cannot run here and what to do; empty when it is ready
-    completes_faces: bool  # as in ``Engine``
-    aliases: tuple[str, ...] = ()  # names of earlier versions that ``load_engine`` still takes
+    missing: str
+    completes_faces: bool
+    aliases: tuple[str, ...] = ()
 
     @property
     def ready(self) -> bool:
         return not self.missing
 
     def answers_to(self, name: str | None) -> bool:
-        """Whether the engine has this name, or had it."""
+        """Whether this is a current or deprecated name of the engine."""
         return name in (self.name, *self.aliases)
 
 
@@ -52,12 +56,12 @@ def available() -> dict[str, type[Engine]]:
 
 
 def _family(kind: type[Engine]) -> int:
-    """Families in their order, whichever was imported first; engines from elsewhere last."""
+    """The index of an engine's family in FAMILIES; engines of other packages come last."""
     return FAMILIES.index(kind.__module__) if kind.__module__ in FAMILIES else len(FAMILIES)
 
 
 def list_engines() -> list[Status]:
-    """The engines that exist, what they need, and which are ready on this machine."""
+    """All engines, their requirements, and whether each can run on this machine."""
     return [
         Status(
             name,
@@ -73,12 +77,11 @@ def list_engines() -> list[Status]:
 
 @options_as_keywords
 def load_engine(name: str, options: Mapping[str, Any] | None = None) -> Engine:
-    """Make the engine called ``name``.
+    """Make an engine by name.
 
-    name: one of ``list_engines()``, one of ALIASES, or "onnx:FILE" for somebody else's ONNX file with a sidecar (see
-    ``engines.foreign``). options: the engine's own, by name: ``load_engine("structural", {"fast": True})``; an unknown
-    one raises an error that lists them.
-    Raises EngineError for an unknown name or option, MissingPackageError and WeightsError when it cannot run here.
+    name: one of ``list_engines()``, one of ALIASES, or "onnx:FILE" for another ONNX file with a sidecar (see
+    ``engines.foreign``). options: of the engine, by name: ``load_engine("structural", {"fast": True})``.
+    Raises EngineError for an unknown name or option, MissingPackageError and WeightsError if it cannot run here.
     """
     name, implied = ALIASES.get(name, (name, {}))
     options = {**implied, **(options or {})}
@@ -104,7 +107,7 @@ def load_engine(name: str, options: Mapping[str, Any] | None = None) -> Engine:
 
 
 def known_engine(name: str) -> type[Engine]:
-    """The class of an engine by its name. Raises EngineError for one that is unknown."""
+    """The class of an engine by its name. Raises EngineError for an unknown name."""
     name, kinds = ALIASES.get(name, (name, {}))[0], available()
     if name not in kinds:
         raise EngineError(f"Unknown engine {name!r}. Choose one of: {', '.join(kinds)}, or {foreign.PREFIX}FILE.")

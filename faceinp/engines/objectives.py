@@ -1,4 +1,4 @@
-"""What a latent search makes small: how far G(z) is from the known pixels, by the papers' formulas and our variant."""
+"""The objective of a latent search: the distance of G(z) to the known pixels, by the papers or our variant."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,15 +12,14 @@ from faceinp.formulas import losses
 from faceinp.models import networks
 from faceinp.nets.landmarks import INPUT_SIDE
 
-Distance = Callable[[Tensor], Tensor]  # how far pictures G(z) are from what is known, (N,)
+Distance = Callable[[Tensor], Tensor]  # from pictures G(z), (N, 3, 64, 64), to their distances, (N,)
 
 
 @dataclass(frozen=True)
 class Objective:
-    """The known picture (N, 3, 64, 64) and M (N, 1, 64, 64) make a distance of it.
+    """Makes a Distance from pictures, (N, 3, 64, 64), and the papers' M, (N, 1, 64, 64), 1 on known pixels.
 
-    pixels: the distance of pixels alone, which judges first guesses. predictor: of landmarks, where ``settings`` weigh
-    these.
+    predictor: of landmarks, if their weight in ``settings`` is above 0.
     """
 
     settings: Settings
@@ -29,13 +28,14 @@ class Objective:
 
     @classmethod
     def make(cls, settings: Settings, limits: losses.Limits, device: torch.device | str = "cpu") -> "Objective":
-        """limits: of Q (5) and (6), which the mode "sum" does not look at. Raises WeightsError where the predictor of
-        landmarks is needed and missing.
+        """limits: of Q (5) and (6), not used by the mode "sum". Raises WeightsError where the landmark predictor is
+        needed and missing.
         """
         predictor = networks.load("landmarks", side=INPUT_SIDE)[0].to(device) if settings.landmarks else None
         return cls(settings, limits, predictor)
 
     def pixels(self, pictures: Tensor, known: Tensor) -> Distance:
+        """The distance without landmarks."""
         return FORMULAS[self.settings.mode](pictures, known, self.limits, self.settings)
 
     def __call__(self, pictures: Tensor, known: Tensor) -> Distance:
@@ -45,17 +45,17 @@ class Objective:
         with torch.no_grad():  # the photo's landmarks, predicted from known pixels
             photos = _enlarged(known * pictures) / _enlarged(known).clamp_min(1e-6)
             targets = predictor(photos, functional.interpolate(1 - known, INPUT_SIDE))
-        whole = known.new_zeros(len(known), 1, INPUT_SIDE, INPUT_SIDE)
+        no_hole = known.new_zeros(len(known), 1, INPUT_SIDE, INPUT_SIDE)
 
         def distance(generated: Tensor) -> Tensor:
-            away = losses.landmark_distance(predictor(_enlarged(generated), whole), targets)
-            return pixels(generated) + self.settings.landmarks * away
+            of_landmarks = losses.landmark_distance(predictor(_enlarged(generated), no_hole), targets)
+            return pixels(generated) + self.settings.landmarks * of_landmarks
 
         return distance
 
 
 def faithful(pictures: Tensor, known: Tensor, limits: losses.Limits, settings: Settings) -> Distance:
-    """Q (8) as printed: W*M*I against W*M*G(z), cut off at the limits of whole pictures."""
+    """Q (8) exactly as published: W*M*I against W*M*G(z), clipped at the limits of complete pictures."""
     weight = _weight(known, settings)
     target = weight * pictures
 
@@ -69,7 +69,7 @@ def faithful(pictures: Tensor, known: Tensor, limits: losses.Limits, settings: S
 
 
 def robust(pictures: Tensor, known: Tensor, limits: losses.Limits, settings: Settings) -> Distance:
-    """Q (8) without the cut-offs, on known pixels alone, weighted by W: L1 scaled to a whole picture's, and SSIM."""
+    """Q (8) without clipping, on known pixels, weighted by W: L1, scaled to that of a complete picture, and SSIM."""
     weight = _weight(known, settings)
     share = weight * (known[0].numel() / weight.sum(dim=(1, 2, 3), keepdim=True))
 

@@ -1,4 +1,4 @@
-"""Settings of the latent search: its options, what each may be, and values that papers and public code print."""
+"""Settings of the latent search: its options, their bounds, and published values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -8,7 +8,7 @@ from typing import Any
 from faceinp.errors import EngineError
 
 LOSSES = ("realism", "context", "structure", "landmarks")
-SHIPPED, PRINTED = "shipped", "printed"  # limits that need no file
+SHIPPED, PRINTED = "shipped", "printed"  # names of limits that are not files
 
 
 def _choice(default: str, *others: str) -> Any:
@@ -21,20 +21,21 @@ def _number(default: float, low: float, high: float) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """All that a search depends on beside picture, hole and seed. Each field is an option of the engines.
+    """Everything that a search depends on besides picture, hole and seed. Each field is an option of the engines.
 
     The loss is ``realism`` L_d + ``context`` L_c + ``structure`` L_s + ``landmarks`` times the distance between the
     landmarks of G(z) and those predicted for the photo.
-    mode: L_c and L_s as straight lines over known pixels ("robust"), or as printed, cut off at their limits
-    ("faithful"); L_c of the engine ``dip`` is a plain sum ("sum"). prior: L_d as printed, log(1 - D(G(z))), or
-    -log D(G(z)), which code on the web takes ("non-saturating"). base, alpha, k: known pixels count
-    base + alpha * share of hole pixels in the k x k patch around. window: of SSIM, a key of ``losses.WINDOWS``.
-    only: "context" or "structure" leaves the other one out; realism stays. alone: one loss, without the others.
-    limits: "shipped", "printed", or a file of `faceinp train dcgan-limits`; empty: shipped. file: weights of a DCGAN of
-    one's own. rate, schedule, momentum: of the optimizer (``OPTIMIZERS``). clip: z is kept in the ball where samples of
-    N(0, 1) lie, or in the box [-1, 1]. start: where z comes from. guesses: samples among which the best is the
-    start; 0: none are tried. iterations: steps of back-propagation into z. starts: searches from different z side by
-    side, of which the best is kept. fast: as ``FAST``. recipe: as ``RECIPES``.
+
+    recipe: a key of RECIPES. mode: L_c and L_s linear, over known pixels ("robust", our variant), or clipped at their
+    limits ("faithful", exactly as published); in the engine ``dip`` L_c is a plain sum ("sum"). prior: L_d as
+    published, log(1 - D(G(z))), or as in public code, -log D(G(z)) ("non-saturating"). base, alpha, k: the weight of a
+    known pixel is base + alpha * the share of hole pixels in the k x k patch around it. window: of SSIM, a key of
+    ``losses.WINDOWS``. only: "context" or "structure", without the other; realism stays. alone: one loss, without all
+    others. limits: "shipped", "printed", or a file of `faceinp train dcgan-limits`; empty: shipped. file: weights of
+    another DCGAN. rate, schedule, momentum: of the optimizer (``OPTIMIZERS``). clip: z stays in the ball in which
+    samples of N(0, 1) lie, or in the box [-1, 1]. start: distribution of the first z. guesses: samples of which the
+    best is the start; 0: a random start. iterations: steps of back-propagation into z. starts: parallel searches from
+    different z, of which the best is kept. fast: as ``FAST``.
     """
 
     recipe: str = ""
@@ -64,16 +65,16 @@ class Settings:
     fast: bool = False
 
 
-TUNED = frozenset({"rate", "schedule", "momentum"})
-# Which of TUNED mean something to each optimizer, and its own values.
+TUNED = frozenset({"rate", "schedule", "momentum"})  # options that not every optimizer has
+# The options among TUNED that each optimizer has, and their defaults.
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "adam": {"rate": 0.2, "schedule": "cosine"},
     "sgd": {"rate": 0.01, "schedule": "constant", "momentum": 0.9},
     "lbfgs": {},
 }
-# As near in a seventh of the time (``docs/measurements/search.md``): L-BFGS from the best of some samples.
+# The same loss in a seventh of the time (``docs/measurements/search.md``): L-BFGS from the best of some samples.
 FAST: dict[str, Any] = {"optimizer": "lbfgs", "guesses": 256, "iterations": 250}
-# The engines: where they differ from the defaults above, and options that mean nothing to them.
+# Where the defaults of an engine differ from those above, and options that it does not have.
 ENGINES: dict[str, dict[str, Any]] = {
     "structural": {},
     "dip": {"mode": "sum", "context": 1.0, "structure": 0.0, "base": 0.0, "alpha": 1.0},
@@ -82,7 +83,7 @@ WITHOUT: dict[str, tuple[str, ...]] = {"structural": (), "dip": ("mode", "struct
 _YEH = {"realism": 0.003, "context": 1.0, "base": 0.0, "alpha": 1.0, "k": 7}
 _SGD = {"optimizer": "sgd", "rate": 0.01, "momentum": 0.9, "schedule": "constant", "clip": "box", "iterations": 1000}
 _CODE = {"realism": 0.1, "prior": "non-saturating", "context": 2.0} | _SGD  # context: sums of pictures in [-1, 1]
-# Published settings. What is not printed (Adam's rate in both papers, the window of SSIM) stays at the default.
+# Published settings. Unpublished ones (Adam's rate in both papers, the window of SSIM) have the default.
 RECIPES: dict[str, dict[str, dict[str, Any]]] = {
     "structural": {
         # Qiang et al. 2019, (2) to (8).
@@ -94,10 +95,10 @@ RECIPES: dict[str, dict[str, dict[str, Any]]] = {
     "dip": {
         # Yeh et al. 2017: Adam, z restricted to [-1, 1], 1500 iterations.
         "yeh2017": _YEH | {"optimizer": "adam", "clip": "box", "iterations": 1500},
-        # github.com/moodoki/semantic_image_inpainting, of one of the paper's authors: weighs by the share of *known*
-        # pixels around, the reverse of the paper's (3).
+        # github.com/moodoki/semantic_image_inpainting, by one of the paper's authors: weights are the share of *known*
+        # pixels around, the opposite of the paper's (3).
         "yeh2017-code": _CODE | {"base": 1.0, "alpha": -1.0, "k": 7},
-        # github.com/bamos/dcgan-completion.tensorflow, of Brandon Amos: all known pixels count alike.
+        # github.com/bamos/dcgan-completion.tensorflow, by Brandon Amos: all known pixels have the same weight.
         "bamos": _CODE | {"base": 1.0, "alpha": 0.0, "start": "uniform"},
     },
 }
@@ -109,45 +110,54 @@ def names(engine: str) -> tuple[str, ...]:
 
 
 def choose(engine: str, options: Mapping[str, Any]) -> Settings:
-    """The settings that ``options`` of an engine mean: an option goes before ``fast``, that before the recipe, and that
-    before the engine's own values. Raises EngineError for what is unknown, out of bounds, or makes no sense.
+    """The settings for ``options`` of an engine. Options override ``fast``, which overrides the recipe, which overrides
+    the engine's defaults. Raises EngineError for unknown options, values out of bounds and contradictions.
     """
-    given = {name: _checked(engine, name, value) for name, value in options.items()}
-    if not given.get("iterations", 1):
-        del given["iterations"]  # 0: as many as ever
-    recipe = RECIPES[engine].get(given.get("recipe", ""), {})
-    values: dict[str, Any] = ENGINES[engine] | recipe | (FAST if given.get("fast") else {}) | given
+    checked = {name: _checked(engine, name, value) for name, value in options.items()}
+    if not checked.get("iterations", 1):
+        del checked["iterations"]  # 0 means the default
+    recipe = RECIPES[engine].get(checked.get("recipe", ""), {})
+    values: dict[str, Any] = ENGINES[engine] | recipe | (FAST if checked.get("fast") else {}) | checked
     optimizer = values.setdefault("optimizer", "adam")
-    for name in given.keys() & TUNED - OPTIMIZERS[optimizer].keys():
-        raise EngineError(f"{name}= means nothing to optimizer={optimizer}. Leave it out.")
+    for name in checked.keys() & TUNED - OPTIMIZERS[optimizer].keys():
+        raise EngineError(f"{name}= has no effect with optimizer={optimizer}. Leave it out.")
     settings = Settings(**(OPTIMIZERS[optimizer] | values))
     left_out = {name for name in LOSSES if settings.alone and name != settings.alone}
     left_out |= {name for name in ("context", "structure") if settings.only and name != settings.only}
     without: dict[str, Any] = dict.fromkeys(left_out, 0.0)
     settings = replace(settings, **without)
-    if reason := _senseless(settings):
+    if reason := _contradiction(settings):
         raise EngineError(reason)
     return settings
 
 
-def _senseless(settings: Settings) -> str:
-    """Why no search can be made of settings that are each within bounds; empty where one can."""
+def _contradiction(settings: Settings) -> str:
+    """Why settings that are each within bounds contradict one another; empty if they do not."""
     if settings.only and settings.alone:
         return "Choose only= (realism stays) or alone= (nothing stays), not both."
     if not any(getattr(settings, name) for name in LOSSES):
         return f"No loss is left. Give one of {', '.join(LOSSES)} a weight above 0."
     if settings.optimizer == "lbfgs" and not (settings.context or settings.structure):
-        return "optimizer=lbfgs (fast) needs context or structure: it asks for realism rarely. Choose optimizer=adam."
+        return (
+            "optimizer=lbfgs (fast) needs context or structure, since it evaluates realism only now and then. Choose "
+            "optimizer=adam."
+        )
     if 0 < settings.guesses < settings.starts:
-        return f"{settings.starts} starts cannot be the best of {settings.guesses} guesses. Give guesses=0 or more."
+        return (
+            f"guesses must be 0 or at least starts, got guesses={settings.guesses} and starts={settings.starts}. Raise "
+            "guesses."
+        )
     if settings.k % 2 == 0:
-        return f"k must be odd, got {settings.k}: a patch has a pixel in its middle."
+        return f"k must be odd, so that a patch has a centre; got {settings.k}."
     if settings.base + min(settings.alpha, 0) < 0 or not (settings.base or settings.alpha):
-        return "Known pixels count base + alpha * share: base and base + alpha must be 0 or more, and not both 0."
+        return (
+            "The weight of a known pixel is base + alpha * share. So base and base + alpha must be 0 or more, and not "
+            f"both 0; got base={settings.base:g} and alpha={settings.alpha:g}."
+        )
     if settings.file and not settings.limits and settings.mode != "sum":
         return (
-            f"The shipped limits of losses are those of the shipped generator, not of {settings.file}. Measure its own "
-            "(`faceinp train dcgan-limits --weights FILE`) and give limits=FILE, or choose limits=shipped or printed."
+            f"The shipped limits of losses belong to the shipped generator, not to {settings.file}. Measure new ones "
+            "(`faceinp train dcgan-limits --weights FILE`) and pass limits=FILE, or choose limits=shipped or printed."
         )
     return ""
 

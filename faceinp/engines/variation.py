@@ -1,4 +1,4 @@
-"""The fill of least total variation: a convex problem, solved until its duality gap says that it is."""
+"""The fill of least total variation, a convex problem, solved to a small duality gap."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,13 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp.common.windows import Window, bounding_window
 from faceinp.errors import EngineError
 
-STEP = 8.0  # the augmented Lagrangian's weight: 4 to 16 took the least time on faces of 64 to 256 pixels
+STEP = 8.0  # weight of the augmented Lagrangian: 4 to 16 took the least time on faces of 64 to 256 pixels
 RELAXATION = 1.8
-CHECK_EVERY = 10
-SMALLEST = 24  # sides from which nothing is gained by starting with a smaller picture
+CHECK_EVERY = 10  # iterations
+MIN_COARSE_SIDE = 24  # pixels; starting from a smaller picture saves no time
 COARSE_TOLERANCE = 1e-2
+MAX_COARSE_ITERATIONS = 500
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
@@ -25,48 +27,46 @@ def least_variation(start: Floats, hole: Bools, *, tolerance: float = 5e-3, most
         with u = start outside the hole
 
     (Chambolle and Pock 2011, section 6.2, inpainting; the channels are coupled so that their edges coincide.)
-    The variable d = grad u is split off and the augmented Lagrangian is minimised over u (a Poisson equation in the
-    hole, factorised once), over d (shrinkage) and raised in the multiplier p in turn: ADMM (Boyd et al. 2011, sections
-    3.1 and 3.4.3), over-relaxed, and begun with u and p of the picture at half the size, where steps cost a fourth and
-    colours have half as far to go. It stops when the gap between TV(u) and the dual value of p,
+    With the split variable d = grad u, the augmented Lagrangian is minimised over u (a Poisson equation in the hole,
+    factorised once) and over d (shrinkage), and the multiplier p is updated, in turn: ADMM (Boyd et al. 2011, sections
+    3.1 and 3.4.3), over-relaxed. It starts with u and p of the picture at half the size, where an iteration costs a
+    fourth and colours spread in half as many. It stops when the gap between TV(u) and the dual value of p,
 
         - sum over known of start * div p - sum over hole of max(lowest * div p, highest * div p),
 
-    which no picture's TV is below, is at most ``tolerance`` times the TV of the cells that touch the hole
-    (``lowest``, ``highest``: a channel's extremes among the known pixels; a minimiser lies between them). Most of that
-    gap is the dual's: where it is .5 %, TV(u) was 0 to .3 % above its least, and u a sixth of an 8-bit step from it.
+    a lower bound of TV, is at most ``tolerance`` times the TV of the cells that touch the hole (``lowest``,
+    ``highest``: a channel's extremes among the known pixels; a minimiser lies between them). Most of that gap is the
+    dual's: at a gap of .5 %, TV(u) was 0 to .3 % above its minimum, and u a sixth of an 8-bit step from it.
 
-    start: float (3, H, W) in [0, 1]; its hole is the initial guess. hole: bool (H, W). Returns float32 (3, H, W).
-    Raises EngineError when ``most`` iterations do not reach the tolerance.
+    start: float (3, H, W) in [0, 1]; its hole is the initial guess. hole: bool (H, W), True = hole. most: iterations.
+    Returns float32 (3, H, W). Raises EngineError when ``most`` iterations do not reach the tolerance.
     """
-    rows, columns = (np.flatnonzero(hole.any(axis=axis)) for axis in (1, 0))
-    # One pixel around the hole: nothing farther away enters a sum that the hole can change.
-    window = (slice(max(rows[0] - 1, 0), rows[-1] + 2), slice(max(columns[0] - 1, 0), columns[-1] + 2))
+    window = bounding_window(hole, margin=1)  # no other pixel enters a sum that depends on the hole
     filled = start.astype(np.float32)
     near = filled[:, *window]
     filled[:, *window], _, gap = _descend(hole[window], *_coarse_start(near, hole[window]), tolerance, most)
     if gap > tolerance:
         raise EngineError(
-            f"Total variation came only to {gap:.2g} of its optimum in {most} iterations. "
+            f"Total variation is only within {gap:.2g} of its optimum after {most} iterations. "
             "Raise `tolerance` or use `telea`."
         )
     return filled
 
 
 def _coarse_start(u: Floats, hole: Bools) -> tuple[Floats, Floats]:
-    """(u, p) to begin with: those of the picture at half the size, enlarged; else u itself and 0."""
-    nothing = u, np.zeros((2, *u.shape), np.float32)
-    if min(hole.shape) < 2 * SMALLEST:
-        return nothing
+    """The start (u, p): the solution at half the size, enlarged; for a small picture u itself and 0."""
+    unchanged = u, np.zeros((2, *u.shape), np.float32)
+    if min(hole.shape) < 2 * MIN_COARSE_SIDE:
+        return unchanged
     odd = [(0, side % 2) for side in hole.shape]
     known = _sum_of_fours(np.pad(~hole, odd, mode="edge").astype(np.float32))
     inside = known < 2
     if inside.all() or not inside.any():
-        return nothing
+        return unchanged
     padded = np.pad(u, ((0, 0), *odd), mode="edge")
     of_known = _sum_of_fours(padded * np.pad(~hole, odd, mode="edge")) / np.maximum(known, 1)
     small = np.where(known > 0, of_known, _sum_of_fours(padded) / 4)
-    small, p, _ = _descend(inside, *_coarse_start(small, inside), COARSE_TOLERANCE, 500)
+    small, p, _ = _descend(inside, *_coarse_start(small, inside), COARSE_TOLERANCE, MAX_COARSE_ITERATIONS)
     height, width = hole.shape
     larger, p = (x.repeat(2, axis=-2).repeat(2, axis=-1)[..., :height, :width] for x in (small, p))
     return np.where(hole, larger, u), p
@@ -77,7 +77,7 @@ def _sum_of_fours(x: Floats) -> Floats:
 
 
 def _descend(hole: Bools, u: Floats, p: Floats, tolerance: float, most: int) -> tuple[Floats, Floats, float]:
-    """(u, p, gap in shares of the energy), after as few steps as the tolerance takes, or ``most``."""
+    """(u, p, gap as a share of the energy) after the iterations that the tolerance needs, ``most`` at most."""
     correct = poisson_solver(hole)
     u, multiplier = u.copy(), p / np.float32(STEP)
     gradient = _gradient(u)
@@ -95,15 +95,15 @@ def _descend(hole: Bools, u: Floats, p: Floats, tolerance: float, most: int) -> 
         slope = np.subtract(raised, multiplier, out=raised)
         np.subtract(slope, multiplier, out=ascent)
         if iteration % CHECK_EVERY == 0:
-            apart, energy = duality_gap(u, hole, np.float32(STEP) * multiplier)
-            gap = apart / energy if energy else 0.0
+            difference, energy = duality_gap(u, hole, np.float32(STEP) * multiplier)
+            gap = difference / energy if energy else 0.0
             if gap <= tolerance:
                 break
     return u, np.float32(STEP) * multiplier, gap
 
 
 def duality_gap(u: NDArray[Any], hole: Bools, p: NDArray[Any]) -> tuple[float, float]:
-    """(an upper bound of how far u is from the least energy, u's energy): TV over the cells that touch the hole.
+    """(gap, energy): an upper bound of the energy minus its minimum; the TV of u over the cells that touch the hole.
 
     p: (2, 3, H, W), of length at most 1 at each pixel.
     """
@@ -115,8 +115,8 @@ def duality_gap(u: NDArray[Any], hole: Bools, p: NDArray[Any]) -> tuple[float, f
     known = u[:, ~hole]
     lowest, highest = known.min(axis=1, keepdims=True), known.max(axis=1, keepdims=True)
     inside = flow[:, hole]
-    beyond = np.maximum(lowest * inside, highest * inside).sum(dtype=np.float64)
-    return energy + float((known * flow[:, ~hole]).sum(dtype=np.float64) + beyond), energy
+    in_hole = np.maximum(lowest * inside, highest * inside).sum(dtype=np.float64)
+    return energy + float((known * flow[:, ~hole]).sum(dtype=np.float64) + in_hole), energy
 
 
 # ---- the Poisson equation ----
@@ -125,19 +125,18 @@ def duality_gap(u: NDArray[Any], hole: Bools, p: NDArray[Any]) -> tuple[float, f
 def poisson_solver(hole: Bools) -> Callable[[Floats, Floats], None]:
     """A function that adds to u (3, H, W) the x with grad^T grad x = b in the hole, x = 0 around it; b (3, H, W).
 
-    What u lacks, not u itself, so that single precision will do.
+    Solving for the correction of u, not for u, allows single precision.
     """
-    rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
-    whole = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    return _of_rectangle(hole.shape, whole) if hole[whole].all() else _of_any(hole)
+    window = bounding_window(hole)
+    return _rectangle_solver(hole.shape, window) if hole[window].all() else _sparse_solver(hole)
 
 
-def _of_rectangle(shape: tuple[int, ...], whole: tuple[slice, slice]) -> Callable[[Floats, Floats], None]:
+def _rectangle_solver(shape: tuple[int, ...], window: Window) -> Callable[[Floats, Floats], None]:
     """By the eigenvectors of either direction: four matrix products, in a third of the time of sparse factors."""
     from scipy.linalg import eigh_tridiagonal
 
     values, vectors = [], []
-    for side, part in zip(shape, whole, strict=True):
+    for side, part in zip(shape, window, strict=True):
         neighbours = np.full(part.stop - part.start, 2.0)
         neighbours[0] -= part.start == 0
         neighbours[-1] -= part.stop == side
@@ -148,17 +147,18 @@ def _of_rectangle(shape: tuple[int, ...], whole: tuple[slice, slice]) -> Callabl
     inverse = (1 / (values[0][:, None] + values[1])).astype(np.float32)
 
     def correct(u: Floats, b: Floats) -> None:
-        u[:, *whole] += down @ (down.T @ b[:, *whole] @ right * inverse) @ right.T
+        u[:, *window] += down @ (down.T @ b[:, *window] @ right * inverse) @ right.T
 
     return correct
 
 
-def _of_any(hole: Bools) -> Callable[[Floats, Floats], None]:
+def _sparse_solver(hole: Bools) -> Callable[[Floats, Floats], None]:
+    """By sparse factors, for holes of any shape."""
     from scipy import sparse
     from scipy.sparse.linalg import splu
 
-    number = np.full(hole.shape, -1)
-    number[hole] = np.arange(hole.sum())
+    index = np.full(hole.shape, -1)
+    index[hole] = np.arange(hole.sum())
     neighbours = np.zeros(hole.shape)
     neighbours[:-1] += 1
     neighbours[1:] += 1
@@ -166,28 +166,28 @@ def _of_any(hole: Bools) -> Callable[[Floats, Floats], None]:
     neighbours[:, 1:] += 1
     pairs = np.concatenate(
         [
-            np.stack([number[:-1].ravel(), number[1:].ravel()], axis=1),
-            np.stack([number[:, :-1].ravel(), number[:, 1:].ravel()], axis=1),
+            np.stack([index[:-1].ravel(), index[1:].ravel()], axis=1),
+            np.stack([index[:, :-1].ravel(), index[:, 1:].ravel()], axis=1),
         ]
     )
     pairs = pairs[(pairs >= 0).all(axis=1)]
     shape = (int(hole.sum()),) * 2
     links = sparse.coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=shape)
     matrix = (sparse.diags_array(neighbours[hole]) - links - links.T).tocsc().astype(np.float32)
-    # Symmetric and positive definite: no pivoting, which keeps the factors sparse.
+    # The matrix is symmetric and positive definite: no pivoting, which keeps the factors sparse.
     factors = splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
-    where = np.flatnonzero(hole)
+    unknowns = np.flatnonzero(hole)
 
     def correct(u: Floats, b: Floats) -> None:
-        lacking = factors.solve(b.reshape(3, -1).take(where, axis=1).T).T
-        for channel, own in zip(u, lacking, strict=True):  # all at once take six times as long
-            channel[hole] += own
+        corrections = factors.solve(b.reshape(3, -1).take(unknowns, axis=1).T).T
+        for channel, correction in zip(u, corrections, strict=True):  # all channels at once take six times as long
+            channel[hole] += correction
 
     return correct
 
 
 def _gradient(u: NDArray[Any]) -> NDArray[Any]:
-    """Forward differences (2, 3, H, W), down and right; 0 past the last row and column."""
+    """Forward differences (2, 3, H, W), down and right; 0 in the last row and column."""
     slope = np.zeros((2, *u.shape), u.dtype)
     np.subtract(u[:, 1:], u[:, :-1], out=slope[0, :, :-1])
     np.subtract(u[:, :, 1:], u[:, :, :-1], out=slope[1, :, :, :-1])
@@ -205,5 +205,5 @@ def _divergence(p: NDArray[Any]) -> NDArray[Any]:
 
 
 def _length(p: NDArray[Any]) -> NDArray[Any]:
-    """Over directions and channels: (H, W)."""
+    """The length of p over directions and channels: (H, W)."""
     return np.asarray(np.sqrt((p * p).sum(axis=(0, 1))))

@@ -1,8 +1,10 @@
-"""Exemplars: real pixels of the person in place of invented ones, from the face's other half or from other photos.
+"""Replace generated pixels by real pixels of the person, from the other half of the face or from reference photos.
 
-``step.py`` is the step of the pipeline. It makes exemplars (``exemplar.py``, ``references.py`` with ``check.py``), lays
-each over the photo's face (``warp.py``, ``gaze.py``), says how surely it is right there (``match.py``), and joins its
-pixels to what the engine drew (``transfer.py``).
+``real_pixels`` is the pipeline's step for all faces, ``step`` that for one face. ``exemplar`` and ``references`` make
+exemplars; ``check`` rejects reference photos of other people. ``match`` aligns an exemplar and scores each pixel:
+``warp`` is the geometric map, ``gaze`` shifts a mirrored iris, ``light`` matches colours, ``features`` masks parts of a
+face, ``fields`` has operations on maps. ``transfer`` puts the pixels into the photo; ``sources`` and ``notes`` report
+where pixels come from.
 """
 
 from faceinp.exemplars.references import listed as list_references
@@ -20,7 +22,7 @@ from faceinp.exemplars.sources import (
     photo_digest,
     same_photo,
 )
-from faceinp.exemplars.step import Outcome, Step
+from faceinp.exemplars.step import Step
 
 __all__ = [
     "ENGINE",
@@ -29,7 +31,6 @@ __all__ = [
     "REFERENCE",
     "SURROUNDINGS",
     "SYMMETRY",
-    "Outcome",
     "Reference",
     "Step",
     "list_references",

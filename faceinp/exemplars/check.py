@@ -1,9 +1,9 @@
-"""Whether a reference photo shows the person whose face has the hole.
+"""Check whether a reference photo shows the person whose face has the hole.
 
-The bundled judge compares the photo, its hole blanked, with the reference as it is. How far the photos of one person
-lie apart then depends on what the hole hides, and holes are painted freely. So its cost is measured where nothing is
-missing: on the reference, as the distance between its embeddings with and without the same hole. Over that cost the
-distance which 99 % of true pairs stay below is a straight line, from a scratch to the whole face
+The bundled judge compares the photo, its hole blanked, with the complete reference. How far two photos of one person
+are apart depends on what the hole hides, and holes have any shape. So the cost of the hole is measured on the
+reference, where nothing is missing: the distance between its embeddings with and without the same hole. The distance
+below which 99 % of true pairs lie is a linear function of that cost, from a scratch to the whole face
 (``docs/measurements/reference-check.md``). ``faceinp evaluate reference-check --calibrate`` measures it.
 """
 
@@ -29,22 +29,22 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 REFUSED_TRUE_PAIRS = 0.01
 FALSE_MATCH_RATE = 0.01
-MOST_STRANGERS = 0.8  # a limit that lets more of them pass does not tell people apart
+MAX_FALSE_MATCH_RATE = 0.8  # of ``refuse_above``; a limit that accepts more strangers does not separate people
 
-_BLANK_SIGMA = 1 / 64  # of the side: how far the known pixels reach into a blanked hole
-_BLANK_GREY = 0.02  # weight of mid-grey against them: it takes over some three sigmas from the edge
+_BLANK_SIGMA = 1 / 64  # of the side: how far the known pixels extend into a blanked hole
+_BLANK_GREY = 0.02  # weight of mid-grey against them: it dominates from about three sigmas on
 
 _lock = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the check says of one reference.
+    """The result of the check for one reference.
 
-    distance: Euclidean, 0 to 2, between this face and the known part of the photo's. refuse_above: 99 % of true pairs
-    lie below it, with a hole that hides as much. doubt_above: 99 % of strangers lie above it. outcome: "match" up to
-    ``doubt_above``, "doubtful" up to ``refuse_above``, "refused" beyond it; "unknown" where too little is visible to
-    refuse anybody.
+    distance: Euclidean, 0 to 2, between its face and the known part of the photo's face. refuse_above: 99 % of true
+    pairs lie below it, with a hole of the same cost. doubt_above: 99 % of strangers lie above it. outcome: "match" up
+    to ``doubt_above``, "doubtful" up to ``refuse_above``, "refused" above it; "unknown" where too little of the face is
+    visible to refuse anybody.
     """
 
     distance: float
@@ -53,18 +53,17 @@ class Verdict:
     outcome: Outcome
 
     def problem(self, number: int) -> str:
-        """Why the reference is refused; empty unless it is. number: of the reference, counted from 0."""
+        """Why the reference is refused; empty if it is not. number: of the reference, counted from 0."""
         if self.outcome != "refused":
             return ""
         return (
             f"Reference photo {number + 1} does not look like the same person (distance {self.distance:.2f}; "
             f"{100 * (1 - REFUSED_TRUE_PAIRS):.0f} % of true pairs lie below {self.refuse_above:.2f}). "
-            "To use it anyway, pass "
-            "reference_check=False (--no-reference-check)."
+            "To use it anyway, pass reference_check=False (--no-reference-check)."
         )
 
     def note(self, number: int) -> str:
-        """What to know about a reference that is not refused; empty for a match. number: counted from 0."""
+        """A note on a reference that is not refused; empty for a match. number: of the reference, counted from 0."""
         if self.outcome == "doubtful":
             return (
                 f"Reference photo {number + 1} could not be confirmed as the same person "
@@ -72,17 +71,17 @@ class Verdict:
                 f"{100 * (1 - FALSE_MATCH_RATE):.0f} % of strangers lie above {self.doubt_above:.2f})."
             )
         if self.outcome == "unknown":
-            return f"Too little of the face is known to tell whether reference photo {number + 1} shows the person."
+            return f"Too little of the face is visible to check whether reference photo {number + 1} shows the person."
         return ""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The calibration: what the distances of one judge, told by its weights' sha256 ``fingerprint``, mean here.
+    """The calibration of the check for one judge.
 
-    base, slope: ``refuse_above`` is base + slope * cost, cost being the hole's on the reference. doubt_above: as in
-    ``Verdict``. blind_above: the distance below which MOST_STRANGERS lie. data, people, pictures, pairs, holes: what
-    they were measured on.
+    fingerprint: sha256 of the judge's weights. base, slope: ``refuse_above`` is base + slope * cost of the hole.
+    doubt_above: as in ``Verdict``. blind_above: the distance below which a share MAX_FALSE_MATCH_RATE of strangers
+    lies. data, people, pictures, pairs, holes: what the calibration was measured on, and how many.
     """
 
     fingerprint: str
@@ -97,12 +96,12 @@ class Limits:
     holes: int
 
     def verdict(self, distance: float, cost: float) -> Verdict:
-        """distance: between photo and reference. cost: of the hole, on the reference. Both Euclidean, 0 to 2."""
+        """The verdict for a distance between photo and reference, and a cost of the hole; both Euclidean, 0 to 2."""
         outcome = OUTCOMES[int(self.outcomes(distance, cost))]
         return Verdict(distance, self.base + self.slope * cost, self.doubt_above, outcome)
 
     def outcomes(self, distances: ArrayLike, costs: ArrayLike) -> NDArray[np.intp]:
-        """Of many pairs, as numbers in OUTCOMES; ``distances`` and ``costs`` are broadcast."""
+        """Indices in OUTCOMES for many pairs; ``distances`` and ``costs`` are broadcast."""
         near, refuse_above = np.asarray(distances), self.base + self.slope * np.asarray(costs)
         conditions = [near <= self.doubt_above, refuse_above > self.blind_above, near <= refuse_above]
         return np.select(
@@ -114,7 +113,7 @@ class Limits:
 
     @classmethod
     def read(cls, file: str | Path) -> "Limits":
-        """Raises WeightsError when the file is not such a calibration."""
+        """Read what ``write`` wrote. Raises WeightsError for another file."""
         try:
             content = json_values.read_object(Path(file))
             values: dict[str, Any] = {key: json_values.text(content, key) for key in ("fingerprint", "data")}
@@ -125,15 +124,15 @@ class Limits:
             return cls(**values)
         except (OSError, ValueError) as error:
             raise WeightsError(
-                f"{file} is not a calibration of the reference check ({error}). `faceinp evaluate reference-check "
-                "--calibrate` makes one."
+                f"{file} is not a calibration of the reference check ({error}). Run `faceinp evaluate reference-check "
+                "--calibrate` for one."
             ) from error
 
 
 def known_distances(crop: Floats, hole: Bools, others: Floats) -> Floats:
-    """How far each of ``others`` is from the known part of ``crop``: (N,), Euclidean, 0 to 2; the judge's.
+    """The bundled judge's distances between the known part of ``crop`` and each of ``others``: (N,), Euclidean, 0 to 2.
 
-    crop: (3, S, S) in [0, 1], an aligned face. hole: bool (S, S), True = hole; what lies under it does not count.
+    crop: (3, S, S) in [0, 1], an aligned face. hole: bool (S, S), True = hole; pixels under it are ignored.
     others: (N, 3, S, S), aligned faces. Raises WeightsError where the judge's weights are missing.
     """
     known, *vectors = bundled_judge().embed(np.concatenate([blank(crop[None], hole), others]))
@@ -141,16 +140,15 @@ def known_distances(crop: Floats, hole: Bools, others: Floats) -> Floats:
 
 
 def verdicts(crop: Floats, hole: Bools, others: Floats) -> tuple[Verdict, ...]:
-    """What the check says of each of ``others``; arguments as for ``known_distances``.
+    """Check each of ``others``; arguments as for ``known_distances``.
 
-    Raises WeightsError where the judge's weights or the calibration are missing, or do not match: nothing was checked
-    then, and a note should say so.
+    Raises WeightsError where the judge's weights or the calibration are missing, or do not match.
     """
     judge, limits = bundled_judge(), read_limits()
     if limits.fingerprint != judge.fingerprint:
         raise WeightsError(
             f"{weights.path('reference-check')} was calibrated with another judge (checksum mismatch). "
-            "`faceinp evaluate reference-check --calibrate` makes one that fits."
+            "Run `faceinp evaluate reference-check --calibrate` for a new one."
         )
     blanked = blank(np.concatenate([crop[None], others]), hole)
     vectors = judge.embed(np.concatenate([others, blanked]))
@@ -160,11 +158,11 @@ def verdicts(crop: Floats, hole: Bools, others: Floats) -> tuple[Verdict, ...]:
 
 
 def blank(pictures: Floats, hole: Bools) -> Floats:
-    """``pictures`` (N, 3, S, S) in [0, 1] without what lies under ``hole``, bool (S, S).
+    """Blank the pixels of ``pictures`` (N, 3, S, S) in [0, 1] under ``hole``, bool (S, S).
 
-    It is replaced by the known pixels' mean, weighted by a Gaussian around each pixel, that fades into mid-grey: a
-    scratch closes, a wide hole goes grey. Of grey, mean colours, Telea's inpainting, an average face and the face's
-    mirror image this one leaves the most of a person.
+    They become the mean of the known pixels, weighted by a Gaussian around each pixel, that fades into mid-grey: a
+    scratch is closed, the inside of a wide hole is grey. Of grey, mean colours, Telea's inpainting, an average face and
+    the face's mirror image, this changes embeddings the least.
     """
     known = (~hole).astype(np.float32)
     sigma = _BLANK_SIGMA * len(hole)
@@ -183,7 +181,7 @@ def bundled_judge() -> identity.Judge:
 
 
 def read_limits() -> Limits:
-    """The calibration that comes with the weights; raises WeightsError where there is none."""
+    """The calibration that comes with the weights. Raises WeightsError where it is missing."""
     return Limits.read(weights.path("reference-check"))
 
 

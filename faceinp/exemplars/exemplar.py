@@ -1,4 +1,4 @@
-"""Exemplars: pictures that hold what the hole hides, each with its landmarks where the photo's are."""
+"""Exemplars: pictures that show what the hole hides, with their landmarks in the order of the photo's."""
 
 from dataclasses import dataclass
 
@@ -15,11 +15,11 @@ SIZE = 256  # side of the crops on which faces are compared
 
 
 @dataclass(frozen=True, eq=False)
-class Crop:
-    """A face as it is compared.
+class AlignedFace:
+    """An aligned face with its landmarks.
 
-    pixels: float32 (SIZE, SIZE, 3) in [0, 1], the photo's hole filled already. known: bool (SIZE, SIZE), False in the
-    hole and beyond the photo's border. points: float32 (68, 2), landmarks in shares of the side, in dlib's order.
+    pixels: float32 (SIZE, SIZE, 3) in [0, 1], filled under a hole. known: bool (SIZE, SIZE), False in the hole and
+    beyond the photo's border. points: float32 (68, 2), landmarks as shares of the side, in dlib's order.
     """
 
     pixels: Floats
@@ -27,40 +27,45 @@ class Crop:
     points: Floats
 
     def knows(self, points: Floats) -> Bools:
-        """Which of ``points`` (K, 2), in shares of the side, lie on known pixels: (K,)."""
+        """Whether each of ``points`` (K, 2), shares of the side, lies on a known pixel: (K,)."""
         x, y = np.clip((points * SIZE).astype(int), 0, SIZE - 1).T
         inside = ((points >= 0) & (points < 1)).all(axis=1)
         return np.asarray(self.known[y, x] & inside, np.bool_)
 
+    @property
+    def planes(self) -> Floats:
+        """The pixels as networks take them: float32 (3, SIZE, SIZE)."""
+        return np.ascontiguousarray(self.pixels.transpose(2, 0, 1))
+
 
 @dataclass(frozen=True, eq=False)
 class Exemplar:
-    """A picture that holds what the hole hides.
+    """A picture that shows what the hole hides.
 
-    pixels: uint8 (H, W, 3), a whole photo. quad: (4, 2), the face's crop there, as ``faces.quad`` has it. crop: that
-    crop; its points are where each landmark *of the photo's face* lies. code: its pixels' in ``Result.sources``.
-    monochrome: it is black and white or sepia, and knows no colours.
+    pixels: uint8 (H, W, 3), a whole photo. quad: (4, 2), corners of the face's crop, as ``faces.quad`` returns them.
+    crop: that crop; its points correspond to the landmarks *of the photo's face*. code: of its pixels in
+    ``Result.sources``. monochrome: whether it is black and white or sepia.
     """
 
     pixels: Pixels
     quad: NDArray[np.float64]
-    crop: Crop
+    crop: AlignedFace
     code: int
     monochrome: bool = False
 
 
-def crop_of(pixels: Pixels, hole: Bools, quad: NDArray[np.float64], points: Floats) -> Crop:
-    """pixels: uint8 (H, W, 3). hole: bool (H, W). points: (68, 2), shares of the crop's side."""
-    return as_crop(faces.align(pixels, hole, quad, SIZE), hole.shape, points)
+def cut_face(pixels: Pixels, hole: Bools, quad: NDArray[np.float64], points: Floats) -> AlignedFace:
+    """The face at ``quad``. pixels: uint8 (H, W, 3). hole: bool (H, W). points: (68, 2), shares of the crop's side."""
+    return from_crop(faces.align(pixels, hole, quad, SIZE), hole.shape, points)
 
 
-def as_crop(cut: faces.Crop, shape: tuple[int, ...], points: Floats) -> Crop:
-    """cut: of SIZE pixels a side, out of a photo of this shape (H, W). points: (68, 2), shares of the side."""
-    on_photo = faces.to_photo(centres(SIZE).reshape(-1, 2), cut.quad)
+def from_crop(crop: faces.Crop, shape: tuple[int, ...], points: Floats) -> AlignedFace:
+    """A crop of SIZE pixels a side with landmarks. shape: (H, W) of its photo. points: (68, 2), shares of the side."""
+    on_photo = faces.to_photo(centres(SIZE).reshape(-1, 2), crop.quad)
     inside = ((on_photo >= 0) & (on_photo < shape[1::-1])).all(axis=1).reshape(SIZE, SIZE)
-    return Crop(cut.pixels.astype(np.float32) / np.float32(255), inside & ~cut.hole, points)
+    return AlignedFace(crop.pixels.astype(np.float32) / np.float32(255), inside & ~crop.hole, points)
 
 
-def other_half(pixels: Pixels, quad: NDArray[np.float64], crop: Crop) -> Exemplar:
-    """The face itself, its hole filled already, each of its landmarks where its mirror partner is."""
-    return Exemplar(pixels, quad, Crop(crop.pixels, crop.known, crop.points[list(MIRROR)]), SYMMETRY)
+def other_half(pixels: Pixels, quad: NDArray[np.float64], face: AlignedFace) -> Exemplar:
+    """The face as an exemplar for itself: each landmark is that of the other half. pixels: the photo, filled."""
+    return Exemplar(pixels, quad, AlignedFace(face.pixels, face.known, face.points[list(MIRROR)]), SYMMETRY)

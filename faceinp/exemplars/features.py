@@ -1,85 +1,86 @@
-"""What lies where on a face: its extent, its turn, and the parts that are taken whole or not at all."""
+"""Parts of a face, from its landmarks: its extent, its features, its expression."""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from faceinp.exemplars import gaze
-from faceinp.exemplars.exemplar import SIZE, Crop
+from faceinp.exemplars.exemplar import SIZE, AlignedFace
 from faceinp.exemplars.fields import blurred, grey, mean, ramp
 from faceinp.exemplars.warp import centres
-from faceinp.face import faces
 from faceinp.mask import presets
 
 Floats = NDArray[np.float32]
 
-HULL, EDGE, FOREHEAD = 0.04, 0.05, 0.12  # a face beyond its landmarks, its fading edge, its height above the brows
-MOUTH, INNER_LIPS = slice(48, 60), slice(60, 68)
-# Both eyes with their brows, the nose, the mouth: landmarks, and how far each reaches beyond them.
+HULL_MARGIN = 0.04  # of a face beyond the hull of its landmarks
+FADE_WIDTH = 0.05  # of its soft edge
+FOREHEAD_HEIGHT = 0.12  # above the brows
+MOUTH = slice(48, 60)
+INNER_LIPS = slice(60, 68)
+# Both eyes with their brows, the nose, the mouth: landmarks, and the scale of their hull.
 PARTS = (
     ([*range(17, 22), *range(36, 42)], 1.3),
     ([*range(22, 27), *range(42, 48)], 1.3),
     (slice(29, 36), 1.2),
     (MOUTH, 1.3),
 )
-WHOLE, NOTHING = 0.6, 0.3  # mean confidence from which a part is taken as it is, and under which not at all
-GAPING, GAPING_GUESSED = 0.2, 0.35  # widths by which a mouth's opening may differ from one that is seen, or guessed
+# Mean confidence of a part: above the first it is kept, below the second it is left out.
+KEEP_PART = 0.6
+DROP_PART = 0.3
+# Greatest difference between two mouths' openings, in widths of the mouth.
+MAX_OPENING_DIFFERENCE = 0.2
+MAX_OPENING_DIFFERENCE_PREDICTED = 0.35  # where the landmarks of the mouth were predicted under the hole
 
 
 def extent(points: Floats) -> Floats:
-    """1 on the face, fading to 0 a little beyond its landmarks and forehead. points: (68, 2). Returns (SIZE, SIZE)."""
+    """1 on the face with its forehead, fading to 0 outside: (SIZE, SIZE). points: (68, 2)."""
     up = points[27] - points[8]
-    forehead = points[17:27] + up / max(float(np.hypot(*up)), 1e-6) * FOREHEAD
-    inner = presets.hull(np.concatenate([points, forehead]) * SIZE, (SIZE, SIZE), HULL)
+    forehead = points[17:27] + up / max(float(np.hypot(*up)), 1e-6) * FOREHEAD_HEIGHT
+    inner = presets.hull(np.concatenate([points, forehead]) * SIZE, (SIZE, SIZE), HULL_MARGIN)
     distance = cv2.distanceTransform((~inner).astype(np.uint8), cv2.DIST_L2, 5)
-    return np.asarray(ramp(distance, 0.0, EDGE * SIZE), np.float32)
+    return np.asarray(ramp(distance, 0.0, FADE_WIDTH * SIZE), np.float32)
 
 
 def whole_crop() -> Floats:
-    """1 in the middle of a crop, fading towards its border: (SIZE, SIZE)."""
+    """1 in the middle of a crop, fading to 0 towards its border: (SIZE, SIZE)."""
     from_border = 0.5 - np.abs(centres(SIZE) - 0.5).max(axis=-1)
-    return np.asarray(ramp(from_border, 3 * EDGE, EDGE), np.float32)
+    return np.asarray(ramp(from_border, 3 * FADE_WIDTH, FADE_WIDTH), np.float32)
 
 
-def yaw(points: Floats) -> float:
-    """Degrees, from 68 points (68, 2); of a mirror image as of the face."""
-    five = np.stack([points[36:42].mean(axis=0), points[42:48].mean(axis=0), points[30], points[48], points[54]])
-    return faces.yaw(five)
-
-
-def part(points: Floats, growth: float) -> Floats:
-    """1 on the hull of ``points``, grown about its middle, with a soft edge: (SIZE, SIZE)."""
-    middle = points.mean(axis=0)
-    mask = presets.hull((middle + growth * (points - middle)) * SIZE, (SIZE, SIZE), 0.02)
+def part(points: Floats, scale: float) -> Floats:
+    """1 on the hull of ``points`` (K, 2), scaled about its centre, with a soft edge: (SIZE, SIZE)."""
+    centre = points.mean(axis=0)
+    mask = presets.hull((centre + scale * (points - centre)) * SIZE, (SIZE, SIZE), 0.02)
     return blurred(mask.astype(np.float32), 0.008)
 
 
-def by_part(confidence: Floats, target: Crop) -> Floats:
-    """An eye, a nose or a mouth is taken whole or not at all: (SIZE, SIZE) in [0, 1]."""
+def by_part(confidence: Floats, target: AlignedFace) -> Floats:
+    """Keep or drop each feature (eye, nose, mouth) as a whole: the confidence, (SIZE, SIZE) in [0, 1], after that."""
     decided = confidence.astype(np.float32)
-    for points, growth in PARTS:
-        here = part(target.points[points], growth)
-        hidden = here * ~target.known
+    for points, scale in PARTS:
+        on_part = part(target.points[points], scale)
+        hidden = on_part * ~target.known
         if hidden.any():
-            decided *= 1 - here * np.float32(1 - ramp(mean(confidence, hidden), WHOLE, NOTHING))
+            decided *= 1 - on_part * np.float32(1 - ramp(mean(confidence, hidden), KEEP_PART, DROP_PART))
     return decided
 
 
-def expression(target: Crop, source: Crop, exact: Floats) -> Floats:
-    """0 on eyes that the exemplar has closed and on a mouth that it has open otherwise, 1 elsewhere: (SIZE, SIZE).
+def expression(target: AlignedFace, source: AlignedFace, exact: Floats) -> Floats:
+    """0 on eyes that are closed in the source and on a mouth that it opens more or less, 1 elsewhere: (SIZE, SIZE).
 
-    exact: (SIZE, SIZE), 1 where both pictures are the same around the hole: there a guessed mouth proves nothing.
+    exact: (SIZE, SIZE), 1 where both pictures are the same around the hole; a predicted mouth is no evidence there.
     """
     weight, brightness = np.ones((SIZE, SIZE), np.float32), grey(source.pixels)
     for eye in gaze.EYES:
         if gaze.is_closed(brightness, source.points[eye] * SIZE):
             weight *= 1 - part(target.points[eye], 1.6)
-    tolerance = GAPING if target.knows(target.points[MOUTH]).sum() > 2 else GAPING_GUESSED
-    if abs(gap(source.points[INNER_LIPS]) - gap(target.points[INNER_LIPS])) > tolerance:
+    visible = target.knows(target.points[MOUTH]).sum() > 2
+    tolerance = MAX_OPENING_DIFFERENCE if visible else MAX_OPENING_DIFFERENCE_PREDICTED
+    if abs(opening(source.points[INNER_LIPS]) - opening(target.points[INNER_LIPS])) > tolerance:
         weight *= 1 - part(target.points[MOUTH], 1.3) * (1 - exact)
     return weight
 
 
-def gap(lips: Floats) -> float:
-    """Height of a mouth's opening over its width. lips: (8, 2), the inner points."""
+def opening(lips: Floats) -> float:
+    """Height of a mouth's opening over its width. lips: (8, 2), landmarks 60 to 67."""
     return float(np.hypot(*(lips[2] - lips[6])) / max(float(np.hypot(*(lips[4] - lips[0]))), 1e-6))

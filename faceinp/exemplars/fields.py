@@ -1,4 +1,4 @@
-"""Small operations on maps of a crop: float32 (SIZE, SIZE) or (SIZE, SIZE, C). Lengths are shares of the side."""
+"""Operations on maps of a crop: float32 (SIZE, SIZE) or (SIZE, SIZE, C). Lengths are shares of the side."""
 
 from typing import Any
 
@@ -9,19 +9,21 @@ from numpy.typing import NDArray
 from faceinp.exemplars.exemplar import SIZE
 
 Floats = NDArray[np.float32]
-WIDE, SMALLEST = 8.0, 32  # pixels: of a standard deviation that is wide, and of the smallest copy's side
+# A Gaussian wider than this is applied to a smaller copy; the result is the same but for rounding.
+_MAX_DEVIATION = 8.0  # pixels
+_SMALLEST_COPY = 32  # pixels, its side
 
 
 def ramp(value: Any, good: float, bad: float) -> Any:
-    """1 at ``good`` and beyond it, 0 at ``bad`` and beyond it, smooth between; of numbers and of maps."""
+    """Smoothstep: 1 at ``good`` and beyond, 0 at ``bad`` and beyond. value: a number or a map."""
     t = np.clip((value - bad) / (good - bad), 0, 1)
     return t * t * (3 - 2 * t)
 
 
 def blurred(field: Floats, deviation: float) -> Floats:
-    """Convolved with a Gaussian of this standard deviation; a wide one on a smaller copy, which tells no difference."""
+    """A map convolved with a Gaussian of this standard deviation."""
     times = 1
-    while deviation * SIZE / times > WIDE and times < SIZE // SMALLEST:
+    while deviation * SIZE / times > _MAX_DEVIATION and times < SIZE // _SMALLEST_COPY:
         times *= 2
     if times == 1:
         return np.asarray(cv2.GaussianBlur(field, (0, 0), deviation * SIZE), np.float32)
@@ -35,10 +37,10 @@ def grey(pixels: Floats) -> Floats:
 
 
 def mean(field: Floats, weight: Floats) -> float:
-    """Weighted; 0 where all weights are."""
+    """The weighted mean of a map; 0 where all weights are 0."""
     return float((field * weight).sum() / max(float(weight.sum()), 1e-6))
 
 
 def eroded(known: NDArray[np.bool_]) -> Floats:
-    """1 on pixels that are known, as are all within two pixels of them; else 0."""
+    """1 where all pixels within two pixels are known, else 0."""
     return np.asarray(cv2.erode(known.astype(np.float32), np.ones((5, 5), np.uint8)), np.float32)

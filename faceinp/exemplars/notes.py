@@ -1,25 +1,25 @@
-"""What a person should know of the sources of a fill, a plain sentence each."""
+"""Notes on the sources of a fill: sentences for the user."""
 
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.exemplars.exemplar import SIZE, Crop
+from faceinp.exemplars.exemplar import SIZE, AlignedFace
 from faceinp.exemplars.gaze import EYES
 from faceinp.exemplars.match import HIDDEN
 from faceinp.exemplars.references import Prepared
 from faceinp.exemplars.sources import SYMMETRY, Reference
 
 SIDES = ("left", "right")  # of the eyes, as seen in the picture
-TRIFLE = 0.005  # a share of the hole that is not worth a sentence
+MIN_SHARE = 0.005  # of the hole; a smaller part gets no note
 
 
-def of_symmetry(target: Crop, codes: NDArray[np.uint8], problem: str, share: float) -> str:
-    """A sentence on the other half of the face, or nothing.
+def of_symmetry(target: AlignedFace, codes: NDArray[np.uint8], problem: str, share: float) -> str:
+    """A note on the other half of the face; may be empty.
 
-    target: the photo's face. codes: uint8 (SIZE, SIZE), the sources on its crop. problem: why the other half was left
-    aside, a clause. share: the part of the hole that comes from it.
+    target: the photo's face. codes: uint8 (SIZE, SIZE), the sources on its crop. problem: why the other half was not
+    used, a clause. share: the part of the hole that comes from it, 0 to 1.
     """
     if not share:
         return f"The other half of the face was not used: {problem}." if problem and problem != HIDDEN else ""
@@ -27,18 +27,18 @@ def of_symmetry(target: Crop, codes: NDArray[np.uint8], problem: str, share: flo
         x, y = np.clip((target.points[eye] * SIZE).astype(int), 0, SIZE - 1).T
         if (codes[y, x] == SYMMETRY).sum() > len(x) / 2:
             return f"The {SIDES[side]} eye is the {SIDES[1 - side]} one, mirrored."
-    return f"{_percent(share)} of the hole comes from the other half of the face, mirrored." if share > TRIFLE else ""
+    if share <= MIN_SHARE:
+        return ""
+    return f"{_percent(share)} of the hole comes from the other half of the face, mirrored."
 
 
-def of_references(prepared: Mapping[int, Prepared], used: Mapping[int, Reference]) -> list[str]:
-    """Of each reference, by its number, counted from 0: its share of the hole, or why nothing was taken from it, and
-    what else a person should know.
-    """
-    said = []
-    for number, reference in used.items():
-        took = f"{_percent(reference.share)} of the hole comes from reference photo {number + 1}."
-        said += [took if reference.share else reference.problem, prepared[number].note]
-    return said
+def of_references(prepared: Mapping[int, Prepared], references: Mapping[int, Reference]) -> list[str]:
+    """Notes on each reference: its share of the hole, or why it was not used. Both mappings go by number, from 0."""
+    notes = []
+    for number, reference in references.items():
+        used = f"{_percent(reference.share)} of the hole comes from reference photo {number + 1}."
+        notes += [used if reference.share else reference.problem, prepared[number].note]
+    return notes
 
 
 def _percent(share: float) -> str:

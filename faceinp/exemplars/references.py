@@ -1,4 +1,4 @@
-"""Reference photos: other photos of the person, found and aligned as a photo is, checked, and made exemplars."""
+"""Reference photos: read other photos of the person, find and align the face, check it, and make an exemplar."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,24 +9,24 @@ from numpy.typing import NDArray
 
 from faceinp.errors import NoFaceError, PhotoError, WeightsError
 from faceinp.exemplars import check
-from faceinp.exemplars.exemplar import SIZE, Crop, Exemplar, as_crop
+from faceinp.exemplars.exemplar import SIZE, AlignedFace, Exemplar, from_crop
 from faceinp.exemplars.sources import MAX_REFERENCES, REFERENCE, photo_digest
 from faceinp.face import detection, faces
 from faceinp.photo import photos, tone
 from faceinp.photo.photos import Photo
 
 Floats = NDArray[np.float32]
-# Pictures, float32 (N, 3, SIZE, SIZE) in [0, 1], and holes, bool (N, 1, SIZE, SIZE) -> landmarks (N, 68, 2), in shares
-# of the side.
+# From crops, float32 (N, 3, SIZE, SIZE) in [0, 1], and holes, bool (N, 1, SIZE, SIZE), to landmarks (N, 68, 2), as
+# shares of the side.
 Predictor = Callable[[Floats, NDArray[np.bool_]], Floats]
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A reference photo that was read and checked.
+    """A reference photo after reading and checking.
 
-    digest, distance, problem, refused: as in ``sources.Reference``; of what is no photo the digest is empty. exemplar:
-    None where there is a problem. note: what else is to be said of it, a sentence or nothing.
+    digest, distance, problem, refused: as in ``sources.Reference``; the digest of a file that is not a photo is empty.
+    exemplar: None where there is a problem. note: a sentence for the user; may be empty.
     """
 
     digest: bytes
@@ -37,11 +37,11 @@ class Prepared:
     note: str = ""
 
 
-def prepare(source: Any, number: int, target: Crop, predict: Predictor, *, checked: bool) -> Prepared:
-    """Make an exemplar of a reference photo.
+def prepare(source: Any, number: int, target: AlignedFace, predict: Predictor, *, checked: bool) -> Prepared:
+    """Make an exemplar from a reference photo.
 
-    source: as ``photo.read`` takes it; of several faces on it the one most like the target counts. number: of the
-    reference, counted from 0. checked: whether a judge may refuse it.
+    source: as ``photos.read`` takes it; of several faces in it the one nearest to the target is used. number: of the
+    reference, counted from 0. predict: predicts landmarks. checked: whether a judge may refuse the reference.
     """
     try:
         photo = read(source, number)
@@ -49,70 +49,62 @@ def prepare(source: Any, number: int, target: Crop, predict: Predictor, *, check
         return Prepared(b"", problem=str(error))
     digest = photo_digest(photo)
     try:
-        quads = _quads(photo)
+        crops = _crops(photo)
     except NoFaceError:
         return Prepared(digest, problem=unused(number, "it is not clear which way up its face is. Turn it upright"))
-    if not quads:
-        return Prepared(digest, problem=unused(number, "no face was found in it. Give one that shows the face larger"))
-    missing = photo.transparent
-    cuts = [faces.align(photo.pixels, missing, quad, SIZE) for quad in quads]
-    pictures = np.stack([_picture(cut.pixels.astype(np.float32) / np.float32(255)) for cut in cuts])
-    photo_face, hole = _picture(target.pixels), ~target.known
+    if not crops:
+        return Prepared(digest, problem=unused(number, "no face was found in it. Use one that shows the face larger"))
+    pictures = np.stack([crop.planes for crop in crops])
     best, distance, note = 0, None, ""
     try:
         if checked:
-            verdicts = check.verdicts(photo_face, hole, pictures)
+            verdicts = check.verdicts(target.planes, ~target.known, pictures)
             best = min(range(len(verdicts)), key=lambda n: verdicts[n].distance)
             distance, note = verdicts[best].distance, verdicts[best].note(number)
             if problem := verdicts[best].problem(number):
                 return Prepared(digest, None, distance, problem, refused=True)
         elif len(pictures) > 1:
-            best = int(check.known_distances(photo_face, hole, pictures).argmin())
+            best = int(check.known_distances(target.planes, ~target.known, pictures).argmin())
     except WeightsError as error:
         note = f"Reference photo {number + 1} was not checked: {error}"
-    points = predict(pictures[best : best + 1], cuts[best].hole[None, None])[0]
-    crop = as_crop(cuts[best], missing.shape, points)
-    monochrome = photo.grey or tone.estimate_tone(cuts[best].pixels, cuts[best].hole) is not None
-    exemplar = Exemplar(photo.pixels, quads[best], crop, REFERENCE + number, monochrome)
+    crop = crops[best]
+    landmarks = predict(pictures[best : best + 1], crop.hole[None, None])[0]
+    monochrome = photo.grey or tone.estimate_tone(crop.pixels, crop.hole) is not None
+    face = from_crop(crop, photo.transparent.shape, landmarks)
+    exemplar = Exemplar(photo.pixels, crop.quad, face, REFERENCE + number, monochrome)
     return Prepared(digest, exemplar, distance, note=note)
 
 
-def nearest_face(source: Any, number: int, crops: Sequence[Crop]) -> int:
-    """Which of several faces of a photo a reference shows: the index of the one that the judge finds nearest.
+def nearest_face(source: Any, number: int, candidates: Sequence[AlignedFace]) -> int:
+    """The index of the face in ``candidates`` that the judge finds nearest to the reference.
 
-    source, number: as for ``prepare``. crops: the faces. Without a judge, or a face in the reference whose turn is
-    clear, the first.
+    source, number: as for ``prepare``. It is 0 where the judge or a face in the reference is missing, or the turn of
+    that face is uncertain.
     """
     try:
-        photo = read(source, number)
-        quads = _quads(photo)
-    except (PhotoError, NoFaceError):  # ``prepare`` says so
+        crops = _crops(read(source, number))
+    except (PhotoError, NoFaceError):  # ``prepare`` reports it
         return 0
-    pictures = [
-        _picture(faces.align(photo.pixels, photo.transparent, quad, SIZE).pixels.astype(np.float32) / np.float32(255))
-        for quad in quads
-    ]
-    if not pictures:
+    if not crops:
         return 0
+    pictures = np.stack([crop.planes for crop in crops])
     try:
-        distances = [
-            check.known_distances(_picture(crop.pixels), ~crop.known, np.stack(pictures)).min() for crop in crops
-        ]
-    except WeightsError:  # ``prepare`` says that nothing was checked
+        distances = [check.known_distances(face.planes, ~face.known, pictures).min() for face in candidates]
+    except WeightsError:  # ``prepare`` reports it
         return 0
     return int(np.argmin(distances))
 
 
-def listed(given: Any) -> tuple[Any, ...]:
-    """The references, each as ``photo.read`` takes it; none where None was given. Raises PhotoError for no list."""
-    photos_given = photos.several(given, "references")
-    if len(photos_given) > MAX_REFERENCES:
-        raise PhotoError(f"At most {MAX_REFERENCES} reference photos are used; got {len(photos_given)}. Keep the best.")
-    return photos_given
+def listed(references: Any) -> tuple[Any, ...]:
+    """The references as a tuple, empty for None. Raises PhotoError unless they are a list of at most MAX_REFERENCES."""
+    references = photos.several(references, "references")
+    if len(references) > MAX_REFERENCES:
+        raise PhotoError(f"At most {MAX_REFERENCES} reference photos are used; got {len(references)}. Keep the best.")
+    return references
 
 
 def read(source: Any, number: int) -> Photo:
-    """As ``photo.read``; number: of the reference, counted from 0, for the error."""
+    """As ``photos.read``. number: of the reference, counted from 0, for the error."""
     try:
         return photos.read(source)
     except PhotoError as error:
@@ -120,22 +112,17 @@ def read(source: Any, number: int) -> Photo:
 
 
 def unused(number: int, reason: str) -> str:
-    """The sentence on a reference that nothing was taken from."""
+    """The sentence on a reference that was not used."""
     return f"Reference photo {number + 1} was not used: {reason}."
 
 
-def _quads(photo: Photo) -> list[NDArray[np.float64]]:
-    """The crops of its faces, largest first; all of a square photo without one, which is taken for an aligned crop.
+def _crops(photo: Photo) -> list[faces.Crop]:
+    """The crops of a photo's faces, largest first. A square photo without a face counts as an aligned crop.
 
-    Raises NoFaceError where its only face may be turned in two ways.
+    Raises NoFaceError where the turn of its only face is uncertain.
     """
-    found = detection.find_large_faces(photo.pixels) or detection.find_faces(photo.pixels)
-    if found:
-        return [faces.quad(face) for face in found]
-    if photo.width == photo.height:
-        return [faces.whole(photo.pixels, np.zeros((photo.height, photo.width), np.bool_), SIZE).quad]
-    return []
-
-
-def _picture(pixels: Floats) -> Floats:
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    detected = detection.find_large_faces(photo.pixels) or detection.find_faces(photo.pixels)
+    quads = [faces.quad(face) for face in detected]
+    if not quads and photo.width == photo.height:
+        quads = [faces.whole_quad(photo.pixels.shape)]
+    return [faces.align(photo.pixels, photo.transparent, quad, SIZE) for quad in quads]

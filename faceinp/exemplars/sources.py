@@ -1,4 +1,4 @@
-"""Where each pixel of a result comes from: the codes of ``Result.sources``, and what a result says of a reference."""
+"""The codes of ``Result.sources``, which say where each pixel comes from; and the report on a reference photo."""
 
 from dataclasses import dataclass
 
@@ -10,19 +10,19 @@ from faceinp.photo.photos import Photo
 KNOWN, ENGINE, SYMMETRY, SURROUNDINGS = 0, 1, 2, 3
 REFERENCE = 10  # reference i, counted from 0, has the code REFERENCE + i
 MAX_REFERENCES = 8
-_SIDE, _ALIKE = 16, 32  # of a digest's grid; bits that may differ
+_GRID_SIDE = 16  # of a digest: 256 bits
+_MAX_DIFFERENT_BITS = 32  # of two digests of one photo
 
 
 @dataclass(frozen=True)
 class Reference:
-    """One reference photo of a fill.
+    """The report on one reference photo of a fill.
 
-    digest: ``photo_digest`` of it, by which it is recognised; the photo itself is not kept. share: the part of the hole
-    that comes from it, 0 to 1. distance: the judge's distance (Euclidean, 0 to 2) between this face and the known part
-    of the photo's face; None where it was not judged. problem: why nothing was taken from it, one or two sentences;
-    empty where something was. refused: whether the judge is the reason, so that ``reference_check=False`` would use it.
-    note: what else a person should know, such as that it could not be confirmed, or not be told, whether it shows the
-    same person; empty for nothing.
+    digest: its ``photo_digest``, which identifies it; the photo itself is not kept. share: the part of the hole that
+    comes from it, 0 to 1. distance: the judge's distance (Euclidean, 0 to 2) between its face and the known part of the
+    photo's face; None where the judge did not run. problem: why it was not used, one or two sentences; empty where it
+    was used. refused: whether the judge is the reason, so that ``reference_check=False`` would use it. note: a sentence
+    for the user, such as that the same person could not be confirmed; may be empty.
     """
 
     digest: bytes
@@ -34,15 +34,15 @@ class Reference:
 
 
 def photo_digest(photo: Photo) -> bytes:
-    """By which a photo is recognised, though it was saved again or resized: a difference hash (Krawetz 2013), 32 bytes.
+    """A difference hash (Krawetz 2013), 32 bytes, that hardly changes when a photo is resized or saved again.
 
-    A bit for each of 16 x 16 places: whether it is brighter than the one to its right.
+    Each bit of a 16 x 16 grid says whether a cell is brighter than the one to its right.
     """
     grey = cv2.cvtColor(photo.pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    small = cv2.resize(grey, (_SIDE + 1, _SIDE), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(grey, (_GRID_SIDE + 1, _GRID_SIDE), interpolation=cv2.INTER_AREA)
     return np.packbits(small[:, :-1] > small[:, 1:]).tobytes()
 
 
 def same_photo(first: bytes, second: bytes) -> bool:
-    """Whether two ``photo_digest`` are of one photo. Of two photos half of the bits differ."""
-    return int.bit_count(int.from_bytes(first) ^ int.from_bytes(second)) <= _ALIKE
+    """Whether two ``photo_digest`` belong to one photo. For two different photos half of the bits differ."""
+    return int.bit_count(int.from_bytes(first) ^ int.from_bytes(second)) <= _MAX_DIFFERENT_BITS

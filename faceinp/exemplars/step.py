@@ -1,4 +1,4 @@
-"""The step of the pipeline that puts real pixels of the person where the engine invented some."""
+"""Put real pixels of the person into one face of a fill."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from faceinp.common.arrays import Floats
 from faceinp.exemplars import notes, references
-from faceinp.exemplars.exemplar import SIZE, crop_of
+from faceinp.exemplars.exemplar import SIZE, cut_face
 from faceinp.exemplars.references import Predictor, Prepared
 from faceinp.exemplars.sources import MAX_REFERENCES, REFERENCE, SYMMETRY, Reference
 from faceinp.exemplars.transfer import apply
@@ -19,9 +19,11 @@ from faceinp.photo.tone import Tone
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
-    """image: uint8 (H, W, 3). codes: uint8 (H, W), as in ``Result.sources`` where real pixels are, 0 elsewhere.
-    references: what became of each, by its number; shares are of the whole photo's hole. notes: sentences for people.
+class StepResult:
+    """The photo after the step.
+
+    image: uint8 (H, W, 3). codes: uint8 (H, W), as in ``Result.sources`` where pixels are real, 0 elsewhere.
+    references: reports by number; their shares refer to the photo's entire hole. notes: sentences for the user.
     """
 
     image: NDArray[np.uint8]
@@ -32,31 +34,37 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Step:
-    """How real pixels are used: ``pipeline.fill``'s arguments of these names, symmetry settled."""
+    """Settings of the step: the arguments of ``pipeline.fill`` with these names.
+
+    face_generated: whether the engine completes faces, so that an exemplar must resemble the generated face.
+    """
 
     symmetry: bool
     reference_check: bool
-    drawn: bool = True  # whether the engine completes faces, so that an exemplar should look like what it drew
+    face_generated: bool = True
 
     def __call__(
         self,
         image: NDArray[np.uint8],
         hole: NDArray[np.bool_],
         part: NDArray[np.bool_],
-        whole: int,
+        hole_size: int,
         quad: NDArray[np.float64],
-        points: Floats,
+        landmarks: Floats,
         photos: Mapping[int, Any],
         predict: Predictor,
         tone: Tone | None,
-    ) -> Outcome:
-        """image: uint8 (H, W, 3), the photo with its hole filled. hole: bool (H, W), the face's. part: bool (H, W), the
-        part of it where real pixels may go. whole: pixels of the photo's hole, of which shares are taken. quad: (4, 2),
-        of the face's crop. points: float32 (68, 2), its landmarks in shares of the side. photos: the references by
-        their numbers, counted from 0, as ``photo.read`` takes them; what is no photo has a problem. predict: finds
-        landmarks on theirs. tone: the photo's, if it is monochrome.
+    ) -> StepResult:
+        """Put real pixels into one face.
+
+        image: uint8 (H, W, 3), the filled photo. hole: bool (H, W), the part of the hole that belongs to the face.
+        part: bool (H, W), the part of ``hole`` where real pixels are allowed. hole_size: pixels of the photo's entire
+        hole, to which shares refer. quad: (4, 2), corners of the face's crop. landmarks: float32 (68, 2), as shares of
+        the crop's side. photos: the references by number, counted from 0, as ``photos.read`` takes them; a file that is
+        not a photo gets a report with a problem. predict: predicts landmarks of references. tone: of a monochrome
+        photo, else None.
         """
-        target = crop_of(image, hole, quad, points)
+        target = cut_face(image, hole, quad, landmarks)
         prepared = {
             number: references.prepare(photo, number, target, predict, checked=self.reference_check)
             for number, photo in photos.items()
@@ -70,33 +78,34 @@ class Step:
             symmetry=self.symmetry,
             references=exemplars,
             tone=tone,
-            drawn=self.drawn,
+            face_generated=self.face_generated,
         )
         counts = np.bincount(codes[part], minlength=REFERENCE + MAX_REFERENCES)
-        shares = (counts / whole).tolist()
+        shares = (counts / hole_size).tolist()
         better = "the other half of the face fits better" if shares[SYMMETRY] else "another one fits better"
-        used = {
-            number: _reference(number, one, shares[REFERENCE + number], problems, better)
+        reports = {
+            number: _report(number, one, shares[REFERENCE + number], problems, better)
             for number, one in prepared.items()
         }
-        said = notes.of_references(prepared, used)
+        sentences = notes.of_references(prepared, reports)
         if self.symmetry:
-            on_crop = _nearest(codes, quad)
-            said = [notes.of_symmetry(target, on_crop, problems.get(SYMMETRY, ""), shares[SYMMETRY]), *said]
-        return Outcome(image, codes, used, [sentence for sentence in said if sentence])
+            on_crop = _codes_on_crop(codes, quad)
+            sentences.insert(0, notes.of_symmetry(target, on_crop, problems.get(SYMMETRY, ""), shares[SYMMETRY]))
+        return StepResult(image, codes, reports, [sentence for sentence in sentences if sentence])
 
 
-def _reference(number: int, prepared: Prepared, share: float, problems: dict[int, str], better: str) -> Reference:
+def _report(number: int, prepared: Prepared, share: float, problems: dict[int, str], better: str) -> Reference:
+    """The report on a reference. problems: by code. better: the reason where the reference had no other problem."""
     problem = prepared.problem
     if not share and not problem:
         problem = references.unused(number, problems.get(REFERENCE + number) or better)
     return Reference(prepared.digest, share, prepared.distance, problem, prepared.refused, prepared.note)
 
 
-def _nearest(codes: NDArray[np.uint8], quad: NDArray[np.float64]) -> NDArray[np.uint8]:
+def _codes_on_crop(codes: NDArray[np.uint8], quad: NDArray[np.float64]) -> NDArray[np.uint8]:
     """The codes at the pixels of the face's crop: uint8 (SIZE, SIZE); 0 beyond the photo."""
     x, y = np.floor(faces.to_photo(centres(SIZE).reshape(-1, 2), quad)).astype(int).T
     inside = (x >= 0) & (y >= 0) & (x < codes.shape[1]) & (y < codes.shape[0])
-    found = np.zeros(len(x), np.uint8)
-    found[inside] = codes[y[inside], x[inside]]
-    return found.reshape(SIZE, SIZE)
+    on_crop = np.zeros(len(x), np.uint8)
+    on_crop[inside] = codes[y[inside], x[inside]]
+    return on_crop.reshape(SIZE, SIZE)

@@ -1,6 +1,6 @@
-"""Where the face is: detected, one of several by its number, in a box, or at its five points, as the user says.
+"""Find the face that the user means: any face under the mask, one of several by number, one in a box or at five points.
 
-A face that the user marks by its points may be turned, upside down, or partly out of the photo: nothing is detected.
+A face given by its points may be turned, upside down, or partly outside the photo: the detector does not run.
 """
 
 import functools
@@ -20,70 +20,70 @@ from faceinp.face.heads import Turn
 P = ParamSpec("P")
 R = TypeVar("R")
 
-POINTS_HELP = (
-    "Give left eye, right eye, nose, left and right corner of the mouth, in pixels, as seen on an upright face"
-)
-# Shares of a hole, within the box of a large face and within the crops of all large ones, from which on small faces
-# need not be looked for.
-MIN_HOLE_SHARE, MIN_SHARE_NEAR = 0.5, 0.9
-MAX_SIDES = 8  # of the photo's long side: a face that is larger is a mistake, and its crop would take all memory
-# What is no face at all: nothing could be known of it, so nobody could be told from it.
+POINTS_HELP = "Specify left eye, right eye, nose, left and right mouth corner, in pixels, as seen on an upright face"
+# The search for small faces is left out where large ones contain enough of the hole.
+MIN_SHARE_IN_BOX = 0.5  # of the hole, in the box of one large face
+MIN_SHARE_IN_CROPS = 0.9  # of the hole, in the crops of all large faces
+MAX_SIDES = 8  # side of a face in long sides of the photo; the crop of a larger one would need too much memory
 MIN_SIDE = 8  # pixels of a face's box
 MAX_RATIO = 4  # of the sides of a box
-MIN_INSIDE = 0.1  # of a box, within the photo
-MIN_IOU = 0.2  # of a detected face and a box, at least
+MIN_INSIDE = 0.1  # share of a box that lies within the photo
+MIN_IOU = 0.2  # of a detected face and a box that are the same face
+_DEPRECATED = ("aligned", "box", "points")  # keywords that became FaceLocation
 
 
 @dataclass(frozen=True, eq=False)
 class FaceLocation:
-    """Where the face of a photo is. Make one with ``aligned``, ``number``, ``box``, ``points`` or ``of``; without one
-    the faces under the mask are meant.
+    """Which face of a photo is meant, and where it is.
+
+    Make one with ``aligned``, ``number``, ``box``, ``points`` or ``of``. Without a FaceLocation, all faces under the
+    mask are meant.
     """
 
     kind: Literal["aligned", "number", "box", "points", "face"]
     value: Any = None
 
     def __post_init__(self) -> None:
-        sound = {
+        valid = {
             "aligned": self.value is None,
             "number": isinstance(self.value, int),
             "box": isinstance(self.value, tuple),
             "points": isinstance(self.value, np.ndarray),
             "face": isinstance(self.value, Face),
         }
-        if not sound.get(self.kind):
+        if not valid.get(self.kind):
             raise NoFaceError(
-                f"There is no face location {self.kind!r:.80} of that. Make one with FaceLocation.aligned(), "
+                f"FaceLocation({self.kind!r:.80}, ...) is not valid. Make one with FaceLocation.aligned(), "
                 ".number(2), .box(x, y, width, height), .points(five) or .of(face)."
             )
 
     @classmethod
     def aligned(cls) -> "FaceLocation":
-        """The photo is a square face crop already, aligned as FFHQ's are (Karras et al. 2019, appendix A)."""
+        """The photo is a square face crop, aligned like FFHQ's (Karras et al. 2019, appendix A)."""
         return cls("aligned")
 
     @classmethod
     def number(cls, number: int) -> "FaceLocation":
-        """One of ``find_faces``, counted from 1, the largest. Raises NoFaceError below 1."""
+        """A face of ``find_faces``, counted from 1, the largest. Raises NoFaceError below 1."""
         if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
-            raise NoFaceError(f"A face's number is 1 (the largest) or more, got {number!r:.80}. Count from 1.")
+            raise NoFaceError(f"The number of a face must be 1 (the largest) or more, got {number!r:.80}.")
         return cls("number", int(number))
 
     @classmethod
     def box(cls, x: float, y: float, width: float, height: float) -> "FaceLocation":
-        """The face inside a box, best from brows to chin, in photo pixels; it may reach out of the photo.
+        """The face in a box, best from brows to chin; the box may extend beyond the photo.
 
-        x, y: the box's upper left corner. width, height: 8 or more, neither more than 4 times the other. Raises
-        NoFaceError for what is no such box.
+        x, y: the box's upper left corner. width, height: 8 or more, neither more than 4 times the other. All in photo
+        pixels. Raises NoFaceError for other values.
         """
         return cls("box", _box((x, y, width, height)))
 
     @classmethod
     def points(cls, points: Any) -> "FaceLocation":
-        """A face that may be turned, upside down or partly out of the photo.
+        """The face at five points; it may be turned, upside down or partly outside the photo.
 
         points: (5, 2), x and y in photo pixels: left eye, right eye, nose, left and right mouth corner, as seen on an
-        upright face. Raises NoFaceError for what is not five finite pairs.
+        upright face. Raises NoFaceError for another shape and for values that are not finite.
         """
         return cls("points", _five(points))
 
@@ -99,32 +99,32 @@ class FaceLocation:
         Raises NoFaceError for anything else.
         """
         if isinstance(value, dict) and len(value) == 1:
-            ((kind, stated),) = value.items()
-            if kind == "aligned" and stated is True:
+            ((kind, content),) = value.items()
+            if kind == "aligned" and content is True:
                 return cls.aligned()
             if kind == "number":
-                return cls.number(stated)
+                return cls.number(content)
             if kind == "box":
-                return cls("box", _box(stated))
+                return cls("box", _box(content))
             if kind == "points":
-                return cls.points(stated)
+                return cls.points(content)
         raise NoFaceError(
-            f"A face's location is not {value!r:.80}. Write one of "
+            f"{value!r:.80} is not a face location. Write one of "
             '{"aligned": true}, {"number": 2}, {"box": [x, y, width, height]}, {"points": [[x, y], ...]}.'
         )
 
 
 class Located(NamedTuple):
-    """faces: those to fill, the least hidden first; none where the mask touches none. found: all that were detected on
-    the way.
+    """faces: the faces to fill, the least hidden first; empty where the mask touches none. detected: all faces that the
+    detector reported.
     """
 
     faces: tuple[Face, ...]
-    found: tuple[Face, ...] = ()
+    detected: tuple[Face, ...] = ()
 
 
 def as_location(face: Any) -> FaceLocation | None:
-    """What ``fill`` takes as ``face``: a FaceLocation, a Face, or None. Raises NoFaceError for anything else."""
+    """The argument ``face`` of ``fill`` as a location. Raises NoFaceError unless it is a FaceLocation, Face or None."""
     if face is None or isinstance(face, FaceLocation):
         return face
     if isinstance(face, Face):
@@ -134,105 +134,116 @@ def as_location(face: Any) -> FaceLocation | None:
 
 def location_as_keywords(function: Callable[P, R]) -> Callable[P, R]:
     """Decorator: aligned=True, box=, points= and a number as face= become face=FaceLocation..., with a
-    DeprecationWarning. 68 points of a function that takes ``landmarks`` become these.
+    DeprecationWarning. Where points= is 68 landmarks, it becomes landmarks=.
 
     The signature stays that of ``function``, so that a type checker reports each of these keywords.
     """
 
     @functools.wraps(function)
     def accepting(*args: Any, **keywords: Any) -> Any:
-        former: dict[str, Any] = {name: keywords.pop(name) for name in ("aligned", "box", "points") if name in keywords}
+        deprecated: dict[str, Any] = {name: keywords.pop(name) for name in _DEPRECATED if name in keywords}
         if isinstance(keywords.get("face"), int):
-            former["face"] = keywords.pop("face")
-        former = {name: value for name, value in former.items() if value is not None and value is not False}
-        if np.shape(former.get("points", ())) == (68, 2):
-            keywords["landmarks"] = former.pop("points")
+            deprecated["face"] = keywords.pop("face")
+        deprecated = {name: value for name, value in deprecated.items() if value is not None and value is not False}
+        if np.shape(deprecated.get("points", ())) == (68, 2):
+            keywords["landmarks"] = deprecated.pop("points")
             warn("points= is deprecated for 68 points. Write landmarks=.")
-        stated = [*former, *(["face"] if keywords.get("face") is not None else [])]
-        if len(stated) > 1:
-            raise NoFaceError(f"Specify the face only once: got {' and '.join(stated)}.")
-        for name, value in former.items():
-            if name == "aligned":
-                keywords["face"], better = FaceLocation.aligned(), "aligned()"
-            elif name == "face":
-                keywords["face"], better = FaceLocation.number(value), f"number({value})"
-            elif name == "box":
-                keywords["face"], better = FaceLocation.from_json({"box": value}), "box(x, y, width, height)"
-            else:
-                keywords["face"], better = FaceLocation.points(value), "points(...)"
-            warn(f"{name}= is deprecated. Write face=FaceLocation.{better}.")
+        specified = [*deprecated, *(["face"] if keywords.get("face") is not None else [])]
+        if len(specified) > 1:
+            raise NoFaceError(f"Specify the face only once: got {' and '.join(specified)}.")
+        for name, value in deprecated.items():
+            keywords["face"], replacement = _from_deprecated(name, value)
+            warn(f"{name}= is deprecated. Write face=FaceLocation.{replacement}.")
         return function(*args, **keywords)
 
     return accepting
 
 
+def _from_deprecated(name: str, value: Any) -> tuple[FaceLocation, str]:
+    """The location that a deprecated keyword means, and how it is written now."""
+    if name == "aligned":
+        return FaceLocation.aligned(), "aligned()"
+    if name == "face":
+        return FaceLocation.number(value), f"number({value})"
+    if name == "box":
+        return FaceLocation.from_json({"box": value}), "box(x, y, width, height)"
+    return FaceLocation.points(value), "points(...)"
+
+
 def locate(pixels: Pixels, hole: Hole | None, location: FaceLocation | None, turn: Turn = "auto") -> Located:
-    """The faces to fill of a photo that is not aligned.
+    """Find the faces to fill in a photo that is not aligned.
 
-    pixels: uint8 (H, W, 3). hole: bool (H, W), which chooses where ``location`` does not; None: the largest face.
-    Raises NoFaceError where ``location`` or ``turn`` fits nothing, and where the turn is uncertain.
+    pixels: uint8 (H, W, 3). hole: bool (H, W), True = hole; without ``location``, the faces under it are meant, and the
+    largest face where it is None. turn: as for ``find_faces``. Raises NoFaceError where no face fits ``location`` or
+    ``turn``, and where the turn is uncertain.
     """
-    if location is not None and location.kind != "number":
-        if location.kind == "points":
-            return Located((face_from_points(pixels, location.value),))
-        if location.kind == "box":
-            return Located((face_from_box(pixels, location.value, hole, turn),))
-        _check_inside(_box(location.value.box), pixels)
-        return Located((location.value,))
-    if location is None:  # nobody counts them: where a large face is plainly meant, small ones need not be found
-        found = detection.find_large_faces(pixels, hole, turn)
-        if found and (hole is None or _plain(found, hole)):
-            return _chosen(found, hole)
-    found = detection.find_faces(pixels, hole, turn)
     if location is None:
-        return _chosen(found, hole)
+        return _locate_under(pixels, hole, turn)
+    if location.kind == "number":
+        return _locate_numbered(pixels, hole, location.value, turn)
+    if location.kind == "points":
+        return Located((face_from_points(pixels, location.value),))
+    if location.kind == "box":
+        return Located((face_from_box(pixels, location.value, hole, turn),))
+    _check_inside(_box(location.value.box), pixels)
+    return Located((location.value,))
+
+
+def _locate_under(pixels: Pixels, hole: Hole | None, turn: Turn) -> Located:
+    """The faces under the hole, or the largest face; small ones are searched only where large ones do not suffice."""
+    detected = detection.find_large_faces(pixels, hole, turn)
+    if not detected or (hole is not None and not _contain(detected, hole)):
+        detected = detection.find_faces(pixels, hole, turn)
+    return Located(detected[:1] if hole is None else detection.faces_under(detected, hole), detected)
+
+
+def _contain(large_faces: Sequence[Face], hole: Hole) -> bool:
+    """Whether large faces contain enough of the hole that no small face is meant."""
+    largest = max(detection.share_within(face.box, hole) for face in large_faces)
+    return largest >= MIN_SHARE_IN_BOX and detection.share_in_crops(large_faces, hole) >= MIN_SHARE_IN_CROPS
+
+
+def _locate_numbered(pixels: Pixels, hole: Hole | None, number: int, turn: Turn) -> Located:
+    """Face ``number`` first, then the other faces under the hole."""
+    detected = detection.find_faces(pixels, hole, turn)
     if hole is None:
-        return Located((numbered(found, location.value),), found)
-    # Faces are numbered as they are without a mask; of these and with it, the same face is the one in the same place.
-    plain = detection.find_faces(pixels, None, turn)
-    chosen = numbered(plain if location.value <= len(plain) else found, location.value)
-    nearest = max(found, key=lambda face: _intersection_over_union(face.box, chosen.box), default=chosen)
+        return Located((numbered(detected, number),), detected)
+    # The user counted the faces without a mask. With it the box of the same face overlaps that one.
+    without_mask = detection.find_faces(pixels, None, turn)
+    chosen = numbered(without_mask if number <= len(without_mask) else detected, number)
+    nearest = max(detected, key=lambda face: _intersection_over_union(face.box, chosen.box), default=chosen)
     chosen = nearest if _intersection_over_union(nearest.box, chosen.box) > MIN_IOU else chosen
-    others = (face for face in detection.faces_under(found, hole) if face is not chosen)
-    return Located((chosen, *others), found)
+    others = (face for face in detection.faces_under(detected, hole) if face is not chosen)
+    return Located((chosen, *others), detected)
 
 
-def _plain(found: Sequence[Face], hole: Hole) -> bool:
-    """Whether these large faces are plainly the ones meant."""
-    largest = max(detection.share_within(face.box, hole) for face in found)
-    return largest >= MIN_HOLE_SHARE and detection.share_near(found, hole) >= MIN_SHARE_NEAR
-
-
-def _chosen(found: Sequence[Face], hole: Hole | None) -> Located:
-    chosen = tuple(found[:1]) if hole is None else detection.faces_under(found, hole)
-    return Located(chosen, tuple(found))
-
-
-def numbered(found: Sequence[Face], number: int) -> Face:
-    """Face ``number`` of those found, counted from 1. Raises NoFaceError where there are not so many."""
-    if number <= len(found):
-        return found[number - 1]
-    if not found:
+def numbered(detected: Sequence[Face], number: int) -> Face:
+    """Face ``number``, counted from 1, the largest. Raises NoFaceError where there are fewer faces."""
+    if number <= len(detected):
+        return detected[number - 1]
+    if not detected:
         raise no_face()
-    there_are = "There is 1 face" if len(found) == 1 else f"There are {len(found)} faces"
-    raise NoFaceError(f"{there_are} in the photo, no face {number}. Choose 1 (the largest) to {len(found)}.")
+    count = "1 face" if len(detected) == 1 else f"{len(detected)} faces"
+    raise NoFaceError(
+        f"The photo has {count}, so there is no face {number}. Choose 1 (the largest) to {len(detected)}."
+    )
 
 
 def no_face() -> NoFaceError:
     """The error where a face is needed and none was found."""
     return NoFaceError(
         "No face was found in the photo. Specify where it is with --box X,Y,W,H (face=FaceLocation.box in Python) or "
-        "with its five --points (FaceLocation.points); use --turn (turn=) if the photo lies on its side or upside "
-        "down, and --aligned (FaceLocation.aligned) if it is nothing but an aligned face."
+        "with its five --points (FaceLocation.points). If the photo is sideways or upside down, use --turn (turn=). If "
+        "it is an aligned face crop, use --aligned (FaceLocation.aligned)."
     )
 
 
 def face_from_box(pixels: Pixels, box: Box, hole: Hole | None = None, turn: Turn = "auto") -> Face:
     """The face in a box that the user drew around it (brows to chin is best).
 
-    pixels, hole, turn: as in ``detection.find_faces``. box: x, y, width, height in photo pixels; it may reach out of
-    the photo. Where no face is found in the box, one of average proportions is assumed (confidence 0, yaw 0), turned as
-    ``turn`` says. Raises NoFaceError when the box lies outside of the photo.
+    pixels, hole, turn: as for ``detection.find_faces``. box: x, y, width, height in photo pixels; it may extend beyond
+    the photo. Where no face is found in the box, an average one is assumed (confidence 0, yaw 0), at the turn ``turn``.
+    Raises NoFaceError where the box lies outside the photo.
     """
     height, width = pixels.shape[:2]
     x, y, w, h = box
@@ -245,70 +256,75 @@ def face_from_box(pixels: Pixels, box: Box, hole: Hole | None = None, turn: Turn
     top, left = int(max(0, y - h / 2)), int(max(0, x - w / 2))
     around = np.s_[top : int(np.ceil(y + h * 1.5)), left : int(np.ceil(x + w * 1.5))]
     local = (x - left, y - top, w, h)
-    found = detection.find_faces(pixels[around], None if hole is None else hole[around], turn)
-    likely = [(share, face) for face in found if (share := _intersection_over_union(face.box, local)) > MIN_IOU]
-    if not likely:
-        return _assumed(box, 0 if turn == "auto" else turn)
-    best = max(likely, key=lambda pair: pair[0])[1]
+    detected = detection.find_faces(pixels[around], None if hole is None else hole[around], turn)
+    matches = [(iou, face) for face in detected if (iou := _intersection_over_union(face.box, local)) > MIN_IOU]
+    if not matches:
+        return _average_face(box, 0 if turn == "auto" else turn)
+    best = max(matches, key=lambda pair: pair[0])[1]
     points = None if best.points is None else best.points + np.array([left, top], np.float32)
     return replace(best, box=(best.box[0] + left, best.box[1] + top, *best.box[2:]), points=points)
 
 
 def face_from_points(pixels: Pixels, five: NDArray[np.float32]) -> Face:
-    """The face whose five points the user gave: nothing is detected, so any turn and any part of a face will do.
+    """The face at five points from the user. The detector does not run, so it may be at any turn and partly visible.
 
-    pixels: uint8 (H, W, 3). five: (5, 2), x and y in photo pixels, in the order of ``Face.points``; they may lie out
-    of the photo. The confidence is 0, the box a guess. Raises NoFaceError for what cannot be a face of this photo.
+    pixels: uint8 (H, W, 3). five: (5, 2), x and y in photo pixels, in the order of ``Face.points``; they may lie
+    outside the photo. The confidence is 0, the box that of an average face. Raises NoFaceError where the points are not
+    those of a face in this photo.
     """
     height, width = pixels.shape[:2]
     across, down = five[1] - five[0], five[3:].mean(axis=0) - five[:2].mean(axis=0)
-    if across[0] * down[1] - across[1] * down[0] < 1:  # the eyes' line, turned clockwise, must point to the mouth
+    if across[0] * down[1] - across[1] * down[0] < 1:  # the line of the eyes, turned clockwise, points to the mouth
         raise NoFaceError(
             f"These points do not form a face: left and right are swapped, or the points are collinear. {POINTS_HELP}."
         )
-    face = Face(faces.typical_box(five), five, 0.0, faces.yaw(five))
+    face = Face(faces.average_box(five), five, 0.0, faces.yaw(five))
     if min(face.box[2:]) < MIN_SIDE:
-        raise NoFaceError(f"The points make a face of less than {MIN_SIDE} pixels. {POINTS_HELP}.")
+        raise NoFaceError(f"The face at these points is smaller than {MIN_SIDE} pixels. {POINTS_HELP}.")
     low, high = faces.quad(face).min(axis=0), faces.quad(face).max(axis=0)
     if faces.side(faces.quad(face)) > MAX_SIDES * max(width, height):
-        raise NoFaceError(f"The points make a face far larger than the photo of {width} x {height}. {POINTS_HELP}.")
+        raise NoFaceError(
+            f"The face at these points is far larger than the photo of {width} x {height} pixels. {POINTS_HELP}."
+        )
     if (high <= 0).any() or (low >= (width, height)).any():
-        raise NoFaceError(f"The points lie outside of the photo, which is {width} x {height} pixels. {POINTS_HELP}.")
+        raise NoFaceError(f"The points lie outside the photo, which is {width} x {height} pixels. {POINTS_HELP}.")
     return face
 
 
-def _assumed(box: Box, turn: int) -> Face:
-    """An average face in the box, which stands upright once the photo is turned by ``turn`` degrees clockwise."""
+def _average_face(box: Box, turn: int) -> Face:
+    """An average face in the box that is upright once the photo is turned by ``turn`` degrees clockwise."""
     x, y, w, h = box
     centre = np.array([x + w / 2, y + h / 2])
     upright = (x, y, w, h) if turn % 180 == 0 else (centre[0] - h / 2, centre[1] - w / 2, h, w)
-    angle = -np.radians(turn)  # back from upright to how the photo lies
+    angle = -np.radians(turn)  # from upright back to the photo
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    points = (faces.typical_points(upright) - centre) @ rotation.T + centre
+    points = (faces.average_five(upright) - centre) @ rotation.T + centre
     return Face(box, points.astype(np.float32), 0.0, 0.0)
 
 
 def _check_inside(box: Box, pixels: Pixels) -> None:
-    """Raise NoFaceError where hardly any of a face's box lies within the photo."""
+    """Raise NoFaceError where less than MIN_INSIDE of a face's box lies within the photo."""
     height, width = pixels.shape[:2]
     x, y, w, h = box
     if common_area(box, (0, 0, width, height)) < MIN_INSIDE * w * h:
         raise NoFaceError(
-            f"The box {x:g},{y:g},{w:g},{h:g} marks next to nothing of the photo, which is {width} x {height} pixels. "
-            "Give left, top, width, height in pixels of the photo."
+            f"The box {x:g},{y:g},{w:g},{h:g} lies outside the photo, or nearly, which is {width} x {height} pixels. "
+            "Specify left, top, width, height in pixels of the photo."
         )
 
 
 def _box(box: Any) -> Box:
-    """Raises NoFaceError for what is not four finite numbers, or a box that holds no face."""
+    """The box as four floats. Raises NoFaceError for other values, and for a box that is too small, flat or narrow."""
     try:
         values = np.asarray(box, np.float64)
     except (TypeError, ValueError) as error:
-        raise NoFaceError(f"A box is four numbers, x, y, width, height in pixels of the photo ({error}).") from error
+        raise NoFaceError(
+            f"A box must be four numbers, x, y, width, height in pixels of the photo ({error})."
+        ) from error
     if values.shape != (4,) or not np.isfinite(values).all() or (values[2:] < MIN_SIDE).any():
         raise NoFaceError(
-            "A box is four numbers, x, y, width, height in pixels of the photo, width and height "
-            f"{MIN_SIDE} or more; got {box}."
+            "A box must be four numbers, x, y, width, height in pixels of the photo, width and height at least "
+            f"{MIN_SIDE}; got {box}."
         )
     x, y, w, h = values.tolist()
     if max(w, h) > MAX_RATIO * min(w, h):
@@ -323,7 +339,7 @@ def _five(points: Any) -> NDArray[np.float32]:
     except (TypeError, ValueError) as error:
         raise NoFaceError(f"The points of the face are not numbers ({error}). {POINTS_HELP}.") from error
     if five.shape != (5, 2) or not np.isfinite(five).all():
-        raise NoFaceError(f"The points of the face are not five finite pairs, but {five.shape}. {POINTS_HELP}.")
+        raise NoFaceError(f"The points of the face must be five finite pairs, got {five.shape}. {POINTS_HELP}.")
     return five
 
 

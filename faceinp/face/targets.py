@@ -1,4 +1,4 @@
-"""Which faces a mask touches: where each is, how the engine sees it, and which part of the hole is its own."""
+"""Choose the faces to fill: cut out each face that the mask touches, and divide the hole among them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,8 +24,8 @@ Hole = NDArray[np.bool_]
 class Target:
     """A face to fill.
 
-    location: None for an aligned photo. crop: as the engine sees it. notes: what a person should know of it. generated,
-    landmarks: what the engine made of it, as in ``result.FilledFace``, once it was asked.
+    location: None for an aligned photo. crop: the engine's input. notes: sentences for the user. generated, landmarks:
+    the engine's output, as in ``result.FilledFace``, once it has run.
     """
 
     location: Face | None
@@ -36,24 +36,25 @@ class Target:
 
     @cached_property
     def tone(self) -> Tone | None:
-        """The tone of the photo there, where it is monochrome."""
+        """The tone of the crop; None unless it is monochrome."""
         return estimate_tone(self.crop.pixels, self.crop.hole)
 
     @property
     def in_tone(self) -> NDArray[np.float32]:
-        """What the engine made, in the photo's tone."""
+        """The generated picture in the photo's tone: float32 (S, S, 3)."""
         return self.generated if self.tone is None else self.tone(self.generated)
 
     @property
     def hidden(self) -> bool:
-        """Whether the mask covers the entire face, so that no engine can be asked."""
+        """Whether the mask covers the entire crop, so that no engine can complete it."""
         return bool(self.crop.hole.all())
 
 
 class Targets(NamedTuple):
-    """faces: in the order in which they are filled. owner: uint8 (H, W), to which of them each hole pixel belongs, as
-    ``owners`` has it. quads: of the crops of all faces that were detected, those that are not filled too. notes: on the
-    mask and its faces together.
+    """The faces to fill in a photo.
+
+    faces: in the order in which they are filled. owner: uint8 (H, W), the face that each hole pixel belongs to, as
+    ``owners`` returns it. quads: of all detected faces, filled or not. notes: sentences on the mask and its faces.
     """
 
     faces: tuple[Target, ...]
@@ -74,19 +75,40 @@ def find_targets(
 ) -> Targets:
     """The faces to fill; none where the mask touches none.
 
-    pixels: uint8 (H, W, 3). hole: bool (H, W). location, turn, require_face: as for ``pipeline.fill``. with_references:
-    whether other photos may show what is hidden, so that nothing of a face need be known.
-    Raises MaskError, NoFaceError, and PhotoError for an aligned photo that is not square.
+    pixels: uint8 (H, W, 3). hole: bool (H, W), True = hole. location, turn, require_face: as for ``pipeline.fill``.
+    engine: limits the size of the crops. with_references: whether there are reference photos; they can show a face that
+    the mask covers entirely. Raises MaskError, NoFaceError, and PhotoError for an aligned photo that is not square.
     """
-    found: tuple[Face, ...] = ()
+    detected: tuple[Face, ...] = ()
     if location is not None and location.kind == "aligned":
         quad = faces.whole_quad(pixels.shape, 0 if turn == "auto" else turn)
         targets = [Target(None, _crop(pixels, hole, quad, engine), [])]
     else:
-        located, found = locate(pixels, hole, location, turn)
+        located, detected = locate(pixels, hole, location, turn)
         targets = [
             Target(face, _crop(pixels, hole, faces.quad(face), engine), _notes(face, location)) for face in located
         ]
+    _check_visible(targets, location, with_references=with_references)
+    targets, notes = _without_hidden(targets, specified=location is not None)
+    if not targets:
+        if require_face and detected:
+            raise NoFaceError("No face lies under the mask. Draw over a face, or leave out --require-face.")
+        if require_face:
+            raise no_face()
+        notes.append(
+            "No face was found under the mask, so it was filled from its surroundings. If it hides a face, specify "
+            "where: --box or --points (face=FaceLocation.box, FaceLocation.points)."
+        )
+    owner = owners(hole, [target.crop.quad for target in targets])
+    owning = [target for index, target in enumerate(targets, 1) if (owner == index).any()]
+    if len(owning) < len(targets):  # another crop contains all the hole pixels of a face, farther inside
+        owner = owners(hole, [target.crop.quad for target in owning])
+    quads = [faces.quad(face) for face in detected] or [target.crop.quad for target in owning]
+    return Targets(tuple(owning), owner, tuple(quads), tuple(notes))
+
+
+def _check_visible(targets: Sequence[Target], location: FaceLocation | None, *, with_references: bool) -> None:
+    """Raise MaskError where the mask misses the face that was specified, or covers the only face entirely."""
     if location is not None and not targets[0].crop.hole.any():
         raise MaskError(
             "The mask does not touch the face. Draw over it, or specify another face with --face, --box or --points "
@@ -97,35 +119,24 @@ def find_targets(
             "The mask covers the entire face. Leave part of the face unmasked, or give another photo of the person "
             "(references=, --reference)."
         )
-    notes = []
-    if location is not None and len(targets) > 1:
-        notes.append("The mask also covers another face, which was filled, too.")
-    if len(targets) > 1:
-        known = [target for target in targets if not target.hidden or (location is not None and target is targets[0])]
-        if len(known) < len(targets):
-            notes.append("The mask covers another face entirely; it was filled from its surroundings.")
-        targets = known
-    if not targets:
-        if require_face and found:
-            raise NoFaceError("There is no face under the mask. Draw over a face, or leave out --require-face.")
-        if require_face:
-            raise no_face()
-        notes.append(
-            "No face was found under the mask, so it was filled from its surroundings. If it hides a face, specify "
-            "where: --box or --points (face=FaceLocation.box, FaceLocation.points)."
-        )
-    owner = owners(hole, [target.crop.quad for target in targets])
-    owning = [target for index, target in enumerate(targets, 1) if (owner == index).any()]
-    if len(owning) < len(targets):  # a face whose part of the hole lies farther inside of another's crop
-        owner = owners(hole, [target.crop.quad for target in owning])
-    quads = [faces.quad(face) for face in found] or [target.crop.quad for target in owning]
-    return Targets(tuple(owning), owner, tuple(quads), tuple(notes))
+
+
+def _without_hidden(targets: list[Target], *, specified: bool) -> tuple[list[Target], list[str]]:
+    """Several targets without those that the mask covers entirely, and notes. specified: the first one always stays."""
+    if len(targets) < 2:
+        return targets, []
+    notes = ["The mask also covers another face, which was filled, too."] if specified else []
+    visible = [target for target in targets if not target.hidden or (specified and target is targets[0])]
+    if len(visible) < len(targets):
+        notes.append("The mask covers another face entirely; it was filled from its surroundings.")
+    return visible, notes
 
 
 def owners(hole: NDArray[np.bool_], quads: Sequence[NDArray[np.float64]]) -> NDArray[np.uint8]:
-    """To which face each hole pixel belongs: uint8 (H, W), 1 + its index in ``quads``; 0 outside of all crops.
+    """The face that each hole pixel belongs to: uint8 (H, W), 1 + its index in ``quads``; 0 outside all crops.
 
-    hole: bool (H, W). quads: (4, 2) each. Where crops overlap, to the face in whose crop the pixel lies farther inside.
+    hole: bool (H, W). quads: (4, 2) each. Where crops overlap, the pixel belongs to the crop in which it lies farther
+    inside.
     """
     owner = np.zeros(hole.shape, np.uint8)
     if not quads:
@@ -142,20 +153,20 @@ def owners(hole: NDArray[np.bool_], quads: Sequence[NDArray[np.float64]]) -> NDA
 
 
 def crop_after(
-    pixels: Pixels, hole: Hole, drawn: Sequence[Target], owner: NDArray[np.uint8], target: Target, engine: Engine
+    pixels: Pixels, hole: Hole, generated: Sequence[Target], owner: NDArray[np.uint8], target: Target, engine: Engine
 ) -> Crop:
-    """The crop of a face when others of the photo are ``drawn`` already: there, their parts of the hole are known."""
+    """The crop of a face after other faces were generated; their parts of the hole count as known."""
     pixels, hole = pixels.copy(), hole.copy()
-    for index, one in enumerate(drawn, 1):
+    for index, one in enumerate(generated, 1):
         painted, _, region = faces.paste(one.in_tone, one.crop.quad, hole.shape, hole)
-        mine = owner[region] == index
-        pixels[region][mine] = np.rint(255 * painted[mine])
-        hole[region][mine] = False
+        own = owner[region] == index
+        pixels[region][own] = np.rint(255 * painted[own])
+        hole[region][own] = False
     return _crop(pixels, hole, target.crop.quad, engine)
 
 
 def _crop(pixels: Pixels, hole: Hole, quad: NDArray[np.float64], engine: Engine) -> Crop:
-    """As large as the face is in the photo, within what the engine can do."""
+    """The crop at the size of the face in the photo, within the engine's limits."""
     side = int(np.clip(round(faces.side(quad)), engine.size, engine.largest))
     return faces.align(pixels, hole, quad, side)
 
@@ -163,15 +174,18 @@ def _crop(pixels: Pixels, hole: Hole, quad: NDArray[np.float64], engine: Engine)
 def _notes(face: Face, location: FaceLocation | None) -> list[str]:
     notes = []
     if location is not None and location.kind == "box" and not face.confidence:
-        notes.append("No face was found in the box: an average one was assumed. Its five --points say more.")
+        notes.append(
+            "No face was found in the box, so an average face was assumed there. For a better fill, specify the five "
+            "points of the face (--points)."
+        )
     if face.turn:
         notes.append(
-            f"The face is turned: the photo must be turned by {face.turn} degrees clockwise for it to stand upright. "
-            "It was filled as it lies."
+            f"The face is not upright: the photo would have to be turned by {face.turn} degrees clockwise. The fill "
+            "follows the face, and the photo was not turned."
         )
-    if abs(face.yaw) > faces.TURNED_TOO_FAR:
+    if abs(face.yaw) > faces.LARGE_YAW:
         notes.append(
-            f"The head is turned by about {abs(face.yaw):.0f} degrees; engines know frontal faces best. The engine "
-            "telea, which knows none, may serve a small hole better."
+            f"The head is turned by about {abs(face.yaw):.0f} degrees; engines fill frontal faces best. For a small "
+            "hole, the engine telea, which needs no face, may be better."
         )
     return notes

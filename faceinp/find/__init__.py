@@ -1,7 +1,8 @@
-"""Masks that are proposed rather than painted: damage of a photo, and what hides the faces in it.
+"""Propose masks: find the damage of a photo, and the occluders of its faces.
 
-A proposal is seen and corrected by a person, or used as it is by whoever asks for that. ``damage.py`` and
-``occluders.py`` find; ``find.py`` is what ``faceinp.fill(find=...)`` and the shell use.
+``damage`` and ``occluders`` are the two finders; ``network`` runs a segmentation network on a whole photo, tile by
+tile; ``baseline`` finds damage by classical filters where the network is missing. ``proposal`` is the result of a
+finder, which the user can correct; ``overlay`` shows it on the photo. ``find_option`` is ``find=`` of a fill.
 """
 
 from faceinp.find.damage import Damage, find_damage

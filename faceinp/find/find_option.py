@@ -1,4 +1,4 @@
-"""What ``find=`` of a fill stands for: a proposal by its name, taken as the mask."""
+"""The option ``find=`` of a fill: a proposal by name, used as the mask."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from faceinp.face.faces import Face
 from faceinp.face.heads import Turn
 from faceinp.find import network
 from faceinp.find.damage import check_include, find_damage
-from faceinp.find.occluders import Occluders, of_each_face
+from faceinp.find.occluders import Occluders, iterate_occluders
 from faceinp.find.proposal import Proposal, check_sensitivity
 from faceinp.models import weights
 
-OCCLUDERS = {  # of each name of what hides faces, the kinds that it stands for
+OCCLUDERS = {  # the kinds of occluders that each name means
     "glasses": ("glasses",),
     "protective-mask": ("protective-mask",),
     "occluders": Occluders.KINDS,
@@ -26,9 +26,10 @@ NAMES = ("damage", *OCCLUDERS)
 
 @dataclass(frozen=True)
 class Find:
-    """What is looked for: one of NAMES; sensitivity and, for damage, include: as for ``find_damage``.
+    """What to find.
 
-    Raises FaceinpError for what there is not.
+    name: one of NAMES. sensitivity, include: as for ``find_damage``; include only for damage. Raises FaceinpError for
+    unknown names and values out of range.
     """
 
     name: str
@@ -41,38 +42,37 @@ class Find:
         check_sensitivity(self.sensitivity)
         object.__setattr__(self, "include", check_include(self.include))
         if self.include and self.name != "damage":
-            raise FaceinpError(f"include belongs to damage, not to {self.name}. Leave it out.")
+            raise FaceinpError(f"include applies only to find='damage', not to {self.name}. Leave it out.")
 
     @property
     def weights(self) -> str:
-        """The name of the weights that look for it."""
+        """The name of the network's weights."""
         return "damage" if self.name == "damage" else "occluders"
 
     def load(self) -> None:
-        """Load the network beforehand. Raises WeightsError where it is needed, and missing, or damaged."""
-        if self.name != "damage" or not weights.missing(self.weights):  # damage can be found without
+        """Load the network in advance. Raises WeightsError where the weights are damaged, or missing and needed."""
+        if self.name != "damage" or not weights.missing(self.weights):  # without the network, filters find damage
             network.load(self.weights)
 
 
 def propose(photo: Any, find: str | Find, *, face: FaceLocation | Face | None = None, turn: Turn = "auto") -> Proposal:
-    """The proposal that ``find`` stands for: damage, or what hides the faces of ``photo``, all of them as one.
+    """One proposal for ``find``: damage, or the occluders of all faces of ``photo``.
 
-    photo, face, turn: as for ``fill``; damage does not depend on face and turn. Raises what ``find_damage`` and
-    ``find_occluders`` raise.
+    photo, face, turn: as for ``fill``; damage does not depend on face and turn. Raises as ``find_damage`` and
+    ``find_occluders`` do.
     """
     find = find if isinstance(find, Find) else Find(find)
     if find.name == "damage":
         return find_damage(photo, sensitivity=find.sensitivity, include=find.include)
-    return joined(of_each_face(photo, face, turn), find.name, find.sensitivity)
+    return join(iterate_occluders(photo, face, turn), find.name, find.sensitivity)
 
 
-def joined(found: Iterable[Occluders], name: str, sensitivity: float = 0.5) -> Occluders:
-    """What hides any of the faces, of the kinds that ``name`` stands for, as one proposal.
+def join(proposals: Iterable[Occluders], name: str, sensitivity: float = 0.5) -> Occluders:
+    """The occluders of several faces, of the kinds that ``name`` means, as one proposal.
 
-    Its confidence is grown: each face's by what blending needs there.
-    found: one or more, of one photo.
+    proposals: one or more, of one photo. The confidence of each is dilated, by what blending needs at that face's size.
     """
-    each, wanted = iter(found), OCCLUDERS[name]
+    each, wanted = iter(proposals), OCCLUDERS[name]
     first = next(each)
     (confidence, likely), faces = first.spread(wanted), [*first.faces]
     for one in each:

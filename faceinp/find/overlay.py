@@ -1,11 +1,11 @@
-"""A photo with a proposal laid over it, for a person to look at."""
+"""Show a proposal on its photo."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faceinp.find.proposal import Proposal
 
-# Told apart by most colour-blind people, too (Okabe and Ito 2008); one for each of a proposal's kinds, in order.
+# One for each of a proposal's kinds, in order; most colour-blind people can distinguish them (Okabe and Ito 2008).
 COLOURS = {
     "orange": (213, 94, 0),
     "blue": (0, 114, 178),
@@ -19,13 +19,12 @@ STRENGTH = 0.7  # of the colour; the rest is the photo
 def tinted(pixels: NDArray[np.uint8], proposal: Proposal) -> NDArray[np.uint8]:
     """The photo, uint8 (H, W, 3), with each kind of the proposal in its colour."""
     palette = np.array([(0, 0, 0), *COLOURS.values()], np.float32)
-    seen = pixels.copy()
-    mask = proposal.mask
-    seen[mask] = np.rint(STRENGTH * palette[proposal.kind[mask]] + (1 - STRENGTH) * pixels[mask])
-    return seen
+    overlay, mask = pixels.copy(), proposal.mask
+    overlay[mask] = np.rint(STRENGTH * palette[proposal.kind[mask]] + (1 - STRENGTH) * pixels[mask])
+    return overlay
 
 
 def legend(proposal: Proposal) -> str:
-    """Which colour is what, of the kinds that were found."""
+    """The colour of each kind in the proposal, as text."""
     colours = dict(zip(proposal.KINDS, COLOURS, strict=True))
     return ", ".join(f"{colours[kind]} is {kind}" for kind in proposal.shares)

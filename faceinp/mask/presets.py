@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from faceinp.common.arrays import Bools
 from faceinp.errors import MaskError
+from faceinp.face import faces
 from faceinp.mask import sketches, worn_occluders
 from faceinp.mask.masks import LARGEST_SHARE
 
@@ -306,7 +307,7 @@ def average_points(size: int, five: Points | None = None) -> NDArray[np.float64]
     ) * size  # fmt: skip
     if five is None:
         return points
-    known = np.stack([points[36:42].mean(0), points[42:48].mean(0), points[30], points[48], points[54]])
+    known = faces.five_points(points)
     fitted, *_ = np.linalg.lstsq(np.column_stack([known, np.ones(5)]), np.asarray(five, np.float64), rcond=None)
     return np.column_stack([points, np.ones(68)]) @ fitted
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from faceinp.evaluate.engine_tables.tables import ALIGNED
 from faceinp.evaluate.images import Bools, Pixels
+from faceinp.face.faces import five_points, pose
 from faceinp.mask import presets, worn_occluders
 from faceinp.mask.mask_files import MaskFiles
 from faceinp.train.datasets import data as shards
@@ -133,8 +134,8 @@ class Subjects:
 
     @cached_property
     def poses(self) -> NDArray[np.float64]:
-        """Yaw and pitch of each face of the set in degrees, (N, 2), NaN without points."""
-        return np.array([_pose(points) for points in self.faces.points.numpy()])
+        """Yaw and pitch in degrees of each face of the set, (N, 2), NaN without points."""
+        return np.array([pose(five_points(points)) for points in self.faces.points.numpy()])
 
     def bins(self) -> dict[str, Bools]:
         """Groups of the measured faces, bool (n,) each: by yaw where they have points, and thirds by blur."""
@@ -195,17 +196,6 @@ def digest(array: NDArray[np.generic]) -> str:
     """sha256 of an array's bytes and shape."""
     shape = f"{array.dtype}{array.shape}".encode()
     return hashlib.sha256(shape + np.ascontiguousarray(array).tobytes()).hexdigest()
-
-
-def _pose(points: NDArray[np.float32]) -> tuple[float, float]:
-    """Yaw and pitch in degrees, from the offset of the nose's tip from the mean of eyes and mouth corners, sideways
-    (as in ``face.faces``) and down. Pitch is relative: it is not 0 for a level face.
-    """
-    eyes, mouth = (points[36:42].mean(axis=0), points[42:48].mean(axis=0)), (points[48], points[54])
-    across = eyes[1] - eyes[0]
-    offset = (points[30] - np.mean([*eyes, *mouth], axis=0)) / max(float(across @ across), 1e-9)
-    yaw, pitch = np.degrees(np.arctan([offset @ across / 0.4, offset @ (-across[1], across[0]) / 0.4]))
-    return float(yaw), float(pitch)
 
 
 def _detail(picture: Pixels) -> float:

@@ -206,7 +206,7 @@ def fit(results: Sequence[Trial], people: People, fingerprint: str, data: str) -
         base=base,
         slope=slope,
         doubt_above=threshold(impostor, check.FALSE_MATCH_RATE),
-        blind_above=float(np.quantile(impostor, check.MOST_STRANGERS)),
+        blind_above=float(np.quantile(impostor, check.MAX_FALSE_MATCH_RATE)),
         data=data,
         people=people.people,
         pictures=len(people.pictures),
