@@ -17,13 +17,14 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from faceinp.common.arrays import Bools, Pixels
 from faceinp.evaluate import measures
 from faceinp.evaluate.measures import Measure
 from faceinp.formulas import metrics
 from faceinp.nets.efficientnet import SIDE, EfficientNetLite
 
+Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+Pixels = NDArray[np.uint8]
 
 PART = 4  # the window's side is this part of the picture's: 64 of 256 pixels
 STAGES = slice(2, 6)

@@ -4,7 +4,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp import identity
-from faceinp.common.arrays import Bools
 from faceinp.errors import EngineError
 from faceinp.evaluate import measures, naturalness
 from faceinp.evaluate.engine_tables.cells import Quantity
@@ -13,6 +12,7 @@ from faceinp.evaluate.engine_tables.plan import FLAGS, NOBODY_TWICE, Row
 from faceinp.evaluate.engine_tables.tables import FOUND, NATURALNESS, OTHER, SAME, STRANGERS
 from faceinp.evaluate.measures import Measure
 
+Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Told = dict[Quantity, Measure]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from faceinp.common.arrays import Bools, Pixels
 from faceinp.errors import DataError
 from faceinp.evaluate import record
 from faceinp.evaluate.finder_tables.drawn_damage import ROWS, draw
@@ -20,6 +20,8 @@ from faceinp.evaluate.record import Provenance, Say
 from faceinp.find.baseline import classical
 from faceinp.photo import photos as files
 
+Bools = NDArray[np.bool_]
+Pixels = NDArray[np.uint8]
 Finder = Callable[[Pixels], Bools]  # uint8 (H, W, 3), RGB -> bool (H, W), True = damage
 
 TOLERANCE = 2  # pixels
