@@ -58,10 +58,10 @@ def test_runtimes_are_timed_and_are_the_network(files: Path, capsys: pytest.Capt
 def test_the_table_holds_the_restorer_against_its_parts() -> None:
     name = "onnxruntime 1 cpu fp32"
     rows = [
-        bench.Row(graph, name, 1, ms, 0.5, 0.0, 0.0)
+        bench.Timing(graph, name, 1, ms, 0.5, 0.0, 0.0)
         for graph, ms in (("restorer", 33), ("landmarks", 10), ("completion", 20))
     ]
-    rows.append(bench.Row("completion", "onnxruntime 1 cpu int8", 1, 7, 0.2, 0.0, 0.0))  # no part of this restorer
+    rows.append(bench.Timing("completion", "onnxruntime 1 cpu int8", 1, 7, 0.2, 0.0, 0.0))  # no part of this restorer
     text = bench.table(rows, [bench.Floor(1, 2e9, 1e6, 5.0)])
     assert "restorer takes 1.10 of the time of its networks" in text and "2.0 GFLOP and 1 MB" in text
     assert "| completion | onnxruntime 1 cpu fp32 | 1 | 20.0 | 0.50 |" in text
