@@ -149,7 +149,7 @@ def _no_text(folder: Path) -> Path:
     [
         (_photo, "00009.png is not a mask: The mask looks like a photo"),
         (_broken, "A mask cannot be read: .*00009.png"),
-        (_empty, "There is no mask in .*empty. Give a folder of .png"),
+        (_empty, "There is no mask in .*empty. Give a folder of .jpg"),
         (lambda folder: folder / "nowhere", "There is no folder or file .*nowhere"),
         (_missing, "2 of the 3 masks that .*list.flist lists are missing, .*00009.png first"),
         (_no_line, "list.txt lists no mask"),
