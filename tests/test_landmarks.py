@@ -191,8 +191,8 @@ def test_a_run_is_packed_and_measured(
     table = (tmp_path / "table" / "landmarks.md").read_text()
     assert capsys.readouterr().out.strip() == table.strip()
     rows = [json.loads(line) for line in (tmp_path / "table" / "landmarks.jsonl").read_text().splitlines()]
-    whole, *hidden = evaluate.HIDDEN
-    assert [row["hidden"] for row in rows] == [whole, evaluate.TURNED, *hidden]
+    whole, *hidden = evaluate.HIDDEN_PARTS
+    assert [row["hidden"] for row in rows] == [whole, evaluate.MOST_TURNED, *hidden]
     assert rows[0]["pictures"] == 6 and rows[0]["people"] == 6 and rows[1]["pictures"] == 1
 
 
@@ -201,7 +201,7 @@ def test_the_table_is_that_of_the_points(shard: Path, tmp_path: Path) -> None:
     faces = data.load(str(shard), 128).subset(range(59))  # the last face has no points
     expected = landmarks.error(torch.from_numpy(FACE).float().expand(59, 68, 2), faces.points)
     for row in rows:  # that network is blind: whatever is hidden, the error is the same
-        if row.hidden == evaluate.TURNED:
+        if row.hidden == evaluate.MOST_TURNED:
             turned = landmarks.turn(faces.points).argsort(descending=True)[:6]
             assert row.pictures == 6 and row.error.mean == pytest.approx(expected[turned].mean().item(), rel=1e-4)
             continue
@@ -211,7 +211,9 @@ def test_the_table_is_that_of_the_points(shard: Path, tmp_path: Path) -> None:
 
 
 def test_the_predictor_sees_the_hole_that_the_table_names() -> None:
-    nothing, left, right, eye, eyes, mouth, lower = (evaluate._hole(name, FACE) for name in evaluate.HIDDEN.values())
+    nothing, left, right, eye, eyes, mouth, lower = (
+        evaluate._hole(name, FACE) for name in evaluate.HIDDEN_PARTS.values()
+    )
     pixel = (FACE * 256).astype(int)
     assert sum(eye[pixel[n, 1], pixel[n, 0]] for n in (37, 44)) == 1
     assert all(eyes[pixel[n, 1], pixel[n, 0]] for n in (37, 44)) and not eyes[pixel[57, 1], pixel[57, 0]]

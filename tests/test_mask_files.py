@@ -149,7 +149,7 @@ def _no_text(folder: Path) -> Path:
     [
         (_photo, "00009.png is not a mask: The mask looks like a photo"),
         (_broken, "A mask cannot be read: .*00009.png"),
-        (_empty, ".*empty contains no masks. Give a folder of .png"),
+        (_empty, ".*empty contains no masks. Give a folder of .jpg"),
         (lambda folder: folder / "nowhere", "There is no folder or file .*nowhere"),
         (_missing, "2 of the 3 masks listed in .*list.flist are missing, first .*00009.png"),
         (_no_line, "list.txt lists no mask"),
