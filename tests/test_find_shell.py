@@ -184,7 +184,11 @@ def test_a_page_of_a_tiff(tmp_path: Path) -> None:
         (["find", "photo.png", "-o", "hole.png", "--kind", "glasses", "--include", "stamps"], 2, "applies only to"),
         (["find", "photo.png", "-o", "hole.png", "--face", "1"], 2, "does not matter to damage"),
         (["find", "photo.png", "-o", "hole.png", "--kind", "glasses", "--face", "0"], 2, "or more, got"),
-        (["find", "photo.png", "-o", "hole.png", "--kind", "glasses", "--box", "1,2,0,3"], 2, "width and height at least 8"),
+        (
+            ["find", "photo.png", "-o", "hole.png", "--kind", "glasses", "--box", "1,2,0,3"],
+            2,
+            "width and height at least 8",
+        ),
         (["fill", "photo.png", "-o", "a.png", "--preset", "eyes", "--sensitivity", "0.5"], 2, "belong to --find"),
         (["fill", "photo.png", "-o", "a.png", "--mask", "m.png", "--include", "stamps"], 2, "belong to --find"),
         (["fill", "photo.png", "-o", "a.png", "--find", "damage", "--sensitivity", "nan"], 2, "from 0 to 1, got nan"),
