@@ -50,7 +50,7 @@ def numbers(notes: tuple[str, ...], words: str) -> list[int]:
 def test_known_pixels_that_a_step_changes_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     real = surroundings.fill
 
-    def careless(*arguments: Any, **named: Any) -> surroundings.Filled:
+    def careless(*arguments: Any, **named: Any) -> surroundings.FilledPhoto:
         filled = real(*arguments, **named)
         spoiled = filled.image.copy()
         spoiled[:70] ^= 1  # ten rows of them are in the hole

@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 from faceinp.blend import blending as blend
 from faceinp.blend import patches
 from faceinp.blend.layers import Layer, mix
+from faceinp.common.arrays import Floats, Pixels
 from faceinp.common.windows import Window, bounding_window
 from faceinp.exemplars import ENGINE, SURROUNDINGS
 from faceinp.face import faces
 from faceinp.photo.grain import Grain
 
-Floats = NDArray[np.float32]
-Pixels = NDArray[np.uint8]
 Hole = NDArray[np.bool_]
 
 # Width of the cross-fade between a generated face and the hole beyond its crop, as a share of the crop's side. Hair,

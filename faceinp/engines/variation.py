@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp.common.arrays import Bools, Floats
 from faceinp.common.windows import Window, bounding_window
 from faceinp.errors import EngineError
 
@@ -15,9 +16,6 @@ CHECK_EVERY = 10  # iterations
 MIN_COARSE_SIDE = 24  # pixels; starting from a smaller picture saves no time
 COARSE_TOLERANCE = 1e-2
 MAX_COARSE_ITERATIONS = 500
-
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float32]
 
 
 def least_variation(start: Floats, hole: Bools, *, tolerance: float = 5e-3, most: int = 5000) -> Floats:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp import identity
+from faceinp.common.arrays import Bools, Pixels
 from faceinp.errors import MissingPackageError
 from faceinp.evaluate import measures, naturalness
-from faceinp.evaluate.images import Bools, Pixels
 from faceinp.evaluate.judge_tables import RATE
 from faceinp.evaluate.measures import Measure
 from faceinp.formulas import metrics

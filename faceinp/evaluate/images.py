@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Bools = NDArray[np.bool_]
-Pixels = NDArray[np.uint8]
+from faceinp.common.arrays import Bools, Pixels
 
 
 def resize(picture: Pixels, side: int) -> Pixels:

@@ -19,15 +19,13 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from faceinp.common.arrays import Bools, Pixels
 from faceinp.evaluate import measures
-from faceinp.evaluate.images import Bools, Pixels
 from faceinp.evaluate.measures import Measure
 from faceinp.formulas import metrics
 from faceinp.nets.efficientnet import SIDE, EfficientNetLite
 
-Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
-Pixels = NDArray[np.uint8]
 
 WINDOWS_PER_SIDE = 4  # the window is 1 / 4 of the picture wide: 64 of 256 pixels
 STAGES = slice(2, 6)

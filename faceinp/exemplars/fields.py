@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp.common.arrays import Floats
 from faceinp.exemplars.exemplar import SIZE
 
-Floats = NDArray[np.float32]
 # A Gaussian wider than this is applied to a smaller copy; the result is the same but for rounding.
 _MAX_DEVIATION = 8.0  # pixels
 _SMALLEST_COPY = 32  # pixels, its side

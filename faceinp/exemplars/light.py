@@ -7,12 +7,10 @@ photo's crop and the exemplar warped onto it. weight: float32 (SIZE, SIZE), 0 wh
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from faceinp.common.arrays import Floats
 from faceinp.exemplars.exemplar import SIZE
 from faceinp.exemplars.fields import blurred, grey, mean
-
-Floats = NDArray[np.float32]
 
 # Standard deviations of Gaussians, as shares of the side.
 LARGE_SCALE = 0.035  # the blur leaves large structure

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp.blend import blending
+from faceinp.common.arrays import Bools, Floats, Pixels
 from faceinp.common.windows import Window, bounding_window
 from faceinp.exemplars.exemplar import SIZE, AlignedFace, Exemplar, other_half
 from faceinp.exemplars.fields import grey
@@ -14,10 +15,6 @@ from faceinp.exemplars.match import Match, match
 from faceinp.exemplars.sources import SYMMETRY
 from faceinp.face import faces
 from faceinp.photo.tone import Tone
-
-Floats = NDArray[np.float32]
-Bools = NDArray[np.bool_]
-Pixels = NDArray[np.uint8]
 
 # Structure smaller than this is the exemplar's; shares of the crop's side.
 DETAIL_SCALE = 0.021

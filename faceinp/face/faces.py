@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp.common.arrays import Pixels
 from faceinp.common.windows import Window, bounding_window
 from faceinp.errors import PhotoError
 
-Pixels = NDArray[np.uint8]
 Hole = NDArray[np.bool_]
 Box = tuple[float, float, float, float]  # x, y, width, height, in pixels
 

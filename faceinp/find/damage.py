@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp.common.arrays import Floats, Pixels
 from faceinp.errors import FaceinpError, NoFaceError, PhotoError
 from faceinp.face import detection
 from faceinp.face.faces import Face
@@ -24,8 +25,6 @@ STAMP = 5  # the class of stamps
 MAX_SMALL_PHOTO = 2_000_000  # pixels, up to which the soft edge of damage is one pixel wide; above, two
 MIN_SHARE_HIDING_FACES = 0.01  # of the photo; less damage hides no face
 MAX_USUAL_SHARE = 0.2  # of the photo; above, a note warns
-Pixels = NDArray[np.uint8]
-Floats = NDArray[np.float32]
 Kinds = NDArray[np.uint8]
 
 

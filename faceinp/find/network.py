@@ -4,16 +4,14 @@ from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from faceinp.common.arrays import Floats, Pixels
 from faceinp.common.windows import Window
 from faceinp.models.runtimes import shared
 
 TILE = 768  # pixels, side of a tile without margins
 MARGIN = 48  # pixels around a tile that the network also gets
 STEPS = 16  # the network's sides are multiples of it; as in nets/segmentation.py, which needs torch
-Pixels = NDArray[np.uint8]
-Floats = NDArray[np.float32]
 Network = Callable[[Pixels], Floats]
 
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp.common.arrays import Pixels
 from faceinp.face import detection, faces
 from faceinp.face.face_location import FaceLocation, as_location, locate, no_face
 from faceinp.face.faces import Face
@@ -18,7 +19,6 @@ from faceinp.photo import photos
 
 SIZE = 256  # side of the network's input
 GROWTH = 0.012  # radius by which a proposal is dilated, as a share of the crop's side
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)

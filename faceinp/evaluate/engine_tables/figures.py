@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp import identity
+from faceinp.common.arrays import Bools, Pixels
 from faceinp.engines.loading import load_engine
 from faceinp.errors import MissingPackageError
 from faceinp.evaluate import naturalness
@@ -24,7 +25,6 @@ from faceinp.evaluate.engine_tables import fills, variants
 from faceinp.evaluate.engine_tables.fills import Fill, FillSpec, Store
 from faceinp.evaluate.engine_tables.request import Request
 from faceinp.evaluate.engine_tables.subjects import Subjects, load
-from faceinp.evaluate.images import Bools, Pixels
 from faceinp.evaluate.judge_tables import RATE
 from faceinp.evaluate.judge_tables.pairs import embed
 from faceinp.formulas import metrics

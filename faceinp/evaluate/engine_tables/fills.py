@@ -20,6 +20,7 @@ from PIL import Image, PngImagePlugin
 from faceinp import pipeline
 from faceinp.blend import blending
 from faceinp.common import staging
+from faceinp.common.arrays import Bools, Pixels
 from faceinp.engines.base import Engine
 from faceinp.errors import DataError, FaceinpError
 from faceinp.evaluate import images
@@ -27,7 +28,6 @@ from faceinp.evaluate.engine_tables import variants
 from faceinp.evaluate.engine_tables.subjects import Subjects, digest
 from faceinp.evaluate.engine_tables.tables import REDETECTED
 from faceinp.evaluate.engine_tables.variants import POINTS, Variant
-from faceinp.evaluate.images import Bools, Pixels
 from faceinp.face.face_location import FaceLocation
 
 

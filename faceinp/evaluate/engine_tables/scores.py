@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp import identity
+from faceinp.common.arrays import Bools
 from faceinp.errors import EngineError
 from faceinp.evaluate import measures, naturalness
 from faceinp.evaluate.engine_tables.cells import EVERYTHING, Cell, Quantity
@@ -16,7 +17,6 @@ from faceinp.evaluate.judge_tables.pairs import distances
 from faceinp.evaluate.measures import Measure
 from faceinp.evaluate.record import Provenance
 
-Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Measures = dict[Quantity, Measure]
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp.common.arrays import Bools, Pixels
 from faceinp.evaluate.engine_tables.tables import ALIGNED
-from faceinp.evaluate.images import Bools, Pixels
 from faceinp.face.faces import five_points, pose
 from faceinp.mask import presets, worn_occluders
 from faceinp.mask.mask_files import MaskFiles

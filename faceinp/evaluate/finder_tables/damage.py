@@ -11,19 +11,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from faceinp.common.arrays import Bools, Pixels
 from faceinp.errors import DataError
 from faceinp.evaluate import record
 from faceinp.evaluate.finder_tables.drawn_damage import KINDS, draw
-from faceinp.evaluate.images import Bools, Pixels
 from faceinp.evaluate.record import Provenance, Say
 from faceinp.find.baseline import classical
 from faceinp.photo import photos as photo_files
 from faceinp.photo.formats import SUFFIXES
 
-Bools = NDArray[np.bool_]
-Pixels = NDArray[np.uint8]
 Finder = Callable[[Pixels], Bools]  # uint8 (H, W, 3), RGB -> bool (H, W), True = damage
 
 TOLERANCE = 2  # pixels

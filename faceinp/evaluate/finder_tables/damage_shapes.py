@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from faceinp.common.arrays import Floats
+
 Points = NDArray[np.float64]  # (N, 2), x and y in pixels
 Size = tuple[int, int]  # height and width
 Random = np.random.Generator

@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from faceinp import identity
+from faceinp.common.arrays import Pixels
 from faceinp.errors import DataError
 from faceinp.evaluate import record
-from faceinp.evaluate.images import Pixels, as_crops
+from faceinp.evaluate.images import as_crops
 from faceinp.evaluate.judge_tables import load_available
 from faceinp.evaluate.judge_tables import pairs as face_pairs
 from faceinp.evaluate.measures import Measure

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from faceinp.common.arrays import Pixels
 from faceinp.errors import DataError
-from faceinp.evaluate.images import Pixels, as_crops
+from faceinp.evaluate.images import as_crops
 from faceinp.formulas import metrics
 from faceinp.identity import Judge
 from faceinp.identity.calibration import threshold

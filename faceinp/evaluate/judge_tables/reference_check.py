@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from faceinp import identity
+from faceinp.common.arrays import Bools, Floats, Pixels
 from faceinp.errors import DataError
 from faceinp.evaluate import record
-from faceinp.evaluate.images import Bools, Pixels, resize
+from faceinp.evaluate.images import resize
 from faceinp.evaluate.judge_tables.calibration import shard_names
 from faceinp.evaluate.judge_tables.pairs import distances, embed, portraits
 from faceinp.evaluate.record import Provenance, Say
@@ -28,8 +29,6 @@ from faceinp.identity.calibration import threshold
 from faceinp.mask import presets
 from faceinp.models import weights
 from faceinp.train.datasets.data import is_held_back
-
-Floats = NDArray[np.float32]
 
 SIDE = 256
 ALL = "all"
