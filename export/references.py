@@ -87,10 +87,10 @@ class Detector(nn.Module):
         plain = image[0][used].float().reshape(*blocks, 3).mean(dim=(1, 3)).round().to(torch.uint8).numpy()
         pictures = [closed, plain] if mask.any() else [closed]
         each = [cascade.find(picture, modules.SMALLEST, modules.THRESHOLDS) for picture in pictures]
-        found = cascade.drop_nested(cascade.Detections(*map(np.concatenate, zip(*each, strict=True))))
-        boxes, points = found.boxes * block, found.points * block
+        detections = cascade.drop_nested(cascade.Detections(*map(np.concatenate, zip(*each, strict=True))))
+        boxes, points = detections.boxes * block, detections.points * block
         boxes[:, 2:] -= boxes[:, :2]
-        return torch.from_numpy(boxes), torch.from_numpy(found.probabilities), torch.from_numpy(points)
+        return torch.from_numpy(boxes), torch.from_numpy(detections.probabilities), torch.from_numpy(points)
 
 
 def _membrane(sums: Tensor) -> Tensor:

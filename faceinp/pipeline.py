@@ -28,7 +28,8 @@ from faceinp.face.heads import Turn, check_turn
 from faceinp.face.targets import find_targets
 from faceinp.find import Find, propose
 from faceinp.mask.erased import read_mask
-from faceinp.mask.masks import MaskSource, Polarity
+from faceinp.mask.mask_pictures import Polarity
+from faceinp.mask.masks import MaskSource
 from faceinp.photo import grain, photos
 from faceinp.photo.photos import PhotoSource
 from faceinp.result import FilledFace, Result

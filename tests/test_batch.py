@@ -22,7 +22,8 @@ from faceinp.batch.run import run
 from faceinp.cli.main import main
 from faceinp.errors import DataError, EngineError, FaceinpError, MaskError, PhotoError
 from faceinp.exemplars import REFERENCE, SYMMETRY, Reference
-from faceinp.pipeline import Job, Result, fill_many
+from faceinp.pipeline import Job, fill_many
+from faceinp.result import Result
 
 FACE = np.asarray(Image.fromarray(skimage.data.astronaut()).crop((145, 35, 305, 195)).resize((96, 96)))
 HOLE = np.zeros((96, 96), np.uint8)

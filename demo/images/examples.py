@@ -37,7 +37,7 @@ def make(name: str) -> Picture:
     if name == GENERATED:
         face = faceinp.read_photo(GENERATED_FACE).pixels
         return np.asarray(cv2.resize(face, (256, 256), interpolation=cv2.INTER_CUBIC), np.uint8)
-    portrait = np.asarray(skimage.data.astronaut(), np.uint8)  # Eileen Collins, NASA, public domain
+    portrait = np.asarray(skimage.data.astronaut(), np.uint8)  # type: ignore[no-untyped-call] # Eileen Collins, NASA, public domain
     if name == SCRATCHED:
         return _aged(portrait)
     if name == GLASSES:

@@ -109,7 +109,7 @@ def replace_gradio_uploads() -> None:
             value = _preprocess(editor, payload)
         return {"layers": value["layers"]} if value else value  # the page uses nothing else
 
-    @server
+    @server  # type: ignore[untyped-decorator]
     def accept_blobs(editor: gr.ImageEditor, data: Any) -> None:
         index = data.data.get("index")
         if index not in (None, "", "null") and not 0 <= int(index) < MAX_LAYERS:

@@ -226,13 +226,13 @@ def faces_found(count: int, *, marked: bool) -> str:
     return f"{ONE_FACE} {MARKED if marked else NOTHING_MARKED}"
 
 
-def proposal(target: str, found: faceinp.Proposal) -> str:
+def proposal(target: str, proposed: faceinp.Proposal) -> str:
     """What a search found, with its notes. target: what it searched for, ``damage`` or ``occluders``."""
-    shares = sorted(found.shares.items(), key=lambda kind: -kind[1])
-    kinds = ", ".join(KINDS[kind] for kind, share in shares if share >= MIN_KIND_SHARE[target] * found.share)
-    marked = f"{found.share:.2%}" if found.share >= 0.0001 else "less than 0.01%"
+    shares = sorted(proposed.shares.items(), key=lambda kind: -kind[1])
+    kinds = ", ".join(KINDS[kind] for kind, share in shares if share >= MIN_KIND_SHARE[target] * proposed.share)
+    marked = f"{proposed.share:.2%}" if proposed.share >= 0.0001 else "less than 0.01%"
     summary = f"Found on {marked} of the photo: {kinds}. {CORRECT_PROPOSAL}" if shares else NOTHING_FOUND[target]
-    return message("\n".join([summary, *(page_terms(without_folders(note)) for note in found.notes)]))
+    return message("\n".join([summary, *(page_terms(without_folders(note)) for note in proposed.notes)]))
 
 
 def marked_share(share: float) -> str:

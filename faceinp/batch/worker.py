@@ -28,7 +28,8 @@ from faceinp.mask import photo_presets
 from faceinp.mask.erased import mask_from_alpha, read_mask
 from faceinp.mask.masks import Polarity
 from faceinp.photo import photos
-from faceinp.pipeline import Job, Result, fill_many
+from faceinp.pipeline import Job, fill_many
+from faceinp.result import Result
 
 MAX_PHOTOS = 8  # whose faces are batched
 MAX_PIXELS = 32_000_000  # of batched photos; a single one may have more

@@ -275,11 +275,11 @@ def _measure(args: argparse.Namespace, wanted: Any) -> None:
 def report(args: argparse.Namespace) -> None:
     from faceinp.evaluate.engine_tables import cells, report
 
-    found = cells.read(args.cells)
+    lines = cells.read(args.cells)
     if args.into is None:
-        print(report.markdown(found))
+        print(report.markdown(lines))
     else:
-        print(f"{', '.join(map(str, args.into))}: remade {', '.join(report.update_pages(args.into, found))}")
+        print(f"{', '.join(map(str, args.into))}: remade {', '.join(report.update_pages(args.into, lines))}")
 
 
 def frechet(args: argparse.Namespace) -> None:

@@ -12,10 +12,11 @@ from functools import cached_property
 import cv2
 import numpy as np
 
+from faceinp.common.arrays import Pixels
 from faceinp.common.windows import Window, bounding_window
 from faceinp.errors import NoFaceError, PhotoError
 from faceinp.face import faces
-from faceinp.face.faces import Box, Face, Hole, Pixels, common_area
+from faceinp.face.faces import Box, Face, Hole, common_area
 from faceinp.face.heads import MIN_MARGIN, MIN_PLAUSIBILITY, Turn, check_turn, search
 
 TURNS = (0, 90, 180, 270)

@@ -11,10 +11,11 @@ from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp.common.arrays import Pixels
 from faceinp.common.deprecation import warn
 from faceinp.errors import NoFaceError
 from faceinp.face import detection, faces
-from faceinp.face.faces import Box, Face, Hole, Pixels, common_area
+from faceinp.face.faces import Box, Face, Hole, common_area
 from faceinp.face.heads import Turn
 
 P = ParamSpec("P")

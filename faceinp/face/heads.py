@@ -11,9 +11,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp.common.arrays import Pixels
 from faceinp.errors import NoFaceError
 from faceinp.face import faces, turns
-from faceinp.face.faces import Box, Face, Pixels
+from faceinp.face.faces import Box, Face
 from faceinp.face.turns import ROLLS, Detection, TurnProfile
 
 Turn = Literal["auto", 0, 90, 180, 270]

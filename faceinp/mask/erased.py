@@ -7,7 +7,8 @@ import numpy as np
 
 from faceinp.errors import MaskError
 from faceinp.mask import masks
-from faceinp.mask.masks import Mask, MaskSource, Polarity
+from faceinp.mask.mask_pictures import Polarity
+from faceinp.mask.masks import Mask, MaskSource
 from faceinp.photo.photos import Photo, PhotoSource
 
 
