@@ -80,12 +80,14 @@ def test_each_reading_is_measured_as_it_says(shard: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"pairs": "some"}, "Choose one, all"),
-        ({"window": "9"}, "Choose whole, 11, 8"),
+        ({"pairs": "some"}, "must be one of one, all"),
+        ({"window": "9"}, "must be one of whole, 11, 8"),
         ({"mask": "7"}, "Unknown mask '7'"),
         ({"mask": "hat"}, "Unknown mask 'hat'"),
         ({"samples": 2, "pictures": 4}, "Raise --samples"),
         ({"pictures": 5}, "Give more shards"),
+        ({"pictures": 0}, "--pictures must be at least 1, got 0"),
+        ({"samples": 1}, "--samples must be at least 2, got 1"),
     ],
 )
 def test_what_makes_no_sense_is_a_sentence(shard: Path, tmp_path: Path, options: dict[str, Any], said: str) -> None:

@@ -16,7 +16,7 @@ class FindDamageRun(SegmentationRun):
 
     photos: tuple[str, ...] = field(default=(), metadata={"help": "photos without damage: paths or globs of files"})
     damage: str = field(default="", metadata={"help": "tar of damage masks: grey PNG, white where the damage is"})
-    limit: int = field(default=1500, metadata={"help": "most pictures of a shard"})
+    limit: int = field(default=1500, metadata={"help": "most pictures of a shard", "least": 0})
 
 
 def train(config: FindDamageRun) -> None:

@@ -32,7 +32,9 @@ class FindOccludersRun(SegmentationRun):
             "nothing is known is left out"
         },
     )
-    real: float = field(default=0.3, metadata={"help": "share of the pictures that are real ones with --labels"})
+    real: float = field(
+        default=0.3, metadata={"help": "share of the pictures that are real ones with --labels", "least": 0, "most": 1}
+    )
 
 
 def train(config: FindOccludersRun) -> None:

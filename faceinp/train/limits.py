@@ -14,6 +14,7 @@ from faceinp.formulas import losses
 from faceinp.mask import presets
 from faceinp.models import weights
 from faceinp.nets.dcgan import SIZE
+from faceinp.train import settings
 from faceinp.train.datasets import data
 
 PAIRS = ("one", "all")
@@ -31,26 +32,27 @@ class LimitsRun:
     out: str = field(
         default="runs/dcgan-limits/dcgan-limits.json", metadata={"help": "where the limits go; a plot lies beside"}
     )
-    pictures: int = field(default=64, metadata={"help": "held-back pictures"})
-    samples: int = field(default=12_800, metadata={"help": "samples of the generator"})
+    pictures: int = field(default=64, metadata={"help": "held-back pictures", "least": 1})
+    samples: int = field(default=12_800, metadata={"help": "samples of the generator", "least": 2})
     pairs: str = field(
-        default="one", metadata={"help": "pair each sample with one picture (one) or with every picture (all)"}
+        default="one",
+        metadata={"help": "pair each sample with one picture (one) or with every picture (all)", "choices": PAIRS},
     )
-    window: str = field(default="whole", metadata={"help": f"of SSIM: {', '.join(losses.WINDOWS)}"})
+    window: str = field(
+        default="whole", metadata={"help": f"of SSIM: {', '.join(losses.WINDOWS)}", "choices": tuple(losses.WINDOWS)}
+    )
     mask: str = field(
         default="", metadata={"help": "a preset, such as random-20, that hides parts of both pictures, as in (8)"}
     )
-    seed: int = field(default=0, metadata={"help": "of the samples and of the choice of pictures"})
+    seed: int = field(
+        default=0, metadata={"help": "of the samples and of the choice of pictures", "least": 0, "most": 2**63 - 1}
+    )
 
-    def check(self) -> None:
-        """Raises DataError for settings that contradict one another or do not exist."""
-        if self.pairs not in PAIRS:
-            raise DataError(f"Unknown pairs {self.pairs!r}. Choose {', '.join(PAIRS)}.")
-        if self.window not in losses.WINDOWS:
-            raise DataError(f"Unknown window {self.window!r}. Choose {', '.join(losses.WINDOWS)}.")
+    def __post_init__(self) -> None:
+        settings.check_values(self)
         if self.mask and (self.mask in presets.OF_FACES or not presets.is_name(self.mask)):
             raise DataError(f"Unknown mask {self.mask!r}. Choose a preset that needs no landmarks: centre, random-20.")
-        if not 1 <= self.pictures <= self.samples:
+        if self.pictures > self.samples:
             raise DataError(f"{self.samples} samples are too few for {self.pictures} pictures. Raise --samples.")
 
 
@@ -59,7 +61,6 @@ def measure(config: LimitsRun) -> losses.Limits:
 
     Raises DataError for a configuration that makes no sense, and when the shards hold back too few pictures.
     """
-    config.check()
     _, held_back = data.load(config.data, SIZE).split()
     if len(held_back) < config.pictures:
         raise DataError(

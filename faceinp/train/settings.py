@@ -6,6 +6,7 @@ What a flag says wins over ``--config``, that over ``--recipe``, and that over t
 import argparse
 import dataclasses
 import json
+import math
 import shlex
 import sys
 import tomllib
@@ -145,20 +146,56 @@ def _value(value: Any, kind: Any, of: str) -> Any:
     return value
 
 
-def check_choices(config: Any) -> None:
-    """Raise DataError where a field of ``config`` is none of its ``choices``."""
+def check_values(config: Any) -> None:
+    """Raise DataError where a field of ``config`` breaks a rule in its metadata, or is a number that is not finite.
+
+    The rules: choices; least, most (inclusive); above, below (exclusive); multiple (and at least that).
+    """
     for each in dataclasses.fields(config):
-        choices, value = each.metadata.get("choices"), getattr(config, each.name)
+        value = getattr(config, each.name)
+        choices = each.metadata.get("choices")
         if choices and value not in choices:
-            flag = each.name.replace("_", "-")
-            raise DataError(f"--{flag} must be one of {', '.join(choices)}, got {value!r}.")
+            raise DataError(f"{_flag(each.name)} must be one of {', '.join(choices)}, got {value!r}.")
+        numbers = [number for number in (value if isinstance(value, tuple) else (value,)) if _is_number(number)]
+        for number in numbers:
+            if not _within(number, each.metadata):
+                raise DataError(f"{_flag(each.name)} must {_bounds(each.metadata)}, got {number!r}.")
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _within(number: float, rules: Mapping[str, Any]) -> bool:
+    return (
+        math.isfinite(number)
+        and rules.get("least", number) <= number <= rules.get("most", number)
+        and ("above" not in rules or number > rules["above"])
+        and ("below" not in rules or number < rules["below"])
+        and ("multiple" not in rules or (number >= rules["multiple"] and number % rules["multiple"] == 0))
+    )
+
+
+def _bounds(rules: Mapping[str, Any]) -> str:
+    """The rules of a number in words, to follow "must"."""
+    if "multiple" in rules:
+        return f"be a multiple of {rules['multiple']}"
+    if "least" in rules and "most" in rules:
+        return f"lie between {rules['least']} and {rules['most']}"
+    words = {"least": "at least", "most": "at most", "above": "above", "below": "below"}
+    parts = [f"{word} {rules[rule]}" for rule, word in words.items() if rule in rules]
+    return f"be {' and '.join(parts) or 'a finite number'}"
 
 
 def changed(begun: Mapping[str, Any], config: Any) -> list[str]:
     """Flags of the settings that a run was ``begun`` with, where ``config`` has others: "--rate 0.1 (now 0.2)"."""
     now = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(config).items()}
     return [
-        f"--{name.replace('_', '-')} {_shown(value)} (now {_shown(now[name])})"
+        f"{_flag(name)} {_shown(value)} (now {_shown(now[name])})"
         for name, value in begun.items()
         if name in now and name not in FREE and value != now[name]
     ]
