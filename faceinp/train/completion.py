@@ -205,5 +205,5 @@ def _predictor(file: str, side: int) -> nn.Module:
 
 def train(config: CompletionRun) -> None:
     """Raises DataError when no picture of the shards has its 68 points."""
-    faces = data.load(config.data, config.side, decode=config.decode)
-    loop.train(CompletionTask(config, *faces.with_points().split()), config)
+    faces, held_back = data.load_for_training(config.data, config.side, config.decode)
+    loop.train(CompletionTask(config, faces, held_back), config)

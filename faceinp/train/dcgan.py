@@ -82,5 +82,5 @@ class DcganTask:
 
 
 def train(config: DcganRun) -> None:
-    faces, _ = data.load(config.data, SIZE, decode=config.decode).split()
+    faces, _ = data.load_for_training(config.data, SIZE, config.decode, pointed=False, measured=False)
     loop.train(DcganTask(config, faces), config)

@@ -316,6 +316,6 @@ def _damage(pictures: Tensor, points: Tensor, rng: np.random.Generator) -> Tenso
 
 
 def train(config: EmbeddingRun) -> None:
-    faces, _ = data.load(config.data, STORED, decode=config.decode).with_points().split()
+    faces, _ = data.load_for_training(config.data, STORED, config.decode, measured=False)
     folder = loop.folder_of(config)
     loop.train(EmbeddingTask(config, faces, ask_teacher(config, faces, folder / TEACHER)), config)

@@ -22,6 +22,7 @@ class FindDamageRun(SegmentationRun):
 def train(config: FindDamageRun) -> None:
     """Raises DataError when there are too few pictures."""
     training, held_back = backgrounds.load(config.data, config.photos, config.limit)
+    print(f"{len(training):,} pictures, {len(held_back):,} held back")
     masks = overlays.load(config.damage) if config.damage else None
 
     def draw(rng: np.random.Generator, held: bool) -> Example:

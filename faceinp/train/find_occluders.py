@@ -40,9 +40,7 @@ class FindOccludersRun(SegmentationRun):
 def train(config: FindOccludersRun) -> None:
     """Raises DataError when there are too few faces with 68 points."""
     labels = read_labels(config.labels) if config.labels else {}
-    training, held_back = data.load(config.data, config.side, decode=config.decode).with_points().split()
-    if not len(training) or not len(held_back):
-        raise DataError(f"{len(training)} faces in {config.data} are too few to hold some back. Give more shards.")
+    training, held_back = data.load_for_training(config.data, config.side, config.decode)
     plain = [n for n, key in enumerate(training.keys) if key not in labels]
     plain_held = [n for n, key in enumerate(held_back.keys) if key not in labels]
     labelled = [n for n, key in enumerate(training.keys) if key in labels and (labels[key] != UNKNOWN).any()]

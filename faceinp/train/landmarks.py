@@ -272,12 +272,5 @@ def predict(network: nn.Module, pictures: Tensor, hole: Tensor, batch: int = 64)
 
 def train(config: LandmarksRun) -> None:
     """Raises DataError when the shards have too few faces with their 68 points."""
-    faces = data.load(config.data, NETWORKS[config.network].seen, decode=config.decode)
-    known = torch.nonzero(faces.points.isfinite().all(dim=2).all(dim=1)).flatten().tolist()
-    faces, held_back = faces.subset(known).split()
-    if not len(faces) or not len(held_back):
-        raise DataError(
-            f"{len(known)} faces in {config.data} have 68 points: too few to learn from and to hold some back. "
-            "Give more shards whose JSON holds `points`."
-        )
+    faces, held_back = data.load_for_training(config.data, NETWORKS[config.network].seen, config.decode)
     loop.train(LandmarksTask(config, faces, held_back), config)

@@ -2,17 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from faceinp.errors import DataError
 from faceinp.formulas import metrics
 from faceinp.identity import Judge
 from faceinp.identity.calibration import threshold
 from faceinp.train.datasets import data as shards
+from faceinp.train.datasets import stored
 
 RESAMPLES = 1000
 
@@ -40,7 +39,7 @@ def portraits(
         identity = sample["key"] if strangers else sample["about"].get("identity")
         if identity is None or not keep(str(identity)):
             continue
-        pixels = np.asarray(Image.open(BytesIO(sample["picture"])).convert("RGB"))
+        pixels = stored.pixels(sample["picture"], sample["source"])
         name = str(identity), sample["key"]
         if name not in found or len(found[name]) < len(pixels):
             found[name] = pixels
