@@ -72,7 +72,12 @@ class Run:
     tensorboard: bool = field(default=False, metadata={"help": "figures and previews for TensorBoard, too"})
     graph: bool = field(default=False, metadata={"help": "capture a step as a CUDA graph (one GPU, completion only)"})
     init: str = field(default="", metadata={"help": "start from these weights (safetensors), with fresh optimisers"})
-    resume: bool = field(default=False, metadata={"help": "go on from the checkpoint in --out"})
+    resume: bool = field(
+        default=False,
+        metadata={
+            "help": "go on from the checkpoint in --out, with its settings.toml unless --recipe or --config is given"
+        },
+    )
 
     def __post_init__(self) -> None:
         settings.check_values(self)
@@ -136,7 +141,7 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
     torch.backends.cudnn.benchmark = True  # sizes never change: the fastest convolutions are worth a search
     accelerator = _accelerator()
     context = Context(accelerator)
-    if config.init:
+    if config.init and not (folder / checkpoints.CHECKPOINT).exists():
         checkpoints.load_networks(task, config.init, say)
     averages = {name: copy.deepcopy(task.networks[name]).eval().to(accelerator.device) for name in task.averaged}
     step, seconds = _prepare(task, averages, config, context, say)
