@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch", reason="the extra 'torch' is not installed"
 pytest.importorskip("webdataset", reason="the extra 'train' is not installed")
 
 from faceinp.engines import search  # noqa: E402
-from faceinp.errors import DataError  # noqa: E402
+from faceinp.errors import DataError, WeightsError  # noqa: E402
 from faceinp.formulas import losses  # noqa: E402
 from faceinp.models import weights  # noqa: E402
 from faceinp.train import limits  # noqa: E402
@@ -75,6 +75,14 @@ def test_each_reading_is_measured_as_it_says(shard: Path, tmp_path: Path) -> Non
     assert windowed["l1"] == plain["l1"] and windowed["ssim"] != plain["ssim"]
     assert masked["l1"]["mean"] == pytest.approx(0.8 * plain["l1"]["mean"], rel=0.03)
     assert masked["ssim"]["mean"] > plain["ssim"]["mean"]  # both pictures are black in the hole
+
+
+def test_limits_that_do_not_differ_are_refused(tmp_path: Path) -> None:
+    for low, high in ((0.5, 0.5), (0.6, 0.5)):
+        values = {"ssim_min": low, "ssim_max": high, "l1_min": 1.0, "l1_max": 2.0}
+        (tmp_path / "limits.json").write_text(json.dumps({"limits": values}))
+        with pytest.raises(WeightsError, match="ssim_min must be below ssim_max"):
+            search.load_limits(tmp_path / "limits.json")
 
 
 @pytest.mark.parametrize(

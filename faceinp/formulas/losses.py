@@ -17,12 +17,21 @@ WIDE = 33  # pixels: no feature of a face at 256 is so wide, its colours are
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of Q (5) and (6): mean -/+ 3 standard deviations over pairs of a photograph and a sample."""
+    """The limits of Q (5) and (6): mean -/+ 3 standard deviations over pairs of a photograph and a sample.
+
+    Raises ValueError for a minimum that is not below its maximum.
+    """
 
     ssim_min: float
     ssim_max: float
     l1_min: float
     l1_max: float
+
+    def __post_init__(self) -> None:
+        for name in ("ssim", "l1"):
+            low, high = getattr(self, f"{name}_min"), getattr(self, f"{name}_max")
+            if not low < high:
+                raise ValueError(f"{name}_min must be below {name}_max, got {low:g} and {high:g}")
 
 
 # Q Fig. 4, of its authors' generator. The text prints s_min = .1198, which is the deviation: .4836 - 3 * .1198 = .1242.

@@ -70,12 +70,15 @@ def measure(config: LimitsRun) -> losses.Limits:
     pictures = held_back.pictures[torch.from_numpy(chosen)].float() / 255
     prior = Prior.load(config.weights)
     ssim, l1 = distances(prior, pictures.to(prior.device), config)
-    limits = losses.Limits(
-        ssim_min=float(ssim.mean() - 3 * ssim.std()),
-        ssim_max=float(ssim.mean() + 3 * ssim.std()),
-        l1_min=float(l1.mean() - 3 * l1.std()),
-        l1_max=float(l1.mean() + 3 * l1.std()),
-    )
+    try:
+        limits = losses.Limits(
+            ssim_min=float(ssim.mean() - 3 * ssim.std()),
+            ssim_max=float(ssim.mean() + 3 * ssim.std()),
+            l1_min=float(l1.mean() - 3 * l1.std()),
+            l1_max=float(l1.mean() + 3 * l1.std()),
+        )
+    except ValueError as error:
+        raise DataError(f"{len(l1)} pairs have no spread ({error}). Raise --samples.") from error
     about = {
         "limits": asdict(limits),
         "ssim": {"mean": float(ssim.mean()), "deviation": float(ssim.std())},
@@ -90,6 +93,7 @@ def measure(config: LimitsRun) -> losses.Limits:
     out.write_text(json.dumps(about, indent=2) + "\n")
     weights.record(out)
     plot(ssim, l1, limits, out.with_suffix(".png"))
+    print(f"{out}: {len(l1):,} pairs; plotted in {out.with_suffix('.png')}")
     return limits
 
 

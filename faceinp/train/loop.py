@@ -67,7 +67,10 @@ class Run:
     preview_every: int = field(default=500, metadata={"help": "steps between preview pictures", "least": 1})
     keep_every: int = field(
         default=0,
-        metadata={"help": "steps between snapshots that stay, for `faceinp weights pack --at` (0: none)", "least": 0},
+        metadata={
+            "help": "steps between snapshots that stay, for `faceinp weights pack --at`, and at the run's end (0: none)",
+            "least": 0,
+        },
     )
     tensorboard: bool = field(default=False, metadata={"help": "figures and previews for TensorBoard, too"})
     graph: bool = field(default=False, metadata={"help": "capture a step as a CUDA graph (one GPU, completion only)"})
@@ -166,7 +169,7 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
                 journal.write_terms(step, terms)
             if step % config.save_every == 0 or last:  # first: SIGTERM leaves little time
                 checkpoints.save(task, averages, config, (step, clock.trained), checkpoint, accelerator)
-            if config.keep_every and step % config.keep_every == 0:
+            if config.keep_every and (step % config.keep_every == 0 or step == config.steps or context.progress >= 1):
                 checkpoints.save_snapshot(task, averages, config, step, accelerator)
             if step % config.preview_every == 0 or last:
                 journal.write_preview(step, task.preview(averages))
