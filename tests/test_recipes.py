@@ -115,7 +115,7 @@ def test_the_end_of_a_run_is_packed_by_its_step(shard: Path, tmp_path: Path) -> 
         file = pack.pack(tmp_path / name, tmp_path / f"{name}.safetensors", at=3, batches=1)
         assert weights.read_tensors(file)[0]["steps"] == "3"
     assert sorted(file.stem for file in (tmp_path / "kept" / "kept").iterdir()) == ["0000002", "0000003"]
-    with pytest.raises(DataError, match="no snapshot of step 1. Available: 2, 3"):
+    with pytest.raises(DataError, match=r"no snapshot of step 1\. Available: 2, 3"):
         pack.pack(tmp_path / "kept", tmp_path / "x", at=1)
 
 

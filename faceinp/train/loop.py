@@ -68,7 +68,7 @@ class Run:
     keep_every: int = field(
         default=0,
         metadata={
-            "help": "steps between snapshots that stay, for `faceinp weights pack --at`, and at the run's end (0: none)",
+            "help": "steps between snapshots that stay, for `weights pack --at`, and at the run's end (0: none)",
             "least": 0,
         },
     )

@@ -22,9 +22,9 @@ STATISTICS_BATCHES, STATISTICS_BATCH = 100, 128
 def pack(run: str | Path, out: str | Path, *, at: int | None = None, **options: Any) -> Path:
     """Write the networks of the run in folder ``run`` that are worth keeping to ``out``, in fp16 or less.
 
-    Of a run that measures itself, the averages that measured best; else the last; with ``at`` those that ``--keep-every``
-    left of that step, or of the checkpoint where it is of that step. options: those of the network's function
-    below. Raises DataError when the folder holds no run that is packed, or nothing of that step.
+    Of a run that measures itself, the averages that measured best; else the last; with ``at`` those of that step, which
+    ``--keep-every`` left, or the checkpoint has. options: those of the network's function below. Raises DataError when
+    the folder holds no run that is packed, or nothing of that step.
     """
     best, out = Path(run) / checkpoints.BEST, Path(out)
     checkpoint = _checkpoint(Path(run), at)
