@@ -93,6 +93,7 @@ def test_what_a_run_writes_is_read_again(tmp_path: Path, capsys: pytest.CaptureF
         ("data = 'x.tar'", "data must be a list, got 'x.tar'"),
         ('schedule = "steps"', "--schedule must be one of cosine, linear, constant, got 'steps'"),
         ("batch =", "cannot be read as settings"),
+        ('about = "a paper"\n[dcgan]\nwidth = 64', "--recipe mine --show > mine.toml`"),
         ("settings = 4", "settings must be a table of values by name, got 4"),
     ],
 )

@@ -85,8 +85,9 @@ class Engine(ABC):
     runtime: what computes, for example "torch cpu fp32". taught_by: names of judges that were in its network's loss.
     guided: it follows the face's 68 landmarks, the caller's or its own prediction. copies: its pixels are copied from
     the crop, grain included. completes_faces: it draws the missing parts of a face, so that real pixels of the face's
-    other half take their place where they can (``fill(symmetry=...)``). batch_size: how many crops it takes at once;
-    0: all of them, and it reports progress itself. options: names of its options where the constructor takes them as
+    other half take their place where they can (``fill(symmetry=...)``). published: it is set as a publication has it,
+    so that its fills stay its own unless ``symmetry=True``. batch_size: how many crops it takes at once; 0: all of
+    them, and it reports progress itself. options: names of its options where the constructor takes them as
     ``**options``; the parameters of others are their options.
 
     Each is a plain attribute: of the class, or of one instance where its file decides.
@@ -102,6 +103,7 @@ class Engine(ABC):
     guided: bool = False
     copies: bool = False
     completes_faces: bool = True
+    published: bool = False
     batch_size: int = 8
     options: tuple[str, ...] = ()
 

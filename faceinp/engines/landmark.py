@@ -19,7 +19,7 @@ class Landmark(Engine):
     """
 
     name = "landmark"
-    about = "A network guided by the face's landmarks: whole faces in a moment."
+    about = "A network of our own, guided by the face's landmarks (not the second paper's): whole faces in a moment."
     size = 256
     largest = 256
     needs = Needs(weights=("completion", "landmarks"))

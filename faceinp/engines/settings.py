@@ -134,6 +134,8 @@ def _senseless(settings: Settings) -> str:
     """Why no search can be made of settings that are each within bounds; empty where one can."""
     if settings.only and settings.alone:
         return "Choose only= (realism stays) or alone= (nothing stays), not both."
+    if settings.alone and not getattr(settings, settings.alone):
+        return f"alone={settings.alone} leaves no loss: its weight is 0. Give {settings.alone}= a number above 0."
     if not any(getattr(settings, name) for name in LOSSES):
         return f"No loss is left. Give one of {', '.join(LOSSES)} a weight above 0."
     if settings.optimizer == "lbfgs" and not (settings.context or settings.structure):
@@ -157,6 +159,7 @@ def _checked(engine: str, name: str, value: Any) -> Any:
     one = Settings.__dataclass_fields__[name]
     choices = tuple(RECIPES[engine]) if name == "recipe" else one.metadata.get("choices")
     if choices:
+        choices = tuple(each for each in choices if name != "alone" or each not in WITHOUT[engine])
         if str(value) not in (one.default, *choices):
             raise EngineError(f"Unknown {name} {value!r} for {engine}. Choose {', '.join(choices)}.")
         return str(value)

@@ -66,6 +66,20 @@ class ThinParts(nn.Module):
         return torch.addcmul(drawn, share, filled[:, :3].clamp(0, 1) - drawn)
 
 
+class _AsDrawn(nn.Module):
+    """In the place of ``ThinParts``: what the network drew, everywhere."""
+
+    def forward(self, drawn: Tensor, pictures: Tensor, masks: Tensor) -> Tensor:
+        return drawn
+
+
+def leave_thin_parts(network: nn.Module) -> None:
+    """Let ``network`` draw thin parts of a hole itself, as the papers' networks do. It has no weights of them."""
+    for module in list(network.modules()):
+        if isinstance(getattr(module, "thin", None), ThinParts):
+            module.thin = _AsDrawn()
+
+
 def _smoother(x: Tensor, hole: Tensor) -> Tensor:
     """x (N, C, h, w), its hole by one step nearer to what is harmonic, and by two to what is biharmonic."""
     x = torch.addcmul(x, hole, _bend(x), value=1 / 9)

@@ -36,6 +36,8 @@ class CompletionTask:
         spread = np.linspace(0, len(held_back) - 1, min(VALIDATED, len(held_back))).round().astype(int)
         self.held_back = held_back.subset(spread.tolist())  # of every shard
         generator = completion.NETWORKS[config.network](config.width)
+        if not config.thin:
+            completion.leave_thin_parts(generator)
         self.networks: dict[str, nn.Module] = {
             "generator": generator.to(memory_format=torch.channels_last),
         }

@@ -19,6 +19,10 @@ class CompletionRun(mask_holes.MaskedRun):
             "choices": tuple(completion.NETWORKS),
         },
     )
+    thin: bool = field(
+        default=True,
+        metadata={"help": "thin parts of holes are filled smoothly while it learns, too, as the engine fills them"},
+    )
     width: int = field(
         default=32, metadata={"help": "channels at the first depth, a multiple of 4; 64 in the paper", "multiple": 4}
     )

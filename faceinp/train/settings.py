@@ -119,6 +119,11 @@ def _from_file(file: Path, training: str, config: Any, *, lenient: bool = False)
     of = content.get("training", training)
     if of != training:
         raise DataError(f"{file} holds settings of {of!r}, not of {training!r}. Give another --config.")
+    if isinstance(content.get(training), dict) and "about" in content:
+        raise DataError(
+            f"{file} is a recipe, not settings. Give --recipe {file.stem}, or make settings of it: "
+            f"`faceinp train {training} --recipe {file.stem} --show > mine.toml`."
+        )
     values = content.get("settings", content)
     if not isinstance(values, dict):
         raise DataError(f"{file}: settings must be a table of values by name, got {values!r}.")

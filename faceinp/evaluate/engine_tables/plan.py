@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceinp import identity
-from faceinp.errors import DataError, FaceinpError
+from faceinp.errors import DataError, EngineError, FaceinpError
 from faceinp.evaluate.engine_tables import tables, variants
 from faceinp.evaluate.engine_tables.figures import Comparisons, Kind, Measurer, Times, Vectors, Windows
 from faceinp.evaluate.engine_tables.fills import Order
@@ -50,11 +50,16 @@ class Request:
     seed: int = 0
 
     def check(self) -> None:
-        """Raises DataError for what cannot be meant."""
+        """Raises DataError for what cannot be meant, and for engines as ``load_engine``."""
         if self.pictures < 1:
             raise DataError(f"{self.pictures} pictures cannot be measured. Give --pictures 1 or more.")
         if self.workers < 1:
             raise DataError(f"{self.workers} workers do nothing. Give --workers 1, or as many as there are cores.")
+        for engine in (name for name in self.engines if name != "all"):
+            try:
+                variants.described(engine)
+            except EngineError as error:
+                raise EngineError(f"{engine} cannot be measured: {error}") from error
         for mask in (mask for mask in self.masks if mask not in self.mask_files):
             if not presets.is_name(mask):
                 raise DataError(f"There is no hole {mask!r}, nor a file of that name. `faceinp masks` lists them.")

@@ -88,7 +88,9 @@ def _drawn(sheet: Sheet, name: str, measurer: Measurer, seed: int) -> Picture:
         photo, hole = subjects.picture(place), subjects.hole(masks[place % len(masks)], place)
         lines.append([photo, np.where(hole[..., None], np.uint8(128), photo)])
     engines = [engine for engine, _ in sheet.columns if engine != variants.WORN]
-    ready = [variants.WORN, *(variant.name.text for variant in variants.choose(engines, sheet.size)[0])]
+    measurable, skipped = variants.choose(engines, sheet.size)
+    ready = [variants.WORN, *(variant.name.text for variant in measurable)]
+    title = "; ".join([sheet.title, *(f"without {engine}: {reason}" for engine, reason in skipped.items())])
     columns = [(engine, kind) for engine, kind in sheet.columns if engine in ready]
     for engine, kind in columns:
         for mask in dict.fromkeys(masks):
@@ -102,9 +104,9 @@ def _drawn(sheet: Sheet, name: str, measurer: Measurer, seed: int) -> Picture:
     grid = np.concatenate([np.concatenate([_sized(part) for part in line], axis=1) for line in lines])
     heads = ("photo", "known", *(f"{variants.Name.parse(engine).label}, {kind}" for engine, kind in columns))
     exif = Image.Exif()
-    exif[DESCRIPTION] = json.dumps({"title": sheet.title, "heads": heads})
+    exif[DESCRIPTION] = json.dumps({"title": title, "heads": heads})
     Image.fromarray(grid).save(content, "WEBP", quality=88, exif=exif)
-    return Picture(sheet.name, sheet.title, heads, content.getvalue())
+    return Picture(sheet.name, title, heads, content.getvalue())
 
 
 def _shown(fill: Fill, kind: str, photo: Pixels, hole: NDArray[np.bool_]) -> Pixels:

@@ -172,7 +172,7 @@ def load_for_training(
         say(f"{len(training):,} faces, {len(held):,} held back{without}")
     if not len(training) or (measured and not len(held)):
         raise DataError(
-            f"{len(usable)} faces in {', '.join([patterns] if isinstance(patterns, str) else patterns)} can be used: "
+            f"{len(usable)} faces in {_listed(patterns)} can be used: "
             "too few to learn from and to hold some back. Give more shards."
         )
     return training, held
@@ -235,10 +235,14 @@ def _known(sample: dict[str, Any], width: int) -> Known:
 def _faces(patterns: str | Sequence[str], pictures: Tensor | Stored, known: Sequence[Known]) -> Faces:
     if not known:
         raise DataError(
-            f"No picture in {patterns}. Shards hold KEY.webp beside KEY.json; `faceinp data build` makes them."
+            f"No picture in {_listed(patterns)}. Shards hold KEY.webp beside KEY.json; `faceinp data build` makes them."
         )
     points, identities, keys, sources, points_from = zip(*known, strict=True)
     return Faces(pictures, torch.from_numpy(np.stack(points)), identities, keys, sources, points_from)
+
+
+def _listed(patterns: str | Sequence[str]) -> str:
+    return patterns if isinstance(patterns, str) else ", ".join(patterns)
 
 
 def records(patterns: str | Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -281,5 +285,5 @@ def shard_urls(patterns: str | Sequence[str]) -> list[str]:
         else:
             urls += [pattern] if ":" in pattern else sorted(glob.glob(pattern))
     if not urls:
-        raise DataError(f"No shard matches {patterns}. Give WebDataset tars: paths, globs, or their folder.")
+        raise DataError(f"No shard matches {_listed(patterns)}. Give WebDataset tars: paths, globs, or their folder.")
     return urls
