@@ -14,7 +14,10 @@ from PIL import Image
 pytest.importorskip("webdataset", reason="the extra 'train' is not installed")
 
 from faceinp.errors import DataError
+from faceinp.train import find_occluders
+from faceinp.train.augmentation import degradation
 from faceinp.train.datasets import data, stored
+from faceinp.train.drawn_damage import overlays
 
 SIDE, COUNT = 32, 6
 BLOCK = tarfile.BLOCKSIZE
@@ -93,3 +96,18 @@ def test_a_training_says_how_many_faces_it_has(whole: bytes, tmp_path: Path) -> 
     shard.write_bytes(whole)
     data.load_for_training(str(shard), SIDE, "start", pointed=False, say=said.append)
     assert said == [f"{COUNT - 1} faces, 1 held back"]
+
+
+@pytest.mark.parametrize(
+    "load", [lambda path: degradation.load(path, 32), overlays.load, find_occluders.read_labels], ids=str
+)
+def test_a_cut_tar_of_masks_is_refused(load: Callable[[str], object], tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "whole.tar", "w") as tar:
+        for name in ("scratch-1.png", "scratch-2.png"):
+            member, content = tarfile.TarInfo(name), a_picture(b"")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    content = (tmp_path / "whole.tar").read_bytes()
+    (tmp_path / "cut.tar").write_bytes(content[: members(content)[1].offset])
+    with pytest.raises(DataError, match=r"cut\.tar cannot be read as a tar"):
+        load(str(tmp_path / "cut.tar"))

@@ -14,6 +14,7 @@ from PIL import Image
 from faceinp.errors import DataError
 from faceinp.train import loop
 from faceinp.train.datasets import data
+from faceinp.train.datasets.stored import CheckedMember
 from faceinp.train.drawn_occluders import drawing
 from faceinp.train.segmentation import UNKNOWN, Example, SegmentationRun, SegmentationTask
 
@@ -66,12 +67,12 @@ def train(config: FindOccludersRun) -> None:
 def read_labels(path: str | Path) -> Mapping[str, NDArray[np.uint8]]:
     """The classes of real faces by their key in the shards. Raises DataError when there is no such tar."""
     try:
-        with tarfile.open(path) as tar:
+        with tarfile.open(path, tarinfo=CheckedMember) as tar:
             files = {Path(one.name).stem: tar.extractfile(one) for one in tar if one.name.endswith(".png")}
             return {
                 key: np.asarray(Image.open(io.BytesIO(file.read())).convert("L")) for key, file in files.items() if file
             }
-    except (OSError, tarfile.TarError) as error:
+    except (OSError, SyntaxError, tarfile.TarError) as error:
         raise DataError(f"{path} cannot be read as a tar of classes. Give another file.") from error
 
 

@@ -77,5 +77,5 @@ def load(shards: Sequence[str], photos: Sequence[str], limit: int) -> tuple[Back
         Backgrounds(tuple(tuple(one) for one in sources[held].values()), tuple(read[held])) for held in (False, True)
     )
     if not all(one.sources or one.photos for one in both):
-        raise DataError(f"Too few pictures in {[*shards, *photos]}. Give more shards or photos.")
+        raise DataError(f"Too few pictures in {', '.join([*shards, *photos])}. Give more shards or photos.")
     return both[0], both[1]

@@ -169,7 +169,7 @@ def _samples(
     sample: dict[str, Any] = {}
     extensions: list[str] = []  # of the pictures of this sample
     try:
-        with tarfile.open(url, mode, tarinfo=_Member) as tar:
+        with tarfile.open(url, mode, tarinfo=CheckedMember) as tar:
             for member in tar:
                 key, _, extension = _split(member.name)
                 if not member.isfile() or not key.rpartition("/")[2]:  # such as "._a.webp"
@@ -195,7 +195,7 @@ def _samples(
         ) from error
 
 
-class _Member(tarfile.TarInfo):
+class CheckedMember(tarfile.TarInfo):
     """A tar's member. Python's own takes a damaged header, and the end of a cut file, for the end of the tar."""
 
     @classmethod
