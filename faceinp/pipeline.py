@@ -176,7 +176,9 @@ def _settings(
     elif options:
         names = ", ".join(map(repr, options))
         raise FaceinpError(f"Options {names} have no effect on a loaded engine. Pass them to load_engine.")
-    step = Step(engine.completes_faces if symmetry is None else symmetry, reference_check, engine.completes_faces)
+    if symmetry is None:
+        symmetry = engine.completes_faces and not engine.published
+    step = Step(symmetry, reference_check, engine.completes_faces)
     return _Settings(engine, seed, blending, step, mask_hole, grow, require_face)
 
 

@@ -141,3 +141,17 @@ def test_the_discriminator_sees_patches_of_70_pixels():
     rows = torch.nonzero(picture.grad.abs().sum(dim=(0, 1, 3))).flatten()
     assert rows.max() - rows.min() + 1 == 70
     assert len(features) == 4
+
+
+@pytest.mark.parametrize("name", completion.NETWORKS)
+def test_a_network_can_be_left_to_draw_thin_parts_itself(name: str) -> None:
+    torch.manual_seed(0)
+    network, pictures = completion.NETWORKS[name](8).eval(), torch.rand(1, 3, 64, 64)
+    masks, maps = torch.zeros(1, 1, 64, 64), torch.zeros(1, 5, 64, 64)
+    masks[..., 30:32] = 1
+    state = list(network.state_dict())
+    with torch.no_grad():
+        before = network(pictures, masks, maps)
+        completion.remove_thin_parts(network)
+        assert not torch.equal(network(pictures, masks, maps), before)
+    assert list(network.state_dict()) == state

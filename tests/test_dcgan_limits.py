@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch", reason="the extra 'torch' is not installed"
 pytest.importorskip("webdataset", reason="the extra 'train' is not installed")
 
 from faceinp.engines import search  # noqa: E402
-from faceinp.errors import DataError  # noqa: E402
+from faceinp.errors import DataError, WeightsError  # noqa: E402
 from faceinp.formulas import losses  # noqa: E402
 from faceinp.models import weights  # noqa: E402
 from faceinp.train import limits  # noqa: E402
@@ -77,15 +77,25 @@ def test_each_reading_is_measured_as_it_says(shard: Path, tmp_path: Path) -> Non
     assert masked["ssim"]["mean"] > plain["ssim"]["mean"]  # both pictures are black in the hole
 
 
+def test_limits_that_do_not_differ_are_refused(tmp_path: Path) -> None:
+    for low, high in ((0.5, 0.5), (0.6, 0.5)):
+        values = {"ssim_min": low, "ssim_max": high, "l1_min": 1.0, "l1_max": 2.0}
+        (tmp_path / "limits.json").write_text(json.dumps({"limits": values}))
+        with pytest.raises(WeightsError, match="ssim_min must be below ssim_max"):
+            search.load_limits(tmp_path / "limits.json")
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"pairs": "some"}, "--pairs must be one of one, all"),
-        ({"window": "9"}, "--window must be one of whole, 11, 8"),
+        ({"pairs": "some"}, "must be one of one, all"),
+        ({"window": "9"}, "must be one of whole, 11, 8"),
         ({"mask": "7"}, "Unknown mask '7'"),
         ({"mask": "hat"}, "Unknown mask 'hat'"),
         ({"samples": 2, "pictures": 4}, "Raise --samples"),
         ({"pictures": 5}, "Give more shards"),
+        ({"pictures": 0}, "--pictures must be at least 1, got 0"),
+        ({"samples": 1}, "--samples must be at least 2, got 1"),
     ],
 )
 def test_what_makes_no_sense_is_a_sentence(shard: Path, tmp_path: Path, options: dict[str, Any], said: str) -> None:

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 import faceinp
-from faceinp.engines.settings import FAST, RECIPES, Settings, choose, names
+from faceinp import pipeline
+from faceinp.engines.settings import ENGINES, FAST, RECIPES, Settings, choose, names
+from faceinp.evaluate.engine_tables import tables
+from faceinp.evaluate.engine_tables.variants import Name
 
 torch = pytest.importorskip("torch", reason="the extra 'torch' is not installed")
 
@@ -125,8 +128,10 @@ def test_an_option_goes_before_fast_and_that_before_the_recipe() -> None:
         ("structural", {"only": "realism"}, "Choose context, structure."),
         ("structural", {"only": "context", "alone": "context"}, "not both"),
         ("structural", {"alone": "realism", "fast": True}, "Choose optimizer=adam."),
-        ("structural", {"alone": "landmarks"}, "No loss is left"),
-        ("dip", {"alone": "structure"}, "No loss is left"),
+        ("structural", {"alone": "landmarks"}, "Give landmarks= a number above 0."),
+        ("structural", {"limits": "prnted"}, "Give limits=shipped, limits=printed or a file"),
+        ("dip", {"alone": "structure"}, "Choose realism, context, landmarks."),
+        ("dip", {"realism": 0, "context": 0}, "No loss is left"),
         ("structural", {"realism": "much"}, "realism must be a number from 0 to 1e+06, got 'much'"),
         ("structural", {"k": 8}, "k must be odd"),
         ("structural", {"alpha": True}, "alpha must be a number"),
@@ -145,6 +150,22 @@ def test_what_makes_no_sense_is_a_sentence(engine: str, options: dict[str, Any],
     with pytest.raises(faceinp.FaceinpError) as raised:
         faceinp.load_engine(engine, options)
     assert said in str(raised.value)
+
+
+def test_a_published_recipe_leaves_the_faces_other_half_alone_unless_asked() -> None:
+    rest = ({}, 0, "poisson")
+    for options, symmetric in (({"recipe": "qiang2019"}, False), ({"mode": "faithful"}, True)):
+        engine = faceinp.load_engine("structural", options)
+        assert pipeline._settings(engine, *rest, None, True, "auto", 0, False).step.symmetry == symmetric
+        assert pipeline._settings(engine, *rest, True, True, "auto", 0, False).step.symmetry
+
+
+def test_every_column_of_the_first_papers_figures_can_be_drawn() -> None:
+    for sheet in tables.SHEETS:
+        for column, _ in sheet.columns:
+            name = Name.parse(column)
+            if name.engine in ENGINES:
+                choose(name.engine, dict(name.options))
 
 
 def test_dip_takes_what_means_something_to_it() -> None:

@@ -238,3 +238,12 @@ def test_a_captured_step_does_what_the_step_does(
         lines = [json.loads(line) for line in (Path(config.out) / journal.LOG).read_text().splitlines()]
         losses_of[graph] = [line["loss"] for line in lines if "loss" in line]
     assert losses_of[True] == pytest.approx(losses_of[False], rel=0.02)
+
+
+def test_one_held_back_face_is_measured_without_a_kernel_distance(
+    some_faces: data.Faces, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = CompletionRun(side=SIDE, width=8, patch_width=4, predicted=0, adversarial=0.1)
+    task = CompletionTask(config, some_faces, some_faces.subset([0]))
+    assert list(task.validate(task.networks)) == ["held_back", "held_back_psnr"]
+    assert "too few held-back faces" in capsys.readouterr().out

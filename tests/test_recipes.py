@@ -109,6 +109,16 @@ def test_snapshots_stay_and_are_packed_by_their_step(
         pack.pack(tmp_path, tmp_path / "x", at=2)
 
 
+def test_the_end_of_a_run_is_packed_by_its_step(shard: Path, tmp_path: Path) -> None:
+    for name, more in (("kept", {"keep-every": 2}), ("plain", {})):
+        assert main(["train", "dcgan", *run(shard, tmp_path / name, **{"steps": 3, **more})]) == 0
+        file = pack.pack(tmp_path / name, tmp_path / f"{name}.safetensors", at=3, batches=1)
+        assert weights.read_tensors(file)[0]["steps"] == "3"
+    assert sorted(file.stem for file in (tmp_path / "kept" / "kept").iterdir()) == ["0000002", "0000003"]
+    with pytest.raises(DataError, match=r"no snapshot of step 1\. Available: 2, 3"):
+        pack.pack(tmp_path / "kept", tmp_path / "x", at=1)
+
+
 def test_tensorboard_gets_the_log_and_the_previews(shard: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

@@ -135,3 +135,9 @@ def test_lines_are_short_and_lose_nothing_that_counts(tmp_path: Path) -> None:
     assert read.key == exact.key
     assert np.isclose(read.measures[Quantity.parse("composite_psnr")].mean, 20 + 1 / 3, rtol=1e-5)
     assert len((tmp_path / "cells.jsonl").read_text()) < 800
+
+
+def test_a_picture_is_no_file_of_cells(tmp_path: Path) -> None:
+    (tmp_path / "face.png").write_bytes(b"\x89PNG\r\n\x1a\n\xff\xfe")
+    with pytest.raises(DataError, match=r"face\.png cannot be read"):
+        cells.read([tmp_path / "face.png"])

@@ -93,6 +93,8 @@ def test_what_a_run_writes_is_read_again(tmp_path: Path, capsys: pytest.CaptureF
         ("data = 'x.tar'", "data must be a list, got 'x.tar'"),
         ('schedule = "steps"', "--schedule must be one of cosine, linear, constant, got 'steps'"),
         ("batch =", "cannot be read as settings"),
+        ('about = "a paper"\n[dcgan]\nwidth = 64', "--recipe mine --show > mine.toml`"),
+        ("settings = 4", "settings must be a table of values by name, got 4"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(
@@ -107,3 +109,23 @@ def test_a_recipe_that_there_is_not_and_flags_in_short_are_refused(capsys: pytes
     assert "not abbreviate" in refused(capsys, "--rec", "yeh2017", "--data", "x.tar", "--out", "x")
     with pytest.raises(DataError, match="--reconstruct must be one of hole, picture"):
         CompletionRun(reconstruct="face")
+
+
+def test_a_resumed_run_keeps_its_settings_and_a_flag_wins(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    begun = DcganRun(data=("x.tar",), out=str(tmp_path), width=8, rate=1e-3, precision="fp32", init="w.safetensors")
+    settings.write(tmp_path, "dcgan", begun)
+    (tmp_path / settings.FILE).write_text((tmp_path / settings.FILE).read_text() + "of_another_version = 1\n")
+    seen = shown(capsys, "--resume", "--out", str(tmp_path), "--rate", "2e-3")
+    assert (seen["width"], seen["rate"], seen["precision"], seen["init"]) == (8, 2e-3, "fp32", "w.safetensors")
+    assert shown(capsys, "--resume", "--out", str(tmp_path), "--recipe", "qiang2019")["width"] == 64
+    assert shown(capsys, "--out", str(tmp_path))["width"] == DcganRun().width
+    assert "not abbreviate --resume" in refused(capsys, "--resum", "--out", str(tmp_path), "--data", "x.tar")
+
+
+def test_settings_of_before_a_resume_stay(tmp_path: Path) -> None:
+    begun = DcganRun(data=("x.tar",), out=str(tmp_path))
+    for config in (begun, begun, replace(begun, rate=1e-3), replace(begun, rate=2e-3)):
+        settings.write(tmp_path, "dcgan", config)
+    rates = [tomllib.loads(file.read_text())["settings"]["rate"] for file in sorted(tmp_path.glob("settings*.toml"))]
+    assert rates == [begun.rate, 1e-3, 2e-3]
+    assert settings.changed({"precision": "fp32"}, replace(begun, precision="bf16")) == ["--precision fp32 (now bf16)"]

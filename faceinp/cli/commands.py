@@ -107,6 +107,8 @@ def train(args: argparse.Namespace) -> None:
     chosen = config(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
     if (args.recipe, args.config, args.show) != (args.settings.recipe, args.settings.config, args.settings.show):
         raise UsageError("Do not abbreviate --recipe, --config and --show.")
+    if getattr(chosen, "resume", False) and not args.settings.resume and "resume" not in args.settings.values:
+        raise UsageError("Do not abbreviate --resume.")
     if args.show:
         settings = importlib.import_module("faceinp.train.settings")
         print(settings.text(args.training, chosen, args.settings), end="")

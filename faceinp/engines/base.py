@@ -86,7 +86,8 @@ class Engine(ABC):
     the library, device and precision, for example "torch cpu fp32". taught_by: names of judges that its network was
     trained with as a loss. guided: whether it follows the 68 landmarks of the face, the caller's or predicted ones.
     copies: whether its pixels are copied from the crop, with their grain. completes_faces: whether it generates the
-    missing parts of a face, which real pixels of the other half may replace (``fill(symmetry=...)``). batch_size: the
+    missing parts of a face, which real pixels of the other half may replace (``fill(symmetry=...)``). published: its
+    settings are those of a publication, so that its fills stay as published unless ``symmetry=True``. batch_size: the
     number of crops in one run; 0: all of them, and it reports progress itself. options: names of its options if the
     constructor takes them as ``**options``; otherwise the parameters of the constructor are the options.
 
@@ -103,6 +104,7 @@ class Engine(ABC):
     guided: bool = False
     copies: bool = False
     completes_faces: bool = True
+    published: bool = False
     batch_size: int = 8
     options: tuple[str, ...] = ()
 

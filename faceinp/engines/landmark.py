@@ -21,7 +21,7 @@ class Landmark(Engine):
     """
 
     name = "landmark"
-    about = "A network guided by the face's landmarks; completes entire faces fast."
+    about = "Our own network guided by the face's landmarks (not the second paper's); completes entire faces fast."
     size = 256
     largest = 256
     needs = Needs(weights=("completion", "landmarks"))

@@ -27,6 +27,7 @@ class LatentEngine(Engine):
         from faceinp.engines.objectives import Objective
 
         self.settings = settings.choose(self.name, options)
+        self.published = bool(self.settings.recipe)
         self.prior = search.Prior.load(self.settings.file)
         self.objective = Objective.make(self.settings, search.limits_of(self.settings), self.prior.device)
         self.runtime = self.prior.runtime

@@ -78,7 +78,11 @@ def load_limits(file: Path | None = None) -> losses.Limits:
         names = (field.name for field in fields(losses.Limits))
         return losses.Limits(**{name: json_values.number(limits, name, -1e9, 1e9) for name in names})
     except (OSError, ValueError) as error:
-        advice = "Use a file of `faceinp train dcgan-limits`." if own else "Fetch it again."
+        advice = (
+            "Give limits=shipped, limits=printed or a file of `faceinp train dcgan-limits`."
+            if own
+            else "Fetch it again."
+        )
         raise WeightsError(f"{file} does not contain limits of losses ({error}). {advice}") from error
 
 

@@ -135,6 +135,8 @@ def _contradiction(settings: Settings) -> str:
     """Why settings that are each within bounds contradict one another; empty if they do not."""
     if settings.only and settings.alone:
         return "Choose only= (realism stays) or alone= (nothing stays), not both."
+    if settings.alone and not getattr(settings, settings.alone):
+        return f"alone={settings.alone} leaves no loss: its weight is 0. Give {settings.alone}= a number above 0."
     if not any(getattr(settings, name) for name in LOSSES):
         return f"No loss is left. Give one of {', '.join(LOSSES)} a weight above 0."
     if settings.optimizer == "lbfgs" and not (settings.context or settings.structure):
@@ -167,6 +169,7 @@ def _checked(engine: str, name: str, value: Any) -> Any:
     one = Settings.__dataclass_fields__[name]
     choices = tuple(RECIPES[engine]) if name == "recipe" else one.metadata.get("choices")
     if choices:
+        choices = tuple(each for each in choices if name != "alone" or each not in WITHOUT[engine])
         if str(value) not in (one.default, *choices):
             raise EngineError(f"Unknown {name} {value!r} for {engine}. Choose {', '.join(choices)}.")
         return str(value)

@@ -18,12 +18,21 @@ BLUR_SIDE = 33  # pixels: wider than any feature of a face at 256, so only its c
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of Q (5) and (6): mean -/+ 3 standard deviations over pairs of a photo and a generated sample."""
+    """The limits of Q (5) and (6): mean -/+ 3 standard deviations over pairs of a photo and a generated sample.
+
+    Raises ValueError for a minimum that is not below its maximum.
+    """
 
     ssim_min: float
     ssim_max: float
     l1_min: float
     l1_max: float
+
+    def __post_init__(self) -> None:
+        for name in ("ssim", "l1"):
+            low, high = getattr(self, f"{name}_min"), getattr(self, f"{name}_max")
+            if not low < high:
+                raise ValueError(f"{name}_min must be below {name}_max, got {low:g} and {high:g}")
 
 
 # Q Fig. 4, for its authors' generator. The text prints s_min = .1198, which is the standard deviation:

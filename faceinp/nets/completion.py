@@ -66,6 +66,20 @@ class ThinParts(nn.Module):
         return torch.addcmul(drawn, share, filled[:, :3].clamp(0, 1) - drawn)
 
 
+class _AsDrawn(nn.Module):
+    """Replaces ``ThinParts``: keeps the network's output everywhere."""
+
+    def forward(self, drawn: Tensor, pictures: Tensor, masks: Tensor) -> Tensor:
+        return drawn
+
+
+def remove_thin_parts(network: nn.Module) -> None:
+    """Remove ``ThinParts``, so that ``network`` generates thin parts of a hole itself, as the papers' networks do."""
+    for module in list(network.modules()):
+        if isinstance(getattr(module, "thin", None), ThinParts):
+            module.thin = _AsDrawn()
+
+
 def _smoothed(x: Tensor, hole: Tensor) -> Tensor:
     """x (N, C, h, w) with its hole smoothed by one step towards a harmonic and two towards a biharmonic function."""
     x = torch.addcmul(x, hole, _laplacian(x), value=1 / 9)

@@ -22,6 +22,7 @@ from faceinp.train.datasets import data
 from faceinp.train.holes import drawing, mask_holes
 
 SHOWN, VALIDATED = 8, 128  # held-back faces shown and measured
+LEAST_MEASURED = 2  # faces of which a kernel distance can be estimated
 STRIDES = 16  # of the deepest maps that losses look at: as far as pictures are shifted
 
 
@@ -35,6 +36,8 @@ class CompletionTask:
         spread = np.linspace(0, len(held_back) - 1, min(VALIDATED, len(held_back))).round().astype(int)
         self.held_back = held_back.subset(spread.tolist())  # of every shard
         generator = completion.NETWORKS[config.network](config.width)
+        if not config.thin:
+            completion.remove_thin_parts(generator)
         self.networks: dict[str, nn.Module] = {
             "generator": generator.to(memory_format=torch.channels_last),
         }
@@ -69,6 +72,11 @@ class CompletionTask:
         self.damage = degradation.load(config.damage, config.side) if config.damage else None
         self.masks = mask_holes.load(config, config.side)
         self.losses = completion_losses.Losses(config)
+        if self.opponents and len(self.held_back) < LEAST_MEASURED:
+            print(
+                f"note: too few held-back faces for the kernel distance ({len(self.held_back)}; it needs "
+                f"{LEAST_MEASURED}): the weighted losses choose the averages to keep, which prefers blur"
+            )
         self.predictor = frozen(_predictor(config.predictor, config.side)) if config.predicted else None
 
     def step(self, step: int, rank: int, context: loop.Context) -> dict[str, Tensor]:
@@ -172,7 +180,8 @@ class CompletionTask:
         """On held-back faces: the weighted sum of all terms that need no opponent, and the composite's PSNR in dB.
 
         Against opponents the first figure, which chooses the averages to keep, is how unnatural filled places look:
-        that sum and PSNR prefer blur. Each dB under --psnr-floor counts as 1, more than any such distance.
+        that sum and PSNR prefer blur. One face alone has no such figure. Each dB under --psnr-floor counts as 1, more
+        than any such distance.
         """
         pictures, hole, _, generated = self._fill(averages["generator"])
         composite = torch.where(hole > 0, generated, pictures)
@@ -180,7 +189,7 @@ class CompletionTask:
         error = ((composite - pictures) ** 2).mean(dim=(1, 2, 3)).clamp(min=1e-10)
         psnr = float((-10 * torch.log10(error)).mean())
         scores = {"held_back": float(sum(weight * value for weight, value in terms.values())), "held_back_psnr": psnr}
-        if not self.opponents:
+        if not self.opponents or len(pictures) < LEAST_MEASURED:
             return scores
         kid = naturalness.distance(pictures, composite, hole)
         return {"held_back_kid": kid + max(0.0, self.config.psnr_floor - psnr), **scores}
@@ -206,5 +215,5 @@ def _predictor(file: str, side: int) -> nn.Module:
 
 def train(config: CompletionRun) -> None:
     """Raises DataError when no picture of the shards has its 68 points."""
-    faces = data.load(config.data, config.side, decode=config.decode)
-    loop.train(CompletionTask(config, *faces.with_points().split()), config)
+    faces, held_back = data.load_for_training(config.data, config.side, config.decode)
+    loop.train(CompletionTask(config, faces, held_back), config)

@@ -15,12 +15,17 @@ from faceinp.train.datasets import data
 class DcganRun(loop.Run):
     """Radford's settings; see ``loop.Run`` for the rest."""
 
-    latent: int = field(default=100, metadata={"help": "size of z"})
-    width: int = field(default=64, metadata={"help": "channels at full resolution (ngf = ndf)"})
-    rate: float = field(default=2e-4, metadata={"help": "highest learning rate of both networks (Adam)"})
+    latent: int = field(default=100, metadata={"help": "size of z", "least": 1})
+    width: int = field(default=64, metadata={"help": "channels at full resolution (ngf = ndf)", "least": 1})
+    rate: float = field(default=2e-4, metadata={"help": "highest learning rate of both networks (Adam)", "above": 0})
     schedule: str = schedules.option("constant", "of both networks")
-    beta1: float = field(default=0.5, metadata={"help": "Adam's decay of the mean of gradients, of both networks"})
-    beta2: float = field(default=0.999, metadata={"help": "Adam's decay of the mean of their squares"})
+    beta1: float = field(
+        default=0.5,
+        metadata={"help": "Adam's decay of the mean of gradients, of both networks", "least": 0, "below": 1},
+    )
+    beta2: float = field(
+        default=0.999, metadata={"help": "Adam's decay of the mean of their squares", "least": 0, "below": 1}
+    )
 
 
 class DcganTask:
@@ -77,5 +82,5 @@ class DcganTask:
 
 
 def train(config: DcganRun) -> None:
-    faces, _ = data.load(config.data, SIZE, decode=config.decode).split()
+    faces, _ = data.load_for_training(config.data, SIZE, config.decode, pointed=False, measured=False)
     loop.train(DcganTask(config, faces), config)

@@ -42,12 +42,16 @@ class EmbeddingRun(loop.Run):
 
     teacher: str = field(default="", metadata={"help": "ONNX network on 112 x 112 faces, with ImageNet's mean"})
     teacher_map: str = field(default="", metadata={"help": "the teacher's tensor to imitate as last map (N, C, 7, 7)"})
-    rate: float = field(default=2e-3, metadata={"help": "highest learning rate (AdamW, cosine to --steps)"})
-    hint: float = field(default=0.5, metadata={"help": "weight of the last map's imitation"})
-    margin: float = field(default=0.3, metadata={"help": "ArcFace's additive angle, radians"})
-    scale: float = field(default=32.0, metadata={"help": "ArcFace's scale of cosines"})
-    people: float = field(default=0.05, metadata={"help": "weight of the ArcFace loss"})
-    damaged: float = field(default=0.12, metadata={"help": "share of a batch that is damaged faces"})
+    rate: float = field(default=2e-3, metadata={"help": "highest learning rate (AdamW, cosine to --steps)", "above": 0})
+    hint: float = field(default=0.5, metadata={"help": "weight of the last map's imitation", "least": 0})
+    margin: float = field(
+        default=0.3, metadata={"help": "ArcFace's additive angle, radians", "least": 0, "most": 3.1416}
+    )
+    scale: float = field(default=32.0, metadata={"help": "ArcFace's scale of cosines", "above": 0})
+    people: float = field(default=0.05, metadata={"help": "weight of the ArcFace loss", "least": 0})
+    damaged: float = field(
+        default=0.12, metadata={"help": "share of a batch that is damaged faces", "least": 0, "most": 1}
+    )
 
 
 Ask = Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]
@@ -311,6 +315,6 @@ def _damage(pictures: Tensor, points: Tensor, rng: np.random.Generator) -> Tenso
 
 
 def train(config: EmbeddingRun) -> None:
-    faces, _ = data.load(config.data, STORED, decode=config.decode).with_points().split()
+    faces, _ = data.load_for_training(config.data, STORED, config.decode, measured=False)
     folder = loop.folder_of(config)
     loop.train(EmbeddingTask(config, faces, ask_teacher(config, faces, folder / TEACHER)), config)

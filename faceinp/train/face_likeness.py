@@ -15,6 +15,7 @@ from faceinp.errors import DataError
 from faceinp.face import landmark_predictor
 from faceinp.models import weights
 from faceinp.nets.face_likeness import FaceLikeness
+from faceinp.train import settings
 from faceinp.train.datasets import backgrounds, data
 from faceinp.train.holes import drawing
 
@@ -32,8 +33,11 @@ class FaceLikenessRun:
     data: tuple[str, ...] = field(default=(), metadata={"help": "training shards"})
     photos: tuple[str, ...] = field(default=(), metadata={"help": "photos without faces, paths or globs"})
     out: str = field(default="face-likeness.safetensors", metadata={"help": "where the measured numbers go"})
-    faces: int = field(default=500, metadata={"help": "of each shard"})
-    seed: int = field(default=0, metadata={"help": "of holes and misplacements"})
+    faces: int = field(default=500, metadata={"help": "of each shard", "least": 1})
+    seed: int = field(default=0, metadata={"help": "of holes and misplacements", "least": 0, "most": 2**63 - 1})
+
+    def __post_init__(self) -> None:
+        settings.check_values(self)
 
 
 def measure(config: FaceLikenessRun) -> FaceLikeness:

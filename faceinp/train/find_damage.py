@@ -16,12 +16,13 @@ class FindDamageRun(SegmentationRun):
 
     photos: tuple[str, ...] = field(default=(), metadata={"help": "photos without damage: paths or globs of files"})
     damage: str = field(default="", metadata={"help": "tar of damage masks: grey PNG, white where the damage is"})
-    limit: int = field(default=1500, metadata={"help": "most pictures of a shard"})
+    limit: int = field(default=1500, metadata={"help": "most pictures of a shard", "least": 0})
 
 
 def train(config: FindDamageRun) -> None:
     """Raises DataError when there are too few pictures."""
     training, held_back = backgrounds.load(config.data, config.photos, config.limit)
+    print(f"{len(training):,} pictures, {len(held_back):,} held back")
     masks = overlays.load(config.damage) if config.damage else None
 
     def draw(rng: np.random.Generator, held: bool) -> Example:

@@ -14,6 +14,7 @@ from PIL import Image
 from faceinp.errors import DataError
 from faceinp.train import loop
 from faceinp.train.datasets import data
+from faceinp.train.datasets.stored import CheckedMember
 from faceinp.train.drawn_occluders import drawing
 from faceinp.train.segmentation import UNKNOWN, Example, SegmentationRun, SegmentationTask
 
@@ -32,15 +33,15 @@ class FindOccludersRun(SegmentationRun):
             "nothing is known is left out"
         },
     )
-    real: float = field(default=0.3, metadata={"help": "share of the pictures that are real ones with --labels"})
+    real: float = field(
+        default=0.3, metadata={"help": "share of the pictures that are real ones with --labels", "least": 0, "most": 1}
+    )
 
 
 def train(config: FindOccludersRun) -> None:
     """Raises DataError when there are too few faces with 68 points."""
     labels = read_labels(config.labels) if config.labels else {}
-    training, held_back = data.load(config.data, config.side, decode=config.decode).with_points().split()
-    if not len(training) or not len(held_back):
-        raise DataError(f"{len(training)} faces in {config.data} are too few to hold some back. Give more shards.")
+    training, held_back = data.load_for_training(config.data, config.side, config.decode)
     plain = [n for n, key in enumerate(training.keys) if key not in labels]
     plain_held = [n for n, key in enumerate(held_back.keys) if key not in labels]
     labelled = [n for n, key in enumerate(training.keys) if key in labels and (labels[key] != UNKNOWN).any()]
@@ -66,12 +67,12 @@ def train(config: FindOccludersRun) -> None:
 def read_labels(path: str | Path) -> Mapping[str, NDArray[np.uint8]]:
     """The classes of real faces by their key in the shards. Raises DataError when there is no such tar."""
     try:
-        with tarfile.open(path) as tar:
+        with tarfile.open(path, tarinfo=CheckedMember) as tar:
             files = {Path(one.name).stem: tar.extractfile(one) for one in tar if one.name.endswith(".png")}
             return {
                 key: np.asarray(Image.open(io.BytesIO(file.read())).convert("L")) for key, file in files.items() if file
             }
-    except (OSError, tarfile.TarError) as error:
+    except (OSError, SyntaxError, tarfile.TarError) as error:
         raise DataError(f"{path} cannot be read as a tar of classes. Give another file.") from error
 
 

@@ -64,12 +64,14 @@ class LandmarksRun(mask_holes.MaskedRun):
             "choices": tuple(NETWORKS),
         },
     )
-    rate: float = field(default=1e-3, metadata={"help": "highest learning rate"})
+    rate: float = field(default=1e-3, metadata={"help": "highest learning rate", "above": 0})
     schedule: str = schedules.option("cosine", "of the network")
     optimizer: str = field(default="adamw", metadata={"help": "adamw or adam", "choices": tuple(OPTIMIZERS)})
-    beta1: float = field(default=0.9, metadata={"help": "its decay of the mean of gradients"})
-    beta2: float = field(default=0.999, metadata={"help": "its decay of the mean of their squares"})
-    decay: float = field(default=0.02, metadata={"help": "weight decay"})
+    beta1: float = field(default=0.9, metadata={"help": "its decay of the mean of gradients", "least": 0, "below": 1})
+    beta2: float = field(
+        default=0.999, metadata={"help": "its decay of the mean of their squares", "least": 0, "below": 1}
+    )
+    decay: float = field(default=0.02, metadata={"help": "weight decay", "least": 0})
     loss: str = field(
         default="eyes",
         metadata={
@@ -81,12 +83,21 @@ class LandmarksRun(mask_holes.MaskedRun):
     augmented: bool = field(
         default=True, metadata={"help": "turn, move, blur and recolour faces; without it they are mirrored only"}
     )
-    masked: float = field(default=0.6, metadata={"help": "share of a batch that has a hole"})
-    turned: float = field(default=0.2, metadata={"help": "share of a batch drawn from the most turned fifth of faces"})
-    occluded: float = field(default=0.2, metadata={"help": "share of the pictures with an object before the face"})
-    damaged: float = field(default=0.2, metadata={"help": "share of the pictures with damage of --damage"})
+    masked: float = field(default=0.6, metadata={"help": "share of a batch that has a hole", "least": 0, "most": 1})
+    turned: float = field(
+        default=0.2,
+        metadata={"help": "share of a batch drawn from the most turned fifth of faces", "least": 0, "most": 1},
+    )
+    occluded: float = field(
+        default=0.2, metadata={"help": "share of the pictures with an object before the face", "least": 0, "most": 1}
+    )
+    damaged: float = field(
+        default=0.2, metadata={"help": "share of the pictures with damage of --damage", "least": 0, "most": 1}
+    )
     damage: str = field(default="", metadata={"help": "tar of damage masks: grey PNG, white where the damage is"})
-    spread: float = field(default=0.02, metadata={"help": "weight of the points' expected errors (lite0 only)"})
+    spread: float = field(
+        default=0.02, metadata={"help": "weight of the points' expected errors (lite0 only)", "least": 0}
+    )
     pretrained: bool = field(default=True, metadata={"help": "start from the network's ImageNet weights"})
 
 
@@ -261,12 +272,5 @@ def predict(network: nn.Module, pictures: Tensor, hole: Tensor, batch: int = 64)
 
 def train(config: LandmarksRun) -> None:
     """Raises DataError when the shards have too few faces with their 68 points."""
-    faces = data.load(config.data, NETWORKS[config.network].input_side, decode=config.decode)
-    known = torch.nonzero(faces.points.isfinite().all(dim=2).all(dim=1)).flatten().tolist()
-    faces, held_back = faces.subset(known).split()
-    if not len(faces) or not len(held_back):
-        raise DataError(
-            f"{len(known)} faces in {config.data} have 68 points: too few to learn from and to hold some back. "
-            "Give more shards whose JSON holds `points`."
-        )
+    faces, held_back = data.load_for_training(config.data, NETWORKS[config.network].input_side, config.decode)
     loop.train(LandmarksTask(config, faces, held_back), config)

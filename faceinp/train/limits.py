@@ -32,27 +32,27 @@ class LimitsRun:
     out: str = field(
         default="runs/dcgan-limits/dcgan-limits.json", metadata={"help": "where the limits go; a plot lies beside"}
     )
-    pictures: int = field(default=64, metadata={"help": "held-back pictures"})
-    samples: int = field(default=12_800, metadata={"help": "samples of the generator"})
+    pictures: int = field(default=64, metadata={"help": "held-back pictures", "least": 1})
+    samples: int = field(default=12_800, metadata={"help": "samples of the generator", "least": 2})
     pairs: str = field(
         default="one",
         metadata={"help": "pair each sample with one picture (one) or with every picture (all)", "choices": PAIRS},
     )
     window: str = field(
-        default="whole",
-        metadata={"help": f"of SSIM: {', '.join(losses.WINDOWS)}", "choices": tuple(losses.WINDOWS)},
+        default="whole", metadata={"help": f"of SSIM: {', '.join(losses.WINDOWS)}", "choices": tuple(losses.WINDOWS)}
     )
     mask: str = field(
         default="", metadata={"help": "a preset, such as random-20, that hides parts of both pictures, as in (8)"}
     )
-    seed: int = field(default=0, metadata={"help": "of the samples and of the choice of pictures"})
+    seed: int = field(
+        default=0, metadata={"help": "of the samples and of the choice of pictures", "least": 0, "most": 2**63 - 1}
+    )
 
-    def check(self) -> None:
-        """Raises DataError for settings that contradict one another or do not exist."""
-        settings.check_choices(self)
+    def __post_init__(self) -> None:
+        settings.check_values(self)
         if self.mask and (self.mask in presets.OF_FACES or not presets.is_name(self.mask)):
             raise DataError(f"Unknown mask {self.mask!r}. Choose a preset that needs no landmarks: centre, random-20.")
-        if not 1 <= self.pictures <= self.samples:
+        if self.pictures > self.samples:
             raise DataError(f"{self.samples} samples are too few for {self.pictures} pictures. Raise --samples.")
 
 
@@ -61,7 +61,6 @@ def measure(config: LimitsRun) -> losses.Limits:
 
     Raises DataError for a configuration that makes no sense, and when the shards hold back too few pictures.
     """
-    config.check()
     _, held_back = data.load(config.data, SIZE).split()
     if len(held_back) < config.pictures:
         raise DataError(
@@ -71,12 +70,15 @@ def measure(config: LimitsRun) -> losses.Limits:
     pictures = held_back.pictures[torch.from_numpy(chosen)].float() / 255
     prior = Prior.load(config.weights)
     ssim, l1 = distances(prior, pictures.to(prior.device), config)
-    limits = losses.Limits(
-        ssim_min=float(ssim.mean() - 3 * ssim.std()),
-        ssim_max=float(ssim.mean() + 3 * ssim.std()),
-        l1_min=float(l1.mean() - 3 * l1.std()),
-        l1_max=float(l1.mean() + 3 * l1.std()),
-    )
+    try:
+        limits = losses.Limits(
+            ssim_min=float(ssim.mean() - 3 * ssim.std()),
+            ssim_max=float(ssim.mean() + 3 * ssim.std()),
+            l1_min=float(l1.mean() - 3 * l1.std()),
+            l1_max=float(l1.mean() + 3 * l1.std()),
+        )
+    except ValueError as error:
+        raise DataError(f"{len(l1)} pairs have no spread ({error}). Raise --samples.") from error
     about = {
         "limits": asdict(limits),
         "ssim": {"mean": float(ssim.mean()), "deviation": float(ssim.std())},
@@ -91,6 +93,7 @@ def measure(config: LimitsRun) -> losses.Limits:
     out.write_text(json.dumps(about, indent=2) + "\n")
     weights.record(out)
     plot(ssim, l1, limits, out.with_suffix(".png"))
+    print(f"{out}: {len(l1):,} pairs; plotted in {out.with_suffix('.png')}")
     return limits
 
 

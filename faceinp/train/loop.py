@@ -33,14 +33,19 @@ class Run:
         default=(), metadata={"help": "shards: paths, globs, folders or URLs of WebDataset tars"}
     )
     out: str = field(default="", metadata={"help": "folder of the run: checkpoint, log, previews"})
-    steps: int = field(default=30_000, metadata={"help": "train up to this step"})
-    minutes: float = field(default=0.0, metadata={"help": "stop after this many minutes (0: no limit)"})
+    steps: int = field(default=30_000, metadata={"help": "train up to this step", "least": 1})
+    minutes: float = field(default=0.0, metadata={"help": "stop after this many minutes (0: no limit)", "least": 0})
     schedule_minutes: float = field(
         default=0.0,
-        metadata={"help": "end the run, and its learning rate, after so many minutes of training (0: at --steps)"},
+        metadata={
+            "help": "end the run, and its learning rate, after so many minutes of training (0: at --steps)",
+            "least": 0,
+        },
     )
-    batch: int = field(default=128, metadata={"help": "pictures a step and process"})
-    seed: int = field(default=0, metadata={"help": "all randomness of the run comes from it"})
+    batch: int = field(default=128, metadata={"help": "pictures a step and process", "least": 1})
+    seed: int = field(
+        default=0, metadata={"help": "all randomness of the run comes from it", "least": 0, "most": 2**63 - 1}
+    )
     decode: str = field(
         default="auto",
         metadata={
@@ -49,22 +54,36 @@ class Run:
             "choices": DECODE,
         },
     )
-    precision: str = field(default="auto", metadata={"help": "fp32, bf16, or auto: time both and take the faster"})
-    threads: int = field(default=0, metadata={"help": "CPU threads (0: one a core)"})
-    average: float = field(default=0.999, metadata={"help": "decay of the exponential moving average of weights"})
-    log_every: int = field(default=20, metadata={"help": "steps between log lines"})
-    save_every: int = field(default=250, metadata={"help": "steps between checkpoints"})
-    preview_every: int = field(default=500, metadata={"help": "steps between preview pictures"})
+    precision: str = field(
+        default="auto",
+        metadata={"help": "fp32, bf16, or auto: time both and take the faster", "choices": ("auto", "fp32", "bf16")},
+    )
+    threads: int = field(default=0, metadata={"help": "CPU threads (0: one a core)", "least": 0, "most": 1024})
+    average: float = field(
+        default=0.999, metadata={"help": "decay of the exponential moving average of weights", "least": 0, "most": 1}
+    )
+    log_every: int = field(default=20, metadata={"help": "steps between log lines", "least": 1})
+    save_every: int = field(default=250, metadata={"help": "steps between checkpoints", "least": 1})
+    preview_every: int = field(default=500, metadata={"help": "steps between preview pictures", "least": 1})
     keep_every: int = field(
-        default=0, metadata={"help": "steps between snapshots that stay, for `faceinp weights pack --at` (0: none)"}
+        default=0,
+        metadata={
+            "help": "steps between snapshots that stay, for `weights pack --at`, and at the run's end (0: none)",
+            "least": 0,
+        },
     )
     tensorboard: bool = field(default=False, metadata={"help": "figures and previews for TensorBoard, too"})
     graph: bool = field(default=False, metadata={"help": "capture a step as a CUDA graph (one GPU, completion only)"})
     init: str = field(default="", metadata={"help": "start from these weights (safetensors), with fresh optimisers"})
-    resume: bool = field(default=False, metadata={"help": "go on from the checkpoint in --out"})
+    resume: bool = field(
+        default=False,
+        metadata={
+            "help": "go on from the checkpoint in --out, with its settings.toml unless --recipe or --config is given"
+        },
+    )
 
     def __post_init__(self) -> None:
-        settings.check_choices(self)
+        settings.check_values(self)
 
 
 class Task(Protocol):
@@ -125,7 +144,7 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
     torch.backends.cudnn.benchmark = True  # sizes never change: the fastest convolutions are worth a search
     accelerator = _accelerator()
     context = Context(accelerator)
-    if config.init:
+    if config.init and not (folder / checkpoints.CHECKPOINT).exists():
         checkpoints.load_networks(task, config.init, say)
     averages = {name: copy.deepcopy(task.networks[name]).eval().to(accelerator.device) for name in task.averaged}
     step, seconds = _prepare(task, averages, config, context, say)
@@ -150,7 +169,7 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
                 journal.write_terms(step, terms)
             if step % config.save_every == 0 or last:  # first: SIGTERM leaves little time
                 checkpoints.save(task, averages, config, (step, clock.trained), checkpoint, accelerator)
-            if config.keep_every and step % config.keep_every == 0:
+            if config.keep_every and (step % config.keep_every == 0 or step == config.steps or context.progress >= 1):
                 checkpoints.save_snapshot(task, averages, config, step, accelerator)
             if step % config.preview_every == 0 or last:
                 journal.write_preview(step, task.preview(averages))

@@ -23,14 +23,12 @@ STATISTICS_BATCHES, STATISTICS_BATCH = 100, 128
 def pack(run: str | Path, out: str | Path, *, at: int | None = None, **options: Any) -> Path:
     """Write the networks of the run in folder ``run`` that are worth keeping to ``out``, in fp16 or less.
 
-    Of a run that measures itself, the averages that measured best; else the last; with ``at`` those that
-    ``--keep-every`` left of that step. options: those of the network's function below. Raises DataError when the folder
-    holds no run that is packed, or nothing of that step.
+    Of a run that measures itself, the averages that measured best; else the last; with ``at`` those of that step, which
+    ``--keep-every`` left, or the checkpoint has. options: those of the network's function below. Raises DataError when
+    the folder holds no run that is packed, or nothing of that step.
     """
     best, out = Path(run) / checkpoints.BEST, Path(out)
-    checkpoint = Path(run) / checkpoints.CHECKPOINT if at is None else checkpoints.snapshot_path(run, at)
-    if not checkpoint.is_file():
-        raise DataError(_missing(Path(run), at))
+    checkpoint = _checkpoint(Path(run), at)
     metadata, tensors = weights.read_tensors(checkpoint)
     network = metadata.get("task", "")
     if network not in PACKERS:
@@ -57,13 +55,24 @@ def pack(run: str | Path, out: str | Path, *, at: int | None = None, **options: 
     return out
 
 
-def _missing(run: Path, at: int | None) -> str:
+def _checkpoint(run: Path, at: int | None) -> Path:
+    """The file to pack. Raises DataError where there is none."""
+    newest = run / checkpoints.CHECKPOINT
+    if not newest.is_file() and at is None:
+        raise DataError(f"{run} holds no {checkpoints.CHECKPOINT}. Give the --out folder of `faceinp train`.")
     if at is None:
-        return f"{run} holds no {checkpoints.CHECKPOINT}. Give the --out folder of `faceinp train`."
-    steps = [str(int(file.stem)) for file in sorted((run / checkpoints.SNAPSHOTS).glob("*.safetensors"))]
+        return newest
+    snapshot = checkpoints.snapshot_path(run, at)
+    if snapshot.is_file():
+        return snapshot
+    last = int(weights.read_tensors(newest)[0].get("step", 0)) if newest.is_file() else None
+    if last == at:
+        return newest
+    steps = {int(file.stem) for file in snapshot.parent.glob("*.safetensors")}
     if not steps:
-        return f"{run} has no snapshots. Train with --keep-every N, or leave --at out."
-    return f"{run} has no snapshot of step {at}. Available: {', '.join(steps)}."
+        raise DataError(f"{run} has no snapshots. Train with --keep-every N, or leave --at out.")
+    available = ", ".join(map(str, sorted(steps | ({last} if last else set()))))
+    raise DataError(f"{run} has no snapshot of step {at}. Available: {available}.")
 
 
 # ---- one function a network: the checkpoint's tensors, the run's settings -> tensors to ship, settings to rebuild ----

@@ -33,12 +33,18 @@ class Example(NamedTuple):
 class SegmentationRun(loop.Run):
     """Settings of a segmentation network; see ``loop.Run`` for the rest."""
 
-    rate: float = field(default=1e-3, metadata={"help": "highest learning rate (AdamW, cosine)"})
-    decay: float = field(default=0.02, metadata={"help": "weight decay"})
-    side: int = field(default=256, metadata={"help": "side of the pictures that it is trained on, a multiple of 16"})
-    rare: float = field(default=3.0, metadata={"help": "weight of what is damage or occluder in the cross-entropy"})
-    overlap: float = field(default=1.0, metadata={"help": "weight of the Dice loss beside the cross-entropy"})
-    examples: int = field(default=120, metadata={"help": "held-back pictures that are drawn and measured"})
+    rate: float = field(default=1e-3, metadata={"help": "highest learning rate (AdamW, cosine)", "above": 0})
+    decay: float = field(default=0.02, metadata={"help": "weight decay", "least": 0})
+    side: int = field(
+        default=256, metadata={"help": "side of the pictures that it is trained on, a multiple of 16", "multiple": 16}
+    )
+    rare: float = field(
+        default=3.0, metadata={"help": "weight of what is damage or occluder in the cross-entropy", "least": 0}
+    )
+    overlap: float = field(
+        default=1.0, metadata={"help": "weight of the Dice loss beside the cross-entropy", "least": 0}
+    )
+    examples: int = field(default=120, metadata={"help": "held-back pictures that are drawn and measured", "least": 1})
     pretrained: bool = field(default=True, metadata={"help": "start from EfficientNet-Lite0's ImageNet weights"})
 
 

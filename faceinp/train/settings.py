@@ -1,17 +1,20 @@
 """A run's settings in files: the papers' recipes, a user's own, and the copy that every run leaves in its folder.
 
-What a flag says wins over ``--config``, that over ``--recipe``, and that over the defaults.
+What a flag says wins over ``--config``, that over ``--recipe``, and that over the defaults. ``--resume`` alone starts
+from the copy in the run's folder.
 """
 
 import argparse
 import dataclasses
 import json
+import math
 import shlex
 import sys
 import tomllib
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +22,14 @@ import faceinp
 from faceinp.errors import DataError
 
 FILE = "settings.toml"  # in a run's folder
+EARLIER = "settings-{}.toml"  # beside it: those that a resumed run changed, by number
 RECIPES = Path(__file__).parent / "recipes"
 OPEN, DIFFERS = "open", "differs"  # what a recipe says beside settings
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 PASSING = ("resume",)  # says how a run was started, not what it is
-# What a run may be gone on with otherwise without another result: where, how long, how it is watched and computed.
+# Settings that a resumed run may change without a note: they say where and how long it runs, and how it is watched.
 FREE = (
-    *("resume", "out", "init", "minutes", "threads", "decode", "precision", "graph"),
+    *("resume", "out", "init", "minutes", "threads", "decode", "graph"),
     *("log_every", "save_every", "preview_every", "keep_every", "tensorboard"),
 )
 
@@ -35,7 +39,7 @@ class Settings:
     """What files say of a training. values: of its fields. origins: of each value, for people: "recipe lafin".
 
     about: what the recipe is. open: what its paper does not say, by the setting that stands for it. differs: what stays
-    different from the paper. recipe, config: what was asked for.
+    different from the paper. recipe, config, resume, show: those flags, as they were given.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -45,6 +49,7 @@ class Settings:
     differs: tuple[str, ...] = ()
     recipe: str = ""
     config: str = ""
+    resume: bool = False
     show: bool = False
 
     @property
@@ -71,14 +76,20 @@ def add_flags(parser: argparse.ArgumentParser, names: Sequence[str] = ()) -> Non
 
 
 def from_flags(flags: Sequence[str], training: str, config: Any) -> Settings:
-    """What the files say that ``flags`` name. config: the dataclass of ``training``.
+    """What the files say that ``flags`` name, or for ``--resume`` alone the run's own. config: of ``training``.
 
     Raises DataError for an unknown recipe, a file that cannot be read, an unknown setting or a value of another kind.
     """
     parser = argparse.ArgumentParser(prog=f"faceinp train {training}", add_help=False, allow_abbrev=False)
     add_flags(parser, recipes(training) or ("none",))
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("-o", "--out", default="")
     chosen, _ = parser.parse_known_args(flags)
-    settings = Settings(recipe=chosen.recipe, config=chosen.config, show=chosen.show)
+    settings = Settings(recipe=chosen.recipe, config=chosen.config, resume=chosen.resume, show=chosen.show)
+    own = Path(chosen.out) / FILE
+    if chosen.resume and chosen.out and not chosen.recipe and not chosen.config and own.is_file():
+        values = _from_file(own, training, config, lenient=True)
+        return dataclasses.replace(settings, values=values, origins=dict.fromkeys(values, f"run {chosen.out}"))
     if chosen.recipe:
         settings = _with_recipe(settings, training, config)
     if chosen.config:
@@ -102,12 +113,24 @@ def _with_recipe(settings: Settings, training: str, config: Any) -> Settings:
     )
 
 
-def _from_file(file: Path, training: str, config: Any) -> dict[str, Any]:
+def _from_file(file: Path, training: str, config: Any, *, lenient: bool = False) -> dict[str, Any]:
+    """lenient: settings that this version does not know are left out: another version began the run."""
     content = _read(file)
     of = content.get("training", training)
     if of != training:
         raise DataError(f"{file} holds settings of {of!r}, not of {training!r}. Give another --config.")
-    return checked(content.get("settings", content), config, str(file))
+    if isinstance(content.get(training), dict) and "about" in content:
+        raise DataError(
+            f"{file} is a recipe, not settings. Give --recipe {file.stem}, or make settings of it: "
+            f"`faceinp train {training} --recipe {file.stem} --show > mine.toml`."
+        )
+    values = content.get("settings", content)
+    if not isinstance(values, dict):
+        raise DataError(f"{file}: settings must be a table of values by name, got {values!r}.")
+    if lenient:
+        known = {each.name for each in dataclasses.fields(config)}
+        values = {name: value for name, value in values.items() if name in known}
+    return checked(values, config, str(file))
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -145,20 +168,56 @@ def _value(value: Any, kind: Any, of: str) -> Any:
     return value
 
 
-def check_choices(config: Any) -> None:
-    """Raise DataError where a field of ``config`` is none of its ``choices``."""
+def check_values(config: Any) -> None:
+    """Raise DataError where a field of ``config`` breaks a rule in its metadata, or is a number that is not finite.
+
+    The rules: choices; least, most (inclusive); above, below (exclusive); multiple (and at least that).
+    """
     for each in dataclasses.fields(config):
-        choices, value = each.metadata.get("choices"), getattr(config, each.name)
+        value = getattr(config, each.name)
+        choices = each.metadata.get("choices")
         if choices and value not in choices:
-            flag = each.name.replace("_", "-")
-            raise DataError(f"--{flag} must be one of {', '.join(choices)}, got {value!r}.")
+            raise DataError(f"{_flag(each.name)} must be one of {', '.join(choices)}, got {value!r}.")
+        numbers = [number for number in (value if isinstance(value, tuple) else (value,)) if _is_number(number)]
+        for number in numbers:
+            if not _within(number, each.metadata):
+                raise DataError(f"{_flag(each.name)} must {_bounds(each.metadata)}, got {number!r}.")
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _within(number: float, rules: Mapping[str, Any]) -> bool:
+    return (
+        math.isfinite(number)
+        and rules.get("least", number) <= number <= rules.get("most", number)
+        and ("above" not in rules or number > rules["above"])
+        and ("below" not in rules or number < rules["below"])
+        and ("multiple" not in rules or (number >= rules["multiple"] and number % rules["multiple"] == 0))
+    )
+
+
+def _bounds(rules: Mapping[str, Any]) -> str:
+    """The rules of a number in words, to follow "must"."""
+    if "multiple" in rules:
+        return f"be a multiple of {rules['multiple']}"
+    if "least" in rules and "most" in rules:
+        return f"lie between {rules['least']} and {rules['most']}"
+    words = {"least": "at least", "most": "at most", "above": "above", "below": "below"}
+    parts = [f"{word} {rules[rule]}" for rule, word in words.items() if rule in rules]
+    return f"be {' and '.join(parts) or 'a finite number'}"
 
 
 def changed(begun: Mapping[str, Any], config: Any) -> list[str]:
     """Flags of the settings that a run was ``begun`` with, where ``config`` has others: "--rate 0.1 (now 0.2)"."""
     now = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(config).items()}
     return [
-        f"--{name.replace('_', '-')} {_shown(value)} (now {_shown(now[name])})"
+        f"{_flag(name)} {_shown(value)} (now {_shown(now[name])})"
         for name, value in begun.items()
         if name in now and name not in FREE and value != now[name]
     ]
@@ -188,11 +247,25 @@ def text(training: str, config: Any, settings: Settings | None = None, command: 
 
 
 def write(folder: Path, training: str, config: Any) -> None:
-    """Leave a copy of all settings in a run's folder, with this version and the command that ran."""
+    """Leave a copy of all settings in a run's folder, with this version and the command that ran.
+
+    A copy of other settings, of before a ``--resume``, stays as ``settings-1.toml`` and so on.
+    """
     program = Path(sys.argv[0])
     called = ["python", "-m", program.parent.name] if program.stem == "__main__" else [program.name]
     command = shlex.join([*called, *sys.argv[1:]])
-    (folder / FILE).write_text(text(training, config, command=command), encoding="utf-8")
+    file, content = folder / FILE, text(training, config, command=command)
+    if file.is_file() and _values(file.read_text(encoding="utf-8")) != _values(content):
+        file.rename(next(path for number in count(1) if not (path := folder / EARLIER.format(number)).exists()))
+    file.write_text(content, encoding="utf-8")
+
+
+def _values(content: str) -> Any:
+    """The settings in the text of a file; the text itself where it is not TOML."""
+    try:
+        return tomllib.loads(content).get("settings")
+    except tomllib.TOMLDecodeError:
+        return content
 
 
 def _toml(value: Any) -> str:

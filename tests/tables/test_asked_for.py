@@ -71,11 +71,22 @@ def test_an_engine_can_be_told_the_landmarks_and_its_row_says_so(
     assert {cell.engine for cell in made} == {"telea", "guided", "guided+points"}
     predicted, true = told
     assert not predicted.any() and np.allclose(true, presets.average_points(SIDE) / SIDE, atol=1e-4)
-    said: list[str] = []
-    run.run(
-        tables.by_name(("L3",)), asked(folder, tmp_path, engines=("mirror+points",), masks=("centre",)), said.append
-    )
-    assert any("skipped mirror+points" in line and "follows landmarks" in line for line in said)
+
+
+@pytest.mark.parametrize(
+    ("engine", "sentence"),
+    [
+        ("mirror+points", "follows landmarks"),
+        ("telea+pont", "Unknown option 'pont'"),
+        ("tela", "tela cannot be measured"),
+    ],
+)
+def test_an_engine_that_cannot_run_is_refused_by_name_before_anything_is_measured(
+    engine: str, sentence: str, folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(EngineError, match=sentence):
+        run.run(tables.by_name(("L3",)), asked(folder, tmp_path, engines=("telea", engine), masks=("centre",)), silent)
+    assert not list(tmp_path.rglob("cells.jsonl"))
 
 
 def test_without_points_no_engine_is_told_any(

@@ -218,6 +218,7 @@ def test_the_first_papers_figures_show_each_loss_alone_and_every_engine_that_is_
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = {"structural+fast": "structural+iterations=2", "dip+fast": "dip+iterations=2", "patchmatch": "onnx:none.onnx"}
+    few["structural+alone=realism+iterations=250"] = "structural+iterations=2+alone=realism"
     shown = [
         dataclasses.replace(
             sheet, columns=tuple((few.get(e, e.replace("fast", "iterations=2")), kind) for e, kind in sheet.columns)
@@ -237,6 +238,7 @@ def test_the_first_papers_figures_show_each_loss_alone_and_every_engine_that_is_
     drawn = np.asarray(Image.open(io.BytesIO(pictures["losses"].webp))).astype(int)
     context, structure = (drawn[:, n * sheets.SIDE : (n + 1) * sheets.SIDE] for n in (3, 4))
     assert abs(context - structure).mean() > 0.5
+    assert "without onnx:none.onnx: " in pictures["centre"].title and "without" not in pictures["losses"].title
     assert pictures["centre"].heads[2:] == (
         "tv, composite",
         "dip+iterations=2, blended",

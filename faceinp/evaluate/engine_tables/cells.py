@@ -94,7 +94,7 @@ def read(files: Iterable[str | Path]) -> list[Cell]:
     for file in files:
         try:
             lines = Path(file).read_text().split("\n")
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"{file} cannot be read ({error}). {ADVICE}") from error
         parsed = [cell for cell in map(_parse, lines) if cell]
         if not parsed:

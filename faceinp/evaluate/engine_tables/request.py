@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceinp.errors import DataError
+from faceinp.errors import DataError, EngineError
 from faceinp.evaluate.engine_tables import tables
 from faceinp.evaluate.engine_tables.tables import Table
-from faceinp.evaluate.engine_tables.variants import Name
+from faceinp.evaluate.engine_tables.variants import Name, described
 from faceinp.evaluate.judge_tables import NO_JUDGES, load_available
 from faceinp.mask import presets
 
@@ -38,11 +38,16 @@ class Request:
     seed: int = 0
 
     def check(self) -> None:
-        """Raises DataError for values that make no sense."""
+        """Raises DataError for values that make no sense, and EngineError for engines that cannot be measured."""
         if self.pictures < 1:
             raise DataError(f"--pictures must be 1 or more, got {self.pictures}.")
         if self.workers < 1:
             raise DataError(f"--workers must be 1 or more, got {self.workers}. Use at most one per core.")
+        for engine in (name for name in self.engines if name != "all"):
+            try:
+                described(engine)
+            except EngineError as error:
+                raise EngineError(f"{engine} cannot be measured: {error}") from error
         for mask in self.masks:
             if mask not in self.mask_files and not presets.is_name(mask):
                 raise DataError(f"Unknown mask {mask!r}, and no such file. `faceinp masks` lists the presets.")

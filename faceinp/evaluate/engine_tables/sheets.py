@@ -81,7 +81,9 @@ def _draw(sheet: Sheet, name: str, measurer: Measurer, seed: int) -> Picture:
     holes = [subjects.hole(mask, index) for index, mask in enumerate(masks)]
     rows = [[photo, np.where(hole[..., None], np.uint8(128), photo)] for photo, hole in zip(photos, holes, strict=True)]
     engines = [engine for engine, _ in sheet.columns if engine != variants.WORN]
-    ready = [variants.WORN, *(variant.name.text for variant in variants.choose(engines, sheet.size)[0])]
+    measurable, skipped = variants.choose(engines, sheet.size)
+    ready = [variants.WORN, *(variant.name.text for variant in measurable)]
+    title = "; ".join([sheet.title, *(f"without {engine}: {reason}" for engine, reason in skipped.items())])
     columns = [(engine, kind) for engine, kind in sheet.columns if engine in ready]
     for engine, kind in columns:
         for mask in dict.fromkeys(masks):
@@ -91,10 +93,10 @@ def _draw(sheet: Sheet, name: str, measurer: Measurer, seed: int) -> Picture:
                 rows[index].append(_result(fill, kind, photos[index], holes[index]))
     heads = ("photo", "known", *(f"{variants.Name.parse(engine).label}, {kind}" for engine, kind in columns))
     exif, buffer = Image.Exif(), io.BytesIO()
-    exif[DESCRIPTION] = json.dumps({"title": sheet.title, "heads": heads})
+    exif[DESCRIPTION] = json.dumps({"title": title, "heads": heads})
     pixels = np.concatenate([np.concatenate([_resize(picture) for picture in row], axis=1) for row in rows])
     Image.fromarray(pixels).save(buffer, "WEBP", quality=88, exif=exif)
-    return Picture(sheet.name, sheet.title, heads, buffer.getvalue())
+    return Picture(sheet.name, title, heads, buffer.getvalue())
 
 
 def _result(fill: Fill, kind: str, photo: Pixels, hole: Bools) -> Pixels:

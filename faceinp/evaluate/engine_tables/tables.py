@@ -204,7 +204,7 @@ SHEETS = (
     Sheet(
         "losses", "Each loss alone, raw (the first paper's Fig. 5)", ("centre", "random-80"),
         (
-            ("structural+fast+alone=realism", "raw"), ("structural+fast+alone=context", "raw"),
+            ("structural+alone=realism+iterations=250", "raw"), ("structural+fast+alone=context", "raw"),
             ("structural+fast+alone=structure", "raw"), ("structural+fast", "raw"),
         ),
     ),

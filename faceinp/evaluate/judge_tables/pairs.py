@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from faceinp.common.arrays import Pixels
 from faceinp.errors import DataError
@@ -16,6 +14,7 @@ from faceinp.formulas import metrics
 from faceinp.identity import Judge
 from faceinp.identity.calibration import threshold
 from faceinp.train.datasets import data as shards
+from faceinp.train.datasets import stored
 
 RESAMPLES = 1000
 BATCH = 32
@@ -44,7 +43,7 @@ def portraits(
         person = sample["key"] if strangers else sample["about"].get("identity")
         if person is None or not keep(str(person)):
             continue
-        pixels = np.asarray(Image.open(BytesIO(sample["picture"])).convert("RGB"))
+        pixels = stored.pixels(sample["picture"], sample["source"])
         key = str(person), sample["key"]
         if key not in pictures or len(pictures[key]) < len(pixels):
             pictures[key] = pixels

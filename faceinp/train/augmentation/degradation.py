@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from faceinp.errors import DataError
+from faceinp.train.datasets.stored import CheckedMember
 
 
 @cache
@@ -25,13 +26,13 @@ def load(path: str, side: int) -> Tensor:
     """
     masks = []
     try:
-        with tarfile.open(path) as tar:
+        with tarfile.open(path, tarinfo=CheckedMember) as tar:
             for member in sorted(tar.getmembers(), key=lambda member: member.name):
                 file = tar.extractfile(member) if member.name.endswith(".png") else None
                 if file is not None:
                     mask = np.asarray(Image.open(io.BytesIO(file.read())).convert("L"))
                     masks.append(cv2.resize(mask, (side, side), interpolation=cv2.INTER_AREA))
-    except (OSError, tarfile.TarError) as error:
+    except (OSError, SyntaxError, tarfile.TarError) as error:
         raise DataError(f"{path} cannot be read as a tar of damage masks. Give another file.") from error
     if not masks:
         raise DataError(f"{path} holds no PNG. Give a tar of grey pictures, white where the damage is.")

@@ -1,18 +1,16 @@
 """Photos to draw damage on: the pictures of shards and of folders, kept as their files and decoded when drawn."""
 
 import glob
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from faceinp.common.arrays import Pixels
 from faceinp.errors import DataError
-from faceinp.train.datasets import data
+from faceinp.train.datasets import data, stored
 
 PHOTO_SHARE = 0.5  # how often a picture comes from a folder of photos, where there is one
 SCALES = (0.35, 1.6)  # how much a photo is made smaller or larger
@@ -28,6 +26,9 @@ class Backgrounds:
     sources: tuple[tuple[bytes, ...], ...]
     photos: tuple[bytes, ...]
 
+    def __len__(self) -> int:
+        return sum(map(len, self.sources)) + len(self.photos)
+
     def draw(self, side: int, rng: np.random.Generator) -> Pixels:
         """uint8 (side, side, 3): a part of one of them, mirrored or not, at some scale; photos turned, too."""
         whole = bool(self.photos) and (not self.sources or rng.random() < PHOTO_SHARE)
@@ -36,7 +37,7 @@ class Backgrounds:
             sizes = np.sqrt([len(source) for source in self.sources])
             pictures = self.sources[rng.choice(len(self.sources), p=sizes / sizes.sum())]
         encoded = pictures[rng.integers(len(pictures))]
-        picture = np.asarray(Image.open(io.BytesIO(encoded)).convert("RGB"))
+        picture = stored.pixels(encoded, "a picture of --data or --photos")
         height, width = picture.shape[:2]
         scale = float(np.exp(rng.uniform(*np.log(SCALES))))
         scale = min(max(scale, side / min(height, width)), max(ENLARGED, side / min(height, width)))
@@ -75,5 +76,5 @@ def load(shards: Sequence[str], photos: Sequence[str], limit: int) -> tuple[Back
         Backgrounds(tuple(tuple(one) for one in sources[held].values()), tuple(read[held])) for held in (False, True)
     )
     if not all(one.sources or one.photos for one in both):
-        raise DataError(f"Too few pictures in {[*shards, *photos]}. Give more shards or photos.")
+        raise DataError(f"Too few pictures in {', '.join([*shards, *photos])}. Give more shards or photos.")
     return both[0], both[1]

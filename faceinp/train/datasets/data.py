@@ -6,8 +6,9 @@ hold them, decoded when they are drawn (``stored``).
 
 import glob
 import hashlib
-import json
-from collections.abc import Iterator, Sequence
+import os
+import tarfile
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -148,13 +149,42 @@ def load(patterns: str | Sequence[str], size: int, *, limit: int | None = None, 
     return faces
 
 
+def load_for_training(
+    patterns: str | Sequence[str],
+    size: int,
+    decode: str,
+    *,
+    pointed: bool = True,
+    measured: bool = True,
+    say: Callable[[str], None] = print,
+) -> tuple[Faces, Faces]:
+    """The faces to train on and those held back; ``say`` gets their numbers, in the first process alone.
+
+    pointed: faces without 68 points are left out. measured: the training needs held-back faces. Raises DataError as
+    ``load`` does, and where too few faces are left.
+    """
+    faces = load(patterns, size, decode=decode)
+    usable = faces.with_points() if pointed else faces
+    training, held = usable.split()
+    if os.environ.get("RANK", "0") == "0":
+        left_out = len(faces) - len(usable)
+        without = f"; {left_out:,} without 68 points left out" if left_out else ""
+        say(f"{len(training):,} faces, {len(held):,} held back{without}")
+    if not len(training) or (measured and not len(held)):
+        raise DataError(
+            f"{len(usable)} faces in {_listed(patterns)} can be used: "
+            "too few to learn from and to hold some back. Give more shards."
+        )
+    return training, held
+
+
 def _in_memory(patterns: str | Sequence[str], size: int, limit: int | None) -> Faces:
     pictures: list[Tensor] = []  # by blocks: many small arrays would leave the heap full of holes
     known: list[Known] = []
     samples = islice(records(patterns), limit)
     with ThreadPoolExecutor() as pool:  # Pillow decodes outside of Python's lock
         while block := list(islice(samples, BLOCK)):
-            decoded = list(pool.map(lambda sample: stored.decode(sample["picture"], size), block))
+            decoded = list(pool.map(lambda sample: stored.decode(sample["picture"], size, sample["source"]), block))
             stacked = np.stack([picture for picture, _ in decoded]).transpose(0, 3, 1, 2)
             pictures.append(torch.from_numpy(np.ascontiguousarray(stacked)))
             known += [_known(sample, width) for sample, (_, width) in zip(block, decoded, strict=True)]
@@ -183,11 +213,18 @@ class Known(NamedTuple):
 def _known(sample: dict[str, Any], width: int) -> Known:
     """width: of the picture, where its JSON does not say."""
     about = sample["about"]
-    points, side = about.get("points") or np.full((68, 2), np.nan), np.float32(about.get("size", width))
+    try:
+        points = np.asarray(about.get("points") or np.full((68, 2), np.nan), np.float32).reshape(68, 2)
+        side = np.float32(about.get("size", width))
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"{sample['source']}: its JSON must hold 68 points of two numbers, or null, and a size ({error}). "
+            "`faceinp data build` makes shards."
+        ) from error
     person = about.get("identity")
     name = None if person is None else str(person)
     return Known(
-        np.asarray(points, np.float32) / side,
+        points / side,
         name,
         sample["key"],
         str(about.get("source", "")),
@@ -198,20 +235,39 @@ def _known(sample: dict[str, Any], width: int) -> Known:
 def _faces(patterns: str | Sequence[str], pictures: Tensor | Stored, known: Sequence[Known]) -> Faces:
     if not known:
         raise DataError(
-            f"No picture in {patterns}. Shards hold KEY.webp beside KEY.json; `faceinp data build` makes them."
+            f"No picture in {_listed(patterns)}. Shards hold KEY.webp beside KEY.json; `faceinp data build` makes them."
         )
     points, identities, keys, sources, points_from = zip(*known, strict=True)
     return Faces(pictures, torch.from_numpy(np.stack(points)), identities, keys, sources, points_from)
 
 
+def _listed(patterns: str | Sequence[str]) -> str:
+    return patterns if isinstance(patterns, str) else ", ".join(patterns)
+
+
 def records(patterns: str | Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Yield {"key", "picture": encoded bytes, "about": the JSON} for each sample, in shard order."""
+    """Yield {"key", "picture": encoded bytes, "about": the JSON, "source": "SHARD: KEY"} for each sample, in order.
+
+    Raises DataError for a shard that is damaged or cannot be fetched.
+    """
+    for url in shard_urls(patterns):
+        yield from stored.read(url) if Path(url).is_file() else _fetched(url)
+
+
+def _fetched(url: str) -> Iterator[dict[str, Any]]:
+    """The samples of a shard on another machine."""
     # Each process sees all faces: what it draws of them comes from its rank.
-    dataset = webdataset.WebDataset(shard_urls(patterns), shardshuffle=False, empty_check=False, nodesplitter=None)
-    for sample in dataset:  # never .decode(): its defaults would unpickle
-        encoded = next((sample[e] for e in stored.EXTENSIONS if e in sample), None)
-        if encoded is not None:
-            yield {"key": sample["__key__"], "picture": encoded, "about": json.loads(sample.get("json", b"{}"))}
+    dataset = webdataset.WebDataset([url], shardshuffle=False, empty_check=False, nodesplitter=None)
+    try:
+        for sample in dataset:  # never .decode(): its defaults would unpickle
+            encoded = next((sample[e] for e in stored.EXTENSIONS if e in sample), None)
+            key = sample["__key__"]
+            source = f"{url}: {key}"
+            if encoded is not None:
+                about = stored.about(sample.get("json", b""), source)
+                yield {"key": key, "picture": encoded, "about": about, "source": source}
+    except (OSError, EOFError, ValueError, tarfile.TarError) as error:
+        raise DataError(f"{url} cannot be read ({error}). Fetch it again, or give a local copy.") from error
 
 
 def shard_urls(patterns: str | Sequence[str]) -> list[str]:
@@ -229,5 +285,5 @@ def shard_urls(patterns: str | Sequence[str]) -> list[str]:
         else:
             urls += [pattern] if ":" in pattern else sorted(glob.glob(pattern))
     if not urls:
-        raise DataError(f"No shard matches {patterns}. Give WebDataset tars: paths, globs, or their folder.")
+        raise DataError(f"No shard matches {_listed(patterns)}. Give WebDataset tars: paths, globs, or their folder.")
     return urls

@@ -10,7 +10,8 @@ import json
 import os
 import resource
 import tarfile
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,11 +33,12 @@ SHARE = 0.5  # of the memory that is free: what decoded pictures may take of it
 
 
 class Extent(NamedTuple):
-    """Where an encoded picture lies in a tar."""
+    """Where an encoded picture lies in a tar. key: its name there."""
 
     file: str
     offset: int
     length: int
+    key: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +84,8 @@ class Stored:
         return ThreadPoolExecutor()  # Pillow decodes outside of Python's lock
 
     def _decoded(self, number: int) -> NDArray[np.uint8]:
-        return decode(_read(self.extents[number]), self.size)[0]
+        extent = self.extents[number]
+        return decode(_read(extent), self.size, f"{extent.file}: {extent.key}")[0]
 
 
 def _read(extent: Extent) -> bytes:
@@ -93,16 +96,36 @@ def _read(extent: Extent) -> bytes:
 
 def width(extent: Extent) -> int:
     """How wide the picture there is, in pixels."""
-    return Image.open(io.BytesIO(_read(extent))).width
+    return _opened(_read(extent), f"{extent.file}: {extent.key}").width
 
 
-def decode(encoded: bytes, size: int) -> tuple[NDArray[np.uint8], int]:
-    """A picture, uint8 (size, size, 3), and how wide it was."""
-    picture = np.asarray(Image.open(io.BytesIO(encoded)).convert("RGB"))
+def decode(encoded: bytes, size: int, source: str) -> tuple[NDArray[Any], int]:
+    """A picture, uint8 (size, size, 3), and how wide it was. source: for the error, "SHARD: KEY"."""
+    picture = pixels(encoded, source)
     width = picture.shape[1]
     if picture.shape[:2] != (size, size):
         picture = resize(picture, size, size)
     return picture, width
+
+
+def pixels(encoded: bytes, source: str) -> NDArray[Any]:
+    """A picture, uint8 (H, W, 3), RGB. Raises DataError, which names ``source``, for what cannot be decoded."""
+    opened = _opened(encoded, source)
+    try:
+        return np.asarray(opened.convert("RGB"))
+    except Exception as error:  # each of Pillow's decoders raises its own
+        raise _damaged_picture(source, error) from error
+
+
+def _opened(encoded: bytes, source: str) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(encoded))
+    except Exception as error:  # each of Pillow's decoders raises its own
+        raise _damaged_picture(source, error) from error
+
+
+def _damaged_picture(source: str, error: Exception) -> DataError:
+    return DataError(f"{source}: the picture cannot be decoded ({error}). Make the shard anew, or fetch it again.")
 
 
 def can_index(url: str) -> bool:
@@ -111,31 +134,98 @@ def can_index(url: str) -> bool:
 
 
 def index(urls: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """{"key", "extent", "about": the JSON} of each picture in local tars, in their order, as ``data.records`` has them.
+    """{"key", "extent", "about": the JSON, "source"} of each picture in local tars, as ``data.records`` has them.
 
-    Raises DataError for what is no uncompressed tar.
+    Raises DataError for what is no uncompressed tar, for a damaged one, and for JSON that cannot be read.
     """
     for url in urls:
         if not Path(url).is_file():
             raise DataError(f"{url} is no local file. Copy shards that memory does not hold to this machine first.")
-        sample: dict[str, Any] = {}
+
+        def extent(tar: tarfile.TarFile, member: tarfile.TarInfo, url: str = url) -> Extent:
+            return Extent(url, member.offset_data, member.size, _split(member.name)[0])
+
+        yield from _samples(url, "r:", "extent", extent)
+
+
+def read(url: str) -> Iterator[dict[str, Any]]:
+    """{"key", "picture": encoded bytes, "about": the JSON, "source"} of each picture in a local tar, compressed or not.
+
+    Raises DataError for what is no tar, for a damaged one, and for JSON that cannot be read.
+    """
+    return _samples(url, "r:*", "picture", _content)
+
+
+def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = tar.extractfile(member)
+    return file.read() if file else b""
+
+
+def _samples(
+    url: str, mode: Any, name: str, take: Callable[[tarfile.TarFile, tarfile.TarInfo], Any]
+) -> Iterator[dict[str, Any]]:
+    """The samples of the tar at ``url``. What ``take`` makes of a picture's member goes by ``name``."""
+    sample: dict[str, Any] = {}
+    extensions: list[str] = []  # of the pictures of this sample
+    try:
+        with tarfile.open(url, mode, tarinfo=CheckedMember) as tar:
+            for member in tar:
+                key, _, extension = _split(member.name)
+                if not member.isfile() or not key.rpartition("/")[2]:  # such as "._a.webp"
+                    continue
+                if sample and sample["key"] != key:
+                    yield from _whole(sample, name, url)
+                    sample, extensions = {}, []
+                sample["key"] = key
+                if extension == "json":
+                    sample["about"] = about(_content(tar, member), f"{url}: {key}")
+                elif extension in EXTENSIONS:
+                    extensions.append(extension)
+                    if extension == min(extensions, key=EXTENSIONS.index):
+                        sample[name] = take(tar, member)
+            yield from _whole(sample, name, url)
+            _check_end(tar)
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        if not sample:
+            kind = "an uncompressed tar" if mode == "r:" else "a tar"
+            raise DataError(f"{url} cannot be read as {kind} ({error}). Make it anew.") from error
+        raise DataError(
+            f"{url} is damaged after {sample['key']!r} ({error}). Make it anew, or fetch it again."
+        ) from error
+
+
+class CheckedMember(tarfile.TarInfo):
+    """A tar's member. Python's own takes a damaged header, and the end of a cut file, for the end of the tar."""
+
+    @classmethod
+    def fromtarfile(cls, tar: tarfile.TarFile) -> Any:
         try:
-            with tarfile.open(url, "r:") as tar:
-                for member in tar:
-                    if not member.isfile():
-                        continue
-                    key, _, extension = _split(member.name)
-                    if sample and sample["key"] != key:
-                        yield from _whole(sample)
-                        sample = {}
-                    sample["key"] = key
-                    if extension == "json":
-                        sample["about"] = json.load(tar.extractfile(member) or io.BytesIO(b"{}"))
-                    elif extension in EXTENSIONS:
-                        sample["extent"] = Extent(url, member.offset_data, member.size)
-                yield from _whole(sample)
-        except tarfile.TarError as error:
-            raise DataError(f"{url} cannot be read as an uncompressed tar ({error}). Make it anew.") from error
+            return super().fromtarfile(tar)
+        except tarfile.HeaderError as error:
+            if isinstance(error, tarfile.EOFHeaderError):  # type: ignore[attr-defined]
+                raise
+            raise tarfile.ReadError(f"{error} at byte {tar.offset:,}") from error
+
+
+def _check_end(tar: tarfile.TarFile) -> None:
+    """Raise ReadError where more than padding follows the block of zeros that ends a tar."""
+    file: Any = tar.fileobj
+    while block := file.read(1 << 16):
+        if block.strip(b"\0"):
+            raise tarfile.ReadError(f"data after the end mark before byte {file.tell():,}")
+
+
+def about(content: bytes, source: str) -> dict[str, Any]:
+    """The JSON beside a picture. Raises DataError, which names ``source``, for what cannot be read."""
+    try:
+        values = json.loads(content or b"{}")
+    except ValueError as error:  # JSON's and Unicode's
+        raise DataError(
+            f"{source}: its JSON cannot be read ({error}). Make the shard anew, or fetch it again."
+        ) from error
+    if not isinstance(values, dict):
+        raise DataError(f"{source}: its JSON must hold values by name. `faceinp data build` makes shards.")
+    return values
 
 
 def _split(name: str) -> tuple[str, str, str]:
@@ -145,9 +235,9 @@ def _split(name: str) -> tuple[str, str, str]:
     return f"{folder}{slash}{stem}", dot, extension.lower()
 
 
-def _whole(sample: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    if "extent" in sample:
-        yield {"about": {}} | sample
+def _whole(sample: dict[str, Any], name: str, url: str) -> Iterator[dict[str, Any]]:
+    if name in sample:
+        yield {"about": {}, "source": f"{url}: {sample['key']}"} | sample
 
 
 def fits(nbytes: int) -> bool:

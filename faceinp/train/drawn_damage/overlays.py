@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from faceinp.errors import DataError
+from faceinp.train.datasets.stored import CheckedMember
 from faceinp.train.drawn_damage.canvas import SCRATCH, SPOT, Canvas
 
 KINDS = {  # by the start of a file's name
@@ -33,7 +34,7 @@ def load(path: str) -> list[Overlay]:
     """
     overlays = []
     try:
-        with tarfile.open(path) as tar:
+        with tarfile.open(path, tarinfo=CheckedMember) as tar:
             for member in sorted(tar.getmembers(), key=lambda member: member.name):
                 kind = KINDS.get(member.name.rsplit("/", 1)[-1].split("-")[0])
                 file = tar.extractfile(member) if kind and member.name.endswith(".png") else None
@@ -42,7 +43,7 @@ def load(path: str) -> list[Overlay]:
                     x, y, width, height = cv2.boundingRect(np.where(alpha > 8, alpha, 0).astype(np.uint8))
                     if width:
                         overlays.append(Overlay(alpha[y : y + height, x : x + width].copy(), kind))
-    except (OSError, tarfile.TarError) as error:
+    except (OSError, SyntaxError, tarfile.TarError) as error:
         raise DataError(f"{path} cannot be read as a tar of damage masks. Give another file.") from error
     if not overlays:
         raise DataError(f"{path} holds no PNG of a known kind. Name the pictures {', '.join(KINDS)}, - and a number.")

@@ -20,7 +20,12 @@ class MaskedRun(loop.Run):
     masks: str = field(default="", metadata={"help": "masks for holes: a folder of pictures, or a list of them"})
     mask_hole: str = field(default="white", metadata={"help": "the hole's colour in --masks: white or black"})
     masks_share: float = field(
-        default=0.5, metadata={"help": "share of the holes that come from --masks; the others are drawn as ever"}
+        default=0.5,
+        metadata={
+            "help": "share of the holes that come from --masks; the others are drawn as ever",
+            "least": 0,
+            "most": 1,
+        },
     )
     holes: str = field(
         default="all",
@@ -54,13 +59,10 @@ def load(config: MaskedRun, side: int, say: Callable[[str], None] = print) -> Ma
     """The masks of ``config`` at ``side`` x ``side``, a multiple of 8; None where it names none.
 
     Masks that hide less than ``holes.SMALLEST`` or more than ``holes.LARGEST`` are left out. say: gets how they were
-    read, and what was left out. Raises DataError for what ``mask_files.read`` refuses, for a share outside [0, 1], and
-    where no mask is left.
+    read, and what was left out. Raises DataError for what ``mask_files.read`` refuses, and where no mask is left.
     """
     if not config.masks:
         return None
-    if not 0 <= config.masks_share <= 1:
-        raise DataError(f"--masks-share must lie between 0 and 1, got {config.masks_share}.")
     files = mask_files.read(config.masks, config.mask_hole)
     say(files.about)
     least, most = holes.SMALLEST, holes.LARGEST
