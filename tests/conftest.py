@@ -18,7 +18,7 @@ from tiers import (  # noqa: F401 - hooks of pytest
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """What a case is called where pytest would number it: arrays by their shape, others by what they hold."""
-    if hasattr(val, "shape") and hasattr(val, "dtype"):
+    if hasattr(val, "shape") and hasattr(val, "dtype") and not isinstance(val, type):
         return f"{argname} {val.dtype} {'x'.join(map(str, val.shape))}"
     if isinstance(val, dict) and not _is_plain(val):
         return f"{argname} {' '.join(map(str, val))}"[:60]

@@ -166,7 +166,7 @@ def test_a_command_that_makes_no_sense_is_refused(argv: list[str], capsys: pytes
     with pytest.raises(SystemExit) as stopped:
         main(argv)
     assert stopped.value.code == 2
-    assert capsys.readouterr().err.startswith("usage: faceinp")
+    assert re.fullmatch(r"faceinp.*: .*\. See `faceinp.* --help`\.\n", capsys.readouterr().err)
 
 
 def test_engines_lists_all_and_says_what_is_missing(

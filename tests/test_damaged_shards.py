@@ -99,7 +99,9 @@ def test_a_training_says_how_many_faces_it_has(whole: bytes, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "load", [lambda path: degradation.load(path, 32), overlays.load, find_occluders.read_labels], ids=str
+    "load",
+    [lambda path: degradation.load(path, 32), overlays.load, find_occluders.read_labels],
+    ids=["damage", "overlays", "labels"],
 )
 def test_a_cut_tar_of_masks_is_refused(load: Callable[[str], object], tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "whole.tar", "w") as tar:

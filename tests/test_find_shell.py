@@ -174,6 +174,8 @@ def test_a_page_of_a_tiff(tmp_path: Path) -> None:
     ("argv", "code", "problem"),
     [
         (["find", "photo.png", "-o", "hole.jpg"], 2, "The mask must be a PNG"),
+        (["find", "photo.png", "-o", ""], 2, "is a folder"),
+        (["find", "photo.png", "-o", "."], 2, "is a folder"),
         (["find", "photo.png", "-o", "photo.png"], 2, "is the photo itself"),
         (["find", "photo.png", "-o", "nowhere/hole.png"], 2, "no folder"),
         (["find", "photo.png", "-o", "hole.png", "--overlay", "seen.txt"], 2, "unsupported suffix"),
@@ -236,7 +238,7 @@ def test_an_error_is_one_line(
 def test_what_makes_no_sense_is_refused(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(argv)
-    assert stopped.value.code == 2 and capsys.readouterr().err.startswith("usage: faceinp")
+    assert stopped.value.code == 2 and capsys.readouterr().err.startswith("faceinp find: ")
 
 
 def test_the_shell_knows_what_the_library_finds() -> None:

@@ -108,12 +108,12 @@ def find(args: argparse.Namespace) -> None:
     from faceinp.mask import mask_pictures
     from faceinp.photo import saving
 
-    if args.out.suffix.lower() != ".png":
-        raise UsageError(f"The mask must be a PNG, got {args.out}. Name it {args.out.with_suffix('.png')}.")
     if args.overlay == args.out:
         raise UsageError(f"{args.out} cannot be both mask and overlay. Choose two names.")
     for file in filter(None, (args.out, args.overlay)):
         _check_output(file, args.photo)
+    if args.out.suffix.lower() != ".png":
+        raise UsageError(f"The mask must be a PNG, got {args.out}. Name it {args.out.with_suffix('.png')}.")
     with _as_usage():
         wanted = faceinp.Find(args.kind, args.sensitivity, args.include)
     face = _face_location(args)

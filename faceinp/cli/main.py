@@ -12,7 +12,7 @@ import faceinp
 from faceinp.cli import arguments, fill_commands
 from faceinp.cli import commands as run
 from faceinp.cli.commands import EXPORTERS, TRAININGS
-from faceinp.cli.terminal import deprecations_as_notes, say
+from faceinp.cli.terminal import Parser, deprecations_as_notes, say
 from faceinp.common.extras import missing_package
 from faceinp.errors import FaceinpError
 
@@ -65,7 +65,7 @@ def _fail(problem: str, code: int) -> int:
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="faceinp",
         description="Fills in missing parts of faces.",
         epilog="Example: faceinp fill photo.jpg --preset eyes -o out.png",

@@ -1,10 +1,18 @@
-"""Output on the terminal: a progress bar, and lines that do not break it."""
+"""Output on the terminal: a progress bar, lines that do not break it, and errors of the command line."""
 
+import argparse
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """Reports a wrong command line in one sentence, without the usage of all flags."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}. See `{self.prog} --help`.\n")
 
 
 class Bar:

@@ -188,6 +188,8 @@ def from_picture(image: Image.Image, name: str, stream: BinaryIO | None = None, 
         raise formats.damaged(name, error) from error
     if image.format == "MPO":
         notes.append("The file contains further pictures, such as a depth or gain map, which are not kept.")
+    if image.mode == "CMYK":
+        notes.append("The photo is in CMYK; it was converted to RGB, and a result is RGB.")
     if image.format == "AVIF" and _is_deep_avif(stream):
         notes.append("The AVIF has more than 8 bits per channel; it was read with 8.")
     return Decoded(upright(array, orientation), grey, icc, source_format, stored, metadata, None, tuple(notes))

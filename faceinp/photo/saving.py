@@ -114,13 +114,13 @@ def write_file(path: str | os.PathLike[str], data: bytes) -> None:
 def output_format(path: str | os.PathLike[str]) -> str:
     """The format ``write`` would use for ``path``. Raises the PhotoError that it would raise, before long work."""
     file = Path(path)
+    if not file.name or file.is_dir():
+        raise PhotoError(f"{str(path)!r} is a folder. Give the path of a file.")
     if file.suffix.lower() not in SUFFIXES:
         raise PhotoError(f"{file} has an unsupported suffix. Use one of: {', '.join(SUFFIXES)}.")
     folder = Path(os.path.realpath(file)).parent
     if not folder.is_dir():
         raise PhotoError(f"There is no folder {folder} to write {file.name} to. Create it first.")
-    if file.is_dir():
-        raise PhotoError(f"{file} is a folder. Give the path of a file.")
     return SUFFIXES[file.suffix.lower()]
 
 
