@@ -192,18 +192,18 @@ def test_a_page_of_a_tiff(tmp_path: Path) -> None:
         (
             ["find", "photo.png", "-o", "hole.png", "--kind", "glasses", "--include", "stamps"],
             2,
-            "include applies only to find=",
+            "only to find=",
         ),
         (["find", "photo.png", "-o", "hole.png", "--face", "1"], 2, "does not matter to damage"),
         (
             ["find", "photo.png", "-o", "hole.png", "--kind", "glasses", "--face", "0"],
             2,
-            "must be 1 (the largest) or more",
+            "must be 1 (the",
         ),
         (
             ["find", "photo.png", "-o", "hole.png", "--kind", "glasses", "--box", "1,2,0,3"],
             2,
-            "width and height at least 8",
+            "height at least 8",
         ),
         (["fill", "photo.png", "-o", "a.png", "--preset", "eyes", "--sensitivity", "0.5"], 2, "belong to --find"),
         (["fill", "photo.png", "-o", "a.png", "--mask", "m.png", "--include", "stamps"], 2, "belong to --find"),

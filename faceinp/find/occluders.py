@@ -131,8 +131,8 @@ def _hull(quad: NDArray[np.float64], face: Face | None) -> NDArray[np.bool_]:
 def _plausible(probabilities: Floats, hull: NDArray[np.bool_]) -> Floats:
     """The probabilities, (SIZE, SIZE, C), of an aligned crop without marks that are too small or lie beside the face.
 
-    They are lowered such that at any threshold a kind is marked on at least MIN_SHARE of ``hull`` or not at all, and
-    that each connected part reaches into ``hull``.
+    Each pixel keeps the confidence of its most likely kind, lowered such that at any threshold a kind is marked on at
+    least MIN_SHARE of ``hull`` or not at all, and that each connected part reaches into ``hull``. Class 0 is left at 0.
     """
     confidence = probabilities[..., 1:].sum(axis=2)
     likely, count = probabilities[..., 1:].argmax(axis=2), int(np.ceil(MIN_SHARE * np.count_nonzero(hull)))
@@ -143,8 +143,8 @@ def _plausible(probabilities: Floats, hull: NDArray[np.bool_]) -> Floats:
         if inside.size >= count:
             limited[of_kind] = np.minimum(confidence[of_kind], np.partition(inside, -count)[-count])
     connected = _reconstructed(np.where(hull, limited, np.float32(0)), limited)
-    lowered = probabilities.copy()
-    lowered[..., 1:] *= (connected / np.maximum(confidence, 1e-6))[..., None]
+    lowered = np.zeros_like(probabilities)
+    np.put_along_axis(lowered, 1 + likely[..., None], connected[..., None], axis=2)
     return lowered
 
 
