@@ -11,18 +11,19 @@ SELECT ?= not slow
 ARGS ?=
 
 BIN := .venv/bin
-CHECKED := faceinp export demo tests
+CHECKED := faceinp export demo tests tools examples benchmarks
 PAGE := demo,torch
 WANTED := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install-demo demo test lint format image-check clean
+.PHONY: help install-demo demo test lint format api image-check clean
 
 help:
 	@echo "make demo     serve the page on this machine (make install-demo: only install what it needs)"
 	@echo "make test     linter, types and tests"
 	@echo "make lint     linter and types alone"
 	@echo "make format   sort imports, lay out the code, mend what the linter can"
+	@echo "make api      the reference of the Python interface, in build/api"
 	@echo "make image-check  build the Dockerfile's CPU target with buildah and start it without a network (root)"
 	@echo "make clean    remove .venv and what checks and builds left"
 
@@ -37,11 +38,15 @@ test: lint
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/mypy
 
 format: .venv/.installed-dev
 	$(BIN)/ruff check --fix $(CHECKED)
 	$(BIN)/ruff format $(CHECKED)
+
+api: .venv/.installed-dev
+	$(BIN)/python tools/make_api.py
 
 .venv/.installed-demo: $(WANTED)
 	$(call install,$(PAGE))
@@ -53,7 +58,7 @@ format: .venv/.installed-dev
 	@touch $@ .venv/.installed-demo
 
 image-check:
-	docs/check_image.sh
+	tools/check_image.sh
 
 define install
 	@command -v uv >/dev/null || $(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'faceinp needs Python 3.11 or newer; name it: make PYTHON=python3.11 ...')"

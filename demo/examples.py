@@ -16,7 +16,7 @@ SCRATCHED, GLASSES, HIDDEN_EYE, GROUP, GENERATED = (
     "An aligned face",
 )
 NAMES = {SCRATCHED: False, GLASSES: False, HIDDEN_EYE: False, GROUP: False, GENERATED: True}  # whether aligned already
-GENERATED_FACE = Path(__file__).parent / "generated.png"  # the 28th face that `docs/make_pictures.py` draws
+GENERATED_FACE = Path(__file__).parent / "generated.png"  # the 28th face that `tools/make_pictures.py` draws
 SEPIA = np.array([1.0, 0.87, 0.69], np.float32)  # of red, green and blue in an old print
 EYES = ((205, 102), (247, 104))  # x, y on the portrait
 PATCH = (206, 101), (24, 17)  # centre, and half of the width and the height, of what hides an eye

@@ -12,7 +12,7 @@ from skimage import data as pictures
 from faceinp.cli.main import main
 from faceinp.errors import DataError
 from faceinp.models import weights
-from faceinp.train import loop
+from faceinp.train import checkpoints
 from faceinp.train.datasets import data
 
 pytest.importorskip("webdataset", reason="the extra 'train' is not installed")
@@ -53,14 +53,14 @@ def test_each_face_has_points_and_one_is_held_back(shards: Path) -> None:
 @pytest.mark.parametrize("name", TRAININGS)
 def test_a_network_is_trained(name: str, shards: Path, tmp_path: Path) -> None:
     assert main(["train", name, "--data", str(shards), "--out", str(tmp_path), *STEP, *TRAININGS[name]]) == 0
-    assert weights.read_tensors(tmp_path / loop.CHECKPOINT)[0]["step"] == "1"
+    assert weights.read_tensors(tmp_path / checkpoints.CHECKPOINT)[0]["step"] == "1"
     assert list((tmp_path / "previews").iterdir())
 
 
 def test_the_judge_is_trained(shards: Path, teacher: Path, tmp_path: Path) -> None:
     taught = ["--teacher", str(teacher), "--teacher-map", "map"]
     assert main(["train", "embedding", "--data", str(shards), "--out", str(tmp_path), *STEP, *taught]) == 0
-    assert weights.read_tensors(tmp_path / loop.CHECKPOINT)[0]["step"] == "1"
+    assert weights.read_tensors(tmp_path / checkpoints.CHECKPOINT)[0]["step"] == "1"
 
 
 def test_a_table_is_made(shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

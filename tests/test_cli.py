@@ -214,7 +214,7 @@ def test_a_training_without_flags_has_the_defaults_of_its_configuration(name: st
 
 
 def test_from_photos_to_a_training_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from faceinp.train import loop
+    from faceinp.train import checkpoints
 
     photos, shards, out = tmp_path / "photos", tmp_path / "shards", tmp_path / "run"
     (photos / "img_align_celeba").mkdir(parents=True)
@@ -227,12 +227,12 @@ def test_from_photos_to_a_training_run(tmp_path: Path, capsys: pytest.CaptureFix
     assert ": 20 faces in 1 shards" in capsys.readouterr().out
     argv = ["--data", f"{shards}/*.tar", "--out", str(out), "--batch", "4", "--width", "8", "--precision", "fp32"]
     assert main(["train", "dcgan", *argv, "--steps", "2", "--threads", "1"]) == 0
-    metadata, _ = weights.read_tensors(out / loop.CHECKPOINT)
+    metadata, _ = weights.read_tensors(out / checkpoints.CHECKPOINT)
     config = json.loads(metadata["config"])
     assert (metadata["step"], config["width"], config["rate"], config["data"]) == ("2", 8, 2e-4, [f"{shards}/*.tar"])
     assert main(["train", "dcgan", *argv, "--steps", "3"]) == 7  # a run is there
     assert main(["train", "dcgan", *argv, "--steps", "3", "--resume"]) == 0
-    assert weights.read_tensors(out / loop.CHECKPOINT)[0]["step"] == "3"
+    assert weights.read_tensors(out / checkpoints.CHECKPOINT)[0]["step"] == "3"
 
 
 def test_a_missing_extra_is_answered_with_the_line_that_installs_it() -> None:

@@ -84,7 +84,7 @@ def test_each_reading_is_measured_as_it_says(shard: Path, tmp_path: Path) -> Non
         ({"window": "9"}, "Choose whole, 11, 8"),
         ({"mask": "7"}, "Unknown mask '7'"),
         ({"mask": "hat"}, "Unknown mask 'hat'"),
-        ({"samples": 2, "pictures": 4}, "Give more samples"),
+        ({"samples": 2, "pictures": 4}, "Raise --samples"),
         ({"pictures": 5}, "Give more shards"),
     ],
 )

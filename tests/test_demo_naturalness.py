@@ -41,7 +41,7 @@ def test_other_holes_are_like_none_of_these() -> None:
 
 
 def test_the_figures_are_those_of_the_published_table() -> None:
-    make = runpy.run_path(str(ROOT / "docs" / "make_naturalness.py"))["made"]
+    make = runpy.run_path(str(ROOT / "tools" / "make_naturalness.py"))["made"]
     assert make() == (ROOT / "demo" / "naturalness.json").read_text(encoding="utf-8")
     for engines in naturalness.MEASURED.values():
         assert engines["landmark+symmetry"] < engines["landmark"] < engines["telea"]

@@ -14,8 +14,8 @@ from torch.nn import functional
 from faceinp.errors import DataError, WeightsError
 from faceinp.models import weights
 from faceinp.nets import embedding
+from faceinp.train import checkpoints, journal, loop, pack
 from faceinp.train import embedding as training
-from faceinp.train import loop, pack
 from faceinp.train.datasets import data
 
 EYES, MOUTH = (36, 48), (48, 68)
@@ -139,20 +139,20 @@ def test_a_run_learns_from_the_teacher(tmp_path, faces, teacher):
     lessons = training.ask_teacher(run, faces, tmp_path / "kept.safetensors", say=lambda _: None)
     task = training.EmbeddingTask(run, faces, lessons)
     loop.train(task, run, say=lambda _: None)
-    lines = [json.loads(line) for line in (tmp_path / "run" / loop.LOG).read_text().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / "run" / journal.LOG).read_text().splitlines()]
     assert {"distillation", "imitation", "recognition"} <= set(lines[-1])
     assert lines[-1]["distillation"] < 1.05
     assert list((tmp_path / "run" / "previews").iterdir())
 
     packed, said = pack.pack(tmp_path / "run", tmp_path / "packed" / "embedding.safetensors"), []
     again = training.EmbeddingTask(run, faces, lessons)
-    loop.load_networks(again, str(packed), said.append)  # the people's directions are not shipped: they start anew
+    checkpoints.load_networks(again, str(packed), said.append)  # without the people's directions
     assert len(said) == 1 and "'people'" in said[0]
     shipped = weights.read_tensors(packed)[1]["embedding/last.weight"].float()
     assert torch.equal(again.networks["embedding"].last.weight, shipped)
     save_file({"people/directions": torch.zeros(4, 16)}, tmp_path / "none.safetensors")
     with pytest.raises(WeightsError, match="'embedding'"):
-        loop.load_networks(again, str(tmp_path / "none.safetensors"))
+        checkpoints.load_networks(again, str(tmp_path / "none.safetensors"))
 
 
 def test_a_face_and_its_mirror_image_are_one_to_the_judge():

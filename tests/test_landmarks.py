@@ -18,7 +18,7 @@ from faceinp.evaluate import landmarks as evaluate
 from faceinp.models import weights
 from faceinp.nets.landmarks import Landmarks, LiteLandmarks, make
 from faceinp.nets.points import MIRROR
-from faceinp.train import landmarks, loop, pack
+from faceinp.train import checkpoints, journal, landmarks, pack
 from faceinp.train.datasets import data
 
 pytest.importorskip("webdataset")
@@ -118,15 +118,15 @@ def test_training_learns_and_goes_on_after_a_stop(shard: Path, tmp_path: Path) -
     steps = 60
     settings = {"steps": steps, "log_every": 5, "preview_every": steps // 2, "rate": 4e-3}
     landmarks.train(config(shard, tmp_path / "whole", **settings))
-    lines = [json.loads(line) for line in (tmp_path / "whole" / loop.LOG).read_text().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / "whole" / journal.LOG).read_text().splitlines()]
     errors = [line["error"] for line in lines if "error" in line]
     assert errors[-1] < 0.7 * errors[0]
     assert len([line for line in lines if {"held_back", "held_back_masked"} <= line.keys()]) == 2
     landmarks.train(config(shard, tmp_path / "parts", **settings, minutes=1e-9))
-    assert weights.read_tensors(tmp_path / "parts" / loop.CHECKPOINT)[0]["step"] == "1"
+    assert weights.read_tensors(tmp_path / "parts" / checkpoints.CHECKPOINT)[0]["step"] == "1"
     landmarks.train(config(shard, tmp_path / "parts", **settings, resume=True))
-    _, whole = weights.read_tensors(tmp_path / "whole" / loop.CHECKPOINT)
-    _, parts = weights.read_tensors(tmp_path / "parts" / loop.CHECKPOINT)
+    _, whole = weights.read_tensors(tmp_path / "whole" / checkpoints.CHECKPOINT)
+    _, parts = weights.read_tensors(tmp_path / "parts" / checkpoints.CHECKPOINT)
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
@@ -138,13 +138,13 @@ def test_holes_come_from_masks(shard: Path, tmp_path: Path, capsys: pytest.Captu
     for folder, masks in zip(folders, ("", str(tmp_path / "mask.png")), strict=True):
         landmarks.train(config(shard, folder, steps=1, masks=masks, masks_share=1.0))
     assert "1 mask of mask.png: white is the hole, which is 16% of a mask." in capsys.readouterr().out
-    drawn, masked = (weights.read_tensors(folder / loop.CHECKPOINT)[1] for folder in folders)
+    drawn, masked = (weights.read_tensors(folder / checkpoints.CHECKPOINT)[1] for folder in folders)
     assert any(not torch.equal(drawn[name], masked[name]) for name in drawn)
 
 
 def test_faces_without_points_are_not_trained_on(shard: Path, tmp_path: Path) -> None:
     landmarks.train(config(shard, tmp_path / "run", steps=1, batch=64, average=0.0))
-    _, tensors = weights.read_tensors(tmp_path / "run" / loop.CHECKPOINT)
+    _, tensors = weights.read_tensors(tmp_path / "run" / checkpoints.CHECKPOINT)
     assert all(value.isfinite().all() for value in tensors.values())
     pointless = tmp_path / "pointless.tar"
     with tarfile.open(shard) as source, tarfile.open(pointless, "w") as tar:
@@ -174,7 +174,7 @@ def test_a_run_is_packed_and_measured(
     landmarks.train(config(shard, tmp_path / "run", steps=3, preview_every=1, rate=100.0))  # soon worse, not better
     out = tmp_path / "weights" / "landmarks.safetensors"
     assert main(["weights", "pack", str(tmp_path / "run"), "-o", str(out)]) == 0
-    metadata, best = weights.read_tensors(tmp_path / "run" / loop.BEST)
+    metadata, best = weights.read_tensors(tmp_path / "run" / checkpoints.BEST)
     about, packed = weights.read_tensors(out)
     assert about["steps"] == metadata["step"] != "3"
     average = weights.under(best, "landmarks.average/")
@@ -227,7 +227,7 @@ def test_weights_of_something_else_are_refused(tmp_path: Path) -> None:
 
 
 def test_runs_of_unknown_networks_are_not_packed(tmp_path: Path) -> None:
-    save_file({"x": torch.zeros(1)}, tmp_path / loop.CHECKPOINT, {"task": "else", "step": "1", "config": "{}"})
+    save_file({"x": torch.zeros(1)}, tmp_path / checkpoints.CHECKPOINT, {"task": "else", "step": "1", "config": "{}"})
     with pytest.raises(DataError, match=r"'else'.*landmarks"):
         pack.pack(tmp_path, tmp_path / "out.safetensors")
 

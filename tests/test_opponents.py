@@ -13,7 +13,7 @@ from faceinp.formulas import losses
 from faceinp.models import pretrained, weights
 from faceinp.nets import projected
 from faceinp.nets.efficientnet import EfficientNetLite
-from faceinp.train import loop, naturalness, opponents, pack
+from faceinp.train import checkpoints, journal, loop, naturalness, opponents, pack
 from faceinp.train.augmentation import augment, guides
 from faceinp.train.completion import CompletionRun, CompletionTask
 from faceinp.train.datasets import data
@@ -131,21 +131,21 @@ def test_a_run_against_both_opponents_is_packed_and_goes_on(
     both = task(perceptual=0.1, style=1.0)
     before = {name: value.clone() for name, value in both.networks["projected"].state_dict().items()}
     loop.train(both, both.config, say=lambda _: None)
-    first = json.loads((tmp_path / "run" / loop.LOG).read_text().splitlines()[0])
+    first = json.loads((tmp_path / "run" / journal.LOG).read_text().splitlines()[0])
     for opponent in ("discriminator", "projected"):
         assert {opponent, f"{opponent}_adversarial", f"{opponent}_matching"} <= first.keys()
     assert first["perceptual"] > 0 and first["style"] > 0
-    last = json.loads((tmp_path / "run" / loop.LOG).read_text().splitlines()[-1])
-    metadata, _ = weights.read_tensors(tmp_path / "run" / loop.BEST)
+    last = json.loads((tmp_path / "run" / journal.LOG).read_text().splitlines()[-1])
+    metadata, _ = weights.read_tensors(tmp_path / "run" / checkpoints.BEST)
     assert float(metadata["score"]) == pytest.approx(last["held_back_kid"], abs=1e-4), "chosen by how natural it looks"
     after = both.networks["projected"].state_dict()
     changed = {name.split(".")[0] for name, value in before.items() if not torch.equal(value, after[name])}
     assert changed == {"heads"}
     file = str(pack.pack(tmp_path / "run", tmp_path / "packed.safetensors"))
     said: list[str] = []
-    loop.load_networks(task(), file, said.append)
+    checkpoints.load_networks(task(), file, said.append)
     assert not said
-    loop.load_networks(task(projected_width=8), file, said.append)
+    checkpoints.load_networks(task(projected_width=8), file, said.append)
     assert len(said) == 1 and "'projected'" in said[0]
     assert set(task(projected=0.0, projected_matching=0.0).networks) == {"generator", "discriminator"}
 
@@ -235,6 +235,6 @@ def test_a_captured_step_does_what_the_step_does(
             precision="fp32", log_every=1, preview_every=100, graph=graph,
         )  # fmt: skip
         loop.train(CompletionTask(config, some_faces, some_faces), config, say=lambda _: None)
-        lines = [json.loads(line) for line in (Path(config.out) / loop.LOG).read_text().splitlines()]
+        lines = [json.loads(line) for line in (Path(config.out) / journal.LOG).read_text().splitlines()]
         losses_of[graph] = [line["loss"] for line in lines if "loss" in line]
     assert losses_of[True] == pytest.approx(losses_of[False], rel=0.02)

@@ -14,7 +14,7 @@ from faceinp.cli.main import main
 from faceinp.errors import DataError
 from faceinp.models import weights
 from faceinp.nets.features import TorchvisionFeatures
-from faceinp.train import loop, pack, plots, settings
+from faceinp.train import journal, pack, plots, settings
 
 pytest.importorskip("webdataset")
 
@@ -71,7 +71,7 @@ def test_a_recipe_runs_from_the_shell(
     printed = tomllib.loads((settings.RECIPES / f"{recipe}.toml").read_text())[training]
     values = {name: value for name, value in printed.items() if name not in (settings.OPEN, settings.DIFFERS)}
     assert kept == kept | values | smallest
-    terms = json.loads((out / loop.LOG).read_text().splitlines()[0])
+    terms = json.loads((out / journal.LOG).read_text().splitlines()[0])
     expected = {
         "lafin": {"hole", "perceptual", "style", "variation", "discriminator_adversarial"},
         "zou-landmark-identity": {"squared", "perceptual", "identity", "discriminator_adversarial"},
@@ -116,7 +116,7 @@ def test_tensorboard_gets_the_log_and_the_previews(shard: Path, tmp_path: Path) 
     assert main(["train", "dcgan", *run(shard, tmp_path, tensorboard="", **{"preview-every": 3})]) == 0
     events = EventAccumulator(str(tmp_path / plots.FOLDER))
     events.Reload()
-    lines = [json.loads(line) for line in (tmp_path / loop.LOG).read_text().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / journal.LOG).read_text().splitlines()]
     seen = [(event.step, event.value) for event in events.Scalars("generator")]
     assert seen == [(line["step"], pytest.approx(line["generator"])) for line in lines]
     assert [event.step for event in events.Images("preview")] == [3, 6]

@@ -21,7 +21,7 @@ from PIL import Image
 from faceinp.errors import DataError, WeightsError
 from faceinp.models import weights
 from faceinp.nets.dcgan import Generator
-from faceinp.train import dcgan, loop, pack
+from faceinp.train import checkpoints, dcgan, journal, loop, pack
 from faceinp.train.datasets import data
 
 
@@ -51,11 +51,11 @@ def config(shard, out, **changes):
 
 def test_a_run_leaves_checkpoint_log_curves_and_previews(shard, tmp_path):
     dcgan.train(config(shard, tmp_path / "run", log_every=2, preview_every=3))
-    metadata, tensors = weights.read_tensors(tmp_path / "run" / loop.CHECKPOINT)
+    metadata, tensors = weights.read_tensors(tmp_path / "run" / checkpoints.CHECKPOINT)
     assert metadata["step"] == "6"
     assert json.loads(metadata["config"])["width"] == 8
     assert any(name.startswith("generator.average/") for name in tensors)
-    lines = [json.loads(line) for line in (tmp_path / "run" / loop.LOG).read_text().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / "run" / journal.LOG).read_text().splitlines()]
     assert [line["step"] for line in lines] == [2, 4, 6]
     assert {"generator", "discriminator", "pictures_per_second"} <= lines[0].keys()
     assert Image.open(tmp_path / "run" / "previews" / "0000006.png").size == (512, 512)
@@ -66,8 +66,8 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(shard, tmp_path):
     dcgan.train(config(shard, tmp_path / "whole"))
     dcgan.train(config(shard, tmp_path / "parts", steps=4))
     dcgan.train(config(shard, tmp_path / "parts", resume=True))
-    _, whole = weights.read_tensors(tmp_path / "whole" / loop.CHECKPOINT)
-    _, parts = weights.read_tensors(tmp_path / "parts" / loop.CHECKPOINT)
+    _, whole = weights.read_tensors(tmp_path / "whole" / checkpoints.CHECKPOINT)
+    _, parts = weights.read_tensors(tmp_path / "parts" / checkpoints.CHECKPOINT)
     assert whole.keys() == parts.keys()
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
@@ -85,7 +85,7 @@ def test_kill_9_loses_only_the_steps_since_the_last_checkpoint(shard, tmp_path):
         f"dcgan.train(dcgan.DcganRun(data=({str(shard)!r},), out={str(tmp_path)!r}, steps=100000, batch=2, width=8,"
         " precision='fp32', threads=1, save_every=1, log_every=1000, preview_every=100000, resume=True))\n"
     )
-    checkpoint, steps = tmp_path / loop.CHECKPOINT, []
+    checkpoint, steps = tmp_path / checkpoints.CHECKPOINT, []
     for _ in range(3):
         before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
         process = subprocess.Popen([sys.executable, "-c", script], env={**os.environ, "OMP_NUM_THREADS": "1"})
@@ -105,7 +105,7 @@ def test_shipped_weights_are_a_start_for_a_new_run(shard, tmp_path):
     dcgan.train(config(shard, tmp_path / "first", steps=2))
     packed = pack.pack(tmp_path / "first", tmp_path / "weights" / "dcgan.safetensors", batches=1)
     task = dcgan.DcganTask(config(shard, ""), data.load(str(shard), 64))
-    loop.load_networks(task, str(packed))
+    checkpoints.load_networks(task, str(packed))
     _, shipped = weights.read_tensors(packed)
     for name, value in task.networks["generator"].state_dict().items():
         assert torch.equal(value.float(), shipped[f"generator/{name}"].float())
@@ -205,8 +205,8 @@ def test_auto_precision_leaves_the_networks_as_they_were(shard, tmp_path):
     chosen = "bf16" if ", bf16," in said[1] else "fp32"
     settings = config(shard, tmp_path / "told", steps=2, precision=chosen)
     loop.train(dcgan.DcganTask(settings, faces), settings, said.append)
-    _, auto = weights.read_tensors(tmp_path / "auto" / loop.CHECKPOINT)
-    _, told = weights.read_tensors(tmp_path / "told" / loop.CHECKPOINT)
+    _, auto = weights.read_tensors(tmp_path / "auto" / checkpoints.CHECKPOINT)
+    _, told = weights.read_tensors(tmp_path / "told" / checkpoints.CHECKPOINT)
     assert all(torch.equal(auto[name], told[name]) for name in auto)
 
 
@@ -250,4 +250,4 @@ def test_a_run_can_end_by_time_over_all_its_parts(shard, tmp_path, monkeypatch):
     loop.train(Task(resumed, faces), resumed, lambda _: None)
     assert said == sorted(said) and before < said[-1], "goes on where it was"
     assert said[-1] > 0.9
-    assert int(weights.read_tensors(tmp_path / "timed" / loop.CHECKPOINT)[0]["step"]) < 1000
+    assert int(weights.read_tensors(tmp_path / "timed" / checkpoints.CHECKPOINT)[0]["step"]) < 1000

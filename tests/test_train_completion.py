@@ -14,7 +14,7 @@ import faceinp
 from faceinp.errors import DataError, WeightsError
 from faceinp.models import weights
 from faceinp.nets.points import MIRROR
-from faceinp.train import loop, opponents, pack
+from faceinp.train import checkpoints, journal, loop, opponents, pack
 from faceinp.train.augmentation import views
 from faceinp.train.augmentation.colours import recolour
 from faceinp.train.completion import CompletionRun, CompletionTask
@@ -72,11 +72,11 @@ def test_a_run_learns_is_packed_and_fills(tmp_path, some_faces, small_weights):
         rate=3e-3,
     )  # fmt: skip
     checkpoint = loop.train(CompletionTask(config, some_faces, some_faces), config, say=lambda _: None)
-    lines = [json.loads(line) for line in (tmp_path / "run" / loop.LOG).read_text().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / "run" / journal.LOG).read_text().splitlines()]
     patch = {"discriminator", "discriminator_adversarial", "discriminator_matching"}
     assert {"loss", "hole", "variation", "checkerboard"} | patch <= set(lines[0])
     assert lines[-1]["held_back"] > 0
-    assert checkpoint.is_file() and (tmp_path / "run" / loop.BEST).is_file()
+    assert checkpoint.is_file() and (tmp_path / "run" / checkpoints.BEST).is_file()
     assert list((tmp_path / "run" / "previews").iterdir())
     file = pack.pack(tmp_path / "run", tmp_path / "packed.safetensors")
     engine = faceinp.load_engine("landmark", {"file": file})
@@ -85,7 +85,7 @@ def test_a_run_learns_is_packed_and_fills(tmp_path, some_faces, small_weights):
     masks[:, :, 100:150, 100:150] = True
     assert engine.fill(crops, masks).shape == crops.shape
     task = CompletionTask(config, some_faces, some_faces)
-    loop.load_networks(task, str(file))  # --init takes what was packed, discriminator and all
+    checkpoints.load_networks(task, str(file))  # --init takes what was packed, discriminator and all
 
 
 def test_a_run_draws_its_holes_from_masks_and_remembers_them(tmp_path, some_faces):
@@ -120,7 +120,7 @@ def test_two_runs_are_packed_as_one_network(tmp_path, some_faces, small_weights)
     assert all(torch.equal(tensors[f"generator/coarse.{name}"], value) for name, value in half.items())
     again = pack.pack(ran("c", network="coarse-to-fine", init=str(both)), tmp_path / "again.safetensors", coarse=coarse)
     assert set(weights.packed(again)[1]) == set(tensors)
-    with pytest.raises(DataError, match="do not make one network"):
+    with pytest.raises(DataError, match="do not form one network"):
         pack.pack(ran("d", width=16), tmp_path / "d.safetensors", coarse=coarse)
 
 
@@ -137,12 +137,12 @@ def test_a_discriminator_of_another_size_starts_anew_and_another_generator_is_re
     file, said = str(pack.pack(tmp_path / "run", tmp_path / "packed.safetensors")), []
     for again, anew in ((task(seed=1), False), (task(seed=1, patch_width=8), True)):
         said.clear()
-        loop.load_networks(again, file, said.append)
+        checkpoints.load_networks(again, file, said.append)
         assert bool(said) == anew and all("'discriminator'" in line and "starts anew" in line for line in said)
         state = weights.under(weights.packed(file)[1], "generator/")
         assert all(torch.equal(value, state[name]) for name, value in again.networks["generator"].state_dict().items())
     with pytest.raises(WeightsError, match="no 'generator' of this kind and size"):
-        loop.load_networks(task(width=16), file, said.append)
+        checkpoints.load_networks(task(width=16), file, said.append)
 
 
 def test_a_judge_in_a_loss_is_remembered_by_what_starts_from_there(tmp_path, some_faces, small_weights):
@@ -183,7 +183,7 @@ def test_a_judge_in_a_loss_is_told_by_the_engine(tmp_path, some_faces, small_wei
         traits=0.1, precision="fp32", log_every=1,
     )  # fmt: skip
     loop.train(CompletionTask(config, some_faces, some_faces), config, say=lambda _: None)
-    first = json.loads((tmp_path / "run" / loop.LOG).read_text().splitlines()[0])
+    first = json.loads((tmp_path / "run" / journal.LOG).read_text().splitlines()[0])
     assert first["identity"] > 0 and first["traits"] > 0
     engine = faceinp.load_engine("landmark", {"file": pack.pack(tmp_path / "run", tmp_path / "packed.safetensors")})
     assert engine.taught_by == ("bundled",)

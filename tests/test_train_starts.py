@@ -21,7 +21,7 @@ from faceinp.cli.main import main
 from faceinp.errors import DataError, WeightsError
 from faceinp.mask import presets
 from faceinp.models import weights
-from faceinp.train import completion, dcgan, loop
+from faceinp.train import checkpoints, completion, dcgan, journal, loop
 from faceinp.train.datasets import data, stored
 
 pytest.importorskip("webdataset")
@@ -110,7 +110,7 @@ def test_a_step_is_the_same_wherever_pictures_lie(shard: Path, tmp_path: Path) -
     for when in ("start", "use"):
         out = tmp_path / when
         completion.train(completion.CompletionRun(data=(str(shard),), out=str(out), decode=when, **given))  # type: ignore[arg-type]
-    first, second = (weights.read_tensors(tmp_path / when / loop.CHECKPOINT)[1] for when in ("start", "use"))
+    first, second = (weights.read_tensors(tmp_path / when / checkpoints.CHECKPOINT)[1] for when in ("start", "use"))
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
@@ -144,7 +144,7 @@ def test_more_than_memory_holds_is_trained_on(tmp_path: Path) -> None:
         command = [sys.executable, "-c", code, str(tmp_path / "drawn-train-00.tar"), str(tmp_path / when), when]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        assert (tmp_path / when / loop.CHECKPOINT).exists() == works, done.stderr[-2000:]
+        assert (tmp_path / when / checkpoints.CHECKPOINT).exists() == works, done.stderr[-2000:]
 
 
 def test_shards_elsewhere_and_compressed_ones_are_named(tmp_path: Path, shard: Path) -> None:
@@ -189,16 +189,16 @@ def test_a_full_disk_is_a_sentence_and_what_was_saved_stays(
 ) -> None:
     begun = config(shard, tmp_path, steps=2)
     dcgan.train(begun)
-    before = (tmp_path / loop.CHECKPOINT).read_bytes()
+    before = (tmp_path / checkpoints.CHECKPOINT).read_bytes()
 
     def full(tensors: object, path: Path, *_: object) -> None:
         path.write_bytes(b"half")
         raise error
 
-    monkeypatch.setattr(loop, "save_file", full)
-    with pytest.raises(DataError, match=r"No space left.*go on with --resume"):
+    monkeypatch.setattr(checkpoints, "save_file", full)
+    with pytest.raises(DataError, match=r"No space left.*free some space, then --resume"):
         dcgan.train(replace(begun, steps=4, resume=True))
-    assert (tmp_path / loop.CHECKPOINT).read_bytes() == before and not list(tmp_path.glob("*.partial"))
+    assert (tmp_path / checkpoints.CHECKPOINT).read_bytes() == before and not list(tmp_path.glob("*.partial"))
 
 
 # ---- several processes ----
@@ -222,7 +222,7 @@ def test_launchers_without_a_gpu_train_one_network(
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.count("dcgan: step 0 of 2") == 1 and told in done.stdout
-    assert [json.loads(line)["step"] for line in (tmp_path / loop.LOG).read_text().splitlines()] == [1, 2]
+    assert [json.loads(line)["step"] for line in (tmp_path / journal.LOG).read_text().splitlines()] == [1, 2]
 
 
 # ---- the judge's teacher ----

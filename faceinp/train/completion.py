@@ -84,9 +84,9 @@ class CompletionTask:
         pictures, points = views.drawn(self.faces, config.batch, seed, device, config.recoloured)
         hole = self._holes(points, seed, device)
         points = guides.jittered(points, config.jitter, rng)
-        led = round(config.predicted * config.batch)
-        if self.predictor is not None and led:
-            points[:led] = _predicted(self.predictor, pictures[:led], hole[:led])
+        count = round(config.predicted * config.batch)
+        if self.predictor is not None and count:
+            points[:count] = _predicted(self.predictor, pictures[:count], hole[:count])
         maps = guides.dropped(self._maps(guides.disturbed(points, config.disturbed, rng)), config.dropped, rng)
         batch = {"pictures": pictures, "hole": hole, "maps": maps}
         shown = {"shift": rng.integers(STRIDES, size=2), "mirrored": rng.random(1) < 0.5}
@@ -104,12 +104,12 @@ class CompletionTask:
         composite = torch.where(hole > 0, generated, pictures)
         terms: dict[str, Tensor] = {}
         shown = completion_losses.SHOWN[self.config.adversarial_view](generated, composite)
-        seen = {
+        opponent_views = {
             each.name: each.view(hole, batch["maps"], weights.under(batch, f"{each.name}/")) for each in self.opponents
         }
         targets: dict[str, list[Tensor]] = {}
         for opponent in self.opponents:
-            network, view = self.networks[opponent.name], seen[opponent.name]
+            network, view = self.networks[opponent.name], opponent_views[opponent.name]
             with context.autocast():
                 on_real, targets[opponent.name] = network(*view(pictures))
                 on_generated, _ = network(*view(shown.detach()))
@@ -123,7 +123,7 @@ class CompletionTask:
             for parameter in trained:
                 parameter.requires_grad_(False)
             with context.autocast():
-                logits, features = network(*seen[opponent.name](shown))
+                logits, features = network(*opponent_views[opponent.name](shown))
                 matching = losses.matching(features, [target.detach() for target in targets[opponent.name]])
             for parameter in trained:
                 parameter.requires_grad_(True)

@@ -65,7 +65,7 @@ class FeatureLosses:
         return terms
 
     def _maps(self, pair: Pair, numbers: list[int]) -> tuple[losses.Maps, losses.Maps]:
-        """Those of a picture and of its truth, made ready for comparing."""
+        """Feature maps of a picture and of its ground truth, prepared for comparison."""
         network = self.network.to(pair[0].device)
         features = network.layers(pair[0])
         with torch.no_grad():
@@ -141,7 +141,7 @@ def _faces(pictures: Tensor) -> Tensor:
 @cache
 def _judge(name: str, file: str, device: torch.device) -> identity.Judge:
     if name != "facenet" and not name.endswith(".onnx"):
-        raise DataError(f"{name!r} cannot be in a loss. Set --judge to bundled, facenet or an ONNX file.")
+        raise DataError(f"{name!r} cannot be used in a loss. Set --judge to bundled, facenet or an ONNX file.")
     judge = identity.load(name, device, file=file or None)
     if not judge.differentiable:
         raise MissingPackageError("onnx2torch", "train")

@@ -19,7 +19,7 @@ class CompletionRun(mask_holes.MaskedRun):
             "choices": tuple(completion.NETWORKS),
         },
     )
-    width: int = field(default=32, metadata={"help": "channels at the first depth; the paper's network has 64"})
+    width: int = field(default=32, metadata={"help": "channels at the first depth; 64 in the paper"})
     side: int = field(default=128, metadata={"help": "side of the pictures, a multiple of 32"})
     rate: float = field(default=5e-4, metadata={"help": "highest learning rate of the generator (Adam)"})
     rate_discriminator: float = field(default=2e-4, metadata={"help": "highest learning rate of the discriminators"})
@@ -129,17 +129,15 @@ class CompletionRun(mask_holes.MaskedRun):
         default=True, metadata={"help": "networks in losses see both pictures shifted by up to 15 pixels at random"}
     )
     jitter: float = field(default=0.006, metadata={"help": "noise on the landmarks, in shares of the side"})
-    predicted: float = field(
-        default=0.5, metadata={"help": "share of a batch that is led by the predictor's landmarks"}
-    )
+    predicted: float = field(default=0.5, metadata={"help": "share of a batch that gets predicted landmarks"})
     predictor: str = field(
         default="", metadata={"help": "packed weights of another predictor of landmarks (default: the package's)"}
     )
-    disturbed: float = field(default=0.1, metadata={"help": "share led by landmarks that are wrong as a whole"})
-    dropped: float = field(default=0.1, metadata={"help": "share that is given no landmarks"})
+    disturbed: float = field(default=0.1, metadata={"help": "share with landmarks that are wrong as a whole"})
+    dropped: float = field(default=0.1, metadata={"help": "share without landmarks"})
     psnr_floor: float = field(
         default=0.0, metadata={"help": "PSNR on held-back faces in dB that the chosen averages reach at least"}
     )
     damage: str = field(default="", metadata={"help": "tar of damage masks: grey PNG, white where the damage is"})
     recoloured: float = field(default=0.5, metadata={"help": "share of the pictures whose colours are changed"})
-    landmarks: bool = field(default=True, metadata={"help": "give the landmarks to the network"})
+    landmarks: bool = field(default=True, metadata={"help": "the network sees the landmarks"})

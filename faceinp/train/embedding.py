@@ -286,8 +286,8 @@ def _aligned(pictures: Tensor, points: Tensor) -> NDArray[np.float32]:
     )
     side = pictures.shape[-1]
     faces = []
-    for picture, place in zip(pictures.permute(0, 2, 3, 1).numpy(), (five * side - 0.5).numpy(), strict=True):
-        matrix, _ = cv2.estimateAffinePartial2D(place, TEMPLATE, method=cv2.LMEDS)
+    for picture, landmarks in zip(pictures.permute(0, 2, 3, 1).numpy(), (five * side - 0.5).numpy(), strict=True):
+        matrix, _ = cv2.estimateAffinePartial2D(landmarks, TEMPLATE, method=cv2.LMEDS)
         faces.append(cv2.warpAffine(picture, matrix, (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE))
     return np.stack(faces).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
 
@@ -296,8 +296,8 @@ def _damage(pictures: Tensor, points: Tensor, rng: np.random.Generator) -> Tenso
     """Eyes, nose and mouth, or the centre filled by Telea's inpainting; uint8 as it came."""
     side = pictures.shape[-1]
     spoilt = []
-    for picture, place in zip(pictures.permute(0, 2, 3, 1).numpy(), (points * side).numpy(), strict=True):
-        part = (place[17:22], place[22:27], place[36:48]), (place[27:36], place[48:68])
+    for picture, landmarks in zip(pictures.permute(0, 2, 3, 1).numpy(), (points * side).numpy(), strict=True):
+        part = (landmarks[17:22], landmarks[22:27], landmarks[36:48]), (landmarks[27:36], landmarks[48:68])
         kind = rng.integers(3)
         hole = np.zeros((side, side), np.uint8)
         if kind == 2:

@@ -1,4 +1,4 @@
-"""Measure what landmarks look like where there is a face in the middle of the crop, and where not."""
+"""Statistics of predicted landmarks for crops with a centred face and for crops without one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -37,7 +37,7 @@ class FaceLikenessRun:
 
 
 def measure(config: FaceLikenessRun) -> FaceLikeness:
-    """Write ``out`` and print how many held-back faces and others are told apart. Raises DataError for few faces."""
+    """Write ``out`` and print how many held-back crops are classified correctly. Raises DataError for few faces."""
     rng = np.random.default_rng(config.seed)
     shards = [data.load(shard, SIDE, limit=config.faces) for shard in data.shard_urls(config.data)]
     answers: dict[bool, tuple[list[Tensor], list[Tensor]]] = {False: ([], []), True: ([], [])}
@@ -56,7 +56,9 @@ def measure(config: FaceLikenessRun) -> FaceLikeness:
             answers[held_back][1].append(_predicted(parts, rng))
     aligned, others = (torch.cat(values) for values in answers[False])
     if len(aligned) < LEAST:
-        raise DataError(f"There are {len(aligned)} faces to measure, {LEAST} are needed. Give more shards.")
+        raise DataError(
+            f"The shards have {len(aligned)} faces to measure; at least {LEAST} are needed. Give more shards."
+        )
     network = FaceLikeness()
     network.fit(aligned, others, NOISE)
     if answers[True][0]:

@@ -180,8 +180,8 @@ class LandmarksTask:
         predicted = predict(network, pictures, hole)
         shown = torch.where(hole, 0.5, pictures)
         owner = torch.arange(len(shown), device=shown.device)[:, None]
-        for places, colour in ((points, (0, 1, 0)), (predicted, (1, 0, 0))):
-            x, y = (places * self.side).long().clamp(0, self.side - 1).unbind(-1)
+        for drawn, colour in ((points, (0, 1, 0)), (predicted, (1, 0, 0))):
+            x, y = (drawn * self.side).long().clamp(0, self.side - 1).unbind(-1)
             shown[owner, :, y, x] = torch.tensor(colour, device=shown.device).float()
         return loop.grid(shown)
 
@@ -224,26 +224,26 @@ def move(pictures: Tensor, points: Tensor, rng: np.random.Generator) -> tuple[Te
     turn, scale = rng.uniform(-TURN, TURN, count), np.exp(rng.uniform(-SCALE, SCALE, count))
     shift = rng.uniform(-SHIFT, SHIFT, (count, 2))
     side = np.where(mirrored, -1.0, 1.0)
-    # A place c' of the new picture, counted from its middle, shows the place A c' + shift of the old one.
+    # A point c' of the new picture, relative to its centre, shows the point A c' + shift of the old one.
     cos, sin = scale * np.cos(turn), scale * np.sin(turn)
     matrix = np.stack([np.stack([cos * side, -sin], -1), np.stack([sin * side, cos], -1)], 1)
-    there = np.concatenate([matrix, 2 * shift[..., None]], axis=2)  # grid_sample counts a side as 2
-    theta = torch.from_numpy(there).to(pictures)
+    affine = np.concatenate([matrix, 2 * shift[..., None]], axis=2)  # grid_sample counts a side as 2
+    theta = torch.from_numpy(affine).to(pictures)
     grid = functional.affine_grid(theta, list(pictures.shape), align_corners=False)
     moved = functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
     back = torch.from_numpy(np.linalg.inv(matrix)).to(points)
-    places = (points - 0.5 - torch.from_numpy(shift).to(points)[:, None]) @ back.transpose(1, 2) + 0.5
+    moved_points = (points - 0.5 - torch.from_numpy(shift).to(points)[:, None]) @ back.transpose(1, 2) + 0.5
     flipped = torch.from_numpy(mirrored).to(points.device)[:, None, None]
-    return moved, torch.where(flipped, places[:, list(MIRROR)], places)
+    return moved, torch.where(flipped, moved_points[:, list(MIRROR)], moved_points)
 
 
 def mirror(pictures: Tensor, points: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Half of the pictures mirrored, with their points."""
     flipped = torch.from_numpy(rng.random(len(pictures)) < 0.5).to(points.device)
-    seen = points.new_tensor((1.0, 0.0)) + points * points.new_tensor((-1.0, 1.0))
+    mirrored_points = points.new_tensor((1.0, 0.0)) + points * points.new_tensor((-1.0, 1.0))
     return (
         torch.where(flipped[:, None, None, None], pictures.flip(-1), pictures),
-        torch.where(flipped[:, None, None], seen[:, list(MIRROR)], points),
+        torch.where(flipped[:, None, None], mirrored_points[:, list(MIRROR)], points),
     )
 
 

@@ -33,7 +33,9 @@ class LimitsRun:
     )
     pictures: int = field(default=64, metadata={"help": "held-back pictures"})
     samples: int = field(default=12_800, metadata={"help": "samples of the generator"})
-    pairs: str = field(default="one", metadata={"help": "each sample meets one picture, or all: one, all"})
+    pairs: str = field(
+        default="one", metadata={"help": "pair each sample with one picture (one) or with every picture (all)"}
+    )
     window: str = field(default="whole", metadata={"help": f"of SSIM: {', '.join(losses.WINDOWS)}"})
     mask: str = field(
         default="", metadata={"help": "a preset, such as random-20, that hides parts of both pictures, as in (8)"}
@@ -41,7 +43,7 @@ class LimitsRun:
     seed: int = field(default=0, metadata={"help": "of the samples and of the choice of pictures"})
 
     def check(self) -> None:
-        """Raises DataError for what cannot be meant."""
+        """Raises DataError for settings that contradict one another or do not exist."""
         if self.pairs not in PAIRS:
             raise DataError(f"Unknown pairs {self.pairs!r}. Choose {', '.join(PAIRS)}.")
         if self.window not in losses.WINDOWS:
@@ -49,7 +51,7 @@ class LimitsRun:
         if self.mask and (self.mask in presets.OF_FACES or not presets.is_name(self.mask)):
             raise DataError(f"Unknown mask {self.mask!r}. Choose a preset that needs no landmarks: centre, random-20.")
         if not 1 <= self.pictures <= self.samples:
-            raise DataError(f"{self.samples} samples cannot meet {self.pictures} pictures. Give more samples.")
+            raise DataError(f"{self.samples} samples are too few for {self.pictures} pictures. Raise --samples.")
 
 
 def measure(config: LimitsRun) -> losses.Limits:
@@ -61,7 +63,7 @@ def measure(config: LimitsRun) -> losses.Limits:
     _, held_back = data.load(config.data, SIZE).split()
     if len(held_back) < config.pictures:
         raise DataError(
-            f"The shards hold back {len(held_back)} pictures, {config.pictures} are needed. Give more shards."
+            f"The shards hold back {len(held_back)} pictures, but --pictures is {config.pictures}. Give more shards."
         )
     chosen = np.random.default_rng(config.seed).choice(len(held_back), config.pictures, replace=False)
     pictures = held_back.pictures[torch.from_numpy(chosen)].float() / 255

@@ -1,12 +1,10 @@
-"""The one training loop: precision, averages, checkpoints, log, preview, many GPUs.
+"""The one training loop: precision, averages, log, preview, many GPUs.
 
 A network's own file (``dcgan.py`` ...) says what a step is; everything else about a run is here. All
 randomness of a step comes from (seed, step, rank), so a run that was killed continues as if it had not been.
 """
 
 import copy
-import dataclasses
-import json
 import math
 import os
 import signal
@@ -18,20 +16,13 @@ from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from faceinp.errors import DataError, WeightsError
-from faceinp.models.weights import floats, read_tensors, under
-from faceinp.train import plots, settings
+from faceinp.errors import DataError
+from faceinp.train import checkpoints, settings
 from faceinp.train.datasets.data import DECODE
 from faceinp.train.graphs import Captured, Update
-
-CHECKPOINT = "checkpoint.safetensors"
-BEST = "best.safetensors"  # the averages that measured best on held-back faces
-LOG = "log.jsonl"
-KEPT = "kept"  # a folder of snapshots, each of which is packed by itself
+from faceinp.train.journal import Journal
 
 
 @dataclass(frozen=True)
@@ -129,90 +120,70 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
     Raises DataError when ``config.out`` already holds a run and ``resume`` is off.
     """
     folder = folder_of(config)
-    checkpoint = folder / CHECKPOINT
     if config.threads:
         torch.set_num_threads(config.threads)
-
     torch.backends.cudnn.benchmark = True  # sizes never change: the fastest convolutions are worth a search
     accelerator = _accelerator()
     context = Context(accelerator)
     if config.init:
-        load_networks(task, config.init, say)
+        checkpoints.load_networks(task, config.init, say)
     averages = {name: copy.deepcopy(task.networks[name]).eval().to(accelerator.device) for name in task.averaged}
+    step, seconds = _prepare(task, averages, config, context, say)
+    if accelerator.is_main_process:
+        settings.write(folder, task.name, config)
+        processes = f", {accelerator.num_processes} processes" if accelerator.num_processes > 1 else ""
+        hardware = f"{context.device}, {context.precision}{processes}, batch {config.batch}"
+        say(f"{task.name}: step {step} of {config.steps}, {hardware}")
+
+    checkpoint = folder / checkpoints.CHECKPOINT
+    clock, stop, last = _Clock(seconds), _StopFlag(), step >= config.steps
+    with Journal(folder, step, config, accelerator) as journal:
+        while not last:
+            context.progress = clock.progress(step, config)
+            terms = task.step(step, accelerator.process_index, context)
+            step += 1
+            _update_averages(task, averages, accelerator, min(config.average, step / (step + 10)))
+            last = step == config.steps or clock.is_over(config) or stop.raised or context.progress >= 1
+            if not accelerator.is_main_process:
+                continue
+            if step % config.log_every == 0 or last:
+                journal.write_terms(step, terms)
+            if step % config.save_every == 0 or last:  # first: SIGTERM leaves little time
+                checkpoints.save(task, averages, config, (step, clock.trained), checkpoint, accelerator)
+            if config.keep_every and step % config.keep_every == 0:
+                checkpoints.save_snapshot(task, averages, config, step, accelerator)
+            if step % config.preview_every == 0 or last:
+                journal.write_preview(step, task.preview(averages))
+                if journal.is_best(step, task.validate(averages)):
+                    checkpoints.save_best(task, averages, config, step, journal.best)
+                journal.plot()
+    accelerator.end_training()
+    if accelerator.is_main_process:
+        say(f"{task.name}: stopped at step {step}; {checkpoint}")
+    return checkpoint
+
+
+def _prepare(
+    task: Task, averages: dict[str, nn.Module], config: Run, context: Context, say: Callable[[str], None]
+) -> tuple[int, float]:
+    """Networks and optimisers on the device, as the checkpoint left them; returns the step and seconds of training."""
+    accelerator, checkpoint = context.accelerator, Path(config.out) / checkpoints.CHECKPOINT
     for name, network in task.networks.items():
         task.networks[name] = accelerator.prepare(network)
     for name, optimizer in task.optimizers.items():
         task.optimizers[name] = accelerator.prepare(optimizer)
-    step, seconds = restore(task, averages, config, checkpoint, accelerator, say) if checkpoint.exists() else (0, 0.0)
+    progress = (0, 0.0)
+    if checkpoint.exists():
+        progress = checkpoints.restore(task, averages, config, checkpoint, accelerator, say)
     context.precision = _choose_precision(task, context, config.precision, say)
     context.graphs = Captured() if config.graph and accelerator.device.type == "cuda" else None
-    chief = accelerator.is_main_process
-    board = plots.Board(folder, step) if chief and config.tensorboard else None
-    if chief:
-        settings.write(folder, task.name, config)
-        processes = f", {accelerator.num_processes} processes" if accelerator.num_processes > 1 else ""
-        computed = f"{context.device}, {context.precision}{processes}, batch {config.batch}"
-        say(f"{task.name}: step {step} of {config.steps}, {computed}")
-
-    best = float(read_tensors(folder / BEST)[0]["score"]) if step and (folder / BEST).exists() else float("inf")
-    started, stop = time.monotonic(), _StopFlag()
-    with (folder / LOG).open("a") as log:
-        since, since_step = time.monotonic(), step
-        while step < config.steps:
-            trained = seconds + time.monotonic() - started
-            context.progress = (
-                trained / (60 * config.schedule_minutes) if config.schedule_minutes else step / config.steps
-            )
-            terms = task.step(step, accelerator.process_index, context)
-            step += 1
-            for name, average in averages.items():
-                _average(
-                    average, accelerator.unwrap_model(task.networks[name]), min(config.average, step / (step + 10))
-                )
-            out_of_time = config.minutes > 0 and time.monotonic() - started > 60 * config.minutes
-            last = step == config.steps or out_of_time or stop.raised or context.progress >= 1
-            if chief and (step % config.log_every == 0 or last):
-                now = time.monotonic()
-                rate = config.batch * accelerator.num_processes * (step - since_step) / (now - since)
-                since, since_step = now, step
-                line = {"step": step, "pictures_per_second": round(rate, 1)}
-                line |= {name: round(float(value.detach()), 5) for name, value in terms.items()}
-                print(json.dumps(line), file=log, flush=True)
-                if board:
-                    board.figures(line)
-            if chief and (step % config.save_every == 0 or last):  # first: who sent SIGTERM may not wait for more
-                save(task, averages, config, (step, seconds + time.monotonic() - started), checkpoint, accelerator)
-            if chief and config.keep_every and step % config.keep_every == 0:
-                keep(task, averages, config, step, accelerator)
-            if chief and (step % config.preview_every == 0 or last):
-                picture = task.preview(averages)
-                plots.save_preview(picture, folder / "previews" / f"{step:07d}.png")
-                if board:
-                    board.preview(picture, step)
-                if scores := task.validate(averages):
-                    line = {"step": step, **{name: round(value, 5) for name, value in scores.items()}}
-                    print(json.dumps(line), file=log, flush=True)
-                    if board:
-                        board.figures(line)
-                    score = next(iter(scores.values()))
-                    if score < best:
-                        best = score
-                        save_averages(task, averages, config, step, folder / BEST, score)
-                plots.plot_log(folder / LOG, folder / "curves.png")
-            if last:
-                break
-    accelerator.end_training()
-    if board:
-        board.close()
-    if chief:
-        say(f"{task.name}: stopped at step {step}; {checkpoint}")
-    return checkpoint
+    return progress
 
 
 def folder_of(config: Run) -> Path:
     """The run's folder, made where it is missing. Raises DataError where it is a file, or holds a run already."""
     folder = Path(config.out)
-    if (folder / CHECKPOINT).exists() and not config.resume:
+    if (folder / checkpoints.CHECKPOINT).exists() and not config.resume:
         raise DataError(f"{folder} already holds a run. Add --resume to go on with it, or choose another --out.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -221,129 +192,23 @@ def folder_of(config: Run) -> Path:
     return folder
 
 
-# ---- checkpoints: one safetensors file, written beside the old one and moved over it ----
+class _Clock:
+    """Wall-clock time of a run: ``trained`` counts earlier sittings, too."""
 
+    def __init__(self, seconds: float) -> None:
+        self.before, self.started = seconds, time.monotonic()
 
-def save(
-    task: Task,
-    averages: dict[str, nn.Module],
-    config: Run,
-    progress: tuple[int, float],
-    path: Path,
-    accelerator: Accelerator,
-) -> None:
-    """progress: the step, and for how many seconds the run has been trained."""
-    tensors: dict[str, Tensor] = {}
-    for name, network in task.networks.items():
-        tensors |= {f"{name}/{k}": v for k, v in accelerator.unwrap_model(network).state_dict().items()}
-    for name, average in averages.items():
-        tensors |= {f"{name}.average/{k}": v for k, v in average.state_dict().items()}
-    for name, optimizer in task.optimizers.items():
-        for index, state in optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{name}/{index}/{k}": torch.as_tensor(v) for k, v in state.items()}
-    step, seconds = progress
-    about = {"task": task.name, "step": str(step), "seconds": f"{seconds:.1f}"}
-    _write(tensors, about | {"config": json.dumps(dataclasses.asdict(config))}, path)
+    @property
+    def trained(self) -> float:
+        """Seconds of training until now."""
+        return self.before + time.monotonic() - self.started
 
+    def progress(self, step: int, config: Run) -> float:
+        """The share of the run that is over, by time where ``config.schedule_minutes`` is set, else by steps."""
+        return self.trained / (60 * config.schedule_minutes) if config.schedule_minutes else step / config.steps
 
-def save_averages(task: Task, averages: dict[str, nn.Module], config: Run, step: int, path: Path, score: float) -> None:
-    tensors = {f"{name}.average/{k}": v for name, average in averages.items() for k, v in average.state_dict().items()}
-    metadata = {"task": task.name, "step": str(step), "config": json.dumps(dataclasses.asdict(config))}
-    _write(tensors, metadata | {"score": str(score)}, path)
-
-
-def keep(task: Task, averages: dict[str, nn.Module], config: Run, step: int, accelerator: Accelerator) -> None:
-    """A snapshot that stays: the averages, and the networks of which there are none. No optimiser."""
-    tensors = {f"{name}.average/{k}": v for name, average in averages.items() for k, v in average.state_dict().items()}
-    for name in task.networks.keys() - averages.keys():
-        tensors |= {f"{name}/{k}": v for k, v in accelerator.unwrap_model(task.networks[name]).state_dict().items()}
-    path = kept_path(config.out, step)
-    path.parent.mkdir(exist_ok=True)
-    _write(tensors, {"task": task.name, "step": str(step), "config": json.dumps(dataclasses.asdict(config))}, path)
-
-
-def kept_path(run: str | Path, step: int) -> Path:
-    return Path(run) / KEPT / f"{step:07d}.safetensors"
-
-
-def _write(tensors: dict[str, Tensor], metadata: dict[str, str], path: Path) -> None:
-    partial = path.with_suffix(".partial")
-    try:
-        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, partial, metadata)
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except (OSError, SafetensorError) as error:
-        partial.unlink(missing_ok=True)
-        raise DataError(
-            f"{path} cannot be written ({error}). What was saved before is whole: make room, and go on with --resume."
-        ) from error
-
-
-def restore(
-    task: Task,
-    averages: dict[str, nn.Module],
-    config: Run,
-    path: Path,
-    accelerator: Accelerator,
-    say: Callable[[str], None] = print,
-) -> tuple[int, float]:
-    """Load everything ``save`` wrote into ``task`` and ``averages``; returns the step and the seconds of training.
-
-    Settings that differ from those the run was begun with are said. Raises WeightsError for a run of another network,
-    and for settings with which the networks are others.
-    """
-    metadata, tensors = read_tensors(path)
-    if metadata.get("task") != task.name:
-        raise WeightsError(
-            f"{path} holds a run of {metadata.get('task')!r}, not of {task.name!r}. Choose another --out."
-        )
-    changed = settings.changed(json.loads(metadata["config"]), config)
-    try:
-        for name, network in task.networks.items():
-            accelerator.unwrap_model(network).load_state_dict(under(tensors, f"{name}/"))
-        for name, average in averages.items():
-            average.load_state_dict(under(tensors, f"{name}.average/"))
-    except RuntimeError as error:
-        begun = ", ".join(changed) or "another version of faceinp"
-        raise WeightsError(
-            f"{path.parent} holds networks of another kind or size. It was begun with {begun}. Give its settings "
-            f"(--config {path.parent / settings.FILE} has them), or choose another --out."
-        ) from error
-    if changed and accelerator.is_main_process:
-        say(f"note: going on with other settings; the run was begun with {', '.join(changed)}")
-    for name, optimizer in task.optimizers.items():
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, value in under(tensors, f"optimizer.{name}/").items():
-            index, term = key.split("/")
-            state.setdefault(int(index), {})[term] = value
-        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    return int(metadata["step"]), float(metadata.get("seconds", 0))
-
-
-def load_networks(task: Task, path: str, say: Callable[[str], None] = print) -> None:
-    """Start from shipped weights, optimisers fresh. A network of which no average is kept may be missing, or be of
-    another size: it starts anew, and that is said.
-    """
-    tensors = floats(read_tensors(path)[1])
-    for name, network in task.networks.items():
-        state = under(tensors, f"{name}/")
-        if name not in task.averaged and _shapes(state) != _shapes(network.state_dict()):
-            say(f"{path} holds no {name!r} of this size: it starts anew")
-            continue
-        try:
-            network.load_state_dict(state)
-        except RuntimeError as error:
-            raise WeightsError(
-                f"{path} holds no {name!r} of this kind and size. Give another --init, or the settings of its training."
-            ) from error
-
-
-def _shapes(state: dict[str, Tensor]) -> dict[str, torch.Size]:
-    return {name: value.shape for name, value in state.items()}
-
-
-# ---- parts of the loop ----
+    def is_over(self, config: Run) -> bool:
+        return config.minutes > 0 and time.monotonic() - self.started > 60 * config.minutes
 
 
 class _StopFlag:
@@ -356,6 +221,11 @@ class _StopFlag:
 
     def _raise(self, *_: Any) -> None:
         self.raised = True
+
+
+def _update_averages(task: Task, averages: dict[str, nn.Module], accelerator: Accelerator, decay: float) -> None:
+    for name, average in averages.items():
+        _average(average, accelerator.unwrap_model(task.networks[name]), decay)
 
 
 @torch.no_grad()

@@ -32,13 +32,13 @@ def distance(pictures: Tensor, composite: Tensor, hole: Tensor) -> float:
     middles = (hole[:, 0].sum(2) @ ticks / total, hole[:, 0].sum(1) @ ticks / total)  # down, across
     start = [(side * middle - size / 2).round().long().clamp(0, side - size)[:, None] for middle in middles]
     rows, columns = (first + torch.arange(size, device=hole.device) for first in start)
-    seen = []
+    features = []
     for shown in (pictures, composite):
         windows = opponents.cut(shown, rows, columns)
         windows = functional.interpolate(windows, (SIDE, SIDE), mode="bicubic", antialias=True).clamp(0, 1)
         maps = [network.stages(batch)[STAGES] for batch in windows.split(BATCH)]
         means = [torch.cat([stage.mean(dim=(2, 3)) for stage in each], dim=1) for each in maps]
-        seen.append(torch.cat(means).double().cpu().numpy())
-    spread = seen[0].std(axis=0)
-    real, made = ((features - seen[0].mean(axis=0)) / np.where(spread > 0, spread, np.inf) for features in seen)
-    return metrics.kernel_distance(real, made)
+        features.append(torch.cat(means).double().cpu().numpy())
+    spread = features[0].std(axis=0)
+    real, filled = ((each - features[0].mean(axis=0)) / np.where(spread > 0, spread, np.inf) for each in features)
+    return metrics.kernel_distance(real, filled)

@@ -14,7 +14,7 @@ from faceinp.errors import DataError
 from faceinp.identity.judges import network_of
 from faceinp.models import weights
 from faceinp.nets import completion, dcgan
-from faceinp.train import loop
+from faceinp.train import checkpoints
 
 STATISTICS_BATCHES, STATISTICS_BATCH = 100, 128
 
@@ -26,14 +26,14 @@ def pack(run: str | Path, out: str | Path, *, at: int | None = None, **options: 
     ``--keep-every`` left of that step. options: those of the network's function below. Raises DataError when the folder
     holds no run that is packed, or nothing of that step.
     """
-    best, out = Path(run) / loop.BEST, Path(out)
-    checkpoint = Path(run) / loop.CHECKPOINT if at is None else loop.kept_path(run, at)
+    best, out = Path(run) / checkpoints.BEST, Path(out)
+    checkpoint = Path(run) / checkpoints.CHECKPOINT if at is None else checkpoints.snapshot_path(run, at)
     if not checkpoint.is_file():
         raise DataError(_missing(Path(run), at))
     metadata, tensors = weights.read_tensors(checkpoint)
     network = metadata.get("task", "")
     if network not in PACKERS:
-        raise DataError(f"{checkpoint} holds a run of {network!r}; those packed are of {', '.join(PACKERS)}.")
+        raise DataError(f"{checkpoint} holds a run of {network!r}. Runs that can be packed: {', '.join(PACKERS)}.")
     if at is None and best.is_file():
         chosen, averages = weights.read_tensors(best)
         tensors |= averages
@@ -57,8 +57,8 @@ def pack(run: str | Path, out: str | Path, *, at: int | None = None, **options: 
 
 def _missing(run: Path, at: int | None) -> str:
     if at is None:
-        return f"{run} holds no {loop.CHECKPOINT}. Give the --out folder of `faceinp train`."
-    steps = [str(int(file.stem)) for file in sorted((run / loop.KEPT).glob("*.safetensors"))]
+        return f"{run} holds no {checkpoints.CHECKPOINT}. Give the --out folder of `faceinp train`."
+    steps = [str(int(file.stem)) for file in sorted((run / checkpoints.SNAPSHOTS).glob("*.safetensors"))]
     if not steps:
         return f"{run} has no snapshots. Train with --keep-every N, or leave --at out."
     return f"{run} has no snapshot of step {at}. Available: {', '.join(steps)}."
@@ -137,7 +137,7 @@ def _joined(packed: dict[str, Tensor], config: dict[str, Any], coarse: Path) -> 
         network.coarse.load_state_dict(weights.under(weights.packed(coarse)[1], "generator/"))
     except RuntimeError as error:
         raise DataError(
-            f"{coarse} and the run do not make one network. Both must be small, of the same width, or the run be "
+            f"{coarse} and the run do not form one network. Both must be small, of the same width, or the run be "
             "coarse-to-fine."
         ) from error
     return {f"generator/{name}": value for name, value in network.state_dict().items()}

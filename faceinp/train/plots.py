@@ -1,4 +1,4 @@
-"""What is looked at while a run goes on: previews, curves, and TensorBoard's pages of the same."""
+"""Previews and curves of a run, also for TensorBoard."""
 
 import importlib.util
 import json
@@ -31,10 +31,10 @@ def plot_log(log: Path, out: Path) -> None:
     terms = dict.fromkeys(name for line in lines for name in line if name not in ("step", "pictures_per_second"))
     figure, axes = pyplot.subplots(figsize=(9, 5))
     for name in terms:
-        told = [(line["step"], line[name]) for line in lines if name in line]
-        window = max(1, len(told) // 50)
-        values = np.convolve([value for _, value in told], np.ones(window) / window, mode="valid")
-        axes.plot([at for at, _ in told[window - 1 :]], values, label=name)
+        points = [(line["step"], line[name]) for line in lines if name in line]
+        window = max(1, len(points) // 50)
+        values = np.convolve([value for _, value in points], np.ones(window) / window, mode="valid")
+        axes.plot([step for step, _ in points[window - 1 :]], values, label=name)
     axes.set_xlabel("step")
     axes.legend()
     figure.savefig(out, dpi=100, bbox_inches="tight")

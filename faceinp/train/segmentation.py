@@ -82,14 +82,14 @@ class SegmentationTask:
         network = averages["segmentation"]
         device = next(network.parameters()).device
         pictures, classes = stacked(self.held_back[:SHOWN], device)
-        found = network(pictures).argmax(1)
+        predicted = network(pictures).argmax(1)
         colours = torch.tensor(COLOURS, device=device).float() / 255
 
         def painted(of: Tensor) -> Tensor:
             known = of.clamp(max=len(COLOURS) - 1)
             return torch.where((of > 0)[:, None], colours[known].permute(0, 3, 1, 2), 0.6 * pictures)
 
-        return loop.grid(torch.cat([pictures, painted(classes), painted(found)], dim=2))
+        return loop.grid(torch.cat([pictures, painted(classes), painted(predicted)], dim=2))
 
     @torch.no_grad()
     def validate(self, averages: dict[str, nn.Module]) -> dict[str, float]:
@@ -99,25 +99,25 @@ class SegmentationTask:
         network = averages["segmentation"]
         device = next(network.parameters()).device
         right = marked = met = true = false = clean = 0
-        seen: NDArray[np.float64] = np.zeros((2, CLASSES))
+        recalled: NDArray[np.float64] = np.zeros((2, CLASSES))
         for example in self.held_back:
             picture, classes = stacked([example], device)
-            found, known = network(picture).argmax(1, keepdim=True) > 0, classes[:, None] != UNKNOWN
-            there = (classes[:, None] > 0) & known
-            found = found & known
-            right += int((found & near(there)).sum())
-            marked += int(found.sum())
-            met += int((there & near(found)).sum())
-            true += int(there.sum())
-            if not there.any():
-                false, clean = false + int(found.sum()), clean + found.numel()
+            predicted, known = network(picture).argmax(1, keepdim=True) > 0, classes[:, None] != UNKNOWN
+            target = (classes[:, None] > 0) & known
+            predicted = predicted & known
+            right += int((predicted & near(target)).sum())
+            marked += int(predicted.sum())
+            met += int((target & near(predicted)).sum())
+            true += int(target.sum())
+            if not target.any():
+                false, clean = false + int(predicted.sum()), clean + predicted.numel()
             for number in range(1, CLASSES):
                 own = classes[:, None] == number
-                seen[:, number] += int((own & near(found)).sum()), int(own.sum())
+                recalled[:, number] += int((own & near(predicted)).sum()), int(own.sum())
         precision, recall = right / max(1, marked), met / max(1, true)
         scores = {"miss": 1 - 2 * precision * recall / max(1e-6, precision + recall)}
         scores |= {"precision": precision, "recall": recall, "false": false / max(1, clean)}
-        return scores | {f"recall_{n}": seen[0, n] / max(1, seen[1, n]) for n in range(1, CLASSES)}
+        return scores | {f"recall_{n}": recalled[0, n] / max(1, recalled[1, n]) for n in range(1, CLASSES)}
 
 
 def stacked(examples: list[Example], device: torch.device) -> tuple[Tensor, Tensor]:
@@ -134,8 +134,8 @@ def dice(shares: Tensor, classes: Tensor) -> Tensor:
     damage. shares: (N, C, H, W), probabilities. classes: int64 (N, H, W).
     """
     known = (classes != UNKNOWN).float()
-    found, there = ((1 - shares[:, 0]) * known).flatten(1), ((classes > 0).float() * known).flatten(1)
-    return (1 - (2 * (found * there).sum(1) + SLACK) / (found.sum(1) + there.sum(1) + SLACK)).mean()
+    predicted, target = ((1 - shares[:, 0]) * known).flatten(1), ((classes > 0).float() * known).flatten(1)
+    return (1 - (2 * (predicted * target).sum(1) + SLACK) / (predicted.sum(1) + target.sum(1) + SLACK)).mean()
 
 
 def near(mask: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ def jittered(points: Tensor, jitter: float, rng: np.random.Generator) -> Tensor:
 
 
 def disturbed(points: Tensor, share: float, rng: np.random.Generator) -> Tensor:
-    """A ``share`` of the faces is led by points that are wrong as a whole: shifted and scaled, half of them another
+    """A ``share`` of the faces gets points that are wrong as a whole: shifted and scaled, half of them another
     face's.
     """
     count = len(points)

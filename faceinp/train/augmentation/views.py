@@ -57,8 +57,8 @@ def disturbed(both: Iterable[Tensor], most: float, mirrored: Tensor, sigma: Tens
     if not most:
         return pictures
     reach = math.ceil(3 * most)
-    places = torch.arange(-reach, reach + 1, device=sigma.device) / sigma
-    kernel = (-(places**2) / 2).exp()
+    offsets = torch.arange(-reach, reach + 1, device=sigma.device) / sigma
+    kernel = (-(offsets**2) / 2).exp()
     kernel = (kernel / kernel.sum()).expand(3, 1, 1, -1)
     padded = [functional.pad(x, (reach,) * 4, mode="reflect") for x in pictures]
     blurred = [functional.conv2d(x, kernel.to(x.dtype), groups=3) for x in padded]

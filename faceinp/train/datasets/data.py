@@ -163,11 +163,11 @@ def _in_memory(patterns: str | Sequence[str], size: int, limit: int | None) -> F
 
 def _stored(patterns: str | Sequence[str], size: int, limit: int | None) -> Faces:
     known: list[Known] = []
-    places: list[stored.Place] = []
+    extents: list[stored.Extent] = []
     for sample in islice(stored.index(shard_urls(patterns)), limit):
-        known.append(_known(sample, 0 if "size" in sample["about"] else stored.width(sample["place"])))
-        places.append(sample["place"])
-    return _faces(patterns, Stored(tuple(places), size), known)
+        known.append(_known(sample, 0 if "size" in sample["about"] else stored.width(sample["extent"])))
+        extents.append(sample["extent"])
+    return _faces(patterns, Stored(tuple(extents), size), known)
 
 
 class Known(NamedTuple):

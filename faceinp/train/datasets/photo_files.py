@@ -31,8 +31,8 @@ def opened(root: Path) -> PhotoFiles:
     Raises DataError where there is nothing, or a file that is neither a zip nor an uncompressed tar.
     """
     if root.is_dir():
-        found = (path.relative_to(root).as_posix() for path in root.rglob("*") if not path.is_dir())
-        return PhotoFiles(root, _visible(found), lambda name: (root / name).read_bytes())
+        names = (path.relative_to(root).as_posix() for path in root.rglob("*") if not path.is_dir())
+        return PhotoFiles(root, _visible(names), lambda name: (root / name).read_bytes())
     if not root.exists():
         raise DataError(f"There is no folder and no file {root}. Check the path of SOURCE.")
     try:

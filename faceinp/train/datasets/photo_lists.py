@@ -114,8 +114,8 @@ def _celeba_table(files: PhotoFiles, name: str, otherwise: str = "") -> dict[str
     text = next((files.read(one) for one in files.names if posixpath.basename(one) in lists), None)
     if text is None:
         beside = files.root.resolve().parents[:2]
-        places = (root / part / one for root in beside for part in ("", "Anno", "Eval") for one in sorted(lists))
-        text = next((place.read_bytes() for place in places if place.is_file()), None)
+        paths = (root / part / one for root in beside for part in ("", "Anno", "Eval") for one in sorted(lists))
+        text = next((path.read_bytes() for path in paths if path.is_file()), None)
     if text is None:
         raise DataError(
             f"{name}.txt (or .csv) is not beside the pictures in {files.root}. Put CelebA's lists there, in Anno or in "

@@ -74,8 +74,8 @@ def beside(files: PhotoFiles, name: str) -> Points | None:
         text = files.read(file).decode(errors="replace")
     except (KeyError, FileNotFoundError):
         return None
-    found = re.search(r"\{(.*)\}", text, re.DOTALL)
-    points = _numbers(found[1].split() if found else [])
+    match = re.search(r"\{(.*)\}", text, re.DOTALL)
+    points = _numbers(match[1].split() if match else [])
     if points is None:
         raise DataError(f"{files.root / file} does not hold 68 points. Mend it, or take it away.")
     return points - 0.5  # 300-W counts pixels from 1, and means their centres

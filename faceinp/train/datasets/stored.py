@@ -31,7 +31,7 @@ BLOCK = 512  # pictures that are decoded together
 SHARE = 0.5  # of the memory that is free: what decoded pictures may take of it
 
 
-class Place(NamedTuple):
+class Extent(NamedTuple):
     """Where an encoded picture lies in a tar."""
 
     file: str
@@ -43,11 +43,11 @@ class Place(NamedTuple):
 class Stored:
     """uint8 (N, 3, size, size), RGB, indexed as a tensor is: what comes out is one, decoded now."""
 
-    places: tuple[Place, ...]
+    extents: tuple[Extent, ...]
     size: int
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.extents)
 
     def __getitem__(self, index: Any) -> Tensor:
         numbers = np.arange(len(self))[index.numpy() if isinstance(index, Tensor) else index]
@@ -75,25 +75,25 @@ class Stored:
         return torch.cat(parts or [self[:]]).to(device)
 
     def subset(self, numbers: Sequence[int]) -> "Stored":
-        return Stored(tuple(self.places[number] for number in numbers), self.size)
+        return Stored(tuple(self.extents[number] for number in numbers), self.size)
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor()  # Pillow decodes outside of Python's lock
 
     def _decoded(self, number: int) -> NDArray[np.uint8]:
-        return decode(_read(self.places[number]), self.size)[0]
+        return decode(_read(self.extents[number]), self.size)[0]
 
 
-def _read(place: Place) -> bytes:
-    with open(place.file, "rb") as shard:
-        shard.seek(place.offset)
-        return shard.read(place.length)
+def _read(extent: Extent) -> bytes:
+    with open(extent.file, "rb") as shard:
+        shard.seek(extent.offset)
+        return shard.read(extent.length)
 
 
-def width(place: Place) -> int:
+def width(extent: Extent) -> int:
     """How wide the picture there is, in pixels."""
-    return Image.open(io.BytesIO(_read(place))).width
+    return Image.open(io.BytesIO(_read(extent))).width
 
 
 def decode(encoded: bytes, size: int) -> tuple[NDArray[np.uint8], int]:
@@ -112,7 +112,7 @@ def can_index(url: str) -> bool:
 
 
 def index(urls: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """{"key", "place", "about": the JSON} of each picture in local tars, in their order, as ``data.records`` has them.
+    """{"key", "extent", "about": the JSON} of each picture in local tars, in their order, as ``data.records`` has them.
 
     Raises DataError for what is no uncompressed tar.
     """
@@ -133,7 +133,7 @@ def index(urls: Sequence[str]) -> Iterator[dict[str, Any]]:
                     if extension == "json":
                         sample["about"] = json.load(tar.extractfile(member) or io.BytesIO(b"{}"))
                     elif extension in EXTENSIONS:
-                        sample["place"] = Place(url, member.offset_data, member.size)
+                        sample["extent"] = Extent(url, member.offset_data, member.size)
                 yield from _whole(sample)
         except tarfile.TarError as error:
             raise DataError(f"{url} cannot be read as an uncompressed tar ({error}). Make it anew.") from error
@@ -147,7 +147,7 @@ def _split(name: str) -> tuple[str, str, str]:
 
 
 def _whole(sample: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    if "place" in sample:
+    if "extent" in sample:
         yield {"about": {}} | sample
 
 
@@ -159,21 +159,21 @@ def fits(nbytes: int) -> bool:
 
 def free_memory() -> int:
     """Bytes that this process can take: of the machine, of its container, and of its own limit, the least."""
-    there = [limit for limit in map(_limit, (resource.RLIMIT_AS, resource.RLIMIT_DATA)) if limit is not None]
+    limits = [limit for limit in map(_limit, (resource.RLIMIT_AS, resource.RLIMIT_DATA)) if limit is not None]
     for file, used in (
         ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
         ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
     ):
         try:
-            there.append(int(Path(file).read_text()) - int(Path(used).read_text()))
+            limits.append(int(Path(file).read_text()) - int(Path(used).read_text()))
         except (OSError, ValueError):  # another system, or "max"
             continue
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
-        there.append(next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")))
+        limits.append(next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")))
     except (OSError, StopIteration):
-        there.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    return min(there)
+        limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    return min(limits)
 
 
 def _limit(which: int) -> int | None:

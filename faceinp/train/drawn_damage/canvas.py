@@ -67,10 +67,10 @@ class Canvas:
         self.picture[part] = below + change
         strength = np.abs(change) @ THIRDS
         contrast = cv2.blur(strength, (reach, reach)) / (cv2.blur(shape, (reach, reach)) + 1e-3)
-        seen = contrast * cv2.dilate(shape, np.ones((3, 3), np.uint8)) / (least * self.needed[part])
+        visible = contrast * cv2.dilate(shape, np.ones((3, 3), np.uint8)) / (least * self.needed[part])
         classes, covered = self.classes[part], shape > COVERED
-        classes[covered & (seen > FAINT) & (classes == CLEAN)] = UNKNOWN
-        classes[covered & (seen > 1)] = kind
+        classes[covered & (visible > FAINT) & (classes == CLEAN)] = UNKNOWN
+        classes[covered & (visible > 1)] = kind
 
     def shade(self, amount: Floats) -> None:
         """Lighten or darken by ``amount``, (S, S) in grey levels, without a label."""

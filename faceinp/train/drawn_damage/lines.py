@@ -31,10 +31,10 @@ def strokes(canvas: Canvas, amount: float) -> None:
         length, angle = side * np.exp(rng.uniform(np.log(0.04), np.log(1.2))), rng.uniform(0, 2 * np.pi)
         points = curve(rng, canvas.point(0.05), angle, length, rng.choice([0.0, 0.05, 0.3, 1.0]))
         width = np.clip(canvas.scale * np.exp(rng.normal(0.5, 0.5)), 0.8, 8)
-        across, apart = floats([-np.sin(angle), np.cos(angle)]), width * rng.uniform(1.8, 5)
+        across, spacing = floats([-np.sin(angle), np.cos(angle)]), width * rng.uniform(1.8, 5)
         whole = 1.0 if rng.random() < 0.7 else rng.uniform(0.5, 0.9)
         for track in range(rng.choice([1, 1, 1, 1, 2, 3])):
-            for part in np.array_split(points + track * apart * across, max(1, len(points) // 8)):
+            for part in np.array_split(points + track * spacing * across, max(1, len(points) // 8)):
                 if len(part) > 1 and rng.random() < whole:
                     paths.append((part, np.full(len(part), width, np.float32)))
     cover = canvas.strokes(paths)

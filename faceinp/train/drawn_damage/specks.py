@@ -11,17 +11,17 @@ def dust(canvas: Canvas, amount: float) -> None:
     rng, side = canvas.rng, canvas.side
     count = 1 + rng.poisson(np.exp(rng.uniform(0, np.log(10 + 160 * amount))))
     if rng.random() < 0.5:
-        places = rng.uniform(0, side, (count, 2))
+        positions = rng.uniform(0, side, (count, 2))
     else:
         centres = rng.uniform(0, side, (int(rng.integers(1, 4)), 2))
-        places = centres[rng.integers(len(centres), size=count)] + rng.normal(
+        positions = centres[rng.integers(len(centres), size=count)] + rng.normal(
             0, side * rng.uniform(0.03, 0.2), (count, 2)
         )
     size, long = canvas.scale * rng.uniform(0.8, 1.8), rng.choice([0.6, 0.6, 2.0])
     paths = []
-    for place in places:
+    for position in positions:
         steps = rng.normal(0, size * long * np.exp(rng.normal(-0.3, 0.5)), (int(rng.integers(1, 4)), 2))
-        points = place + np.concatenate([np.zeros((1, 2)), np.cumsum(steps, 0)])
+        points = position + np.concatenate([np.zeros((1, 2)), np.cumsum(steps, 0)])
         width = np.clip(size * np.exp(rng.normal(0, 0.45)), 0.6, 6)
         paths.append((points.astype(np.float32), np.full(len(points), width, np.float32)))
     colour = canvas.light_or_dark(0.65)
@@ -59,9 +59,9 @@ def foxing(canvas: Canvas, amount: float) -> None:
     brown = np.array([rng.uniform(110, 175), rng.uniform(75, 120), rng.uniform(25, 70)], np.float32)
     centre, spread = canvas.point(), canvas.side * rng.uniform(0.1, 0.5)
     cover: Floats = np.zeros((canvas.side, canvas.side), np.float32)
-    for place in centre + rng.normal(0, spread, (2 + rng.poisson(10 * amount), 2)):
+    for position in centre + rng.normal(0, spread, (2 + rng.poisson(10 * amount), 2)):
         radius = canvas.scale * np.exp(rng.uniform(np.log(1.2), np.log(8)))
-        disc = _disc(canvas, place.astype(np.float32), radius, 0.25)
+        disc = _disc(canvas, position.astype(np.float32), radius, 0.25)
         cover = np.maximum(cover, rng.uniform(0.6, 1) * disc)
     cover = cv2.GaussianBlur(cover, (0, 0), rng.uniform(0.6, 1.6))
     if rng.random() < 0.7:  # blotched

@@ -183,8 +183,8 @@ def _refract(face: Face, lenses: list[Array], outlines: list[Line]) -> None:
     scale = face.rng.uniform(0.92, 1.06)
     for lens, outline in zip(lenses, outlines, strict=True):
         move = cv2.getRotationMatrix2D(tuple(float(v) for v in outline.mean(axis=0)), 0, scale)
-        seen = cv2.warpAffine(face.picture, move, (face.side, face.side), borderMode=cv2.BORDER_REPLICATE)
-        face.picture += lens[..., None] * (seen - face.picture)
+        reflected = cv2.warpAffine(face.picture, move, (face.side, face.side), borderMode=cv2.BORDER_REPLICATE)
+        face.picture += lens[..., None] * (reflected - face.picture)
 
 
 def _lay_lenses(face: Face, lens: Array, dark: bool) -> bool:

@@ -16,11 +16,11 @@ _FINGERS = (
 _SEGMENTS = (0.0, 0.46, 0.76, 1.0)
 
 
-def hand(face: Face, place: tuple[float, float] | None = None) -> None:
+def hand(face: Face, position: tuple[float, float] | None = None) -> None:
     """Draw a hand that comes from any side and lies on the face, or points at it."""
     rng, side = face.rng, face.side
     unit = face.width * rng.uniform(0.38, 0.66)
-    x, y = place or (rng.uniform(-0.9, 0.9), rng.uniform(-0.4, 1.6))
+    x, y = position or (rng.uniform(-0.9, 0.9), rng.uniform(-0.4, 1.6))
     target = face.at(x, y)
     toward = rng.normal(np.pi / 2, 0.8) if rng.random() < 0.85 else rng.uniform(0, 2 * np.pi)  # where the wrist lies
     wrist_way = np.array([np.cos(toward), np.sin(toward)])

@@ -131,12 +131,12 @@ class Face:
         return np.asarray((1 + grain)[..., None] * colour, np.float32)
 
 
-def _cheek(picture: Array, *places: NDArray[Any]) -> Array:
+def _cheek(picture: Array, *positions: NDArray[Any]) -> Array:
     side = picture.shape[0]
     reach = max(2, side // 24)
     colours = []
-    for place in places:
-        x, y = (int(v) for v in np.clip(place, reach, side - reach - 1))
+    for position in positions:
+        x, y = (int(v) for v in np.clip(position, reach, side - reach - 1))
         colours.append(np.median(picture[y - reach : y + reach, x - reach : x + reach].reshape(-1, 3), axis=0))
     return np.asarray(max(colours, key=lambda c: float(c.sum())), np.float32)
 

@@ -46,9 +46,9 @@ def _colour(face: Face) -> NDArray[np.float64]:
 def microphone(face: Face) -> None:
     """A microphone's head, of mesh or foam, before mouth or chin, and its handle."""
     rng, side = face.rng, face.side
-    place = _turned(face, rng.uniform(-0.9, 0.9), rng.uniform(0.9, 2.0), rng.normal(0, 0.7))
+    to_picture = _turned(face, rng.uniform(-0.9, 0.9), rng.uniform(0.9, 2.0), rng.normal(0, 0.7))
     wide, high = rng.uniform(0.16, 0.5), rng.uniform(1.0, 1.5)
-    handle = place(
+    handle = to_picture(
         np.array([[-0.62 * wide, 0.6 * wide], [0.62 * wide, 0.6 * wide], [0.45 * wide, 5.0], [-0.45 * wide, 5.0]])
     )
     stem = filled(side, handle, 2)
@@ -58,7 +58,7 @@ def microphone(face: Face) -> None:
         OTHER,
         shadow=0.3,
     )
-    head = filled(side, place(_oval(0, 0, wide, wide * high)), 2)
+    head = filled(side, to_picture(_oval(0, 0, wide, wide * high)), 2)
     foam = rng.random() < 0.4
     colour = np.array(
         (26, 26, 28) if rng.random() < 0.6 else (120, 122, 126) if not foam else _colour(face), np.float32
@@ -72,47 +72,49 @@ def microphone(face: Face) -> None:
     if rng.random() < 0.5:
         ring = strokes(
             side,
-            [place(np.array([[-0.8 * wide, wide * high * 0.75], [0.8 * wide, wide * high * 0.75]]))],
+            [to_picture(np.array([[-0.8 * wide, wide * high * 0.75], [0.8 * wide, wide * high * 0.75]]))],
             0.1 * face.gap,
         )
         face.lay(ring, np.array((170, 170, 175)), OTHER)
     if rng.random() < 0.2:  # a station's cube
-        cube = filled(side, place(np.array([[-0.5, 0.6], [0.5, 0.6], [0.5, 1.5], [-0.5, 1.5]])), 2)
+        cube = filled(side, to_picture(np.array([[-0.5, 0.6], [0.5, 0.6], [0.5, 1.5], [-0.5, 1.5]])), 2)
         face.lay(cube, pattern(face, face.textured(_colour(face)), *_grid(face)), OTHER, shadow=0.2)
 
 
 def cup(face: Face) -> None:
     """A cup, a glass or a can held to the mouth."""
     rng, side = face.rng, face.side
-    place = _turned(face, rng.normal(0, 0.3), rng.uniform(0.7, 1.5), rng.normal(0, 0.5))
+    to_picture = _turned(face, rng.normal(0, 0.3), rng.uniform(0.7, 1.5), rng.normal(0, 0.5))
     top, low, high, ring = rng.uniform(0.35, 0.75), rng.uniform(0.7, 1.0), rng.uniform(0.8, 1.6), rng.uniform(0.1, 0.3)
     turn = np.linspace(0, np.pi, 20)
     lower = np.stack([top * low * np.cos(turn), high + 0.2 * ring * np.sin(turn)], axis=1)
-    body = filled(side, place(np.vstack([_oval(0, 0, top, ring * top)[20:], [[top, 0]], lower])), 2)
-    body = np.maximum(body, filled(side, place(_oval(0, 0, top, ring * top)), 2))
+    body = filled(side, to_picture(np.vstack([_oval(0, 0, top, ring * top)[20:], [[top, 0]], lower])), 2)
+    body = np.maximum(body, filled(side, to_picture(_oval(0, 0, top, ring * top)), 2))
     base = face.textured(_colour(face))
     if rng.random() < 0.5:
         base = pattern(face, base, *_grid(face))
     clear = 1.0 if rng.random() < 0.8 else rng.uniform(0.5, 0.8)
     face.lay(body * np.float32(clear), base * _round(face, body), OTHER, shadow=rng.uniform(0.1, 0.5), label=body)
-    rim = strokes(side, [place(_oval(0, 0, top, ring * top))], 0.03 * face.gap)
+    rim = strokes(side, [to_picture(_oval(0, 0, top, ring * top))], 0.03 * face.gap)
     face.lay(rim, np.minimum(_colour(face) + 80, 255), OTHER)
 
 
 def phone(face: Face) -> None:
     """A telephone or a camera before an eye or the mouth."""
     rng, side = face.rng, face.side
-    place = _turned(face, rng.uniform(-1, 1), rng.uniform(-0.1, 1.4), rng.normal(0, 0.5) + rng.choice([0, np.pi / 2]))
+    to_picture = _turned(
+        face, rng.uniform(-1, 1), rng.uniform(-0.1, 1.4), rng.normal(0, 0.5) + rng.choice([0, np.pi / 2])
+    )
     wide, high = rng.uniform(0.5, 0.75), rng.uniform(1.0, 1.5)
     turn = np.linspace(0, 2 * np.pi, 80, endpoint=False)
     corner = [np.sign(v) * np.abs(v) ** 0.18 for v in (np.cos(turn), np.sin(turn))]
-    body = filled(side, place(np.stack([wide * corner[0], high * corner[1]], axis=1)), 2)
+    body = filled(side, to_picture(np.stack([wide * corner[0], high * corner[1]], axis=1)), 2)
     base = face.textured(_colour(face) if rng.random() < 0.6 else (20, 20, 24))
     face.lay(body, base * (0.8 + 0.4 * noise(side, 2, rng))[..., None], OTHER, shadow=rng.uniform(0.1, 0.5))
-    edge = strokes(side, [place(np.stack([wide * corner[0], high * corner[1]], axis=1))], 0.04 * face.gap)
+    edge = strokes(side, [to_picture(np.stack([wide * corner[0], high * corner[1]], axis=1))], 0.04 * face.gap)
     face.lay(edge, _colour(face), OTHER)
     for n in range(int(rng.integers(0, 4))):
-        lens = filled(side, place(_oval(-0.5 * wide, -0.75 * high + 0.22 * n, 0.09, 0.09)), 2)
+        lens = filled(side, to_picture(_oval(-0.5 * wide, -0.75 * high + 0.22 * n, 0.09, 0.09)), 2)
         face.lay(lens, np.array((12, 12, 16)), OTHER)
 
 
@@ -122,37 +124,37 @@ def flower(face: Face) -> None:
     x, y = rng.uniform(-1, 1), rng.uniform(0.3, 2.0)
     tint = rng.uniform(60, 255, 3)
     for _ in range(int(rng.integers(1, 5))):
-        place = _turned(face, x + rng.normal(0, 0.3), y + rng.normal(0, 0.3), rng.uniform(0, 6))
+        to_picture = _turned(face, x + rng.normal(0, 0.3), y + rng.normal(0, 0.3), rng.uniform(0, 6))
         size, petals = rng.uniform(0.2, 0.55), int(rng.integers(5, 10))
         for n in range(petals):
             turn = 2 * np.pi * n / petals
             leaf = _oval(0.55 * size, 0, 0.5 * size, 0.9 * size * np.sin(np.pi / petals))
             a, b = np.cos(turn), np.sin(turn)
-            alpha = filled(side, place(leaf @ np.array([[a, b], [-b, a]])))
+            alpha = filled(side, to_picture(leaf @ np.array([[a, b], [-b, a]])))
             face.lay(
                 alpha, tint * rng.uniform(0.75, 1.1) * _round(face, alpha, 0.6), OTHER, shadow=0.15 if n == 0 else 0
             )
-        heart = filled(side, place(_oval(0, 0, 0.2 * size, 0.2 * size)))
+        heart = filled(side, to_picture(_oval(0, 0, 0.2 * size, 0.2 * size)))
         face.lay(heart, face.textured(rng.choice([(220, 180, 40), (90, 60, 30), (240, 230, 200)]), 0.2), OTHER)
 
 
 def ice_cream(face: Face) -> None:
     """Ice cream in a cone, a lollipop, an apple: round food before the mouth."""
     rng, side = face.rng, face.side
-    place = _turned(face, rng.normal(0, 0.35), rng.uniform(0.9, 1.5), rng.normal(0, 0.4))
+    to_picture = _turned(face, rng.normal(0, 0.35), rng.uniform(0.9, 1.5), rng.normal(0, 0.4))
     size = rng.uniform(0.25, 0.5)
     if rng.random() < 0.6:
-        cone = filled(side, place(np.array([[-size, 0], [size, 0], [0.1, 3.5 * size], [-0.1, 3.5 * size]])), 2)
+        cone = filled(side, to_picture(np.array([[-size, 0], [size, 0], [0.1, 3.5 * size], [-0.1, 3.5 * size]])), 2)
         u, v = _grid(face)
         waffle = 1 - 0.25 * ((np.sin((u + v) * 18) > 0.8) | (np.sin((u - v) * 18) > 0.8))
         face.lay(cone, np.array((200, 150, 90)) * waffle[..., None] * _round(face, cone), OTHER, shadow=0.2)
     else:
         face.lay(
-            strokes(side, [place(np.array([[0, 0], [0, 4.0]]))], 0.08 * face.gap), np.array((230, 220, 200)), OTHER
+            strokes(side, [to_picture(np.array([[0, 0], [0, 4.0]]))], 0.08 * face.gap), np.array((230, 220, 200)), OTHER
         )
     ball = _oval(0, -0.3 * size, size * 1.05, size * rng.uniform(0.9, 1.3))
     ball += 0.04 * size * rng.standard_normal(ball.shape)
-    alpha = filled(side, place(curve(np.vstack([ball, ball[:1]]), 90)), 2)
+    alpha = filled(side, to_picture(curve(np.vstack([ball, ball[:1]]), 90)), 2)
     face.lay(
         alpha, face.textured(rng.uniform(70, 250, 3), 0.05) * _round(face, alpha), OTHER, shadow=rng.uniform(0.1, 0.4)
     )
@@ -161,9 +163,9 @@ def ice_cream(face: Face) -> None:
 def paper(face: Face) -> None:
     """A sheet, a book or a sign before part of the face."""
     rng, side = face.rng, face.side
-    place = _turned(face, rng.uniform(-1.2, 1.2), rng.uniform(1.2, 2.4), rng.normal(0, 0.3))
+    to_picture = _turned(face, rng.uniform(-1.2, 1.2), rng.uniform(1.2, 2.4), rng.normal(0, 0.3))
     wide, high = rng.uniform(0.7, 2.0), rng.uniform(0.7, 1.6)
-    alpha = filled(side, place(np.array([[-wide, -high], [wide, -high], [wide, high], [-wide, high]])), 2)
+    alpha = filled(side, to_picture(np.array([[-wide, -high], [wide, -high], [wide, high], [-wide, high]])), 2)
     base = face.textured((235, 232, 224) if rng.random() < 0.4 else _colour(face))
     if rng.random() < 0.7:
         base = pattern(face, base, *_grid(face))
@@ -183,12 +185,12 @@ def stick(face: Face) -> None:
 def shape(face: Face) -> None:
     """A lump of any outline with any texture."""
     rng, side = face.rng, face.side
-    place = _turned(face, rng.uniform(-1.0, 1.0), rng.uniform(-0.2, 1.8), rng.uniform(0, 6))
+    to_picture = _turned(face, rng.uniform(-1.0, 1.0), rng.uniform(-0.2, 1.8), rng.uniform(0, 6))
     turn = np.linspace(0, 2 * np.pi, 9, endpoint=False)
     knots = np.stack([np.cos(turn), np.sin(turn) * rng.uniform(0.4, 1)], axis=1) * (
         rng.uniform(0.3, 1.1) * rng.uniform(0.6, 1.3, (9, 1))
     )
-    alpha = filled(side, place(curve(np.vstack([knots, knots[:1]]), 70)), 2)
+    alpha = filled(side, to_picture(curve(np.vstack([knots, knots[:1]]), 70)), 2)
     base = face.textured(_colour(face), 0.08)
     if rng.random() < 0.6:
         base = pattern(face, base, *_grid(face))

@@ -115,8 +115,8 @@ def draw(
     corners = points.new_tensor([[[[0.25, 0.25], [0.75, 0.75]]]])
     hole = torch.where((share < SMALLEST) | (share > LARGEST), shapes.blocks(corners, side), hole)
     if masks is not None:  # drawn last, so that the other holes stay the same
-        taken = np.flatnonzero(rng.random(count) < masks.share)
-        hole[torch.from_numpy(taken).to(points.device)] = masks.choose(len(taken), rng, points.device)
+        replaced = np.flatnonzero(rng.random(count) < masks.share)
+        hole[torch.from_numpy(replaced).to(points.device)] = masks.choose(len(replaced), rng, points.device)
     return hole[:, None]
 
 

@@ -41,8 +41,8 @@ class Masks:
     def choose(self, count: int, rng: np.random.Generator, device: torch.device) -> Tensor:
         """bool (count, S, S), True = hole, on ``device``: masks at random, mirrored and turned by right angles."""
         chosen = self.bits[torch.from_numpy(rng.integers(len(self.bits), size=count))].to(device)
-        places = torch.arange(7, -1, -1, dtype=torch.uint8, device=device)
-        hole = ((chosen[..., None] >> places) & 1).bool().flatten(2)
+        bits = torch.arange(7, -1, -1, dtype=torch.uint8, device=device)
+        hole = ((chosen[..., None] >> bits) & 1).bool().flatten(2)
         for axes in ((1,), (2,), None):
             other = hole.flip(axes) if axes else hole.transpose(1, 2)
             picked = torch.from_numpy(rng.random(count) < 0.5).to(device)[:, None, None]

@@ -34,13 +34,13 @@ def hulls(points: Tensor, part: Tensor, grown: Tensor, side: int) -> Tensor:
     """
     angle = (torch.arange(DIRECTIONS, device=points.device, dtype=points.dtype) + 0.5) / DIRECTIONS * math.pi
     cos, sin = angle.sin(), -angle.cos()  # from straight up over right to straight down; never quite vertical
-    places = centres(side, points)
+    positions = centres(side, points)
     edges = []
     for sign in (-1, 1):
         along = points @ torch.stack([sign * cos, sin])
         reach = along.masked_fill(~part[..., None], -math.inf).amax(1) + grown[:, None]
-        edges.append(((reach[:, :, None] - sin[:, None] * places) / cos[:, None]).amin(1)[..., None] * sign)
-    return (places >= edges[0]) & (places <= edges[1])
+        edges.append(((reach[:, :, None] - sin[:, None] * positions) / cos[:, None]).amin(1)[..., None] * sign)
+    return (positions >= edges[0]) & (positions <= edges[1])
 
 
 def blocks(corners: Tensor, side: int) -> Tensor:

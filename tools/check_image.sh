@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Build the Dockerfile's target cpu where no Docker engine is, and start it without a network: docs/check_image.sh
+# Build the Dockerfile's target cpu where no Docker engine is, and start it without a network: tools/check_image.sh
 # Wants root, buildah and debootstrap (Debian: apt-get install buildah debootstrap), 25 GB of disk and some minutes.
 # In the place of the base image stands a Debian 12 with its own Python 3.11, so that no image is fetched.
 set -euo pipefail
@@ -21,7 +21,7 @@ if [ -z "$(buildah images --quiet "$base" 2>/dev/null)" ]; then
     buildah rm "$empty"
 fi
 
-# What is said to the build reaches pip as in the Dockerfile: PIP_EXTRA_INDEX_URL=... docs/check_image.sh
+# What is said to the build reaches pip as in the Dockerfile: PIP_EXTRA_INDEX_URL=... tools/check_image.sh
 buildah bud --isolation chroot --network host --pull-never --format docker --layers --target cpu \
     --build-arg PIP_EXTRA_INDEX_URL="${PIP_EXTRA_INDEX_URL:-}" --tag faceinp:cpu .
 

@@ -1,4 +1,4 @@
-"""Make the pictures of README and docs: python docs/make_pictures.py
+"""Make the pictures of README and docs: python tools/make_pictures.py
 
 Only the NASA portrait of scikit-image (public domain) and faces of the generator itself are shown.
 """
@@ -18,22 +18,31 @@ from faceinp.find import overlay
 from faceinp.mask import presets, worn_occluders
 from faceinp.train import loop
 
-PICTURES = Path(__file__).parent / "pictures"
+PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 
 
-def fill() -> None:
-    """The portrait, a scratch over it, and two fills, side by side."""
+def gallery() -> None:
+    """Before, mask, after: a painted scratch, cracks that are found, dark glasses that are found."""
     photo = skimage.data.astronaut()
-    scratch = np.zeros(photo.shape[:2], np.uint8)
+    stroke = np.zeros(photo.shape[:2], np.uint8)
     points = np.array([(150, 60), (196, 96), (226, 108), (262, 142), (300, 150)], np.int32)
-    cv2.polylines(scratch, [points], False, 255, 13, cv2.LINE_AA)
-    hole = scratch > 127
+    cv2.polylines(stroke, [points], False, 255, 13, cv2.LINE_AA)
+    painted = stroke > 127
     scratched = photo.copy()
-    scratched[hole] = (236, 230, 220)
-    shown = [photo, scratched]
-    shown += [faceinp.fill(scratched, hole, engine=name).image for name in ("landmark", "telea")]
+    scratched[painted] = (236, 230, 220)
+    rows = [(scratched, painted)]
+    cracked = drawn_damage.draw(photo, "cracks", np.random.default_rng(5)).pixels
+    glasses = worn_occluders.wear_glasses(photo, average_points(photo), seed=2, lenses="dark")[0]
+    for picture, name in ((cracked, "damage"), (glasses, "glasses")):
+        rows.append((picture, faceinp.propose(picture, name).as_mask().hole))
     window = np.s_[0:260, 90:350]
-    Image.fromarray(np.concatenate([picture[window] for picture in shown], axis=1)).save(PICTURES / "fill.png")
+    cells = []
+    for picture, hole in rows:
+        masked = picture.copy()
+        masked[hole] = (230, 110, 20)
+        cells.append([one[window] for one in (picture, masked, faceinp.fill(picture, hole).image)])
+    sheet = np.concatenate([np.concatenate(row, axis=1) for row in cells])
+    Image.fromarray(sheet).save(PICTURES / "gallery.png", optimize=True)
 
 
 def exemplars() -> None:
@@ -113,7 +122,7 @@ def samples() -> None:
 
 if __name__ == "__main__":
     PICTURES.mkdir(exist_ok=True)
-    fill()
+    gallery()
     exemplars()
     found()
     masks()

@@ -1,4 +1,4 @@
-"""Make the pictures of the page in the docs: python docs/make_screenshots.py
+"""Make the pictures of the page in the docs: python tools/make_screenshots.py
 
 It serves the page on a free port and opens it in Chromium (Debian: apt-get install chromium; CHROMIUM names another).
 Only the NASA portrait of scikit-image (public domain) is shown, with scratches drawn on it.
