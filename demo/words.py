@@ -116,8 +116,8 @@ VARIANTS, RESULTS = "Variants, most similar first", "Results, the newest first"
 FIND = {"damage": "Find scratches", "occluders": "Find glasses, mask or hand"}
 LOOKING = {"damage": "Looking for damage …", "occluders": "Looking for glasses, masks and hands …"}
 NOTHING_FOUND = {
-    "damage": "No damage was found. Move the slider to find more, or paint over it yourself.",
-    "occluders": "Nothing was found over a face. Move the slider to find more, or paint over it yourself.",
+    "damage": "No damage was found",
+    "occluders": "Nothing was found over a face",
 }
 KINDS = {
     **{"scratch": "scratches", "spot": "spots", "tear": "tears", "stain": "stains", "stamp": "stamps or writing"},
@@ -191,8 +191,15 @@ def found(name: str, proposal: faceinp.Proposal) -> str:
     shares = sorted(proposal.shares.items(), key=lambda kind: -kind[1])
     kinds = ", ".join(KINDS[kind] for kind, share in shares if share >= LEAST_KIND[name] * proposal.share)
     marked = f"{proposal.share:.2%}" if proposal.share >= 0.0001 else "less than 0.01%"
-    said = f"Found on {marked} of the photo: {kinds}. {CORRECT}" if shares else NOTHING_FOUND[name]
+    said = f"Found on {marked} of the photo: {kinds}. {CORRECT}" if shares else _nothing_found(name, proposal)
     return say("\n".join([said, *(in_terms_of_the_page(without_folders(note)) for note in proposal.notes)]))
+
+
+def _nothing_found(name: str, proposal: faceinp.Proposal) -> str:
+    """That nothing is marked, and whether the slider helps."""
+    if proposal.lowest_sensitivity() is None:
+        return f"{NOTHING_FOUND[name]} at any position of the slider. Paint over it yourself."
+    return f"{NOTHING_FOUND[name]}. Move the slider to find more, or paint over it yourself."
 
 
 def in_terms_of_the_page(text: str) -> str:

@@ -117,18 +117,25 @@ class Proposal:
         kinds = ", ".join(f"{name} {percent(share)}" for name, share in self.main_shares.items())
         return Mask(self.mask, f"{self.subject} on {percent(self.share)} of the photo: {kinds}", self.notes)
 
-    def _advice_to_raise(self) -> str:
-        """What to do where nothing is marked: the lowest sensitivity that marks something, if there is one."""
-        if self.sensitivity == 1 or self.likely.shape != self.confidence.shape:
-            return "Paint a mask."
+    def lowest_sensitivity(self) -> float | None:
+        """The lowest sensitivity, in steps of .05, above this proposal's that marks something, where this one marks
+        nothing; None where all mark next to nothing.
+        """
         low, high = int(SENSITIVITY_STEPS * (self.sensitivity or 0)), SENSITIVITY_STEPS
-        if self.at(1).share < MIN_SHOWN_SHARE:
-            return "Nothing is found at any sensitivity. Paint a mask."
+        if self.likely.shape != self.confidence.shape or self._at(1).share < MIN_SHOWN_SHARE:
+            return None
         while high - low > 1:  # a higher sensitivity marks at least as much
             middle = (low + high) // 2
             low, high = (low, middle) if self._at(middle / SENSITIVITY_STEPS).mask.any() else (middle, high)
-        lowest = f"{high / SENSITIVITY_STEPS:g}"
-        return f"Something is found from --sensitivity {lowest} (sensitivity={lowest}). Raise it, or paint a mask."
+        return high / SENSITIVITY_STEPS
+
+    def _advice_to_raise(self) -> str:
+        """What to do where nothing is marked."""
+        if self.sensitivity == 1 or self.likely.shape != self.confidence.shape:
+            return "Paint a mask."
+        if (lowest := self.lowest_sensitivity()) is None:
+            return "Nothing is found at any sensitivity. Paint a mask."
+        return f"Something is found from --sensitivity {lowest:g} (sensitivity={lowest:g}). Raise it, or paint a mask."
 
 
 def threshold(sensitivity: float) -> float:
