@@ -443,6 +443,9 @@ def test_small_marks_on_a_face_and_marks_beside_it_are_no_occluders() -> None:
     photo[140:156, 225:300] = PAINT[3]  # a hand that reaches into the face is whole
     (found,) = faceinp.find_occluders(photo)
     assert set(found.shares) == {"hand"} and found.mask[152:190, 288:297].all()
+    photo[140:190, 262:285] = 127  # cut off, the part beside the face is left out
+    (found,) = faceinp.find_occluders(photo)
+    assert found.mask[144:152, 228:258].all() and not found.mask[:, 286:].any()
 
 
 @pytest.mark.usefixtures("finders")
