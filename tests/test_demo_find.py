@@ -130,7 +130,9 @@ def test_what_was_found_is_one_sentence_or_that_nothing_was() -> None:
     said = strings.proposal("damage", found)
     assert f"{found.share:.2%} of the photo: scratches" in said and "spots" not in said and "then press Fill" in said
     assert "scratches, spots" in strings.proposal("damage", found.at(0.9))
-    assert "No damage was found" in strings.proposal("damage", found.at(0))
+    assert "No damage was found. Move the slider" in strings.proposal("damage", found.at(0))
+    nothing = faceinp.find_damage(np.full((64, 64, 3), 127, np.uint8))
+    assert "No damage was found at any position of the slider" in strings.proposal("damage", nothing)
     few = faceinp.Damage(np.eye(512, dtype=bool), found.confidence, np.eye(512, dtype=np.uint8))
     few.mask[5:] = few.kind[5:] = 0
     assert "less than 0.01%" in strings.proposal("damage", few)

@@ -75,7 +75,7 @@ def test_what_is_found_is_filled_and_the_manifest_says_what(folder: Path) -> Non
     clean = lines["clean.png"]
     assert clean["find"] == {"name": "damage", "share": 0, "kinds": {}} and "Found no damage" in clean["reason"]
     assert "error" not in clean and "result" not in clean and not (folder / "out" / "clean.png").exists()
-    assert lines["lost.png"]["kind"] == "MaskError" and "All of the photo" in lines["lost.png"]["error"]
+    assert lines["lost.png"]["kind"] == "MaskError" and "The entire photo" in lines["lost.png"]["error"]
 
 
 @pytest.mark.usefixtures("finders")

@@ -20,7 +20,7 @@ import faceinp
 from faceinp import FaceLocation
 from faceinp.errors import FaceinpError, MaskError, NoFaceError, NothingFoundError, PhotoError, WeightsError
 from faceinp.evaluate.finder_tables import damage, drawn_damage
-from faceinp.find import propose
+from faceinp.find import overlay, propose
 from faceinp.find.find_option import join
 from faceinp.find.occluders import Occluders
 from faceinp.models import weights
@@ -98,7 +98,8 @@ def test_nothing_is_found_on_empty_pictures_of_any_shape(photo: np.ndarray) -> N
 def test_no_sensitivity_beyond_its_ends_is_recommended() -> None:
     nothing = faceinp.find_damage(np.zeros((64, 64, 3), np.uint8))
     with pytest.raises(
-        NothingFoundError, match=r"^Found no damage in the photo\. Raise --sensitivity .*paint a mask\.$"
+        NothingFoundError,
+        match=r"^Found no damage in the photo\. Nothing is found at any sensitivity\. Paint a mask\.$",
     ):
         nothing.as_mask()
     with pytest.raises(NothingFoundError, match=r"^Found no damage in the photo\. Paint a mask\.$"):
@@ -112,6 +113,87 @@ def test_no_sensitivity_beyond_its_ends_is_recommended() -> None:
     assert everything.at(0.1).notes[0].endswith("Lower the sensitivity, or mask only what matters most.")
     with pytest.raises(NothingFoundError, match=r"^Found no glasses in the photo\. Paint a mask\.$"):
         propose(grey_astronaut(), faceinp.Find("glasses", 1)).as_mask()
+
+
+@pytest.mark.usefixtures("finders")
+def test_the_lowest_sensitivity_that_finds_something_is_named() -> None:
+    photo = np.full((200, 200, 3), 127, np.uint8)
+    photo[50:70, 50:70] = 0.9 * np.array(PAINT[2]) + 0.1 * 127
+    with pytest.raises(NothingFoundError, match=r"from --sensitivity [0-9.]+ \(sensitivity=") as raised:
+        faceinp.find_damage(photo, sensitivity=0.2).as_mask()
+    lowest = float(str(raised.value).split("--sensitivity ")[1].split()[0])
+    assert 0.2 < lowest < 1
+    assert faceinp.find_damage(photo, sensitivity=lowest).mask.any()
+    assert not faceinp.find_damage(photo, sensitivity=lowest - 0.05).mask.any()
+
+
+@pytest.mark.usefixtures("finders")
+def test_texts_leave_out_kinds_of_a_few_pixels() -> None:
+    photo = np.full((600, 800, 3), 127, np.uint8)
+    photo[300:304, 40:760], photo[50:53, 50:53] = PAINT[1], PAINT[2]
+    found = faceinp.find_damage(photo)
+    assert set(found.shares) == {"scratch", "spot"} and list(found.main_shares) == ["scratch"]
+    assert "spot" not in found.as_mask().about and "spot" not in overlay.legend(found)
+    photo[300:304] = 127
+    assert list(faceinp.find_damage(photo).main_shares) == ["spot"]  # the largest is always named
+
+
+@pytest.mark.usefixtures("finders")
+def test_nothing_is_proposed_where_a_photo_is_transparent() -> None:
+    photo = np.dstack([damaged(), np.full((512, 512), 255, np.uint8)])
+    photo[:, :200, 3] = 0
+    found = faceinp.find_damage(photo)
+    assert not found.mask[:, :200].any() and found.mask[SCRATCH][:, 160:].all()
+    assert found.notes == ("Transparent parts of the photo are left out of the proposal.",)
+    photo[:, :200, 3] = 1  # hardly seen, but there
+    assert faceinp.find_damage(photo).mask[SCRATCH].all() and faceinp.find_damage(photo).notes == ()
+    glasses = np.dstack([spectacled(), np.full((512, 512), 255, np.uint8)])
+    glasses[:, :226, 3] = 0
+    found = propose(glasses, "glasses")
+    assert not found.mask[:, :224].any() and found.mask.any() and "Transparent" in found.notes[0]
+
+
+@pytest.mark.usefixtures("finders")
+def test_one_large_blot_alone_gets_a_note() -> None:
+    photo = np.full((300, 300, 3), 127, np.uint8)
+    photo[40:80, 40:80] = PAINT[4]
+    assert "All that is marked is one stain of 2%" in faceinp.find_damage(photo).notes[0]
+    photo[200:240, 200:240] = PAINT[4]
+    assert faceinp.find_damage(photo).notes == ()
+    photo[200:240, 200:240] = photo[40:80, 40:80] = 127
+    photo[100:110, 20:280] = PAINT[1]
+    assert faceinp.find_damage(photo).notes == ()
+
+
+def thin_paint(picture: np.ndarray) -> np.ndarray:
+    """A network to which red is a scratch where it is at most six pixels wide."""
+    red = (picture[..., 0].astype(int) - picture[..., 1] > 90).astype(np.uint8)
+    wide = cv2.morphologyEx(red, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8))
+    shares = np.zeros((6, *red.shape), np.float32)
+    shares[1] = (red > 0) & (wide == 0)
+    shares[0] = 1 - shares[1]
+    return shares
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 4, 6])
+def test_damage_is_found_at_any_size_of_scan(scale: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("faceinp.find.network.load", lambda _: thin_paint)
+    photo = np.full((300, 400, 3), 127, np.uint8)
+    for row in (60, 120, 180, 240):
+        photo[row : row + 4, 20:380] = PAINT[1]
+    painted = cv2.resize((photo[..., 1] == 0).astype(np.uint8), None, fx=scale, fy=scale) > 0
+    enlarged = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    found = faceinp.find_damage(enlarged)
+    assert found.mask[painted].mean() > 0.95
+    assert (found.mask & ~painted).sum() < 1.5 * painted.sum()
+
+
+def test_a_few_marks_of_coarse_levels_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In sound photos, coarse levels take a mast or a stalk for a scratch."""
+    monkeypatch.setattr("faceinp.find.network.load", lambda _: thin_paint)
+    photo = np.full((900, 1200, 3), 127, np.uint8)
+    photo[300:308, 100:900] = PAINT[1]
+    assert not faceinp.find_damage(photo).mask.any()
 
 
 @pytest.mark.usefixtures("finders")
@@ -288,10 +370,10 @@ def test_damage_that_hides_a_face_is_said(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("faceinp.find.damage.detection.find_large_faces", lambda *_: known)
     photo = grey_astronaut()
     photo[60:190, 170:280] = PAINT[4]
-    assert "covers most of a face" in faceinp.find_damage(photo).notes[0]
+    assert "covers most of a face" in faceinp.find_damage(photo).notes[-1]
     photo = grey_astronaut()
     photo[250:320, 100:400] = PAINT[4]
-    assert faceinp.find_damage(photo).notes == ()
+    assert not any("covers" in note for note in faceinp.find_damage(photo).notes)
 
 
 @pytest.mark.usefixtures("finders")
@@ -349,6 +431,32 @@ def test_a_photo_without_a_face_gets_a_sentence() -> None:
         for call in (faceinp.find_occluders, lambda photo: faceinp.fill(photo, find="glasses")):
             with pytest.raises(NoFaceError, match="No face was found"):
                 call(photo)
+
+
+@pytest.mark.usefixtures("finders")
+def test_small_marks_on_a_face_and_marks_beside_it_are_no_occluders() -> None:
+    photo = grey_astronaut()
+    photo[88:92, 190:204] = PAINT[1]  # as large as an eyebrow
+    photo[150:230, 285:300] = PAINT[3]  # beside the face
+    (found,) = faceinp.find_occluders(photo, sensitivity=1)
+    assert not found.mask.any()
+    photo[140:156, 225:300] = PAINT[3]  # a hand that reaches into the face is whole
+    (found,) = faceinp.find_occluders(photo)
+    assert set(found.shares) == {"hand"} and found.mask[152:190, 288:297].all()
+    photo[140:190, 262:285] = 127  # cut off, the part beside the face is left out
+    (found,) = faceinp.find_occluders(photo)
+    assert found.mask[144:152, 228:258].all() and not found.mask[:, 286:].any()
+
+
+@pytest.mark.usefixtures("finders")
+def test_a_profile_is_left_out_with_a_note() -> None:
+    (face,) = faceinp.find_faces(data.astronaut())
+    (found,) = faceinp.find_occluders(spectacled(), face=replace(face, yaw=-64.0))
+    assert not found.mask.any() and "turned by about 64 degrees" in found.notes[0]
+    with pytest.raises(NothingFoundError, match="turned by about 64 degrees"):
+        join([found], "glasses").as_mask()
+    (found,) = faceinp.find_occluders(spectacled(), face=replace(face, yaw=-44.0))
+    assert found.mask.any() and found.notes == ()
 
 
 def test_a_note_concerns_the_kinds_that_are_asked_for() -> None:

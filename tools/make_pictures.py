@@ -76,6 +76,19 @@ def found() -> None:
     Image.fromarray(np.concatenate(rows)).save(PICTURES / "found.png")
 
 
+def sensitivities() -> None:
+    """Cracks and stains drawn on the portrait, and what is found of them at three sensitivities."""
+    photo = skimage.data.astronaut()
+    window = np.s_[0:360, 60:420]
+    rows = []
+    for kind, seed in (("cracks", 5), ("stains", 3)):
+        damaged = drawn_damage.draw(photo, kind, np.random.default_rng(seed)).pixels
+        proposal = faceinp.find_damage(damaged)
+        shown = [damaged, *(overlay.tinted(damaged, proposal.at(sensitivity)) for sensitivity in (0.2, 0.5, 0.8))]
+        rows.append(np.concatenate([one[window] for one in shown], axis=1))
+    Image.fromarray(np.concatenate(rows)).save(PICTURES / "sensitivities.png", optimize=True)
+
+
 def average_points(photo: np.ndarray) -> np.ndarray:
     """The 68 points of an average face where the photo's face is, in its pixels."""
     quad = faces.quad(detection.find_faces(photo)[0])
@@ -125,5 +138,6 @@ if __name__ == "__main__":
     gallery()
     exemplars()
     found()
+    sensitivities()
     masks()
     samples()

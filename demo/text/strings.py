@@ -55,8 +55,8 @@ WHITE_ASSUMED = (
 FIND = {"damage": "Find scratches", "occluders": "Find glasses, mask or hand"}
 SEARCHING = {"damage": "Looking for damage …", "occluders": "Looking for glasses, masks and hands …"}
 NOTHING_FOUND = {
-    "damage": "No damage was found. Move the slider to find more, or paint over the damage yourself.",
-    "occluders": "Nothing was found in front of a face. Move the slider to find more, or paint over it yourself.",
+    "damage": "No damage was found",
+    "occluders": "Nothing was found in front of a face",
 }
 KINDS = {
     "scratch": "scratches",
@@ -226,12 +226,21 @@ def faces_found(count: int, *, marked: bool) -> str:
     return f"{ONE_FACE} {MARKED if marked else NOTHING_MARKED}"
 
 
+def _nothing_found(target: str, proposed: faceinp.Proposal) -> str:
+    """That nothing is marked, and whether the slider helps."""
+    if proposed.lowest_sensitivity() is None:
+        return f"{NOTHING_FOUND[target]} at any position of the slider. Paint over it yourself."
+    return f"{NOTHING_FOUND[target]}. Move the slider to find more, or paint over it yourself."
+
+
 def proposal(target: str, proposed: faceinp.Proposal) -> str:
     """What a search found, with its notes. target: what it searched for, ``damage`` or ``occluders``."""
     shares = sorted(proposed.shares.items(), key=lambda kind: -kind[1])
     kinds = ", ".join(KINDS[kind] for kind, share in shares if share >= MIN_KIND_SHARE[target] * proposed.share)
     marked = f"{proposed.share:.2%}" if proposed.share >= 0.0001 else "less than 0.01%"
-    summary = f"Found on {marked} of the photo: {kinds}. {CORRECT_PROPOSAL}" if shares else NOTHING_FOUND[target]
+    summary = (
+        f"Found on {marked} of the photo: {kinds}. {CORRECT_PROPOSAL}" if shares else _nothing_found(target, proposed)
+    )
     return message("\n".join([summary, *(page_terms(without_folders(note)) for note in proposed.notes)]))
 
 

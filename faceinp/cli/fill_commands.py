@@ -11,7 +11,7 @@ from pathlib import Path
 import faceinp
 from faceinp.cli.arguments import UsageError
 from faceinp.cli.terminal import Bar, say
-from faceinp.errors import FaceinpError
+from faceinp.errors import FaceinpError, NothingFoundError
 
 
 def fill(args: argparse.Namespace) -> None:
@@ -51,7 +51,8 @@ def fill(args: argparse.Namespace) -> None:
     if args.quiet:
         return
     for note in (*result.notes, *losses):
-        say(f"note: {note}")
+        about_find = args.find is not None and note.startswith(f"{args.find.replace('-', ' ')} on ")
+        say(f"{'found' if about_find else 'note'}: {note}")
     print(
         f"{args.out}: filled by {result.engine} ({result.runtime}) in {sum(result.timings.values()):.1f} s, "
         f"known pixels changed: {result.changed_pixels:,} of {result.known_pixels:,}"
@@ -123,7 +124,8 @@ def find(args: argparse.Namespace) -> None:
         )
     photo = faceinp.read_photo(args.photo, page=args.page)
     proposal = propose(photo, wanted, face=face, turn=args.turn)
-    mask = proposal.as_mask()
+    with _stale_files_named(args.out, args.overlay):
+        mask = proposal.as_mask()
     saving.write_file(args.out, mask_pictures.encode(mask.hole))
     if args.overlay is not None:
         tinted = overlay.tinted(photo.pixels, proposal)
@@ -132,6 +134,19 @@ def find(args: argparse.Namespace) -> None:
     for note in proposal.notes:
         say(f"note: {note}")
     print(f"{args.out}: {mask.about}")
+
+
+@contextmanager
+def _stale_files_named(*files: Path | None) -> Iterator[None]:
+    """The error that nothing was found names those of ``files`` that an earlier command left."""
+    try:
+        yield
+    except NothingFoundError as error:
+        stale = [str(file) for file in files if file is not None and file.exists()]
+        if not stale:
+            raise
+        unchanged = "was not changed" if len(stale) == 1 else "were not changed"
+        raise NothingFoundError(f"{error} {' and '.join(stale)} existed before and {unchanged}.") from error
 
 
 def batch(args: argparse.Namespace) -> None:

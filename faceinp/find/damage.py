@@ -1,6 +1,6 @@
-"""Find the damage of a photo (scratches, dust, tears, stains) by a network that runs at two scales."""
+"""Find the damage of a photo (scratches, dust, tears, stains) by a network that runs on an image pyramid."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -14,16 +14,22 @@ from faceinp.face import detection
 from faceinp.face.faces import Face
 from faceinp.find import network
 from faceinp.find.baseline import classical
-from faceinp.find.proposal import Proposal, check_sensitivity
+from faceinp.find.network import iterate_tiles
+from faceinp.find.proposal import Proposal, check_sensitivity, hide_transparent, percent, with_seeds
 from faceinp.models import weights
 from faceinp.photo import photos
 
 MIN_SIDE = 64  # pixels of a photo
 INCLUDES = ("stamps",)
-LARGE_DAMAGE = slice(3, 5)  # the classes of tears and stains
-STAMP = 5  # the class of stamps
+LARGE_DAMAGE = slice(2, 4)  # tears and stains among the kinds
+STAMP = 5  # the number of kinds with stamps, which are the last
+MIN_LEVEL_SIDE = 350  # pixels, long side of the coarsest level
+MIN_COARSE_SHARE = 0.025  # of a coarse level, marked as scratches and spots, without which it is left out
+MIN_COARSE_GAIN = 2.0  # of that share over the highest of finer levels; a line covers more of a coarse level
 MAX_SMALL_PHOTO = 2_000_000  # pixels, up to which the soft edge of damage is one pixel wide; above, two
 MIN_SHARE_HIDING_FACES = 0.01  # of the photo; less damage hides no face
+MIN_BLOT_SHARE = 0.002  # of the photo, of a tear or stain that a note mentions if it is alone
+MIN_BLOT_PART = 0.95  # of all that is marked
 MAX_USUAL_SHARE = 0.2  # of the photo; above, a note warns
 Kinds = NDArray[np.uint8]
 
@@ -48,6 +54,18 @@ class Damage(Proposal):
                 f"{self.share:.0%} of the photo is marked as damaged, so most of a fill would be invented. {advice} "
                 "only what matters most."
             )
+        if self._is_one_blot():
+            yield (
+                f"All that is marked is one {next(iter(self.main_shares))} of {percent(self.share)} of the photo. "
+                "Check that it is no part of the picture."
+            )
+
+    def _is_one_blot(self) -> bool:
+        """Whether all that is marked is one large tear or stain: in sound photos, that is often a background."""
+        if self.share < MIN_BLOT_SHARE or list(self.main_shares) not in (["tear"], ["stain"]):
+            return False
+        stats = cv2.connectedComponentsWithStats(self.mask.astype(np.uint8), connectivity=8)[2]
+        return bool(stats[1:, cv2.CC_STAT_AREA].max() >= MIN_BLOT_PART * np.count_nonzero(self.mask))
 
 
 def find_damage(photo: Any, *, sensitivity: float = 0.5, include: Collection[str] = ()) -> Damage:
@@ -58,25 +76,28 @@ def find_damage(photo: Any, *, sensitivity: float = 0.5, include: Collection[str
     WeightsError for damaged weights.
     """
     sensitivity, include = check_sensitivity(sensitivity), check_include(include)
-    pixels = photos.read(photo).pixels
+    opened = photos.read(photo)
+    pixels = opened.pixels
     if min(pixels.shape[:2]) < MIN_SIDE:
         raise PhotoError(
             f"The photo is {pixels.shape[1]} x {pixels.shape[0]} pixels, too small to find damage in. Use one of "
             f"{MIN_SIDE} x {MIN_SIDE} or more."
         )
-    lasting = []
+    lasting, scale = [], 1
     if problem := weights.missing("damage"):
         lasting.append(f"Classical filters, which find less damage, were used instead of the network: {problem}")
         confidence, kind = classical(pixels)
     else:
-        confidence, kind = _by_network(pixels, stamps="stamps" in include)
+        confidence, kind, scale = _by_network(pixels, stamps="stamps" in include)
+    likely = np.maximum(kind, 1)
+    lasting += hide_transparent(confidence, likely, opened)
     nothing = np.zeros(kind.shape, np.uint8)
     damage = Damage(
         nothing > 0,
         confidence,
         nothing,
-        likely=np.maximum(kind, 1),
-        reach=1 if confidence.size <= MAX_SMALL_PHOTO else 2,
+        likely=likely,
+        reach=max(scale, 1 if confidence.size <= MAX_SMALL_PHOTO else 2),  # coarse levels are that much less exact
         lasting=tuple(lasting),
     ).at(sensitivity)
     if damage.share < MIN_SHARE_HIDING_FACES:
@@ -93,27 +114,72 @@ def check_include(include: Collection[str]) -> tuple[str, ...]:
     return tuple(include)
 
 
-def _by_network(pixels: Pixels, *, stamps: bool) -> tuple[Floats, Kinds]:
-    """Confidence and kind of each pixel.
+def _by_network(pixels: Pixels, *, stamps: bool) -> tuple[Floats, Kinds, int]:
+    """Confidence and kind of each pixel, and the scale of the coarsest level that decides: 1, 2, 4, ...
 
-    The network runs at full size and, for tears and stains, at half size: large ones need more context, while a scratch
-    of two pixels is lost there.
+    The network runs on an image pyramid: it knows scratches of about two pixels, and a fine scan shows them wider. The
+    maximum of the levels decides, but a coarse level takes part only as far as ``_depth`` says. Tears and stains need
+    more context: for them, one level more takes part.
     """
     finder = network.load("damage")
+    count = STAMP if stamps else STAMP - 1
+    levels = [_probabilities(finder, level, count) for level in _pyramid(pixels)]
+    depth = _depth(levels)
     height, width = pixels.shape[:2]
-    size = max(1, width // 2), max(1, height // 2)
-    small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-    coarse = np.zeros((LARGE_DAMAGE.stop - LARGE_DAMAGE.start, *small.shape[:2]), np.float16)
-    for window, probabilities in network.run_tiled(finder, small):
-        coarse[(slice(None), *window)] = probabilities[LARGE_DAMAGE]
     confidence, kind = np.zeros((height, width), np.float32), np.zeros((height, width), np.uint8)
-    for window, probabilities in network.run_tiled(finder, pixels):
-        enlarged = _enlarged(coarse, *window, (height, width))
-        probabilities[LARGE_DAMAGE] = np.maximum(probabilities[LARGE_DAMAGE], enlarged)
-        damage = probabilities[1 : STAMP + 1] if stamps else probabilities[1:STAMP]
+    for window in iterate_tiles(height, width):
+        damage = levels[0][(slice(None), *window)].astype(np.float32)
+        for number, level in enumerate(levels[1 : depth + 2], 1):
+            classes = slice(None) if number <= depth else LARGE_DAMAGE
+            damage[classes] = np.maximum(damage[classes], _enlarged(level[classes], *window, (height, width)))
         confidence[window] = np.minimum(damage.sum(axis=0), 1)
         kind[window] = 1 + damage.argmax(axis=0)
-    return confidence, kind
+    return confidence, kind, 2**depth
+
+
+def _pyramid(pixels: Pixels) -> Iterator[Pixels]:
+    """The photo and its halvings, down to a long side of about MIN_LEVEL_SIDE; at least one halving."""
+    yield pixels
+    while True:
+        height, width = pixels.shape[:2]
+        size = max(1, width // 2), max(1, height // 2)
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+        yield pixels
+        if max(size) < 2 * MIN_LEVEL_SIDE:
+            return
+
+
+def _probabilities(finder: network.Network, pixels: Pixels, count: int) -> NDArray[np.float16]:
+    """The probabilities of the first ``count`` kinds of damage: (count, H, W)."""
+    probabilities = np.zeros((count, *pixels.shape[:2]), np.float16)
+    for window, values in network.run_tiled(finder, pixels):
+        probabilities[(slice(None), *window)] = values[1 : 1 + count]
+    return probabilities
+
+
+def _depth(levels: Sequence[NDArray[np.float16]]) -> int:
+    """The number of the coarsest level that decides on all kinds; 0 is the photo's own size.
+
+    A level that marks many more scratches and spots than all finer ones shows that the photo's damage is wider than the
+    network knows. One that marks few is left out: in sound photos, coarse levels mark thin things of the scene.
+    """
+    depth, most = 0, 0.0
+    for number, level in enumerate(levels):
+        if number and max(level.shape[1:]) < MIN_LEVEL_SIDE:
+            break
+        share = _small_damage_share(level)
+        if number and share >= max(MIN_COARSE_SHARE, MIN_COARSE_GAIN * most):
+            depth = number
+        most = max(most, share)
+    return depth
+
+
+def _small_damage_share(level: NDArray[np.float16]) -> float:
+    """The share of a level that is marked as scratch or spot at a sensitivity of one half."""
+    confidence = np.minimum(level.sum(axis=0, dtype=np.float32), 1)
+    small = level[: LARGE_DAMAGE.start].max(axis=0) >= level[LARGE_DAMAGE.start :].max(axis=0)
+    marked = with_seeds(confidence > 0.5, confidence > Damage.SEED_ODDS / (1 + Damage.SEED_ODDS))
+    return float((marked & small).mean())
 
 
 def _enlarged(coarse: NDArray[np.float16], rows: slice, columns: slice, size: tuple[int, int]) -> Floats:

@@ -74,12 +74,21 @@ def join(proposals: Iterable[Occluders], name: str, sensitivity: float = 0.5) ->
     """
     each, wanted = iter(proposals), OCCLUDERS[name]
     first = next(each)
-    (confidence, likely), faces = first.spread(wanted), [*first.faces]
+    (confidence, likely), faces, lasting = first.spread(wanted), [*first.faces], [*first.lasting]
     for one in each:
         own, kinds = one.spread(wanted)
         likely = np.where(own > confidence, kinds, likely)
         confidence = np.maximum(confidence, own)
         faces += one.faces
+        lasting += one.lasting
     subject = name.replace("-", " ")
-    whole = Occluders(likely > 0, confidence, likely, subject=subject, likely=likely, faces=tuple(faces))
+    whole = Occluders(
+        likely > 0,
+        confidence,
+        likely,
+        subject=subject,
+        likely=likely,
+        lasting=tuple(dict.fromkeys(lasting)),
+        faces=tuple(faces),
+    )
     return whole.at(sensitivity)

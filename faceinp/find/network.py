@@ -38,12 +38,17 @@ def run_tiled(network: Network, pixels: Pixels) -> Iterator[tuple[Window, Floats
     cover the photo. Beyond its borders the photo is mirrored.
     """
     height, width = pixels.shape[:2]
+    for rows, columns in iterate_tiles(height, width):
+        top, left = max(0, rows.start - MARGIN), max(0, columns.start - MARGIN)
+        part = pixels[top : min(rows.stop + MARGIN, height), left : min(columns.stop + MARGIN, width)]
+        down, across = (-size % STEPS for size in part.shape[:2])
+        padded = cv2.copyMakeBorder(part, 0, down, 0, across, cv2.BORDER_REFLECT_101)
+        output = network(np.asarray(padded, np.uint8))
+        yield (rows, columns), output[:, rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+
+
+def iterate_tiles(height: int, width: int) -> Iterator[Window]:
+    """Rows and columns of tiles that do not overlap and cover a photo."""
     for top in range(0, height, TILE):
         for left in range(0, width, TILE):
-            bottom, right = min(top + TILE, height), min(left + TILE, width)
-            upper, outer = max(0, top - MARGIN), max(0, left - MARGIN)
-            part = pixels[upper : min(bottom + MARGIN, height), outer : min(right + MARGIN, width)]
-            down, across = (-size % STEPS for size in part.shape[:2])
-            padded = cv2.copyMakeBorder(part, 0, down, 0, across, cv2.BORDER_REFLECT_101)
-            output = network(np.asarray(padded, np.uint8))
-            yield np.s_[top:bottom, left:right], output[:, top - upper : bottom - upper, left - outer : right - outer]
+            yield np.s_[top : min(top + TILE, height), left : min(left + TILE, width)]

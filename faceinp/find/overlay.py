@@ -27,4 +27,4 @@ def tinted(pixels: NDArray[np.uint8], proposal: Proposal) -> NDArray[np.uint8]:
 def legend(proposal: Proposal) -> str:
     """The colour of each kind in the proposal, as text."""
     colours = dict(zip(proposal.KINDS, COLOURS, strict=True))
-    return ", ".join(f"{colours[kind]} is {kind}" for kind in proposal.shares)
+    return ", ".join(f"{colours[kind]} is {kind}" for kind in proposal.main_shares)

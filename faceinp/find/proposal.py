@@ -12,11 +12,14 @@ from faceinp.errors import FaceinpError, MaskError, NothingFoundError
 from faceinp.face import detection
 from faceinp.face.faces import Face
 from faceinp.mask.masks import Mask
+from faceinp.photo.photos import Photo
 
 # The confidence above which a pixel is marked, at sensitivities of 0 and of 1.
 MAX_THRESHOLD = 0.95
 MIN_THRESHOLD = 0.05
 
+MIN_SHOWN_SHARE = 0.0001  # of the photo; texts leave out kinds that cover less
+SENSITIVITY_STEPS = 20  # in which the lowest sensitivity that finds something is searched
 MIN_HIDDEN_SHARE = 0.6  # of a face's oval; above, a note says that the face is covered
 
 
@@ -62,7 +65,12 @@ class Proposal:
                 "The sensitivity of this proposal cannot be changed, since no finder returned it. Call find_damage or "
                 "find_occluders."
             )
-        sensitivity = check_sensitivity(sensitivity)
+        proposal = self._at(check_sensitivity(sensitivity))
+        about_faces = covered_faces(proposal.mask, self.faces if faces is None else faces)
+        return replace(proposal, notes=(*self.lasting, *proposal._warnings(), *about_faces))
+
+    def _at(self, sensitivity: float) -> Self:
+        """As ``at``, without its checks and new notes."""
         low = threshold(sensitivity)
         marked = (self.confidence > low) & (self.likely > 0)
         if self.SEED_ODDS > 1:
@@ -70,9 +78,8 @@ class Proposal:
             high = 1 - 1 / (1 + odds)  # rounded, too, it is monotonic in the odds, unlike odds / (1 + odds)
             marked = with_seeds(marked, self.confidence > high)
         kind = dilate_kinds(np.where(marked, self.likely, np.uint8(0)), self.reach)
-        proposal = replace(self, mask=kind > 0, kind=kind, sensitivity=sensitivity)
-        about_faces = covered_faces(proposal.mask, self.faces if faces is None else faces)
-        return replace(proposal, notes=(*self.lasting, *proposal._warnings(), *about_faces))
+        kind[self.likely == 0] = 0
+        return replace(self, mask=kind > 0, kind=kind, sensitivity=sensitivity)
 
     def _warnings(self) -> Iterable[str]:
         """Notes on the mask, for subclasses to add."""
@@ -82,6 +89,13 @@ class Proposal:
     def share(self) -> float:
         """The share of the photo that the mask covers, in [0, 1]."""
         return float(np.count_nonzero(self.mask) / self.mask.size)
+
+    @property
+    def main_shares(self) -> dict[str, float]:
+        """``shares`` without kinds that cover less than MIN_SHOWN_SHARE, but at least the largest."""
+        shares = self.shares
+        least = min(MIN_SHOWN_SHARE, max(shares.values(), default=0))
+        return {name: share for name, share in shares.items() if share >= least}
 
     @property
     def shares(self) -> dict[str, float]:
@@ -95,18 +109,33 @@ class Proposal:
         Raises NothingFoundError, whose message ends with the notes, and MaskError where the mask covers everything.
         """
         if not self.mask.any():
-            nothing = f"Found no {self.subject} in the photo.", self._advice("Raise", 1), *self.notes
+            nothing = f"Found no {self.subject} in the photo.", self._advice_to_raise(), *self.notes
             raise NothingFoundError(" ".join(nothing))
         if self.mask.all():
-            raise MaskError(f"The entire photo was marked as {self.subject}. {self._advice('Lower', 0)}")
-        kinds = ", ".join(f"{name} {_percent(share)}" for name, share in self.shares.items())
-        return Mask(self.mask, f"{self.subject} on {_percent(self.share)} of the photo: {kinds}", self.notes)
+            advice = "Paint" if self.sensitivity == 0 else "Lower --sensitivity (sensitivity=), or paint"
+            raise MaskError(f"The entire photo was marked as {self.subject}. {advice} a mask.")
+        kinds = ", ".join(f"{name} {percent(share)}" for name, share in self.main_shares.items())
+        return Mask(self.mask, f"{self.subject} on {percent(self.share)} of the photo: {kinds}", self.notes)
 
-    def _advice(self, change: str, end: float) -> str:
-        """What to do about the mask. change: "Raise" or "Lower"; end: the sensitivity where that is impossible."""
-        if self.sensitivity == end:
+    def lowest_sensitivity(self) -> float | None:
+        """The lowest sensitivity, in steps of .05, above this proposal's that marks something, where this one marks
+        nothing; None where all mark next to nothing.
+        """
+        low, high = int(SENSITIVITY_STEPS * (self.sensitivity or 0)), SENSITIVITY_STEPS
+        if self.likely.shape != self.confidence.shape or self._at(1).share < MIN_SHOWN_SHARE:
+            return None
+        while high - low > 1:  # a higher sensitivity marks at least as much
+            middle = (low + high) // 2
+            low, high = (low, middle) if self._at(middle / SENSITIVITY_STEPS).mask.any() else (middle, high)
+        return high / SENSITIVITY_STEPS
+
+    def _advice_to_raise(self) -> str:
+        """What to do where nothing is marked."""
+        if self.sensitivity == 1 or self.likely.shape != self.confidence.shape:
             return "Paint a mask."
-        return f"{change} --sensitivity (sensitivity=), or paint a mask."
+        if (lowest := self.lowest_sensitivity()) is None:
+            return "Nothing is found at any sensitivity. Paint a mask."
+        return f"Something is found from --sensitivity {lowest:g} (sensitivity={lowest:g}). Raise it, or paint a mask."
 
 
 def threshold(sensitivity: float) -> float:
@@ -149,6 +178,16 @@ def covered_faces(mask: NDArray[np.bool_], faces: Sequence[Face]) -> list[str]:
     return [f"The proposal covers most of {which}; the fill there would be invented. Check it before you fill."]
 
 
-def _percent(share: float) -> str:
+def hide_transparent(confidence: NDArray[np.float32], likely: NDArray[np.uint8], photo: Photo) -> tuple[str, ...]:
+    """Clear both maps, in place, where ``photo`` is fully transparent. Returns a note if anything was cleared there."""
+    if photo.alpha is None:
+        return ()
+    transparent = photo.alpha == 0
+    cleared = bool((confidence[transparent] > MIN_THRESHOLD).any())
+    confidence[transparent], likely[transparent] = 0, 0
+    return ("Transparent parts of the photo are left out of the proposal.",) if cleared else ()
+
+
+def percent(share: float) -> str:
     """Two significant digits below 10 %: a hair covers little of a large photo."""
     return f"{100 * share:.2g}%" if share < 0.1 else f"{share:.0%}"
