@@ -61,7 +61,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> filling.FillResult:
         ("/tmp/one/two is full", "two is full"),
         (
             "a.heic is a HEIC, which needs pillow-heif. Run: pip install 'faceinp[heic]'",
-            "reads. It is not installed here. Save the photo as JPEG.",
+            "pillow-heif. It is not installed here. Save the photo as JPEG.",
         ),
         ("fetched from https://example.org/a/b.pt", "fetched from https://example.org/a/b.pt"),
         ("10 / 20, and/or 1/2 of it", "10 / 20, and/or 1/2 of it"),

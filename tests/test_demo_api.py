@@ -114,7 +114,7 @@ def test_what_cannot_be_filled_names_the_endpoints_own_arguments(refused: Any) -
     aside = np.zeros((220, 220), np.uint8)
     aside[-12:, -12:] = 255
     assert "mask_hole='white' or mask_hole='black'" in refused(PORTRAIT, around.astype(np.uint8) * 255, aligned=True)
-    assert "drop aligned" in refused(PORTRAIT[:, :200], aside[:, 20:], aligned=True)
+    assert "leave out aligned" in refused(PORTRAIT[:, :200], aside[:, 20:], aligned=True)
     assert "leave out require_face" in refused(PORTRAIT, aside, require_face=True)
     nobody = np.full((220, 220, 3), 128, np.uint8)
     assert 'location={"box": [x, y, width, height]}' in refused(nobody, aside, require_face=True)

@@ -254,7 +254,7 @@ def test_an_error_is_one_line(
 def test_what_makes_no_sense_is_refused(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(argv)
-    assert stopped.value.code == 2 and capsys.readouterr().err.startswith("faceinp find: ")
+    assert stopped.value.code == 2 and capsys.readouterr().err.startswith(f"faceinp {argv[0]}: ")
 
 
 def test_the_shell_knows_what_the_library_finds() -> None:
