@@ -45,7 +45,9 @@ def inputs(built: Built, case: int, height: int, width: int) -> Inputs:
             return {"image": image, "mask": mask, "points": _five_points(case, height, width)}
         case "detector":
             if case % 2:  # a face, of another size in each case
-                face = np.asarray(Image.open(str(resources.files("faceinp.demo") / "generated.png")).convert("RGB"))
+                face = np.asarray(
+                    Image.open(str(resources.files("faceinp.demo") / "images" / "generated.png")).convert("RGB")
+                )
                 side = min(height, width) * (case + 2) // len(CASES)
                 image[0, :side, :side] = cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA)
                 mask[0, : side // 2, : side // 2] = 255 * (case == 3)  # one of its eyes

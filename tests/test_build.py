@@ -317,7 +317,7 @@ def test_aligned_squares_are_taken_whole(tmp_path: Path) -> None:
     said: list[str] = []
     built = build.build(root, tmp_path / "out", size=128, aligned=True, say=said.append)
     assert (built.faces, built.small, built.unreadable) == (2, 1, 1)
-    assert "wide.png" in said[0] and "this one is 256 x 200" in said[0]
+    assert "wide.png" in said[0] and "got 256 x 200" in said[0]
     expected = np.asarray(Image.fromarray(square).resize((128, 128), Image.Resampling.BOX)).astype(int)
     for picture, about in samples(tmp_path / "out").values():
         assert np.abs(picture - expected).mean() < 3 and about["points_from"] == "own"

@@ -75,4 +75,4 @@ def test_the_predictor_is_not_compared_with_itself(
     shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["evaluate", "landmarks", "--data", str(shards), "-o", str(tmp_path)]) == DataError.exit_code
-    assert "the shipped predictor's own" in capsys.readouterr().err
+    assert "The shipped predictor itself" in capsys.readouterr().err
