@@ -14,7 +14,7 @@ import numpy as np
 import skimage.data
 from PIL import Image
 
-FILL = "import sys; from faceinp.cli import main; code = main(sys.argv[1:]); import resource;"
+FILL = "import sys; from faceinp.cli.main import main; code = main(sys.argv[1:]); import resource;"
 FILL += "print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, 'MB'); sys.exit(code)"
 
 

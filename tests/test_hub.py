@@ -83,7 +83,7 @@ def test_who_is_not_logged_in_is_told_so(hub: Hub, ours: Path) -> None:
 def test_a_space_is_built_pushed_and_opens(hub: Hub, ours: Path, tmp_path: Path) -> None:
     done = run(hub, ours, "-m", "faceinp.demo.space", "push", "me/page")
     assert done.returncode == 0 and f"{hub.url}/spaces/me/page" in done.stdout, done.stderr
-    assert hub.made[0]["type"] == "space" and hub.results[0]["sdk"] == "gradio"
+    assert hub.made[0]["type"] == "space" and hub.made[0]["sdk"] == "gradio"
     for name, data in hub.repositories["me/page"].items():
         (tmp_path / "space" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "space" / name).write_bytes(data)

@@ -15,7 +15,9 @@ from faceinp.models import sidecar
 pytest.importorskip("huggingface_hub", reason="the extra 'hub' is not installed")
 
 WITHOUT = ("torch", "onnx", "onnxscript", "safetensors", "skimage")
-FETCHES = f"import sys\nsys.modules.update(dict.fromkeys({WITHOUT}))\nfrom faceinp.cli import main\nsys.exit(main())"
+FETCHES = (
+    f"import sys\nsys.modules.update(dict.fromkeys({WITHOUT}))\nfrom faceinp.cli.main import main\nsys.exit(main())"
+)
 
 
 @pytest.fixture

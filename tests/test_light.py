@@ -76,7 +76,7 @@ def test_a_fill_leaves_no_file_and_tells_nobody(photos: Path) -> None:
     ],
 )
 def test_the_shell_does_its_work(command: str, says: str, photos: Path) -> None:
-    done = run(f"from faceinp.cli import main\nsys.exit(main({command.split()!r}))\n", photos)
+    done = run(f"from faceinp.cli.main import main\nsys.exit(main({command.split()!r}))\n", photos)
     assert done.returncode == 0 and says in done.stdout, done.stderr
     if command.startswith("batch"):
         assert Image.open(photos / "filled" / "photo.png").size == (512, 512)
@@ -97,6 +97,6 @@ def test_the_shell_does_its_work(command: str, says: str, photos: Path) -> None:
     ],
 )
 def test_what_needs_more_says_what(command: str, extra: str, photos: Path) -> None:
-    done = run(f"from faceinp.cli import main\nsys.exit(main({command.split()!r}))\n", photos)
+    done = run(f"from faceinp.cli.main import main\nsys.exit(main({command.split()!r}))\n", photos)
     assert done.returncode and f"pip install 'faceinp[{extra}]'" in done.stderr, done.stderr
     assert "Traceback" not in done.stderr
