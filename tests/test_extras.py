@@ -72,6 +72,7 @@ def test_without_a_package_a_command_says_what_to_install(
     assert done.returncode == 5
 
 
+@pytest.mark.process
 def test_without_torch_an_exporter_run_as_a_module_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['torch'] = None\n")
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
