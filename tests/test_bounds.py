@@ -56,7 +56,7 @@ def test_every_number_of_a_training_has_bounds_and_keeps_to_them(training: str) 
     ("flags", "sentence"),
     [
         (("--log-every", "0"), "--log-every must be at least 1, got 0."),
-        (("--rate", "nan"), "--rate must be above 0, got nan."),
+        (("--rate", "nan"), "--rate must be at least 0, got nan."),
         (("--beta1", "1.5"), "--beta1 must be at least 0 and below 1, got 1.5."),
         (("--average", "2"), "--average must lie between 0 and 1, got 2.0."),
         (("--side", "60"), "--side must be a multiple of 32, got 60."),

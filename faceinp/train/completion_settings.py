@@ -27,9 +27,11 @@ class CompletionRun(mask_holes.MaskedRun):
         default=32, metadata={"help": "channels at the first depth, a multiple of 4; 64 in the paper", "multiple": 4}
     )
     side: int = field(default=128, metadata={"help": "side of the pictures, a multiple of 32", "multiple": 32})
-    rate: float = field(default=5e-4, metadata={"help": "highest learning rate of the generator (Adam)", "above": 0})
+    rate: float = field(
+        default=5e-4, metadata={"help": "highest learning rate of the generator (Adam; 0: frozen)", "least": 0}
+    )
     rate_discriminator: float = field(
-        default=2e-4, metadata={"help": "highest learning rate of the discriminators", "above": 0}
+        default=2e-4, metadata={"help": "highest learning rate of the discriminators (0: frozen)", "least": 0}
     )
     schedule: str = schedules.option("cosine", "of the generator")
     schedule_discriminator: str = schedules.option("constant", "of the discriminators")
