@@ -29,7 +29,7 @@ CASES = (
 )
 
 
-def inputs(built: Built, case: int, height: int, width: int) -> Inputs:
+def inputs(built: Built, case: int, height: int, width: int) -> Inputs:  # noqa: PLR0911 - one return for each graph
     """The inputs of the graph ``built``, a batch of one, for case number ``case``, which is also the seed."""
     rng = np.random.default_rng(case)
     kind, hole_kind = CASES[case]

@@ -27,7 +27,7 @@ MIN_TURN_INTERVAL = 1.0  # seconds between two turns
 Map = NDArray[np.bool_]
 
 
-def connect(page: Page, visits: Visits) -> None:
+def connect(page: Page, visits: Visits) -> None:  # noqa: PLR0915 - one statement for each event
     """Connect the controls that load, turn and remove the photo."""
     parts = _photo_parts(page)
 

@@ -109,7 +109,7 @@ class Guard:
         except Exception as error:
             await self._answer_error(error, scope, receive, answer)
 
-    async def _check(self, scope: Scope, receive: Receive) -> tuple[Response | None, Receive]:
+    async def _check(self, scope: Scope, receive: Receive) -> tuple[Response | None, Receive]:  # noqa: PLR0911 - one return for each refusal
         """The refusal of a request, or None, and a function that receives its body."""
         host = _name(Headers(scope=scope).get("host", ""))
         if self.rules.allowed_hosts and host not in map(_name, self.rules.allowed_hosts):

@@ -17,7 +17,7 @@ from faceinp.common.extras import missing_package
 from faceinp.errors import FaceinpError
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one return for each exit code
     """Run the command ``argv`` (None: the shell's) and return its exit code."""
     argv = sys.argv[1:] if argv is None else list(argv)
     try:

@@ -131,7 +131,7 @@ def choose(engine: str, options: Mapping[str, Any]) -> Settings:
     return settings
 
 
-def _contradiction(settings: Settings) -> str:
+def _contradiction(settings: Settings) -> str:  # noqa: PLR0911 - one return for each contradiction
     """Why settings that are each within bounds contradict one another; empty if they do not."""
     if settings.only and settings.alone:
         return "Choose only= (realism stays) or alone= (nothing stays), not both."

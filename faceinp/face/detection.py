@@ -51,20 +51,18 @@ def find_faces(pixels: Pixels, hole: Hole | None = None, turn: Turn = "auto") ->
     without a hole, of the only face.
     """
     _check(pixels, turn)
-    photo_search = _PhotoSearch(pixels, hole, turn)
-    photo_search.add(photo_search.copy(_COARSE_SIDE), _turns(turn), _SMALLEST_FACE)
+    scan = _PhotoSearch(pixels, hole, turn)
+    scan.add(scan.copy(_COARSE_SIDE), _turns(turn), _SMALLEST_FACE)
     if max(pixels.shape[:2]) > _COARSE_SIDE:
-        photo_search.add(photo_search.copy(_FINE_SIDE), photo_search.likely_turns(), _SMALLEST_FACE)
-    if photo_search.hole is not None:
-        photo_search.add_hidden(_SMALLEST_FACE)
-        if not photo_search.large_near_hole():
-            turns = photo_search.likely_turns()
-            for window in photo_search.windows():
-                photo_search.add(
-                    photo_search.copy(_WINDOW_SIDE, window), turns, _SMALLEST_FACE, window, under_hole=True
-                )
-    photo_search.resolve_uncertain()
-    return photo_search.by_size()
+        scan.add(scan.copy(_FINE_SIDE), scan.likely_turns(), _SMALLEST_FACE)
+    if scan.hole is not None:
+        scan.add_hidden(_SMALLEST_FACE)
+        if not scan.large_near_hole():
+            turns = scan.likely_turns()
+            for window in scan.windows():
+                scan.add(scan.copy(_WINDOW_SIDE, window), turns, _SMALLEST_FACE, window, under_hole=True)
+    scan.resolve_uncertain()
+    return scan.by_size()
 
 
 def find_large_faces(pixels: Pixels, hole: Hole | None = None, turn: Turn = "auto") -> tuple[Face, ...]:
@@ -74,15 +72,15 @@ def find_large_faces(pixels: Pixels, hole: Hole | None = None, turn: Turn = "aut
     was found at the first. Safe to call from several threads.
     """
     _check(pixels, turn)
-    photo_search = _PhotoSearch(pixels, hole, turn)
-    copy = photo_search.copy(_COARSE_SIDE)
+    scan = _PhotoSearch(pixels, hole, turn)
+    copy = scan.copy(_COARSE_SIDE)
     for turns in (_turns(turn)[:1], _turns(turn)[1:]):
-        photo_search.add(copy, turns, _SMALLEST_LARGE_FACE)
-        if photo_search.faces if photo_search.hole is None else photo_search.under_hole():
+        scan.add(copy, turns, _SMALLEST_LARGE_FACE)
+        if scan.faces if scan.hole is None else scan.under_hole():
             break
-    if photo_search.under_hole():
-        photo_search.add_hidden(_SMALLEST_LARGE_FACE)
-    return photo_search.by_size()
+    if scan.under_hole():
+        scan.add_hidden(_SMALLEST_LARGE_FACE)
+    return scan.by_size()
 
 
 def faces_under(detected: Sequence[Face], hole: Hole) -> tuple[Face, ...]:

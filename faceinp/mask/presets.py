@@ -104,7 +104,7 @@ def describe(name: str) -> str:
     return ABOUT.get(ALIASES.get(name, name), "random pixels")
 
 
-def make(name: str, shape: Shape, *, points: Points | None = None, seed: int = 0) -> Bools:
+def make(name: str, shape: Shape, *, points: Points | None = None, seed: int = 0) -> Bools:  # noqa: PLR0911 - one return for each preset
     """The preset ``name`` as a hole, bool (H, W).
 
     name: one of NAMES or ALIASES, or "random-N" for any per cent N from 1 to 99. points: the landmarks, (68, 2), for
