@@ -264,7 +264,7 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
 # ---- what cannot be measured ----
 
 
-def break_(kind: str, truth: Path, result: Path, masks: Path) -> list[str]:
+def break_(kind: str, truth: Path, result: Path, masks: Path) -> list[str]:  # noqa: PLR0912 - one branch for each fault
     """One thing that is wrong; returns more words of the command."""
     if kind == "empty":
         for file in result.iterdir():

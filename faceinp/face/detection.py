@@ -20,16 +20,14 @@ from faceinp.face.faces import Box, Face, Hole, common_area
 from faceinp.face.heads import MIN_MARGIN, MIN_PLAUSIBILITY, Turn, check_turn, search
 
 TURNS = (0, 90, 180, 270)
-# Faces are searched in copies of the photo. Long sides in pixels:
-_COARSE_SIDE = 640  # of the copy that is searched at all turns
-_FINE_SIDE = 1280  # of the copy that is searched at the turns of the faces in the coarse one
-_MIN_SIDE = 256  # of a copy; smaller photos are enlarged
-# Least widths of a face in pixels of a copy.
-_SMALLEST_FACE = 20
-_SMALLEST_LARGE_FACE = 40
+# Faces are searched in copies of the photo; sides and widths are in pixels of a copy.
+_COARSE_SIDE = 640  # long side of the copy that is searched at all turns
+_FINE_SIDE = 1280  # long side of the copy that is searched at the turns of the faces in the coarse one
+_MIN_SIDE = 256  # smaller photos are enlarged
+_SMALLEST_FACE, _SMALLEST_LARGE_FACE = 20, 40  # width
 _MIN_OVERLAP = 0.4  # share of the smaller of two boxes that lies in the other, where both are the same face
-# Around a hole that touches no face, or tiny ones, the photo is searched at full resolution, in windows.
-_WINDOW_SIDE = 640  # pixels; larger where there would be more than _MAX_WINDOWS
+# Around a hole without a large face the photo is searched at full resolution, in windows.
+_WINDOW_SIDE = 640  # larger where there would be more than _MAX_WINDOWS
 _MAX_WINDOWS = 8
 MIN_HIDDEN_SHARE = 0.01  # of the oval of a face that the hole touches: a thin scratch hides more
 MIN_HOLE_SHARE = 0.5  # of a hole that touches no oval, within the crop of the face it belongs to
