@@ -27,8 +27,7 @@ _MIN_SIDE = 256  # smaller photos are enlarged
 _SMALLEST_FACE, _SMALLEST_LARGE_FACE = 20, 40  # width
 _MIN_OVERLAP = 0.4  # share of the smaller of two boxes that lies in the other, where both are the same face
 # Around a hole without a large face the photo is searched at full resolution, in windows.
-_WINDOW_SIDE = 640  # larger where there would be more than _MAX_WINDOWS
-_MAX_WINDOWS = 8
+_WINDOW_SIDE, _MAX_WINDOWS = 640, 8  # where there would be more windows, they are larger
 MIN_HIDDEN_SHARE = 0.01  # of the oval of a face that the hole touches: a thin scratch hides more
 MIN_HOLE_SHARE = 0.5  # of a hole that touches no oval, within the crop of the face it belongs to
 _CONFIDENT_PLAUSIBILITY = 2.0  # of a face under the filled hole; below, the original photo is searched, too
