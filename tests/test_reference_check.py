@@ -156,11 +156,11 @@ def test_outcomes(distance: float, cost: float, outcome: str) -> None:
 def test_sentences_give_the_distance_and_a_way_on() -> None:
     refused, doubtful = LIMITS.verdict(1.4, 0.5), LIMITS.verdict(1.3, 0.5)
     assert refused.problem(0) == (
-        "Reference photo 1 does not look like the same person (distance 1.40; 99 % of true pairs lie below 1.35). "
+        "Reference photo 1 does not look like the same person (distance 1.40; 99% of true pairs lie below 1.35). "
         "To use it anyway, pass reference_check=False (--no-reference-check)."
     )
     assert doubtful.note(2) == (
-        "Reference photo 3 could not be confirmed as the same person (distance 1.30; 99 % of strangers lie above 1.20)."
+        "Reference photo 3 could not be confirmed as the same person (distance 1.30; 99% of strangers lie above 1.20)."
     )
     assert "Too little of the face is visible" in LIMITS.verdict(1.36, 1.5).note(0)
     assert (

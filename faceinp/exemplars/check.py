@@ -58,7 +58,7 @@ class Verdict:
             return ""
         return (
             f"Reference photo {number + 1} does not look like the same person (distance {self.distance:.2f}; "
-            f"{100 * (1 - REFUSED_TRUE_PAIRS):.0f} % of true pairs lie below {self.refuse_above:.2f}). "
+            f"{100 * (1 - REFUSED_TRUE_PAIRS):.0f}% of true pairs lie below {self.refuse_above:.2f}). "
             "To use it anyway, pass reference_check=False (--no-reference-check)."
         )
 
@@ -68,7 +68,7 @@ class Verdict:
             return (
                 f"Reference photo {number + 1} could not be confirmed as the same person "
                 f"(distance {self.distance:.2f}; "
-                f"{100 * (1 - FALSE_MATCH_RATE):.0f} % of strangers lie above {self.doubt_above:.2f})."
+                f"{100 * (1 - FALSE_MATCH_RATE):.0f}% of strangers lie above {self.doubt_above:.2f})."
             )
         if self.outcome == "unknown":
             return f"Too little of the face is visible to check whether reference photo {number + 1} shows the person."

@@ -42,4 +42,4 @@ def of_references(prepared: Mapping[int, Prepared], references: Mapping[int, Ref
 
 
 def _percent(share: float) -> str:
-    return f"{share:.0%}".replace("%", " %") if share >= 0.01 else "Less than 1 %"
+    return f"{share:.0%}" if share >= 0.01 else "Less than 1%"
