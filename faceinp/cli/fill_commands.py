@@ -83,7 +83,7 @@ def _as_usage() -> Iterator[None]:
         raise UsageError(str(error)) from error
 
 
-def _face_location(args: argparse.Namespace) -> faceinp.FaceLocation | None:
+def _face_location(args: argparse.Namespace) -> "faceinp.FaceLocation | None":
     with _as_usage():
         if args.aligned:
             return faceinp.FaceLocation.aligned()
@@ -94,7 +94,7 @@ def _face_location(args: argparse.Namespace) -> faceinp.FaceLocation | None:
         return None if args.points is None else faceinp.FaceLocation.points(args.points)
 
 
-def _find(args: argparse.Namespace) -> faceinp.Find | None:
+def _find(args: argparse.Namespace) -> "faceinp.Find | None":
     """The ``--find`` of a command that fills."""
     if args.find is None:
         if args.sensitivity is not None or args.include:
