@@ -30,8 +30,8 @@ def test_what_is_no_photo_is_answered_beside_the_place_where_it_was_dropped(
     assert 0 <= box["y"] - (photo["y"] + photo["height"]) < 40
     for name, content, said in (
         ("empty.jpg", b"", "empty.jpg is empty"),
-        ("drawing.gif", b"GIF89a", "drawing.gif is a GIF, which is not accepted"),
-        ("scan.pdf", b"%PDF-1.4", "scan.pdf is a PDF, which is not accepted"),
+        ("drawing.gif", b"GIF89a", "drawing.gif is a GIF, which is not supported"),
+        ("scan.pdf", b"%PDF-1.4", "scan.pdf is a PDF, which is not supported"),
         ("renamed.jpg", b"hello", "renamed.jpg is not a picture"),
     ):
         (tmp_path / name).write_bytes(content)
