@@ -9,22 +9,9 @@ from numpy.typing import NDArray
 from faceinp.common.arrays import Bools, Pixels
 
 
-def resize(picture: Pixels, side: int) -> Pixels:
-    """uint8 (S, S, 3) -> (side, side, 3): by pixel areas when it shrinks, bicubic when it grows."""
-    if len(picture) == side:
-        return picture
-    interpolation = cv2.INTER_AREA if len(picture) > side else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(picture, (side, side), interpolation=interpolation), np.uint8)
-
-
 def as_crops(pictures: Sequence[Pixels] | NDArray[np.uint8]) -> NDArray[np.float32]:
     """uint8 pictures (S, S, 3) of one size -> float32 (N, 3, S, S) in [0, 1], as engines and judges take them."""
     return np.stack(list(pictures)).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
-
-
-def as_pixels(crops: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Crops (N, 3, S, S) in [0, 1] -> uint8 (N, S, S, 3)."""
-    return np.rint(255 * crops.transpose(0, 2, 3, 1)).astype(np.uint8)
 
 
 def grow(hole: Bools, side: int) -> Bools:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import cv2
 import numpy as np
 
-from faceinp.common.arrays import Floats, Pixels
+from faceinp.common.arrays import Floats, Pixels, to_picture
 from faceinp.common.windows import Window
 from faceinp.models.runtimes import shared
 
@@ -24,7 +24,7 @@ def load(name: str) -> Network:
     session = shared(name)
 
     def probabilities(picture: Pixels) -> Floats:
-        x = np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
+        x = to_picture(picture)[None]
         output: Floats = session.run({"picture": x})[0][0]
         return output
 

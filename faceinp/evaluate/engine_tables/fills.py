@@ -20,7 +20,7 @@ from PIL import Image, PngImagePlugin
 from faceinp import pipeline
 from faceinp.blend import blending
 from faceinp.common import staging
-from faceinp.common.arrays import Bools, Pixels
+from faceinp.common.arrays import Bools, Pixels, resize, to_pixels
 from faceinp.engines.base import Engine
 from faceinp.errors import DataError, FaceinpError
 from faceinp.evaluate import images
@@ -60,7 +60,7 @@ class Fill:
         """The generated picture, resized to uint8 (size, size, 3)."""
         if self.pixels is None:
             raise ValueError(self.problem)
-        return images.resize(self.pixels, size)
+        return resize(self.pixels, size, size)
 
     def composite(self, photo: Pixels, hole: Bools) -> Pixels:
         """The photo with its hole replaced: uint8 (S, S, 3)."""
@@ -135,13 +135,13 @@ def _fill_directly(
     points: Sequence[NDArray[np.float32]] | None,
 ) -> list[Fill]:
     """Call the engine itself at ``side`` pixels. points: the true landmarks of each face, (68, 2), for +points."""
-    crops = images.as_crops([images.resize(photo, side) for photo in photos])
+    crops = images.as_crops([resize(photo, side, side) for photo in photos])
     masks = np.stack([hole if len(hole) == side else images.grow(hole, side) for hole in holes])
     started = time.perf_counter()
     landmarks = None if points is None else np.stack(points)
     generated = engine.fill(crops, masks[:, None], seed=seed, landmarks=landmarks)
     seconds = (time.perf_counter() - started) / len(photos)
-    return [Fill(pixels, seconds) for pixels in images.as_pixels(generated)]
+    return [Fill(pixels, seconds) for pixels in to_pixels(generated)]
 
 
 def _fill_through_pipeline(

@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from faceinp import identity
-from faceinp.common.arrays import Bools, Floats, Pixels
+from faceinp.common.arrays import Bools, Floats, Pixels, resize
 from faceinp.errors import DataError
 from faceinp.evaluate import record
-from faceinp.evaluate.images import resize
 from faceinp.evaluate.judge_tables.calibration import shard_names
 from faceinp.evaluate.judge_tables.pairs import distances, embed, portraits
 from faceinp.evaluate.record import Provenance, Say
@@ -69,7 +68,7 @@ ALTERATIONS: dict[str, Callable[[Pixels], Pixels]] = {  # uint8 (S, S, 3) -> the
     AS_IT_IS: lambda pixels: pixels,
     "black and white": _monochrome,
     "blurred": _blurred,
-    "64 px": lambda pixels: resize(resize(pixels, 64), len(pixels)),
+    "64 px": lambda pixels: resize(resize(pixels, 64, 64), len(pixels), len(pixels)),
     "JPEG 40": _compressed,
     "mirrored": lambda pixels: np.ascontiguousarray(pixels[:, ::-1]),
     "darker": lambda pixels: _curve(pixels, 1.6),
@@ -282,7 +281,7 @@ def _people(data: str | Sequence[str], confirm: identity.Judge | None, *, held_b
         true &= distances(vectors, vectors) <= confirm.calibration.at(0.1).threshold
     if not true.any():
         raise DataError(f"{data} has no two pictures of one person. Give shards with `identity` in their JSON.")
-    pictures = tuple(resize(picture, SIDE) for picture in faces.pictures)
+    pictures = tuple(resize(picture, SIDE, SIDE) for picture in faces.pictures)
     return People(pictures, len(set(faces.people)), true, ~same, copies)
 
 
