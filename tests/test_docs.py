@@ -1,9 +1,13 @@
-"""The pages of the documentation: what they link to is there, and the page of answers stays short."""
+"""The pages of the documentation: links and commands are right, and the page of answers stays short."""
 
+import importlib
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+
+from faceinp.cli import main as cli
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "weights").glob("*.md"))]
@@ -15,6 +19,15 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def commands(page: Path) -> list[str]:
+    """The complete commands of faceinp in a page's blocks."""
+    blocks = re.findall(r"^ *```(\w*)\n(.*?)^ *```", page.read_text(), re.MULTILINE | re.DOTALL)
+    shell = [re.sub(r"\\\n\s*", " ", block) for language, block in blocks if not language]
+    lines = [line.partition(" #")[0] for block in shell for line in block.splitlines()]
+    parts = [part.strip() for line in lines for part in re.split(r"&&|;|\bdo\b", line)]
+    return [part for part in parts if part.startswith("faceinp ") and "..." not in part and "${" not in part]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_what_a_page_links_to_is_there(page: Path) -> None:
     for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
@@ -24,6 +37,22 @@ def test_what_a_page_links_to_is_there(page: Path) -> None:
         target = page.parent / name if name else page
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.model  # the parsers of trainings and exporters import torch
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.name)
+def test_the_commands_of_a_page_can_be_parsed(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "runs" / "zou").mkdir(parents=True)
+    (tmp_path / "runs" / "zou" / "settings.toml").write_text("[settings]\n")
+    monkeypatch.chdir(tmp_path)
+    for line in commands(page):
+        argv = shlex.split(line.replace("$at", "1"))[1:]
+        if argv[0] == "export":
+            exporter = importlib.import_module(f"faceinp.export.{argv[1]}")
+            monkeypatch.setattr(exporter, "run_command", lambda parser, run, argv: parser.parse_args(argv) and 0)
+            assert exporter.main(argv[2:]) == 0, line
+        elif argv[0] != "demo":
+            assert cli._parser(argv).parse_args(cli._joined(argv)).run, line
 
 
 def test_answers_are_short_and_lead_to_every_table() -> None:
