@@ -166,9 +166,12 @@ def test_a_face_that_the_border_cuts_off_is_found_where_it_is(top, left, astrona
     assert off(there, astronaut[0]) < 0.1
 
 
-def test_grey_levels_without_colour_axis_are_refused():
+@pytest.mark.parametrize(
+    "pixels", [ASTRONAUT[..., 0], ASTRONAUT / 255, "photo.jpg", None], ids=lambda x: type(x).__name__
+)
+def test_other_forms_of_pixels_are_refused(pixels):
     with pytest.raises(PhotoError, match="uint8"):
-        detection.find_faces(ASTRONAUT[..., 0])
+        detection.find_faces(pixels)
 
 
 def test_several_threads_find_the_same(astronaut):

@@ -144,3 +144,21 @@ def test_a_toned_picture_keeps_its_brightness_and_gets_the_tone_of_its_place(sha
     beside = (matched != photo).any(axis=2)
     assert not beside[LOWER_FACE].any()
     assert not beside[cv2.dilate(LOWER_FACE.astype(np.uint8), np.ones((3, 3))) == 0].any()
+
+
+def test_colours_outside_the_crop_stay():
+    """A portrait faded to sepia above a dress that kept its colours: the hole reaches from the face into the dress."""
+    photo = np.rint(255 * yellowed(np.repeat(GREY[..., None] / 255.0, 3, axis=2), 1)).astype(np.uint8)
+    found = estimate_tone(photo, LOWER_FACE)
+    assert found is not None
+    page = np.concatenate([photo, np.full_like(photo, (60, 90, 160))])
+    hole = np.zeros(page.shape[:2], bool)
+    hole[300:900, 240:250] = True
+    matched = found.match_edge(page, hole, np.array([[0, 0], [0, 512], [512, 512], [512, 0]], float))
+    assert np.array_equal(matched[512:], page[512:])
+    assert (matched[:512] != page[:512]).any()
+    below = np.s_[512:]
+    assert np.array_equal(
+        found.match_edge(page[below], hole[below], np.array([[0, -512], [0, 0], [512, 0], [512, -512]], float)),
+        page[below],
+    )

@@ -40,8 +40,7 @@ def find_faces(pixels: Pixels, hole: Hole | None = None, turn: Turn = "auto") ->
     pixels: uint8 (H, W, 3) RGB. hole: bool (H, W), True = hole: it is filled by Telea's inpainting before the search,
     since damage shifts a face. Where the filled hole may hide a face, the original photo is searched, too; where the
     hole touches no face or a tiny one, its surroundings are searched at full resolution. turn: degrees clockwise by
-    which the photo must be turned to stand upright; "auto": each face may have its own turn. Safe to call from several
-    threads.
+    which the photo must be turned to stand upright; "auto": each face may have its own turn. Thread-safe.
 
     A photo is searched at 1280 pixels, so away from the hole faces under a 64th of its long side are missed. Raises
     PhotoError for pixels of another form, and NoFaceError where the turn is uncertain of a face under the hole or,
@@ -138,8 +137,9 @@ def _crop_box(face: Face) -> Box:
 
 
 def _check(pixels: Pixels, turn: Turn) -> None:
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
-        raise PhotoError(f"Pixels must be uint8 (H, W, 3) RGB, got {pixels.dtype} {pixels.shape}. Convert them first.")
+    if getattr(pixels, "dtype", None) != np.uint8 or pixels.shape[2:] != (3,):
+        got = f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
+        raise PhotoError(f"Pixels must be uint8 (H, W, 3) RGB, got {got}. Use the pixels of read_photo(photo).")
     check_turn(turn)
 
 

@@ -58,15 +58,19 @@ class Tone:
     def match_edge(self, pixels: NDArray[np.uint8], hole: NDArray[np.bool_], quad: Doubles) -> NDArray[np.uint8]:
         """The picture with the known pixels beside its hole in this tone, so that a blend spreads no other colour.
 
+        Pixels outside the crop stay as they are: a faded photo may have colours there that its face has not.
+
         pixels: uint8 (H, W, 3). hole: bool (H, W). quad: the crop's corners in it, (4, 2), see ``faces.quad``.
         """
         from scipy.ndimage import map_coordinates
 
-        beside = (cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0) & ~hole
+        rows, columns = np.nonzero((cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0) & ~hole)
+        in_crop = faces.to_crop(np.stack([columns, rows], axis=1) + 0.5, quad)
+        inside = (np.abs(in_crop - 0.5) <= 0.5).all(axis=1)
         matched = pixels.copy()
-        if beside.any():
-            rows, columns = np.nonzero(beside)
-            x, y = faces.to_crop(np.stack([columns, rows], axis=1) + 0.5, quad).T * MEANS - 0.5
+        if inside.any():
+            beside = rows[inside], columns[inside]
+            x, y = in_crop[inside].T * MEANS - 0.5
             field = [map_coordinates(part, [y, x], order=1, mode="nearest") for part in np.moveaxis(self.field, 2, 0)]
             colours = pixels[beside][:, None].astype(np.float32) / np.float32(255)
             toned = self._apply(colours, np.stack(field, axis=-1)[:, None])[:, 0]
