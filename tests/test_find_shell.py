@@ -49,7 +49,7 @@ def test_a_mask_is_written_and_one_line_says_what_was_found(
     assert picture.mode == "L" and set(np.unique(picture)) == {0, 255}
     assert np.array_equal(hole(out), found.mask)
     (line,) = said.out.splitlines()
-    assert line.startswith(f"{out}: damage on 1% of the photo: scratch 0.96%, spot 0.05")
+    assert line.startswith(f"{out}: damage on 1.4% of the photo: scratch 1.3%, spot 0.07")
     assert said.err == ""
 
 

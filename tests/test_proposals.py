@@ -157,7 +157,7 @@ def test_nothing_is_proposed_where_a_photo_is_transparent() -> None:
 def test_one_large_blot_alone_gets_a_note() -> None:
     photo = np.full((300, 300, 3), 127, np.uint8)
     photo[40:80, 40:80] = PAINT[4]
-    assert "All that is marked is one stain of 2%" in faceinp.find_damage(photo).notes[0]
+    assert "All that is marked is one stain of 2" in faceinp.find_damage(photo).notes[0]
     photo[200:240, 200:240] = PAINT[4]
     assert faceinp.find_damage(photo).notes == ()
     photo[200:240, 200:240] = photo[40:80, 40:80] = 127
