@@ -23,14 +23,12 @@ def scratched(blur: float, contrast: float = 120) -> tuple[np.ndarray, np.ndarra
 
 
 @pytest.mark.parametrize("least", [1, 2])
-def test_the_softer_the_edge_the_wider(least):
-    widths = [_edge_width(*scratched(blur), least) for blur in (0, 1, 2)]
-    assert least <= widths[0] < widths[1] < widths[2] or widths[2] == MAX_EDGE * least
-    assert _edge_width(*scratched(8), least) == MAX_EDGE * least
+def test_a_soft_edge_is_wider_than_a_sharp_one(least):
+    assert _edge_width(*scratched(0), least) < _edge_width(*scratched(2), least) == MAX_EDGE * least
 
 
-def test_behind_the_edge_the_photo_is_as_it_was():
-    photo, core = scratched(1)
+def test_behind_a_soft_edge_the_photo_is_as_it_was():
+    photo, core = scratched(0.6)
     reach = 2 * _edge_width(photo, core, 1) + 1
     outside = cv2.dilate(core.astype(np.uint8), np.ones((reach, reach), np.uint8)) == 0
     clean, _ = scratched(0, contrast=0)

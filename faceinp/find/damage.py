@@ -28,8 +28,9 @@ MIN_LEVEL_SIDE = 350  # pixels, long side of the coarsest level
 MIN_COARSE_SHARE = 0.025  # of a coarse level, marked as scratches and spots, without which it is left out
 MIN_COARSE_GAIN = 2.0  # of that share over the highest of finer levels; a line covers more of a coarse level
 MAX_SMALL_PHOTO = 2_000_000  # pixels, up to which the soft edge of damage is at least one pixel wide; above, two
-MAX_EDGE = 4  # times that width: the widest soft edge
-EDGE_CONTRAST = 1.3  # of an edge's mean gradient over that of its surroundings, which begin at twice MAX_EDGE
+MAX_EDGE = 2  # times that width: the widest soft edge
+EDGE_CONTRAST = 1.3  # of an edge's mean gradient over that of its surroundings
+SURROUNDINGS = slice(8, 13)  # times that width: their distance from what is marked
 MIN_SHARE_HIDING_FACES = 0.01  # of the photo; less damage hides no face
 MIN_BLOT_SHARE = 0.002  # of the photo, of a tear or stain that a note mentions if it is alone
 MIN_BLOT_PART = 0.95  # of all that is marked
@@ -121,17 +122,17 @@ def _edge_width(pixels: Pixels, mask: Bools, least: int) -> int:
     """
     if not mask.any():
         return least
-    widest = MAX_EDGE * least
-    window = bounding_window(mask, margin=3 * widest)
+    farthest = SURROUNDINGS.stop * least
+    window = bounding_window(mask, margin=farthest)
     grey = cv2.cvtColor(pixels[window], cv2.COLOR_RGB2GRAY)
     gradient = np.hypot(cv2.Scharr(grey, cv2.CV_32F, 1, 0), cv2.Scharr(grey, cv2.CV_32F, 0, 1))
     distance = cv2.distanceTransform((~mask[window]).astype(np.uint8), cv2.DIST_L2, 5)
-    near = distance <= 3 * widest
+    near = distance < farthest
     rings = np.ceil(distance[near]).astype(np.intp)  # 0 is the mask itself
-    sums, counts = (np.bincount(rings, of, 3 * widest + 1) for of in (gradient[near], None))
+    sums, counts = (np.bincount(rings, of, farthest + 1) for of in (gradient[near], None))
     means = sums / np.maximum(counts, 1)
-    edge = means[1 : widest + 1] > EDGE_CONTRAST * means[2 * widest + 1 :].mean()
-    return max(least, widest if edge.all() else int(edge.argmin()))
+    edge = means[1 : MAX_EDGE * least + 1] > EDGE_CONTRAST * means[SURROUNDINGS.start * least : farthest].mean()
+    return max(least, len(edge) if edge.all() else int(edge.argmin()))
 
 
 def _by_network(pixels: Pixels, *, stamps: bool) -> tuple[Floats, Kinds, int]:
