@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import faceinp
+from faceinp import deprecation
 from faceinp.cli import commands, main
-from faceinp.common import deprecation
 from faceinp.errors import WeightsError
 from faceinp.models import onnx_metadata, runtimes, sessions, sidecar, weights
 

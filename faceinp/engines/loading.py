@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from faceinp.common.deprecation import options_as_keywords
+from faceinp.deprecation import options_as_keywords
 from faceinp.engines import classical, foreign, landmark, latent
 from faceinp.engines.base import Engine, Needs, registry
 from faceinp.errors import EngineError, MissingPackageError

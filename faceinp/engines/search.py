@@ -10,14 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from faceinp.common import json_values
 from faceinp.engines.base import Progress, reporting
 from faceinp.engines.lbfgs import LBFGS
 from faceinp.engines.objectives import Distance, Objective
 from faceinp.engines.settings import PRINTED, SHIPPED, Settings
 from faceinp.errors import Cancelled, WeightsError
 from faceinp.formulas import losses
-from faceinp.models import weights
+from faceinp.models import json_values, weights
 from faceinp.nets.dcgan import Discriminator, Generator, latents
 
 PREVIEW_EVERY = 25  # iterations

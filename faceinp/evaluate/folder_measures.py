@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp import identity
-from faceinp.common.arrays import Bools, Pixels
 from faceinp.errors import MissingPackageError
 from faceinp.evaluate import measures, naturalness
 from faceinp.evaluate.judge_tables import RATE
 from faceinp.evaluate.measures import Measure
 from faceinp.formulas import metrics
 from faceinp.models import pretrained
+from faceinp.photo.arrays import Bools, Pixels
 
 Features = NDArray[np.float32]  # of truth and result, (2, D)
 

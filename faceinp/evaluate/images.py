@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Bools, Pixels
+from faceinp.photo.arrays import Bools, Pixels
 
 
 def as_crops(pictures: Sequence[Pixels] | NDArray[np.uint8]) -> NDArray[np.float32]:

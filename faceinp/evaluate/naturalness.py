@@ -19,11 +19,11 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from faceinp.common.arrays import Bools, Pixels
 from faceinp.evaluate import measures
 from faceinp.evaluate.measures import Measure
 from faceinp.formulas import metrics
 from faceinp.nets.efficientnet import SIDE, EfficientNetLite
+from faceinp.photo.arrays import Bools, Pixels
 
 Floats = NDArray[np.float64]
 

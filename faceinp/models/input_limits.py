@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from faceinp.common import json_values
 from faceinp.errors import EngineError
+from faceinp.models import json_values
 
 MAX_LENGTH = 2**31 - 1
 

@@ -13,9 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common import json_values, system
 from faceinp.errors import EngineError, MissingPackageError
-from faceinp.models import input_limits, onnx_metadata, sidecar
+from faceinp.models import input_limits, json_values, onnx_metadata, sidecar, system
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",

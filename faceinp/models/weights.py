@@ -16,9 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faceinp.common import json_values, staging
 from faceinp.errors import EngineError, WeightsError
+from faceinp.models import json_values
 from faceinp.models.catalogue import CATALOGUE, REMOTE
+from faceinp.photo import staging
 
 if TYPE_CHECKING:
     from torch import Tensor

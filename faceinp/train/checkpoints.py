@@ -12,9 +12,9 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from faceinp.common import staging
 from faceinp.errors import DataError, WeightsError
 from faceinp.models.weights import read_tensors, to_fp32, with_prefix
+from faceinp.photo import staging
 from faceinp.train import settings
 
 if TYPE_CHECKING:

@@ -19,11 +19,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceinp.common import staging
 from faceinp.errors import DataError
 from faceinp.models.sessions import OnnxFile
 from faceinp.models.weights import read_tensors
 from faceinp.nets.embedding import BOX, SIZE, Embedding
+from faceinp.photo import staging
 from faceinp.train import loop
 from faceinp.train.datasets import data
 

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
 
-from faceinp.common import staging
 from faceinp.errors import DataError
 from faceinp.face import landmark_predictor
 from faceinp.models import weights
 from faceinp.nets.face_likeness import FaceLikeness
+from faceinp.photo import staging
 from faceinp.train import settings
 from faceinp.train.datasets import backgrounds, data
 from faceinp.train.holes import drawing

@@ -10,11 +10,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from faceinp.common import staging
 from faceinp.errors import DataError
 from faceinp.identity.judges import network_of
 from faceinp.models import weights
 from faceinp.nets import completion, dcgan
+from faceinp.photo import staging
 from faceinp.train import checkpoints
 
 STATISTICS_BATCHES, STATISTICS_BATCH = 100, 128

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceinp.common.arrays import Pixels
 from faceinp.models import pretrained
 from faceinp.nets.segmentation import CLASSES, Segmentation
+from faceinp.photo.arrays import Pixels
 from faceinp.train import loop
 
 UNKNOWN = 255  # a pixel's class where nobody knows it

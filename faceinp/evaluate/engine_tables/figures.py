@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp import identity
-from faceinp.common.arrays import Bools, Pixels
 from faceinp.engines.loading import load_engine
 from faceinp.errors import MissingPackageError
 from faceinp.evaluate import naturalness
@@ -30,6 +29,7 @@ from faceinp.evaluate.judge_tables.pairs import embed
 from faceinp.formulas import metrics
 from faceinp.mask.mask_files import MaskFiles
 from faceinp.models import pretrained, weights
+from faceinp.photo.arrays import Bools, Pixels
 
 if TYPE_CHECKING:
     from faceinp.nets.efficientnet import EfficientNetLite

@@ -19,8 +19,6 @@ from PIL import Image, PngImagePlugin
 
 from faceinp import pipeline
 from faceinp.blend import blending
-from faceinp.common import staging
-from faceinp.common.arrays import Bools, Pixels, resize, to_pixels
 from faceinp.engines.base import Engine
 from faceinp.errors import DataError, FaceinpError
 from faceinp.evaluate import images
@@ -29,6 +27,8 @@ from faceinp.evaluate.engine_tables.subjects import Subjects, digest
 from faceinp.evaluate.engine_tables.tables import REDETECTED
 from faceinp.evaluate.engine_tables.variants import POINTS, Variant
 from faceinp.face.face_location import FaceLocation
+from faceinp.photo import staging
+from faceinp.photo.arrays import Bools, Pixels, resize, to_pixels
 
 
 @dataclass(frozen=True)

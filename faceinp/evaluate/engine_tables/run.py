@@ -11,7 +11,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from faceinp.common.system import processes, take_threads
 from faceinp.errors import DataError, EngineError
 from faceinp.evaluate.engine_tables import cells, page, report, sheets, thumbnails
 from faceinp.evaluate.engine_tables.cells import Cell
@@ -24,6 +23,7 @@ from faceinp.evaluate.engine_tables.subjects import find_sets
 from faceinp.evaluate.engine_tables.tables import Table
 from faceinp.evaluate.record import Say
 from faceinp.mask import mask_files
+from faceinp.models.system import processes, take_threads
 
 
 def run(requested: Sequence[Table], request: Request, say: Say = print) -> list[Cell]:

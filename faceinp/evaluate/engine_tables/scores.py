@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp import identity
-from faceinp.common.arrays import Bools
 from faceinp.errors import EngineError
 from faceinp.evaluate import measures, naturalness
 from faceinp.evaluate.engine_tables.cells import EVERYTHING, Cell, Quantity
@@ -16,6 +15,7 @@ from faceinp.evaluate.engine_tables.tables import ALIGNED, NATURALNESS, OTHER, R
 from faceinp.evaluate.judge_tables.pairs import distances
 from faceinp.evaluate.measures import Measure
 from faceinp.evaluate.record import Provenance
+from faceinp.photo.arrays import Bools
 
 Floats = NDArray[np.float64]
 Measures = dict[Quantity, Measure]

@@ -13,14 +13,14 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from faceinp.common import staging
-from faceinp.common.arrays import Bools, Pixels
 from faceinp.evaluate.engine_tables import tables, variants
 from faceinp.evaluate.engine_tables.figures import Measurer
 from faceinp.evaluate.engine_tables.fills import Fill, FillSpec
 from faceinp.evaluate.engine_tables.plan import Case
 from faceinp.evaluate.engine_tables.tables import ALIGNED, NATURALNESS, REDETECTED, Sheet, Table
 from faceinp.mask import presets
+from faceinp.photo import staging
+from faceinp.photo.arrays import Bools, Pixels
 
 DESCRIPTION = 0x010E  # EXIF tag ImageDescription
 SIDE = 128  # pixels of each picture as shown

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Floats
+from faceinp.photo.arrays import Floats
 
 Points = NDArray[np.float64]  # (N, 2), x and y in pixels
 Size = tuple[int, int]  # height and width

@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 
 from faceinp import identity
-from faceinp.common.arrays import Pixels
 from faceinp.errors import DataError
 from faceinp.evaluate import record
 from faceinp.evaluate.images import as_crops
@@ -20,6 +19,7 @@ from faceinp.evaluate.judge_tables import pairs as face_pairs
 from faceinp.evaluate.measures import Measure
 from faceinp.evaluate.record import Provenance, Say
 from faceinp.formulas import metrics
+from faceinp.photo.arrays import Pixels
 from faceinp.train.datasets import data as shards
 
 SIDE = 256

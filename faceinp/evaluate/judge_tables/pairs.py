@@ -7,12 +7,12 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Pixels
 from faceinp.errors import DataError
 from faceinp.evaluate.images import as_crops
 from faceinp.formulas import metrics
 from faceinp.identity import Judge
 from faceinp.identity.calibration import threshold
+from faceinp.photo.arrays import Pixels
 from faceinp.train.datasets import data as shards
 from faceinp.train.datasets import stored
 

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from faceinp import identity
-from faceinp.common.arrays import Bools, Floats, Pixels, resize
 from faceinp.errors import DataError
 from faceinp.evaluate import record
 from faceinp.evaluate.judge_tables.calibration import shard_names
@@ -27,6 +26,7 @@ from faceinp.exemplars.check import OUTCOMES, Limits
 from faceinp.identity.calibration import threshold
 from faceinp.mask import presets
 from faceinp.models import weights
+from faceinp.photo.arrays import Bools, Floats, Pixels, resize
 from faceinp.train.datasets.data import is_held_back
 
 SIDE = 256

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from faceinp.common.arrays import resize
 from faceinp.errors import DataError
+from faceinp.photo.arrays import resize
 
 EXTENSIONS = ("webp", "jpg", "jpeg", "png")
 BLOCK = 512  # pictures that are decoded together

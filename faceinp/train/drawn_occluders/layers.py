@@ -13,7 +13,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Pixels
+from faceinp.photo.arrays import Pixels
 
 Array = NDArray[Any]  # float32; OpenCV's stubs do not say so
 Floats = NDArray[np.floating[Any]]
