@@ -7,7 +7,7 @@ person is known, to tell people apart by a margin (Deng et al. 2019, ArcFace, ar
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from faceinp.nets.embedding import BOX, SIZE, Embedding
 from faceinp.photo import staging
 from faceinp.train import loop
 from faceinp.train.datasets import data
+from faceinp.train.settings import option
 
 STORED = 160  # pictures are kept at this side: the part that BOX shows is then about 112 wide
 TEACHER = "teacher.safetensors"
@@ -40,18 +41,14 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # what the teach
 class EmbeddingRun(loop.Run):
     """Settings of the bundled judge; see ``loop.Run`` for the rest."""
 
-    teacher: str = field(default="", metadata={"help": "ONNX network on 112 x 112 faces, with ImageNet's mean"})
-    teacher_map: str = field(default="", metadata={"help": "the teacher's tensor to imitate as last map (N, C, 7, 7)"})
-    rate: float = field(default=2e-3, metadata={"help": "highest learning rate (AdamW, cosine to --steps)", "above": 0})
-    hint: float = field(default=0.5, metadata={"help": "weight of the last map's imitation", "least": 0})
-    margin: float = field(
-        default=0.3, metadata={"help": "ArcFace's additive angle, radians", "least": 0, "most": 3.1416}
-    )
-    scale: float = field(default=32.0, metadata={"help": "ArcFace's scale of cosines", "above": 0})
-    people: float = field(default=0.05, metadata={"help": "weight of the ArcFace loss", "least": 0})
-    damaged: float = field(
-        default=0.12, metadata={"help": "share of a batch that is damaged faces", "least": 0, "most": 1}
-    )
+    teacher: str = option("", "ONNX network on 112 x 112 faces, with ImageNet's mean")
+    teacher_map: str = option("", "the teacher's tensor to imitate as last map (N, C, 7, 7)")
+    rate: float = option(2e-3, "highest learning rate (AdamW, cosine to --steps)", above=0)
+    hint: float = option(0.5, "weight of the last map's imitation", least=0)
+    margin: float = option(0.3, "ArcFace's additive angle, radians", least=0, most=3.1416)
+    scale: float = option(32.0, "ArcFace's scale of cosines", above=0)
+    people: float = option(0.05, "weight of the ArcFace loss", least=0)
+    damaged: float = option(0.12, "share of a batch that is damaged faces", least=0, most=1)
 
 
 Ask = Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]

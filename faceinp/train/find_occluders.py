@@ -3,7 +3,7 @@
 import io
 import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -17,6 +17,7 @@ from faceinp.train.datasets import data
 from faceinp.train.datasets.stored import CheckedMember
 from faceinp.train.drawn_occluders import drawing
 from faceinp.train.segmentation import UNKNOWN, Example, SegmentationRun, SegmentationTask
+from faceinp.train.settings import option
 
 OTHERS = 4  # faces from which objects take skin and texture
 TURN, SCALE, SHIFT = 0.15, 0.12, 0.06  # how far faces are moved: radians, factor, share of the side
@@ -26,16 +27,12 @@ TURN, SCALE, SHIFT = 0.15, 0.12, 0.06  # how far faces are moved: radians, facto
 class FindOccludersRun(SegmentationRun):
     """Settings of the network that finds occluders; see ``segmentation.SegmentationRun`` for the rest."""
 
-    labels: str = field(
-        default="",
-        metadata={
-            "help": "tar of the classes of real faces, KEY.png: grey, 0 to 5, 255 where nobody knows; a face of which "
-            "nothing is known is left out"
-        },
+    labels: str = option(
+        "",
+        "tar of the classes of real faces, KEY.png: grey, 0 to 5, 255 where nobody knows; a face of which "
+        "nothing is known is left out",
     )
-    real: float = field(
-        default=0.3, metadata={"help": "share of the pictures that are real ones with --labels", "least": 0, "most": 1}
-    )
+    real: float = option(0.3, "share of the pictures that are real ones with --labels", least=0, most=1)
 
 
 def train(config: FindOccludersRun) -> None:

@@ -10,7 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,63 +23,44 @@ from faceinp.train import checkpoints, settings
 from faceinp.train.datasets.data import DECODE
 from faceinp.train.graphs import Captured, Update
 from faceinp.train.journal import Journal
+from faceinp.train.settings import option
 
 
 @dataclass(frozen=True)
 class Run:
     """What every training has in common; a network adds its own fields. Fields are the shell's flags."""
 
-    data: tuple[str, ...] = field(
-        default=(), metadata={"help": "shards: paths, globs, folders or URLs of WebDataset tars"}
+    data: tuple[str, ...] = option((), "shards: paths, globs, folders or URLs of WebDataset tars")
+    out: str = option("", "folder of the run: checkpoint, log, previews")
+    steps: int = option(30_000, "train up to this step", least=1)
+    minutes: float = option(0.0, "stop after this many minutes (0: no limit)", least=0)
+    schedule_minutes: float = option(
+        0.0, "end the run, and its learning rate, after so many minutes of training (0: at --steps)", least=0
     )
-    out: str = field(default="", metadata={"help": "folder of the run: checkpoint, log, previews"})
-    steps: int = field(default=30_000, metadata={"help": "train up to this step", "least": 1})
-    minutes: float = field(default=0.0, metadata={"help": "stop after this many minutes (0: no limit)", "least": 0})
-    schedule_minutes: float = field(
-        default=0.0,
-        metadata={
-            "help": "end the run, and its learning rate, after so many minutes of training (0: at --steps)",
-            "least": 0,
-        },
+    batch: int = option(128, "pictures a step and process", least=1)
+    seed: int = option(0, "all randomness of the run comes from it", least=0, most=2**63 - 1)
+    decode: str = option(
+        "auto",
+        "when pictures are decoded: at the start (start), which keeps them in memory; when they are drawn "
+        "(use); auto: at the start where half of the free memory holds them",
+        choices=DECODE,
     )
-    batch: int = field(default=128, metadata={"help": "pictures a step and process", "least": 1})
-    seed: int = field(
-        default=0, metadata={"help": "all randomness of the run comes from it", "least": 0, "most": 2**63 - 1}
+    precision: str = option(
+        "auto", "fp32, bf16, or auto: time both and take the faster", choices=("auto", "fp32", "bf16")
     )
-    decode: str = field(
-        default="auto",
-        metadata={
-            "help": "when pictures are decoded: at the start (start), which keeps them in memory; when they are drawn "
-            "(use); auto: at the start where half of the free memory holds them",
-            "choices": DECODE,
-        },
+    threads: int = option(0, "CPU threads (0: one a core)", least=0, most=1024)
+    average: float = option(0.999, "decay of the exponential moving average of weights", least=0, most=1)
+    log_every: int = option(20, "steps between log lines", least=1)
+    save_every: int = option(250, "steps between checkpoints", least=1)
+    preview_every: int = option(500, "steps between preview pictures", least=1)
+    keep_every: int = option(
+        0, "steps between snapshots that stay, for `weights pack --at`, and at the run's end (0: none)", least=0
     )
-    precision: str = field(
-        default="auto",
-        metadata={"help": "fp32, bf16, or auto: time both and take the faster", "choices": ("auto", "fp32", "bf16")},
-    )
-    threads: int = field(default=0, metadata={"help": "CPU threads (0: one a core)", "least": 0, "most": 1024})
-    average: float = field(
-        default=0.999, metadata={"help": "decay of the exponential moving average of weights", "least": 0, "most": 1}
-    )
-    log_every: int = field(default=20, metadata={"help": "steps between log lines", "least": 1})
-    save_every: int = field(default=250, metadata={"help": "steps between checkpoints", "least": 1})
-    preview_every: int = field(default=500, metadata={"help": "steps between preview pictures", "least": 1})
-    keep_every: int = field(
-        default=0,
-        metadata={
-            "help": "steps between snapshots that stay, for `weights pack --at`, and at the run's end (0: none)",
-            "least": 0,
-        },
-    )
-    tensorboard: bool = field(default=False, metadata={"help": "figures and previews for TensorBoard, too"})
-    graph: bool = field(default=False, metadata={"help": "capture a step as a CUDA graph (one GPU, completion only)"})
-    init: str = field(default="", metadata={"help": "start from these weights (safetensors), with fresh optimisers"})
-    resume: bool = field(
-        default=False,
-        metadata={
-            "help": "go on from the checkpoint in --out, with its settings.toml unless --recipe or --config is given"
-        },
+    tensorboard: bool = option(False, "figures and previews for TensorBoard, too")
+    graph: bool = option(False, "capture a step as a CUDA graph (one GPU, completion only)")
+    init: str = option("", "start from these weights (safetensors), with fresh optimisers")
+    resume: bool = option(
+        False, "go on from the checkpoint in --out, with its settings.toml unless --recipe or --config is given"
     )
 
     def __post_init__(self) -> None:
