@@ -14,6 +14,8 @@ FaceinpError (exit code 1)
 The shell also returns 2 for wrong arguments, as argparse does.
 """
 
+import importlib.util
+
 
 class FaceinpError(Exception):
     """Base class of the package's errors. ``exit_code``: of the shell command."""
@@ -90,6 +92,12 @@ EXTRAS = {
     "ray": ("ray",),
 }
 COMMANDS = {"data": "train", "evaluate": "eval", "identity": "eval"}  # commands whose extra has another name
+
+
+def require(package: str, extra: str, name: str = "") -> None:
+    """Raise MissingPackageError unless ``package`` can be imported. name: as pip knows it, where that differs."""
+    if importlib.util.find_spec(package) is None:
+        raise MissingPackageError(name or package, extra)
 
 
 def missing_package(error: ModuleNotFoundError, command: str = "") -> MissingPackageError | None:

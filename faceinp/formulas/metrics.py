@@ -4,14 +4,13 @@ A picture is uint8 (H, W, 3) or float (3, H, W) in [0, 1]; a comparison may mix 
 [0, 1] and in float64.
 """
 
-import importlib.util
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from faceinp.errors import DataError, MissingPackageError
+from faceinp.errors import DataError, require
 
 SSIM_SIGMA = 1.5
 SSIM_WINDOW = 11
@@ -160,8 +159,7 @@ def discriminability(real: ArrayLike, generated: ArrayLike) -> tuple[NDArray[np.
     real one, else 0. Second: the share of both that is misclassified.
     Raises DataError as ``frechet_distance``, MissingPackageError without scikit-learn.
     """
-    if importlib.util.find_spec("sklearn") is None:
-        raise MissingPackageError("scikit-learn", "eval")
+    require("sklearn", "eval", "scikit-learn")
     from sklearn.svm import LinearSVC
 
     both = np.concatenate(_features(real, generated))

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from faceinp.errors import MissingPackageError, WeightsError
+from faceinp.errors import MissingPackageError, WeightsError, require
 from faceinp.models import weights
 
 if TYPE_CHECKING:
@@ -46,8 +46,7 @@ def dlib_file(name: str) -> Path:
     setuptools. Raises MissingPackageError, WeightsError.
     """
     for package in ("dlib", "face_recognition_models"):
-        if importlib.util.find_spec(package) is None:
-            raise MissingPackageError(package, "eval")
+        require(package, "eval")
     spec = importlib.util.find_spec("face_recognition_models")
     file = Path(spec.origin if spec and spec.origin else ".").parent / "models" / name
     if not file.is_file():
@@ -146,8 +145,7 @@ def inception() -> Any:
     Pictures uint8 (N, 3, H, W) -> a tuple of one tensor (N, 2048). Its weights (91 MB) are downloaded at first use.
     Raises MissingPackageError without torch-fidelity, WeightsError if the download fails.
     """
-    if importlib.util.find_spec("torch_fidelity") is None:
-        raise MissingPackageError("torch-fidelity", "eval")
+    require("torch_fidelity", "eval", "torch-fidelity")
     import torch
     from torch_fidelity import feature_extractor_inceptionv3 as published
 
@@ -168,8 +166,7 @@ def lpips(kind: str) -> Any:
     kind: "alex" or "vgg", the network; torchvision downloads its weights (233 or 528 MB) at first use.
     Raises MissingPackageError without torchmetrics, WeightsError if the download fails.
     """
-    if importlib.util.find_spec("torchmetrics") is None:
-        raise MissingPackageError("torchmetrics", "eval")
+    require("torchmetrics", "eval")
     import torch
     from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 

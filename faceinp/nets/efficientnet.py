@@ -5,7 +5,8 @@ of fixed width. The layers have the names of the common PyTorch file without lea
 ``blocks.0.depthwise_conv`` ... ``conv_head``, ``fc``.
 """
 
-from itertools import accumulate
+from itertools import accumulate, pairwise
+from typing import Self
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -106,29 +107,41 @@ class Trunk(nn.Module):
             x = block(x)
         return x
 
+
+class OnTrunk(nn.Module):
+    """A network on a trunk. frozen: of its stages, from the first, so many stay as they are in training."""
+
+    trunk: Trunk
+    frozen: int
+
     def start_from_imagenet(self, state: dict[str, Tensor]) -> None:
-        """Load the trunk's weights from the state dict of a whole EfficientNet-Lite0."""
-        self.load_state_dict({name: state[name] for name in self.state_dict()})
+        """Load the trunk from the state dict of a whole EfficientNet-Lite0."""
+        self.trunk.load_state_dict({name: state[name] for name in self.trunk.state_dict()})
 
-    def freeze(self, stages: int) -> None:
-        """Freeze the weights and batch norm statistics of the stem and the first ``stages`` stages."""
-        for part in (self.conv_stem, self.bn0, *self.blocks[: FIRST_BLOCKS[stages]]):
+    def train(self, mode: bool = True) -> Self:
+        """As ``nn.Module.train``, but the weights and norms of the stem and of the first stages stay frozen."""
+        super().train(mode)
+        for part in (self.trunk.conv_stem, self.trunk.bn0, *self.trunk.blocks[: FIRST_BLOCKS[self.frozen]]):
             part.eval().requires_grad_(False)
-
-    def fold(self) -> None:
-        """Fold every batch norm into the convolution before it, for inference: a third less time."""
-        fold(self, "conv_stem", "bn0")
-        for block in self.blocks:
-            if hasattr(block, "expand_conv"):
-                fold(block, "expand_conv", "bn0")
-            fold(block, "depthwise_conv", "bn1")
-            fold(block, "project_conv", "bn2")
+        return self
 
 
-def fold(parent: nn.Module, convolution: str, norm: str) -> None:
-    """Fold the batch norm ``norm`` of ``parent`` into ``convolution``."""
-    setattr(parent, convolution, fuse_conv_bn_eval(getattr(parent, convolution), getattr(parent, norm)))
-    setattr(parent, norm, nn.Identity())
+def fold(network: nn.Module) -> None:
+    """Fold every batch norm into the convolution before it, for inference in a third less time (exact in eval mode)."""
+    for parent in [*network.modules()]:
+        for (name, layer), (norm_name, norm) in pairwise([*parent.named_children()]):
+            if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and isinstance(norm, nn.BatchNorm2d):
+                setattr(parent, name, fuse_conv_bn_eval(layer, norm, isinstance(layer, nn.ConvTranspose2d)))
+                setattr(parent, norm_name, nn.Identity())
+
+
+def convolution(channels: int, out: int, kernel: int, *, stride: int = 1, groups: int = 1) -> tuple[nn.Module, ...]:
+    """A convolution that keeps the size, with batch norm and ReLU6."""
+    return (
+        nn.Conv2d(channels, out, kernel, stride, kernel // 2, groups=groups, bias=False),
+        nn.BatchNorm2d(out),
+        nn.ReLU6(inplace=True),
+    )
 
 
 class EfficientNetLite(Trunk):

@@ -118,19 +118,15 @@ def _known(config: LimitsRun, count: int) -> torch.Tensor:
 
 def plot(ssim: NDArray[np.float64], l1: NDArray[np.float64], limits: losses.Limits, out: Path) -> None:
     """Scatter of all pairs with the limits drawn in: Figure 4."""
-    import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(6, 5))
+    figure = Figure(figsize=(6, 5))
+    axes = figure.subplots()
     axes.scatter(l1, ssim, s=2, alpha=0.15, linewidths=0)
     for x in (limits.l1_min, limits.l1_max):
         axes.axvline(x, color="gray", linestyle="--", linewidth=1)
     for y in (limits.ssim_min, limits.ssim_max):
         axes.axhline(y, color="gray", linestyle="--", linewidth=1)
-    axes.set_xlabel("sum of absolute differences, 64 x 64 x 3 values in [0, 1]")
-    axes.set_ylabel("SSIM")
+    axes.set(xlabel="sum of absolute differences, 64 x 64 x 3 values in [0, 1]", ylabel="SSIM")
     axes.set_title("Photographs and samples of the generator")
     figure.savefig(out, dpi=120, bbox_inches="tight")
-    pyplot.close(figure)

@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from faceinp import identity
 from faceinp.errors import DataError
 from faceinp.evaluate import record
-from faceinp.evaluate.images import as_crops
 from faceinp.evaluate.judge_tables import load_available
 from faceinp.evaluate.judge_tables import pairs as face_pairs
 from faceinp.evaluate.measures import Measure
 from faceinp.evaluate.record import Provenance, Say
 from faceinp.formulas import metrics
-from faceinp.photo.arrays import Pixels
+from faceinp.photo.arrays import Pixels, to_picture
 from faceinp.train.datasets import data as shards
 
 SIDE = 256
@@ -170,7 +169,7 @@ def _with_interval(faces: face_pairs.Pairs, measure: Callable[[NDArray[np.floati
 
 
 def _milliseconds(judge: identity.Judge, picture: Pixels) -> float:
-    crop = as_crops(picture)
+    crop = to_picture(picture)
     seconds = []
     for _ in range(TIMED_CALLS):
         started = time.perf_counter()

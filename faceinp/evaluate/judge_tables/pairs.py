@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp.errors import DataError
-from faceinp.evaluate.images import as_crops
 from faceinp.formulas import metrics
 from faceinp.identity import Judge
 from faceinp.identity.calibration import threshold
-from faceinp.photo.arrays import Pixels
+from faceinp.photo.arrays import Pixels, to_picture
 from faceinp.train.datasets import data as shards
 from faceinp.train.datasets import stored
 
@@ -65,7 +64,7 @@ def embed(
         end = start
         while end < min(start + BATCH, len(pictures)) and pictures[end].shape == pictures[start].shape:
             end += 1
-        vectors.append(judge.embed(change(as_crops(pictures[start:end]))))
+        vectors.append(judge.embed(change(to_picture(np.stack(pictures[start:end])))))
         start = end
     return np.concatenate(vectors)
 

@@ -3,19 +3,16 @@
 Real damage comes from a tar of grey pictures, alpha masks of scratches, dirt, hair or lint, that the user has.
 """
 
-import io
-import tarfile
 from functools import cache
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from faceinp.errors import DataError
-from faceinp.train.datasets.stored import CheckedMember
+from faceinp.train.datasets import stored
 
 
 @cache
@@ -24,16 +21,8 @@ def load(path: str, side: int) -> Tensor:
 
     Raises DataError when there is no such tar or it holds no picture.
     """
-    masks = []
-    try:
-        with tarfile.open(path, tarinfo=CheckedMember) as tar:
-            for member in sorted(tar.getmembers(), key=lambda member: member.name):
-                file = tar.extractfile(member) if member.name.endswith(".png") else None
-                if file is not None:
-                    mask = np.asarray(Image.open(io.BytesIO(file.read())).convert("L"))
-                    masks.append(cv2.resize(mask, (side, side), interpolation=cv2.INTER_AREA))
-    except (OSError, SyntaxError, tarfile.TarError) as error:
-        raise DataError(f"{path} cannot be read as a tar of damage masks. Give another file.") from error
+    pictures = (mask for _, mask in stored.grey_pictures(path, "damage masks"))
+    masks = [cv2.resize(mask, (side, side), interpolation=cv2.INTER_AREA) for mask in pictures]
     if not masks:
         raise DataError(f"{path} holds no PNG. Give a tar of grey pictures, white where the damage is.")
     return torch.from_numpy(np.stack(masks))

@@ -128,6 +128,17 @@ def _damaged_picture(source: str, error: Exception) -> DataError:
     return DataError(f"{source}: the picture cannot be decoded ({error}). Make the shard anew, or fetch it again.")
 
 
+def grey_pictures(path: str | Path, what: str) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """The name and the grey picture of each PNG in a tar, by name. Raises DataError where it is no tar of ``what``."""
+    try:
+        with tarfile.open(path, tarinfo=CheckedMember) as tar:
+            for member in sorted(tar.getmembers(), key=lambda member: member.name):
+                if member.name.endswith(".png") and (file := tar.extractfile(member)):
+                    yield member.name, np.asarray(Image.open(io.BytesIO(file.read())).convert("L"))
+    except (OSError, SyntaxError, tarfile.TarError) as error:
+        raise DataError(f"{path} cannot be read as a tar of {what}. Give another file.") from error
+
+
 def can_index(url: str) -> bool:
     """Whether it is, by its name, a tar on this machine that is not compressed."""
     return url.endswith(".tar") and Path(url).is_file()
