@@ -33,6 +33,11 @@ def resize(pixels: Pixels, width: int, height: int) -> Pixels:
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=interpolation), np.uint8)
 
 
+def direction(angle: Any) -> Doubles:
+    """(..., 2): the unit vector, x and y, in the direction of each angle in radians."""
+    return np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+
+
 def bounding_window(mask: NDArray[np.bool_], margin: int = 0) -> Window:
     """Rows and columns of the smallest rectangle that contains all True pixels of ``mask``, bool (H, W).
 

@@ -45,7 +45,7 @@ def lay(canvas: Canvas, overlays: Sequence[Overlay], amount: float) -> None:
     rng, side = canvas.rng, canvas.side
     for _ in range(1 + rng.poisson(0.8 * amount)):
         alpha, kind = overlays[int(rng.integers(len(overlays)))]
-        size = side * np.exp(rng.uniform(np.log(0.15), np.log(1.5))) / max(alpha.shape)
+        size = side * canvas.log_uniform(0.15, 1.5) / max(alpha.shape)
         turn = cv2.getRotationMatrix2D((alpha.shape[1] / 2, alpha.shape[0] / 2), rng.uniform(0, 360), size)
         if rng.random() < 0.5:
             turn[:, 0] *= -1

@@ -3,7 +3,7 @@
 A layer is a coverage in [0, 1], float32 (S, S), and a colour, float32 (S, S, 3) in grey levels 0 to 255.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,7 +18,7 @@ from faceinp.photo.arrays import Pixels
 Array = NDArray[Any]  # float32; OpenCV's stubs do not say so
 Floats = NDArray[np.floating[Any]]
 Line = NDArray[np.float64]
-Placement = Callable[[Line], Line]  # from a thing's own coordinates, (N, 2), to pixels
+Placement = Callable[[Any], Line]  # from a thing's own coordinates, (N, 2), to pixels
 
 UNJUDGED = 255  # the class of pixels of which nobody says what they are
 
@@ -53,6 +53,10 @@ class Face:
         """Pixels of what lies ``x`` to the right and ``y`` below the middle of the eyes, in distances of the eyes."""
         middle = (self.eyes[0] + self.eyes[1]) / 2
         return middle + self.gap * (np.multiply.outer(x, self.across) + np.multiply.outer(y, self.down))
+
+    def line(self, *knots: tuple[Any, Any], count: int = 24) -> Line:
+        """A smooth line (count, 2) through knots as ``at`` takes them."""
+        return curve([self.at(x, y) for x, y in knots], count)
 
     @cached_property
     def yaw(self) -> float:
@@ -148,7 +152,7 @@ def noise(side: int, cells: int, rng: Generator, rows: int | None = None) -> Arr
     return np.asarray(cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC))
 
 
-def filled(side: int, outline: Floats, finer: int = 1) -> Array:
+def filled(side: int, outline: Sequence[Floats] | Floats, finer: int = 1) -> Array:
     """float32 (S, S): how much of each pixel lies in the outline (N, 2); drawn ``finer`` times finer, then averaged."""
     layer = np.zeros((side * finer, side * finer), np.uint8)
     cv2.fillPoly(layer, [fixed(outline, finer)], 255, cv2.LINE_AA, _FRACTION)
@@ -175,7 +179,7 @@ def fixed(points: Any, finer: int = 1) -> NDArray[np.int32]:
     return np.rint((np.asarray(points) * finer - 0.5) * 2**_FRACTION).astype(np.int32)
 
 
-def curve(knots: Floats, count: int = 24) -> NDArray[np.float64]:
+def curve(knots: Sequence[Floats] | Floats, count: int = 24) -> Line:
     """(count, 2): a smooth line through knots (N, 2), N >= 2 (Catmull-Rom)."""
     knots = np.vstack([2 * knots[0] - knots[1], knots, 2 * knots[-1] - knots[-2]])
     t = np.linspace(0, len(knots) - 3 - 1e-9, count)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from faceinp.mask import presets
+from faceinp.photo.arrays import direction
 from faceinp.train.holes import paper_holes, shapes, sketched_holes
 
 if TYPE_CHECKING:  # which needs SMALLEST and LARGEST
@@ -110,7 +111,8 @@ def _sketch(name: str, points: Tensor, side: int, rng: np.random.Generator, dama
     drawn = KINDS[name][0](points, side, rng)
     drawn = shapes.wobbled(drawn, shapes.to_device(rng.uniform(0, WOBBLE, n), points), rng)
     angle = rng.uniform(0, 2 * np.pi, n)
-    direction = shapes.to_device(np.stack([np.cos(angle), np.sin(angle)], -1), points)
-    part = shapes.halved(drawn, direction, shapes.to_device(rng.normal(0, 0.02, n), points))
+    part = shapes.halved(
+        drawn, shapes.to_device(direction(angle), points), shapes.to_device(rng.normal(0, 0.02, n), points)
+    )
     cut = torch.from_numpy(rng.random(n) < HALVED_SHARE).to(points.device)[:, None, None]
     return torch.where(cut & (part.float().mean((1, 2), keepdim=True) >= SMALLEST), part, drawn)
