@@ -168,6 +168,12 @@ def discriminability(real: ArrayLike, generated: ArrayLike) -> tuple[NDArray[np.
     return (b > a).astype(np.float64), ((a <= 0).astype(np.float64) + (b > 0)) / 2
 
 
+def standardised(features: NDArray[np.float64], real: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Features minus the mean of ``real``, divided by its standard deviation; features that do not vary become 0."""
+    spread = real.std(axis=0)
+    return np.asarray((features - real.mean(axis=0)) / np.where(spread > 0, spread, np.inf))
+
+
 def polynomial_kernel(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     """(a . b / D + 1)^3 for all pairs of features a (N, D) and b (M, D): (N, M)."""
     return np.asarray((a @ b.T / a.shape[1] + 1) ** 3)

@@ -67,11 +67,6 @@ def efficientnet() -> "EfficientNetLite":
     return network.eval()
 
 
-def mobilenet_state() -> "dict[str, Tensor]":
-    """The state dict of torchvision's MobileNetV2 with ImageNet weights, downloaded once. Raises WeightsError."""
-    return _torchvision_state("mobilenet_v2")
-
-
 def features(name: str, layers: tuple[int, ...] = ()) -> Any:
     """A frozen feature network for perceptual and style losses (``faceinp.nets.features``), in eval mode.
 
@@ -90,7 +85,7 @@ def features(name: str, layers: tuple[int, ...] = ()) -> Any:
         state = efficientnet().state_dict()
         lite.load_state_dict({key: state[key] for key in lite.state_dict()})
         return lite.eval().requires_grad_(False)
-    state = _torchvision_state(name) if name in networks.TAPS else _state_in(name)
+    state = torchvision_state(name) if name in networks.TAPS else _state_in(name)
     kind = networks.torchvision_name(state)
     if kind is None:
         raise WeightsError(
@@ -125,8 +120,8 @@ def _state_in(file: str) -> dict[str, "Tensor"]:
     return state
 
 
-def _torchvision_state(name: str) -> dict[str, "Tensor"]:
-    """The state dict of a torchvision network with IMAGENET1K_V1 weights, from torch's cache or downloaded."""
+def torchvision_state(name: str) -> dict[str, "Tensor"]:
+    """The state dict of a torchvision network with IMAGENET1K_V1 weights, downloaded once. Raises WeightsError."""
     import torchvision
 
     published = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"]
@@ -171,7 +166,7 @@ def lpips(kind: str) -> Any:
     from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
     try:
-        _torchvision_state({"alex": "alexnet", "vgg": "vgg16"}[kind])  # verifies the checksum
+        torchvision_state({"alex": "alexnet", "vgg": "vgg16"}[kind])  # verifies the checksum
     except WeightsError as error:
         raise WeightsError(f"{error} The folder for it is {Path(torch.hub.get_dir()) / 'checkpoints'}.") from error
     network: Literal["alex", "vgg"] = "alex" if kind == "alex" else "vgg"

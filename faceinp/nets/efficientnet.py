@@ -5,9 +5,11 @@ of fixed width. The layers have the names of the common PyTorch file without lea
 ``blocks.0.depthwise_conv`` ... ``conv_head``, ``fc``.
 """
 
+from collections.abc import Iterable
 from itertools import accumulate, pairwise
 from typing import Self
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -142,6 +144,22 @@ def convolution(channels: int, out: int, kernel: int, *, stride: int = 1, groups
         nn.BatchNorm2d(out),
         nn.ReLU6(inplace=True),
     )
+
+
+NATURAL = slice(2, 6)  # stages: the first two see grain above all, the last hardly sees blur
+
+
+@torch.no_grad()
+def window_features(network: Trunk, windows: Iterable[Tensor]) -> Tensor:
+    """What tells natural windows from others, see ``evaluate.naturalness``: batches (N, 3, s, s) in [0, 1] -> (M, 424),
+    the maps of the stages NATURAL, averaged over positions.
+    """
+    features = []
+    for batch in windows:
+        enlarged = functional.interpolate(batch, (SIDE, SIDE), mode="bicubic", antialias=True).clamp(0, 1)
+        maps = network.stages(enlarged.contiguous(memory_format=torch.channels_last))[NATURAL]
+        features.append(torch.cat([stage.mean(dim=(2, 3)) for stage in maps], dim=1))
+    return torch.cat(features)
 
 
 class EfficientNetLite(Trunk):

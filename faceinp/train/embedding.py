@@ -25,6 +25,7 @@ from faceinp.models.weights import read_tensors
 from faceinp.nets.embedding import BOX, SIZE, Embedding
 from faceinp.photo import staging
 from faceinp.train import loop
+from faceinp.train.augmentation import degradation
 from faceinp.train.datasets import data
 from faceinp.train.settings import option
 
@@ -294,20 +295,9 @@ def _aligned(pictures: Tensor, points: Tensor) -> NDArray[np.float32]:
 
 def _damage(pictures: Tensor, points: Tensor, rng: np.random.Generator) -> Tensor:
     """Eyes, nose and mouth, or the centre filled by Telea's inpainting; uint8 as it came."""
-    side = pictures.shape[-1]
-    spoilt = []
-    for picture, landmarks in zip(pictures.permute(0, 2, 3, 1).numpy(), (points * side).numpy(), strict=True):
-        part = (landmarks[17:22], landmarks[22:27], landmarks[36:48]), (landmarks[27:36], landmarks[48:68])
-        kind = rng.integers(3)
-        hole = np.zeros((side, side), np.uint8)
-        if kind == 2:
-            hole[side // 4 : side * 3 // 4, side // 4 : side * 3 // 4] = 1
-        else:
-            inside = np.concatenate(part[kind])
-            left, top = inside.min(axis=0) - 0.03 * side
-            right, bottom = inside.max(axis=0) + 0.03 * side
-            hole[max(0, int(top)) : int(bottom) + 1, max(0, int(left)) : int(right) + 1] = 1
-        spoilt.append(cv2.inpaint(np.ascontiguousarray(picture), hole, 3, cv2.INPAINT_TELEA))
+    kinds = (*degradation.PARTS, "centre")
+    faces = zip(pictures.permute(0, 2, 3, 1).numpy(), points.numpy(), strict=True)
+    spoilt = [degradation.fill_part(picture, landmarks, kinds[rng.integers(3)]) for picture, landmarks in faces]
     return torch.from_numpy(np.stack(spoilt)).permute(0, 3, 1, 2).contiguous()
 
 

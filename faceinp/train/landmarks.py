@@ -19,7 +19,7 @@ from faceinp.nets.landmarks import NETWORKS, Landmarks
 from faceinp.nets.points import MIRROR
 from faceinp.train import loop, schedules
 from faceinp.train.augmentation import degradation as damage
-from faceinp.train.augmentation.colours import recolour
+from faceinp.train.augmentation.views import recolour
 from faceinp.train.datasets import data
 from faceinp.train.holes import drawing, mask_holes
 from faceinp.train.settings import option
@@ -31,7 +31,7 @@ JAW_ENDS, NOSE_TIP = (0, 16), 30
 SHOWN = 32  # faces of the preview
 IMAGENET: dict[str, Callable[[], dict[str, Tensor]]] = {  # the states that networks start from
     "lite0": lambda: pretrained.efficientnet().state_dict(),
-    "mobilenetv2": pretrained.mobilenet_state,
+    "mobilenetv2": lambda: pretrained.torchvision_state("mobilenet_v2"),
 }
 OPTIMIZERS: dict[str, type[torch.optim.Adam]] = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
 LAFIN_SIDE = 256  # pixels: the unit of its loss

@@ -142,7 +142,9 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
             context.progress = clock.progress(step, config)
             terms = task.step(step, accelerator.process_index, context)
             step += 1
-            _update_averages(task, averages, accelerator, min(config.average, step / (step + 10)))
+            for name, average in averages.items():
+                network = accelerator.unwrap_model(task.networks[name])
+                _average(average, network, min(config.average, step / (step + 10)))
             last = step == config.steps or clock.is_over(config) or stop.raised or context.progress >= 1
             if not accelerator.is_main_process:
                 continue
@@ -221,11 +223,6 @@ class _StopFlag:
 
     def _raise(self, *_: Any) -> None:
         self.raised = True
-
-
-def _update_averages(task: Task, averages: dict[str, nn.Module], accelerator: Accelerator, decay: float) -> None:
-    for name, average in averages.items():
-        _average(average, accelerator.unwrap_model(task.networks[name]), decay)
 
 
 @torch.no_grad()

@@ -49,7 +49,8 @@ def pack(run: str | Path, out: str | Path, *, at: int | None = None, **options: 
     }
     out.parent.mkdir(parents=True, exist_ok=True)
     with staging.replacing(out) as temporary:
-        save_file({name: _half(value) for name, value in packed.items()}, temporary, about)
+        halves = {name: value.half() if value.is_floating_point() else value for name, value in packed.items()}
+        save_file({name: value.contiguous() for name, value in halves.items()}, temporary, about)
     out.chmod(0o644)  # safetensors writes for the owner alone
     weights.record(out)
     return out
@@ -178,7 +179,3 @@ def measure_statistics(generator: nn.Module, latent: int, batches: int) -> None:
     for batch in range(batches):
         generator(dcgan.latents(STATISTICS_BATCH, latent, (3, batch)))
     generator.eval()
-
-
-def _half(value: Tensor) -> Tensor:
-    return (value.half() if value.is_floating_point() else value).contiguous()

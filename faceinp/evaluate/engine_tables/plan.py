@@ -164,7 +164,7 @@ class Plan:
         if problem:
             return Case(table, subjects, arrangement, variant, mask, problem=problem)
         limits = [len(subjects), table.pictures]
-        limits += [] if self.request.every else [tables.max_pictures(variant.name.engine)]
+        limits += [] if self.request.every else [tables.SLOW_ENGINES.get(variant.name.engine)]
         count = min(limit for limit in limits if limit is not None)
         references = table.references if REFERENCES in modes else 0
         spec = FillSpec(name, table.size, variant.name.text, mask, arrangement, count, self.request.seed, references)

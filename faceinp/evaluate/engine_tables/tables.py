@@ -176,11 +176,6 @@ def by_name(names: tuple[str, ...]) -> tuple[Table, ...]:
     return tuple(TABLES[name] for name in names or TABLES)
 
 
-def max_pictures(engine: str) -> int | None:
-    """The largest number of pictures that this engine is measured on; None: no limit."""
-    return SLOW_ENGINES.get(engine.partition("+")[0])
-
-
 # ---- contact sheets like the first paper's figures ----
 
 

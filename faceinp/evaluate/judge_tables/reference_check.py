@@ -39,14 +39,6 @@ HOLES = (
 )
 
 
-def _monochrome(pixels: Pixels) -> Pixels:
-    return np.repeat(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
-
-
-def _blurred(pixels: Pixels) -> Pixels:
-    return np.asarray(cv2.GaussianBlur(pixels, (0, 0), 0.012 * len(pixels)), np.uint8)
-
-
 def _compressed(pixels: Pixels) -> Pixels:
     encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 40])[1]
     return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
@@ -66,8 +58,8 @@ def _curve(pixels: Pixels, gamma: float, tint: tuple[float, float, float] = (1.0
 AS_IT_IS = "as it is"
 ALTERATIONS: dict[str, Callable[[Pixels], Pixels]] = {  # uint8 (S, S, 3) -> the same
     AS_IT_IS: lambda pixels: pixels,
-    "black and white": _monochrome,
-    "blurred": _blurred,
+    "black and white": lambda pixels: np.repeat(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2),
+    "blurred": lambda pixels: np.asarray(cv2.GaussianBlur(pixels, (0, 0), 0.012 * len(pixels)), np.uint8),
     "64 px": lambda pixels: resize(resize(pixels, 64, 64), len(pixels), len(pixels)),
     "JPEG 40": _compressed,
     "mirrored": lambda pixels: np.ascontiguousarray(pixels[:, ::-1]),

@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from faceinp.errors import DataError
+from faceinp.photo.arrays import Pixels
 from faceinp.train.datasets import stored
+
+PARTS = {"eyes": (*range(17, 27), *range(36, 48)), "nose and mouth": (*range(27, 36), *range(48, 68))}  # with the brows
 
 
 @cache
@@ -26,6 +29,24 @@ def load(path: str, side: int) -> Tensor:
     if not masks:
         raise DataError(f"{path} holds no PNG. Give a tar of grey pictures, white where the damage is.")
     return torch.from_numpy(np.stack(masks))
+
+
+def fill_part(picture: Pixels, points: NDArray[np.float32], part: str) -> Pixels:
+    """The picture, uint8 (S, S, 3), with a rectangle filled by Telea's inpainting.
+
+    points: (68, 2), as shares of the side. part: a key of PARTS, whose box is widened by 3 % of the side, or "centre",
+    a square of half the side.
+    """
+    side = len(picture)
+    hole = np.zeros((side, side), np.uint8)
+    if part == "centre":
+        hole[side // 4 : side * 3 // 4, side // 4 : side * 3 // 4] = 1
+    else:
+        inside = (points * side)[list(PARTS[part])]
+        left, top = np.maximum(0, inside.min(axis=0) - 0.03 * side).astype(int)
+        right, bottom = (inside.max(axis=0) + 0.03 * side).astype(int) + 1
+        hole[top:bottom, left:right] = 1
+    return np.asarray(cv2.inpaint(np.ascontiguousarray(picture), hole, 3, cv2.INPAINT_TELEA), np.uint8)
 
 
 def choose(masks: Tensor, count: int, rng: np.random.Generator) -> Tensor:
