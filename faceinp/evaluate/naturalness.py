@@ -22,9 +22,7 @@ from faceinp.evaluate import measures
 from faceinp.evaluate.measures import Measure
 from faceinp.formulas import metrics
 from faceinp.nets.efficientnet import EfficientNetLite, window_features
-from faceinp.photo.arrays import Bools, Pixels
-
-Floats = NDArray[np.float64]
+from faceinp.photo.arrays import Bools, Doubles, Pixels
 
 WINDOWS_PER_SIDE = 4  # the window is 1 / 4 of the picture wide: 64 of 256 pixels
 BATCH = 8  # larger batches are slower: layers no longer fit the processor's caches
@@ -45,7 +43,7 @@ def features(windows: Sequence[Pixels], network: EfficientNetLite) -> NDArray[np
     return np.asarray(window_features(network, (batch / 255 for batch in batches)).numpy())
 
 
-def distance(real: Floats, fills: Floats, people: Sequence[str]) -> Measure:
+def distance(real: Doubles, fills: Doubles, people: Sequence[str]) -> Measure:
     """The distance of fills from untouched faces, with its interval by bootstrap over people.
 
     real: (N, D), features of the untouched faces. fills: (n, D), features of the first n pictures' fills, NaN where a
@@ -54,7 +52,7 @@ def distance(real: Floats, fills: Floats, people: Sequence[str]) -> Measure:
     return measures.from_draws(*_distance_and_draws(real, fills, people, _finite_rows(fills)))
 
 
-def difference(real: Floats, fills: Floats, reference: Floats, people: Sequence[str]) -> Measure:
+def difference(real: Doubles, fills: Doubles, reference: Doubles, people: Sequence[str]) -> Measure:
     """The distance of ``fills`` minus that of ``reference``, on the pictures that both have, by the same draws."""
     common = min(len(fills), len(reference))
     rows = np.intersect1d(_finite_rows(fills[:common]), _finite_rows(reference[:common]))
@@ -62,13 +60,13 @@ def difference(real: Floats, fills: Floats, reference: Floats, people: Sequence[
     return measures.from_draws(own - its, draws - its_draws)
 
 
-def _finite_rows(fills: Floats) -> NDArray[np.intp]:
+def _finite_rows(fills: Doubles) -> NDArray[np.intp]:
     return np.flatnonzero(np.isfinite(fills).all(axis=1))
 
 
 def _distance_and_draws(
-    real: Floats, fills: Floats, people: Sequence[str], rows: NDArray[np.intp]
-) -> tuple[float, Floats]:
+    real: Doubles, fills: Doubles, people: Sequence[str], rows: NDArray[np.intp]
+) -> tuple[float, Doubles]:
     """The distance on the pictures ``rows``, and on bootstrap draws of them.
 
     Real and filled pictures show the same people, so the three means over pairs become one: the mean of h_ij =

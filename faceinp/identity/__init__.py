@@ -19,26 +19,13 @@ from numpy.typing import NDArray
 
 from faceinp.errors import NoFaceError
 from faceinp.face import detection, faces
-from faceinp.identity.calibration import RATES, Calibration
-from faceinp.identity.judges import CAVEAT, LINEAGE, Distance, Judge, Verdict, check_independent
-from faceinp.identity.networks import JUDGES, load
+from faceinp.identity.calibration import RATES
+from faceinp.identity.judges import CAVEAT, Judge, Verdict, check_independent
+from faceinp.identity.networks import load
 from faceinp.photo import photos
 from faceinp.photo.arrays import to_picture
 
-__all__ = [
-    "CAVEAT",
-    "JUDGES",
-    "LINEAGE",
-    "RATES",
-    "Calibration",
-    "Distance",
-    "Judge",
-    "Verdict",
-    "check_independent",
-    "compare",
-    "crops_alike",
-    "load",
-]
+__all__ = ["CAVEAT", "RATES", "Judge", "Verdict", "check_independent", "compare", "crops_alike", "load"]
 
 SIDE = 256  # pixels, side of the crops that are compared: larger than the input of any judge
 

@@ -69,16 +69,13 @@ class Remote:
 
 
 REMOTE = {
-    w.name: w
-    for w in (
-        Remote(
-            "facenet",
-            "20180402-114759-vggface2.pt",
-            "https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9",
-            111_898_327,
-            "281cebca8662831adb987a874bdcb36e73f5b1c6dc5ee5878f305e985625d99b",
-            "FaceNet: InceptionResnetV1 trained on VGGFace2",
-            "MIT",
-        ),
+    "facenet": Remote(
+        "facenet",
+        "20180402-114759-vggface2.pt",
+        "https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9",
+        111_898_327,
+        "281cebca8662831adb987a874bdcb36e73f5b1c6dc5ee5878f305e985625d99b",
+        "FaceNet: InceptionResnetV1 trained on VGGFace2",
+        "MIT",
     )
 }

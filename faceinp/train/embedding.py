@@ -69,9 +69,9 @@ class Lessons:
     of_damaged: Tensor
 
 
-class EmbeddingTask:
+class EmbeddingTask(loop.Task):
     name = "embedding"
-    averaged: tuple[str, ...] = ("embedding",)
+    averaged = ("embedding",)
 
     def __init__(self, config: EmbeddingRun, faces: data.Faces, lessons: Lessons) -> None:
         torch.manual_seed(config.seed)
@@ -130,9 +130,6 @@ class EmbeddingTask:
         faces = cut(self.faces.pictures[order].to(device).float() / 255, None)
         vectors = averages["embedding"](faces)
         return (vectors @ vectors.T).clamp(0, 1).repeat_interleave(4, 0).repeat_interleave(4, 1).expand(3, -1, -1)
-
-    def validate(self, averages: dict[str, nn.Module]) -> dict[str, float]:
-        return {}
 
 
 class _People(nn.Module):

@@ -83,6 +83,7 @@ class Task(Protocol):
 
     def validate(self, averages: dict[str, nn.Module]) -> dict[str, float]:
         """Figures on held-back faces, the first one (lower is better) chooses the averages kept in ``best``; or {}."""
+        return {}
 
 
 @dataclass

@@ -97,15 +97,11 @@ def _average(tensors: dict[str, Tensor], config: dict[str, Any], *, network: str
     return {f"{network}/{name}": value for name, value in state.items()}, {}
 
 
-def _landmarks(tensors: dict[str, Tensor], config: dict[str, Any]) -> Packed:
+def _small_average(tensors: dict[str, Tensor], config: dict[str, Any], *, network: str) -> Packed:
     """The moving average, in 8 bits."""
     settings = {"network": config.get("network", "lite0")}  # runs of earlier versions knew no other
-    return weights.in_eight_bits(_average(tensors, config, network="landmarks")[0]), settings
-
-
-def _segmentation(tensors: dict[str, Tensor], config: dict[str, Any]) -> Packed:
-    """The moving average, in 8 bits."""
-    return weights.in_eight_bits(_average(tensors, config, network="segmentation")[0]), {}
+    packed, _ = _average(tensors, config, network=network)
+    return weights.in_eight_bits(packed), settings if network == "landmarks" else {}
 
 
 def _completion(tensors: dict[str, Tensor], config: dict[str, Any], coarse: str | Path | None = None) -> Packed:
@@ -157,11 +153,10 @@ def _joined(packed: dict[str, Tensor], config: dict[str, Any], coarse: Path) -> 
 
 PACKERS: dict[str, Callable[..., Packed]] = {
     "dcgan": _dcgan,
-    "landmarks": _landmarks,
+    "landmarks": partial(_small_average, network="landmarks"),
     "embedding": partial(_average, network="embedding"),
     "completion": _completion,
-    "damage": _segmentation,
-    "occluders": _segmentation,
+    **dict.fromkeys(("damage", "occluders"), partial(_small_average, network="segmentation")),
 }
 
 

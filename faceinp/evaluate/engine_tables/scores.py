@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from faceinp import identity
 from faceinp.errors import EngineError
@@ -15,9 +14,8 @@ from faceinp.evaluate.engine_tables.tables import ALIGNED, NATURALNESS, OTHER, R
 from faceinp.evaluate.judge_tables.pairs import distances
 from faceinp.evaluate.measures import Measure
 from faceinp.evaluate.record import Provenance
-from faceinp.photo.arrays import Bools
+from faceinp.photo.arrays import Bools, Doubles
 
-Floats = NDArray[np.float64]
 Measures = dict[Quantity, Measure]
 
 NATURALNESS_QUANTITY = Quantity(NATURALNESS)
@@ -28,7 +26,7 @@ class Scores:
 
     def __init__(self, plan: Plan) -> None:
         self.plan, self.measurer = plan, plan.measurer
-        self._values: dict[tuple[str, ...], dict[Quantity, Floats]] = {}
+        self._values: dict[tuple[str, ...], dict[Quantity, Doubles]] = {}
 
     def cells(self, case: Case) -> Iterator[Cell]:
         """The cells of a case: those of bins first, so that a case whose last cell is stored is complete."""
@@ -100,13 +98,13 @@ class Scores:
                 differences[NATURALNESS_QUANTITY] = difference
         return averages, differences
 
-    def _windows(self, case: Case) -> Floats:
+    def _windows(self, case: Case) -> Doubles:
         return self.measurer.figures(case.spec, Windows())["vectors"] if case.spec else np.zeros((0, 0))
 
-    def _picture_values(self, case: Case) -> dict[Quantity, Floats]:
+    def _picture_values(self, case: Case) -> dict[Quantity, Doubles]:
         """Values of single pictures, (n,) each."""
         if case.key not in self._values:
-            values: dict[Quantity, Floats] = {}
+            values: dict[Quantity, Doubles] = {}
             for kind in case.kinds:
                 if isinstance(kind, Vectors):
                     values |= self._verdicts(case, kind)
@@ -116,7 +114,7 @@ class Scores:
             self._values[case.key] = values
         return self._values[case.key]
 
-    def _verdicts(self, case: Case, kind: Vectors) -> dict[Quantity, Floats]:
+    def _verdicts(self, case: Case, kind: Vectors) -> dict[Quantity, Doubles]:
         """Verdicts of a judge on each picture.
 
         SAME: 1 where the judge accepts it as the person of the picture itself. OTHER: the share of the person's other

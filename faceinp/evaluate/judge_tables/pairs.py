@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TypeVar
 
 import numpy as np
@@ -59,13 +60,10 @@ def embed(
 ) -> NDArray[np.float32]:
     """Pictures uint8 (S, S, 3) of any sizes -> unit vectors (N, D). change: applied to crops (N, 3, S, S) in [0, 1]."""
     vectors: list[NDArray[np.float32]] = []
-    start = 0
-    while start < len(pictures):
-        end = start
-        while end < min(start + BATCH, len(pictures)) and pictures[end].shape == pictures[start].shape:
-            end += 1
-        vectors.append(judge.embed(change(to_picture(np.stack(pictures[start:end])))))
-        start = end
+    for _, group in groupby(pictures, np.shape):
+        alike = [*group]
+        batches = (np.stack(alike[start : start + BATCH]) for start in range(0, len(alike), BATCH))
+        vectors += [judge.embed(change(to_picture(batch))) for batch in batches]
     return np.concatenate(vectors)
 
 

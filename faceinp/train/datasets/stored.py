@@ -53,7 +53,8 @@ class Stored:
 
     def __getitem__(self, index: Any) -> Tensor:
         numbers = np.arange(len(self))[index.numpy() if isinstance(index, Tensor) else index]
-        decoded = self._pool.map(self._decoded, np.atleast_1d(numbers).tolist())
+        wanted = (self.extents[number] for number in np.atleast_1d(numbers).tolist())
+        decoded = self._pool.map(lambda one: decode(_read(one), self.size, f"{one.file}: {one.key}")[0], wanted)
         stacked = np.stack(list(decoded)) if numbers.size else np.zeros((0, self.size, self.size, 3), np.uint8)
         pictures = torch.from_numpy(np.ascontiguousarray(stacked.transpose(0, 3, 1, 2)))
         return pictures if numbers.ndim else pictures[0]
@@ -82,10 +83,6 @@ class Stored:
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor()  # Pillow decodes outside of Python's lock
-
-    def _decoded(self, number: int) -> NDArray[np.uint8]:
-        extent = self.extents[number]
-        return decode(_read(extent), self.size, f"{extent.file}: {extent.key}")[0]
 
 
 def _read(extent: Extent) -> bytes:

@@ -47,7 +47,9 @@ def age_print(picture: Picture, rng: np.random.Generator) -> Picture:
     if rng.random() < 0.3:
         image += rng.uniform(3, 16) * noise(rng, len(image), len(image) * rng.uniform(0.2, 0.8), 2)[..., None]
     if rng.random() < 0.2:
-        image *= 1 - rng.uniform(0.1, 0.6) * _from_centre(len(image), rng)[..., None]
+        strength = rng.uniform(0.1, 0.6)
+        y, x = (v / len(image) - rng.uniform(0.2, 0.8) for v in pixels(len(image)))  # from a point near the middle
+        image *= 1 - strength * ((x * x + y * y) * 2)[..., None]
     if rng.random() < 0.06:
         image = _halftone(image, rng)
     if rng.random() < 0.6:
@@ -100,12 +102,6 @@ def _exposed(image: Floats, rng: np.random.Generator) -> Floats:
     else:
         image = (image - 128) * np.float32(rng.uniform(0.9, 1.35)) + np.float32(128 + rng.normal(0, 12))
     return image.astype(np.float32)
-
-
-def _from_centre(side: int, rng: np.random.Generator) -> Floats:
-    """(S, S): 0 in a point near the middle, 1 at a corner."""
-    y, x = (v / side - rng.uniform(0.2, 0.8) for v in pixels(side))
-    return (x * x + y * y) * 2
 
 
 def _grain(image: Floats, rng: np.random.Generator) -> Floats:

@@ -88,10 +88,8 @@ class Face:
             return self.picture.clip(0, 255).astype(np.uint8)
         return np.asarray(self.others[self.rng.integers(len(self.others))])
 
-    def lay(
-        self, alpha: Array, colour: Any, kind: int, *, shadow: float = 0.0, label: Array | None = None, at: float = 0.4
-    ) -> None:
-        """Lay a layer on the picture, its soft shadow below, and write its class where ``label`` (or alpha) > ``at``.
+    def lay(self, alpha: Array, colour: Any, kind: int, *, shadow: float = 0.0, label: Array | None = None) -> None:
+        """Lay a layer on the picture, its soft shadow below, and write its class where ``label`` (or alpha) > .4.
 
         shadow: strength of the shadow, 0 to 1; it is no part of the class.
         """
@@ -99,7 +97,7 @@ class Face:
             self.cast(alpha, shadow)
         share = alpha[..., None]
         self.picture += share * (np.asarray(colour, np.float32) * self.matched - self.picture)
-        self.classes[(alpha if label is None else label) > at] = kind
+        self.classes[(alpha if label is None else label) > 0.4] = kind
 
     def cast(self, alpha: Array, strength: float) -> None:
         """Darken what lies below a layer, away from the light, softly."""

@@ -29,8 +29,8 @@ def _turned(face: Face, x: float, y: float, lean: float) -> Placement:
     return to_picture
 
 
-def _oval(x: float, y: float, wide: float, high: float, count: int = 40) -> NDArray[np.float64]:
-    turn = np.linspace(0, 2 * np.pi, count, endpoint=False)
+def _oval(x: float, y: float, wide: float, high: float) -> NDArray[np.float64]:
+    turn = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     return np.stack([x + wide * np.cos(turn), y + high * np.sin(turn)], axis=1)
 
 
