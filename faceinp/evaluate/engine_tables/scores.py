@@ -1,6 +1,7 @@
 """Cells from the figures of single pictures: averages, intervals, differences, and reasons where one is missing."""
 
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 
@@ -26,7 +27,7 @@ class Scores:
 
     def __init__(self, plan: Plan) -> None:
         self.plan, self.measurer = plan, plan.measurer
-        self._values: dict[tuple[str, ...], dict[Quantity, Doubles]] = {}
+        self._values = cache(self._picture_values)
 
     def cells(self, case: Case) -> Iterator[Cell]:
         """The cells of a case: those of bins first, so that a case whose last cell is stored is complete."""
@@ -77,9 +78,9 @@ class Scores:
     ) -> tuple[Measures, Measures]:
         """Means over the ``members`` (n,) of the measured faces, and differences from the ``reference``."""
         people = np.array(case.subjects.people)
-        reference_values = self._picture_values(reference) if reference else {}
+        reference_values = self._values(reference) if reference else {}
         averages, differences = Measures(), Measures()
-        for quantity, values in self._picture_values(case).items():
+        for quantity, values in self._values(case).items():
             if quantity in refused:
                 continue
             inside = np.flatnonzero(members[: len(values)])
@@ -103,16 +104,14 @@ class Scores:
 
     def _picture_values(self, case: Case) -> dict[Quantity, Doubles]:
         """Values of single pictures, (n,) each."""
-        if case.key not in self._values:
-            values: dict[Quantity, Doubles] = {}
-            for kind in case.kinds:
-                if isinstance(kind, Vectors):
-                    values |= self._verdicts(case, kind)
-                elif isinstance(kind, Comparisons) and case.spec:
-                    figures = self.measurer.figures(case.spec, kind)
-                    values |= {Quantity(name): figures[name] for name in figures if name in case.table.measures}
-            self._values[case.key] = values
-        return self._values[case.key]
+        values: dict[Quantity, Doubles] = {}
+        for kind in case.kinds:
+            if isinstance(kind, Vectors):
+                values |= self._verdicts(case, kind)
+            elif isinstance(kind, Comparisons) and case.spec:
+                figures = self.measurer.figures(case.spec, kind)
+                values |= {Quantity(name): figures[name] for name in figures if name in case.table.measures}
+        return values
 
     def _verdicts(self, case: Case, kind: Vectors) -> dict[Quantity, Doubles]:
         """Verdicts of a judge on each picture.
