@@ -189,12 +189,9 @@ class MobileNetV2Landmarks(Predictor):
 
     def start_from_imagenet(self, state: dict[str, Tensor]) -> None:
         """Load the trunk from the state dict of torchvision's MobileNetV2."""
-        last = f"features.{len(self.blocks)}."
-        trunk = {name: value for name, value in state.items() if name.startswith("features.")}
-        self.last.load_state_dict({n.removeprefix(last): v for n, v in trunk.items() if n.startswith(last)})
-        self.blocks.load_state_dict(
-            {n.removeprefix("features."): v for n, v in trunk.items() if not n.startswith(last)}
-        )
+        prefix = "features."
+        trunk = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+        nn.Sequential(*self.blocks, self.last).load_state_dict(trunk)
 
     def forward(self, pictures: Tensor, masks: Tensor) -> Tensor:
         hole = masks.to(pictures.dtype)

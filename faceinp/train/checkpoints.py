@@ -50,11 +50,6 @@ def save_best(task: "Task", averages: Networks, config: "Run", step: int, score:
     _write(_named(averages, ".average"), _about(task, config, step) | {"score": str(score)}, Path(config.out) / BEST)
 
 
-def best_score(folder: Path) -> float:
-    """The score of the averages in ``BEST``; infinity where there are none."""
-    return float(read_tensors(folder / BEST)[0]["score"]) if (folder / BEST).exists() else float("inf")
-
-
 def save_snapshot(task: "Task", averages: Networks, config: "Run", step: int, accelerator: Accelerator) -> None:
     """A snapshot that is kept: the averages, and the networks that have none. No optimiser."""
     others = {name: accelerator.unwrap_model(task.networks[name]) for name in task.networks.keys() - averages.keys()}

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from faceinp.errors import require
+from faceinp.models.weights import read_tensors
 from faceinp.photo.arrays import to_pixels
 from faceinp.train import checkpoints
 
@@ -30,7 +31,8 @@ class Journal:
 
     def __init__(self, folder: Path, step: int, config: "Run", accelerator: Accelerator) -> None:
         self.folder, self.pictures_per_step = folder, config.batch * accelerator.num_processes
-        self.best = checkpoints.best_score(folder) if step else float("inf")
+        best = folder / checkpoints.BEST
+        self.best = float(read_tensors(best)[0]["score"]) if step and best.exists() else float("inf")
         self.board = None
         if accelerator.is_main_process and config.tensorboard:
             require("tensorboard", "tensorboard")
