@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from threading import Event
+from typing import Protocol
 
 import torch
 from accelerate import Accelerator
@@ -137,16 +138,16 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
         say(f"{task.name}: step {step} of {config.steps}, {hardware}")
 
     checkpoint = folder / checkpoints.CHECKPOINT
-    clock, stop, last = _Clock(seconds), _StopFlag(), step >= config.steps
+    clock, stop, last = _Clock(seconds), Event(), step >= config.steps
+    for sign in (signal.SIGTERM, signal.SIGINT):  # a run ends between two steps, with a checkpoint
+        signal.signal(sign, lambda *_: stop.set())
     with Journal(folder, step, config, accelerator) as journal:
         while not last:
             context.progress = clock.progress(step, config)
             terms = task.step(step, accelerator.process_index, context)
             step += 1
-            for name, average in averages.items():
-                network = accelerator.unwrap_model(task.networks[name])
-                _average(average, network, min(config.average, step / (step + 10)))
-            last = step == config.steps or clock.is_over(config) or stop.raised or context.progress >= 1
+            _update(averages, task, accelerator, min(config.average, step / (step + 10)))
+            last = step == config.steps or clock.is_over(config) or stop.is_set() or context.progress >= 1
             if not accelerator.is_main_process:
                 continue
             if step % config.log_every == 0 or last:
@@ -214,26 +215,15 @@ class _Clock:
         return config.minutes > 0 and time.monotonic() - self.started > 60 * config.minutes
 
 
-class _StopFlag:
-    """Raised by SIGTERM and Ctrl-C, so that a run ends between two steps with a checkpoint."""
-
-    def __init__(self) -> None:
-        self.raised = False
-        for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, self._raise)
-
-    def _raise(self, *_: Any) -> None:
-        self.raised = True
-
-
 @torch.no_grad()
-def _average(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Exponential moving average of parameters and of batch-norm statistics."""
-    kept, current = average.state_dict(), network.state_dict()
-    numbers = [name for name, value in kept.items() if value.is_floating_point()]
-    torch._foreach_lerp_([kept[name] for name in numbers], [current[name] for name in numbers], 1 - decay)
-    for name in kept.keys() - set(numbers):
-        kept[name].copy_(current[name])
+def _update(averages: dict[str, nn.Module], task: Task, accelerator: Accelerator, decay: float) -> None:
+    """Exponential moving averages of parameters and of batch-norm statistics."""
+    for network, average in averages.items():
+        kept, current = average.state_dict(), accelerator.unwrap_model(task.networks[network]).state_dict()
+        numbers = [name for name, value in kept.items() if value.is_floating_point()]
+        torch._foreach_lerp_([kept[name] for name in numbers], [current[name] for name in numbers], 1 - decay)
+        for name in kept.keys() - set(numbers):
+            kept[name].copy_(current[name])
 
 
 def _accelerator() -> Accelerator:
