@@ -19,9 +19,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from faceinp.common.system import machine, today
 from faceinp.errors import FaceinpError
 from faceinp.models import sessions, sidecar
+from faceinp.models.system import machine, today
 
 from . import cases, graphs, parity, trt
 from . import onnx as onnx_export

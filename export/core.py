@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from faceinp import __version__
-from faceinp.common import staging
 from faceinp.errors import FaceinpError, WeightsError
 from faceinp.models import sessions, weights
 from faceinp.nets import embedding
+from faceinp.photo import staging
 
 from . import conversion, graphs, modules, parity
 from .graphs import GRAPHS, Built, Graph, Port

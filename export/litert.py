@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from faceinp.common import staging
 from faceinp.errors import FaceinpError
 from faceinp.models import sidecar
 from faceinp.models.input_limits import Axis, Limits
+from faceinp.photo import staging
 
 from . import cases, conversion, graphs, onnx, parity
 from .graphs import GRAPHS, Built

@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceinp.common import staging
 from faceinp.errors import MissingPackageError
 from faceinp.models import weights
 from faceinp.models.sessions import OnnxFile
+from faceinp.photo import staging
 
 from .parity import ParityError
 from .shell import main as run_command

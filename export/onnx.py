@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from faceinp import __version__
-from faceinp.common import staging
 from faceinp.errors import FaceinpError, WeightsError
 from faceinp.models import sessions, sidecar
 from faceinp.models.input_limits import Axis, Limits
+from faceinp.photo import staging
 
 from . import conversion, graphs, parity
 from .graphs import GRAPHS, Built

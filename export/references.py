@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceinp.common.arrays import Pixels
 from faceinp.face import cascade, faces
+from faceinp.photo.arrays import Pixels
 
 from . import modules
 

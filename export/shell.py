@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event, Thread
 
-from faceinp.common.extras import missing_package
-from faceinp.errors import FaceinpError
+from faceinp.errors import FaceinpError, missing_package
 
 FIRST_REPORT = 15  # seconds after which long work reports its progress
 NEXT_REPORT = 60  # seconds between reports

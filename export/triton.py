@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from faceinp.common import staging
 from faceinp.errors import EngineError, FaceinpError, MissingPackageError
 from faceinp.models import sidecar
+from faceinp.photo import staging
 
 from . import graphs
 from . import onnx as onnx_export

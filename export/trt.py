@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faceinp.common import staging
 from faceinp.errors import EngineError, MissingPackageError, WeightsError
 from faceinp.models import input_limits, runtimes, sessions, sidecar, weights
 from faceinp.models.input_limits import Axis, Input, Limits
+from faceinp.photo import staging
 
 from . import graphs, parity
 from . import onnx as onnx_export

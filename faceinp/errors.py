@@ -14,6 +14,8 @@ FaceinpError (exit code 1)
 The shell also returns 2 for wrong arguments, as argparse does.
 """
 
+import importlib.util
+
 
 class FaceinpError(Exception):
     """Base class of the package's errors. ``exit_code``: of the shell command."""
@@ -69,3 +71,39 @@ class Cancelled(FaceinpError):
     """Raised by a ``progress`` callable to stop the work. Engines that search then return their best result so far."""
 
     exit_code = 130
+
+
+# A package's import name -> the extras that require it. The first is named unless the command belongs to another one.
+EXTRAS = {
+    **dict.fromkeys(("torch", "torchvision", "safetensors"), ("torch", "export", "train", "eval")),
+    "facenet_pytorch": ("torch",),
+    "skimage": ("classical", "eval", "demo"),
+    "gradio": ("demo",),
+    "huggingface_hub": ("hub",),
+    **dict.fromkeys(("onnx", "onnxscript"), ("export",)),
+    **dict.fromkeys(("litert_torch", "ai_edge_litert"), ("litert",)),
+    "openvino": ("openvino",),
+    "webdataset": ("train", "eval", "batch"),
+    "matplotlib": ("train", "eval"),
+    **dict.fromkeys(("markdown_it", "torchmetrics", "torch_fidelity", "sklearn"), ("eval",)),
+    **dict.fromkeys(("accelerate", "onnx2torch"), ("train",)),
+    "tensorboard": ("tensorboard",),
+    "pyarrow": ("batch",),
+    "ray": ("ray",),
+}
+COMMANDS = {"data": "train", "evaluate": "eval", "identity": "eval"}  # commands whose extra has another name
+
+
+def require(package: str, extra: str, name: str = "") -> None:
+    """Raise MissingPackageError unless ``package`` can be imported. name: as pip knows it, where that differs."""
+    if importlib.util.find_spec(package) is None:
+        raise MissingPackageError(name or package, extra)
+
+
+def missing_package(error: ModuleNotFoundError, command: str = "") -> MissingPackageError | None:
+    """The error with the pip command, for a user of ``command``; None where no extra requires the module."""
+    package = (error.name or "").partition(".")[0]
+    if package not in EXTRAS:
+        return None
+    extras, own = EXTRAS[package], COMMANDS.get(command, command)
+    return MissingPackageError(package, own if own in extras else extras[0])

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from faceinp.blend import blending as blend
 from faceinp.blend import surroundings
-from faceinp.common.deprecation import options_as_keywords
+from faceinp.deprecation import options_as_keywords
 from faceinp.engines.base import Engine, Progress, reporting
 from faceinp.engines.draw_faces import Work, draw
 from faceinp.engines.loading import load_engine

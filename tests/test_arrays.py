@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from faceinp.common.arrays import resize, to_picture, to_pixels
+from faceinp.photo.arrays import resize, to_picture, to_pixels
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 6, 4, 3), np.uint8)
 

@@ -21,7 +21,7 @@ from faceinp.errors import DataError
 from faceinp.face import faces
 from faceinp.mask import presets
 from faceinp.train.datasets import build, data, photo_points
-from faceinp.train.datasets.shards import Shards
+from faceinp.train.datasets.build import Shards
 
 # On skimage's astronaut (512 x 512): eyes, tip of the nose, corners of the mouth.
 FIVE = np.float32([[208, 114], [242, 109], [230, 130], [211, 151], [243, 147]])

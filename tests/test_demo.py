@@ -14,8 +14,8 @@ from serving import ROOT
 
 import faceinp
 from faceinp import exemplars
-from faceinp.identity import Distance
 from faceinp.identity.fill_score import Comparison
+from faceinp.identity.judges import Distance
 
 gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 

@@ -78,7 +78,7 @@ def test_a_type_checker_finds_misspelt_and_former_keywords(tmp_path: Path) -> No
         "faceinp.load_engine('structural', fast=True)\n"
         "faceinp.fill('a', 'b', aligned=True)\n"
     )
-    modules = ["__init__", "pipeline", "common/deprecation", "face/face_location", "engines/base", "engines/loading"]
+    modules = ["__init__", "pipeline", "deprecation", "face/face_location", "engines/base", "engines/loading"]
     files = [f"faceinp/{module}.py" for module in modules]
     command = [sys.executable, "-m", "mypy", "--config-file=", "--cache-dir", str(tmp_path), "--follow-imports=skip"]
     checked = subprocess.run(

@@ -11,9 +11,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from faceinp.common.extras import EXTRAS, missing_package
 from faceinp.engines import loading
-from faceinp.errors import MissingPackageError
+from faceinp.errors import EXTRAS, MissingPackageError, missing_package
 
 ROOT = Path(__file__).parent.parent
 

@@ -15,7 +15,7 @@ from skimage.data import astronaut
 from faceinp.errors import DataError, WeightsError
 from faceinp.evaluate import frechet
 from faceinp.formulas import metrics
-from faceinp.models import pretrained
+from faceinp.models import networks, pretrained
 from faceinp.nets.dcgan import Generator
 from faceinp.nets.squeezenet import SqueezeNet
 
@@ -93,6 +93,6 @@ def test_wrong_files_are_named(folder: Path, tmp_path: Path) -> None:
         with pytest.raises(WeightsError, match=wrong.name):
             pretrained.squeezenet(wrong)
     with pytest.raises(WeightsError, match="does not contain the network 'dcgan'"):
-        frechet.load_generator(folder / "squeezenet.safetensors")
+        networks.load("dcgan", folder / "squeezenet.safetensors")
     with pytest.raises(DataError):
         measure(folder, tmp_path, samples=1)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from faceinp.common import json_values
+from faceinp.models import json_values
 
 NAN, INFINITY = float("nan"), float("inf")
 

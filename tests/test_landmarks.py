@@ -1,5 +1,6 @@
 """The landmark predictor: what it looks at, that training moves points with their faces, from shards to the table."""
 
+import copy
 import io
 import json
 import tarfile
@@ -15,8 +16,9 @@ from safetensors.torch import save_file
 from faceinp.cli.main import main
 from faceinp.errors import DataError, WeightsError
 from faceinp.evaluate import landmarks as evaluate
-from faceinp.models import weights
-from faceinp.nets.landmarks import Landmarks, LiteLandmarks, make
+from faceinp.models import networks, weights
+from faceinp.nets.efficientnet import fold
+from faceinp.nets.landmarks import Landmarks, LiteLandmarks
 from faceinp.nets.points import MIRROR
 from faceinp.train import checkpoints, journal, landmarks, pack
 from faceinp.train.datasets import data
@@ -224,8 +226,8 @@ def test_the_predictor_sees_the_hole_that_the_table_names() -> None:
 
 def test_weights_of_something_else_are_refused(tmp_path: Path) -> None:
     save_file({"generator/x": torch.zeros(1)}, tmp_path / "dcgan.safetensors", {"network": "dcgan"})
-    with pytest.raises(WeightsError, match="landmark predictor"):
-        evaluate.load(tmp_path / "dcgan.safetensors")
+    with pytest.raises(WeightsError, match="network 'landmarks'"):
+        networks.load("landmarks", tmp_path / "dcgan.safetensors")
 
 
 def test_runs_of_unknown_networks_are_not_packed(tmp_path: Path) -> None:
@@ -258,8 +260,8 @@ def test_folding_the_norms_changes_no_point_and_a_packed_network_is_folded() -> 
             module.running_var.uniform_(0.5, 2)
     network.eval()
     inputs = torch.rand(2, 3, 128, 128), (torch.rand(2, 1, 128, 128) < 0.2).float()
-    expected, state = network.estimate(*inputs), network.state_dict()
-    ready = make({"network": "lite0"}, state, 128)
+    expected, ready = network.estimate(*inputs), copy.deepcopy(network)
+    fold(ready)
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in ready.modules())
     for got, wanted in zip(ready.estimate(*inputs), expected, strict=True):
         assert torch.allclose(got, wanted, atol=1e-4)

@@ -13,7 +13,7 @@ import torch
 from serving import until
 from threadpoolctl import threadpool_info
 
-from faceinp.common.system import take_threads, threads
+from faceinp.models.system import take_threads, threads
 
 
 def counts() -> tuple[int, int, set[int]]:
@@ -44,7 +44,7 @@ def test_a_runtime_takes_no_more_threads_than_there_are_cores(
 
 PARENT = """
 import os, sys, time
-from faceinp.common.system import processes
+from faceinp.models.system import processes
 
 def begin(file):
     with open(file, "w") as stream:

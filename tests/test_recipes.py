@@ -1,5 +1,6 @@
 """The papers' recipes from the shell, on drawn faces and the smallest networks; snapshots, and TensorBoard."""
 
+import importlib.util
 import json
 import tomllib
 from pathlib import Path
@@ -14,7 +15,7 @@ from faceinp.cli.main import main
 from faceinp.errors import DataError
 from faceinp.models import weights
 from faceinp.nets.features import TorchvisionFeatures
-from faceinp.train import journal, pack, plots, settings
+from faceinp.train import journal, pack, settings
 
 pytest.importorskip("webdataset")
 
@@ -124,7 +125,7 @@ def test_tensorboard_gets_the_log_and_the_previews(shard: Path, tmp_path: Path) 
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     assert main(["train", "dcgan", *run(shard, tmp_path, tensorboard="", **{"preview-every": 3})]) == 0
-    events = EventAccumulator(str(tmp_path / plots.FOLDER))
+    events = EventAccumulator(str(tmp_path / journal.BOARD))
     events.Reload()
     lines = [json.loads(line) for line in (tmp_path / journal.LOG).read_text().splitlines()]
     seen = [(event.step, event.value) for event in events.Scalars("generator")]
@@ -135,6 +136,6 @@ def test_tensorboard_gets_the_log_and_the_previews(shard: Path, tmp_path: Path) 
 def test_without_tensorboard_a_sentence_names_it(
     shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(plots.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert main(["train", "dcgan", *run(shard, tmp_path, tensorboard="")]) != 0
     assert "faceinp[tensorboard]" in capsys.readouterr().err

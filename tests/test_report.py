@@ -11,7 +11,6 @@ import pytest
 from faceinp.cli.main import main
 from faceinp.errors import DataError
 from faceinp.evaluate.engine_tables import cells, report, sheets, thumbnails
-from faceinp.evaluate.engine_tables import page as html_page
 from faceinp.evaluate.engine_tables.cells import Cell, Quantity
 from faceinp.evaluate.measures import Measure
 from faceinp.evaluate.record import Provenance
@@ -111,7 +110,7 @@ def test_a_file_without_cells_is_named(content: str | None, tmp_path: Path) -> N
 
 def test_the_html_needs_nothing_else_and_says_that_it_stays_here(file: Path, tmp_path: Path) -> None:
     picture = sheets.Picture("sheet", "A <title>", ("photo", "known", "telea, composite"), bytes(range(256)))
-    page = html_page.page(cells.read([file]), tmp_path, [picture])
+    page = sheets.page(cells.read([file]), tmp_path, [picture])
     assert not re.search(r"""(?:https?:)?//[a-z]|<link|<script|@import|url\(""", page.replace("<!doctype html>", ""))
     assert re.findall(r'src="([^;]*);', page) == ["data:image/webp"]
     assert "Keep it on this machine" in page and "A &lt;title&gt;" in page

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import faceinp
+from faceinp import deprecation
 from faceinp.cli import commands, main
-from faceinp.common import deprecation
 from faceinp.errors import WeightsError
 from faceinp.models import onnx_metadata, runtimes, sessions, sidecar, weights
 
@@ -154,9 +154,8 @@ def test_what_is_odd_is_exported_again(
 def tensorrt(monkeypatch: pytest.MonkeyPatch) -> None:
     """TensorRT 10.0 and a GPU of 9.0, as far as sidecars are concerned."""
     monkeypatch.setattr(sessions.importlib, "import_module", lambda name: SimpleNamespace(__version__="10.0"))
-    for module in (sessions, runtimes):
-        monkeypatch.setattr(module, "compute_capability", lambda: "9.0")
-    monkeypatch.setattr(runtimes, "tensorrt_package", lambda: "tensorrt")
+    monkeypatch.setattr(sessions, "compute_capability", lambda: "9.0")
+    monkeypatch.setattr(sessions, "tensorrt_package", lambda: "tensorrt")
 
 
 @pytest.mark.usefixtures("tensorrt")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from faceinp.common import staging
 from faceinp.errors import FaceinpError, WeightsError
 from faceinp.models import sidecar
+from faceinp.photo import staging
 
 
 def test_what_is_moved_out_stays_and_all_else_goes(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from accelerate import Accelerator
 from faceinp.errors import DataError, WeightsError
 from faceinp.formulas import losses
 from faceinp.nets.features import TorchvisionFeatures
-from faceinp.nets.landmarks import MobileNetV2Landmarks, make
+from faceinp.nets.landmarks import MobileNetV2Landmarks
 from faceinp.nets.patchgan import PatchDiscriminator
 from faceinp.train import landmarks, loop, opponents, schedules
 from faceinp.train.completion import CompletionRun, CompletionTask
@@ -159,14 +159,13 @@ def test_a_run_draws_the_second_papers_holes_only(faces: data.Faces) -> None:
         return lambda *rest: drawn.add(name) or draw(*rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        for table in (drawing.PAPERS, drawing.SKETCHES):
-            for name, draw in list(table.items()):
-                patch.setitem(table, name, noted(name, draw))
+        for name, (draw, share) in list(drawing.KINDS.items()):
+            patch.setitem(drawing.KINDS, name, (noted(name, draw), share))
         for kinds in drawing.CHOICES:
             drawn.clear()
             points = faces.points[:1].expand(60, -1, -1)
             hole = drawing.draw(points, 32, seed=(1,), kinds=kinds)
-            assert hole.flatten(1).any(1).all() and drawn <= set(drawing.CHOICES[kinds]) | {"scratch"}
+            assert hole.flatten(1).any(1).all() and drawn <= set(drawing.CHOICES[kinds])
             assert kinds == "all" or drawn == set(drawing.CHOICES[kinds])
     assert task(faces, holes="blocks").draw((0, 0, 0), torch.device("cpu"))["hole"].any()
 
@@ -197,7 +196,8 @@ def test_the_full_predictor_is_mobilenetv2_and_sees_nothing_under_the_hole() -> 
     points = network(picture, hole)
     assert torch.allclose(points, mean, atol=0.05)
     assert torch.equal(points, network(torch.where(hole, torch.rand_like(picture), picture), hole))
-    larger = make({"network": "mobilenetv2"}, network.state_dict(), 512)
+    larger = MobileNetV2Landmarks(512).eval()
+    larger.load_state_dict(network.state_dict())
     both = (x.float().repeat_interleave(2, 2).repeat_interleave(2, 3) for x in (picture, hole))
     assert torch.allclose(larger(*both), points, atol=1e-5)
 

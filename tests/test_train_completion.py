@@ -16,7 +16,6 @@ from faceinp.models import weights
 from faceinp.nets.points import MIRROR
 from faceinp.train import checkpoints, journal, loop, opponents, pack
 from faceinp.train.augmentation import views
-from faceinp.train.augmentation.colours import recolour
 from faceinp.train.completion import CompletionRun, CompletionTask
 from faceinp.train.datasets import data
 
@@ -60,7 +59,7 @@ def test_a_share_of_the_faces_is_seen_in_other_light(some_faces):
     assert (of(1.0)[0].mean(dim=(2, 3)) - plain.mean(dim=(2, 3))).abs().amax(dim=1).median() > 0.05
 
     striped = torch.rand(8, 3, 1, 2).repeat(1, 1, 32, 16)
-    seen = recolour(striped, np.random.default_rng(0))
+    seen = views.recolour(striped, np.random.default_rng(0))
     assert torch.equal(seen, seen[..., :1, :2].repeat(1, 1, 32, 16))
     assert len(torch.unique(seen[:, :, 0, 0], dim=0)) == 8
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from faceinp.common.windows import bounding_window
+from faceinp.photo.arrays import bounding_window
 
 
 def test_a_window_contains_all_true_pixels_and_a_margin_within_the_picture() -> None:

@@ -13,11 +13,11 @@ from typing import Any
 
 from faceinp import __version__
 from faceinp.batch.items import opened
-from faceinp.common import staging
 from faceinp.engines.foreign import PREFIX
 from faceinp.engines.loading import list_engines
 from faceinp.errors import DataError
 from faceinp.models import weights
+from faceinp.photo import staging
 
 SETTINGS = "manifest/settings.json"
 MAY_DIFFER = ("version", "begun", "faces")  # recorded, but not compared

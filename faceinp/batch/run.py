@@ -15,10 +15,10 @@ from faceinp.batch.items import opened
 from faceinp.batch.record import Target, check_same, describe
 from faceinp.batch.sources import Part, check_apart, survey
 from faceinp.batch.worker import FAILED, FILLED, NOTHING_FOUND, SKIPPED, Settings, Worker, skipped_line
-from faceinp.common.system import processes
 from faceinp.errors import DataError, FaceinpError, MaskError, PhotoError
 from faceinp.mask import masks as masks_
 from faceinp.mask import presets
+from faceinp.models.system import processes
 from faceinp.photo import photos
 
 QUEUED_PARTS = 2  # for each worker, so that none idles

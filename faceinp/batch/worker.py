@@ -15,7 +15,6 @@ from faceinp import identity
 from faceinp.batch.items import File, Item, Skipped
 from faceinp.batch.record import SETTINGS, Target
 from faceinp.batch.sources import Part
-from faceinp.common.system import take_threads
 from faceinp.engines.base import Engine
 from faceinp.engines.loading import load_engine
 from faceinp.errors import DataError, FaceinpError, MaskError, NothingFoundError, PhotoError
@@ -27,6 +26,7 @@ from faceinp.identity import fill_score
 from faceinp.mask import photo_presets
 from faceinp.mask.erased import mask_from_alpha, read_mask
 from faceinp.mask.masks import Polarity
+from faceinp.models.system import take_threads
 from faceinp.photo import photos
 from faceinp.pipeline import Job, fill_many
 from faceinp.result import Result

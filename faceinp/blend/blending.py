@@ -34,9 +34,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Floats
-from faceinp.common.windows import bounding_window
 from faceinp.errors import MaskError
+from faceinp.photo.arrays import Floats, bounding_window
 
 TOLERANCE = 1e-5  # greatest error of a solution, estimated by the preconditioner; pictures are in [0, 1]
 MAX_ITERATIONS = 200

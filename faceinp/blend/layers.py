@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp.blend.blending import NEIGHBOURS, Floats, Steps
-from faceinp.common.windows import Window
+from faceinp.photo.arrays import Window
 
 
 class Layer(NamedTuple):

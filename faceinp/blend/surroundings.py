@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from faceinp.blend import blending as blend
 from faceinp.blend import patches
 from faceinp.blend.layers import Layer, mix
-from faceinp.common.arrays import Floats, Pixels
-from faceinp.common.windows import Window, bounding_window
 from faceinp.exemplars import ENGINE, SURROUNDINGS
 from faceinp.face import faces
+from faceinp.photo.arrays import Floats, Pixels, Window, bounding_window
 from faceinp.photo.grain import Grain
 
 Hole = NDArray[np.bool_]

@@ -13,8 +13,7 @@ from faceinp.cli import arguments, fill_commands
 from faceinp.cli import commands as run
 from faceinp.cli.commands import EXPORTERS, TRAININGS
 from faceinp.cli.terminal import Parser, deprecations_as_notes, say
-from faceinp.common.extras import missing_package
-from faceinp.errors import FaceinpError
+from faceinp.errors import FaceinpError, missing_package
 
 
 def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one return for each exit code

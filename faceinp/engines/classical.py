@@ -5,7 +5,6 @@ influence), and are deterministic.
 """
 
 from abc import abstractmethod
-from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +14,7 @@ from faceinp.blend import patches
 from faceinp.engines.base import Batch, Engine, Needs, register
 from faceinp.engines.variation import least_variation
 from faceinp.errors import EngineError
+from faceinp.photo.arrays import to_picture, to_pixels
 
 RADIUS = 3  # pixels of the neighbourhood that OpenCV's methods use
 
@@ -43,21 +43,19 @@ class Telea(Classical):
     name = "telea"
     about = "Telea's fast marching (OpenCV): extends colours from the edge inwards"
     runtime = f"opencv {cv2.__version__} cpu"
+    method = cv2.INPAINT_TELEA
 
     def paint(self, crop: NDArray[np.float32], hole: NDArray[np.bool_], seed: int) -> NDArray[np.floating]:
-        return _planes(cv2.inpaint(_pixels(crop), hole.astype(np.uint8), RADIUS, cv2.INPAINT_TELEA))
+        return to_picture(cv2.inpaint(to_pixels(crop), hole.astype(np.uint8), RADIUS, self.method))
 
 
 @register
-class NavierStokes(Classical):
+class NavierStokes(Telea):
     """Bertalmio, Bertozzi and Sapiro 2001, *Navier-Stokes, fluid dynamics, and image and video inpainting*; OpenCV."""
 
     name = "navier-stokes"
     about = "Navier-Stokes (OpenCV): extends lines of equal brightness into the hole"
-    runtime = f"opencv {cv2.__version__} cpu"
-
-    def paint(self, crop: NDArray[np.float32], hole: NDArray[np.bool_], seed: int) -> NDArray[np.floating]:
-        return _planes(cv2.inpaint(_pixels(crop), hole.astype(np.uint8), RADIUS, cv2.INPAINT_NS))
+    method = cv2.INPAINT_NS
 
 
 @register
@@ -109,7 +107,7 @@ class PatchMatch(Classical):
         return "" if ready else f"PyPatchMatch is missing, or has no compiled part. {patches.INSTALL}"
 
     def paint(self, crop: NDArray[np.float32], hole: NDArray[np.bool_], seed: int) -> NDArray[np.floating]:
-        return _planes(patches.fill(_pixels(crop), hole, seed))
+        return to_picture(patches.fill(to_pixels(crop), hole, seed))
 
 
 @register
@@ -128,16 +126,3 @@ class Mirror(Classical):
             return mirrored
         # From the crop's own pixels: a mirrored neighbour may have another skin tone.
         return np.where(hidden_twice, Telea().paint(crop, hole, seed), mirrored)
-
-
-# ---- conversion ----
-
-
-def _pixels(crop: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """float (3, S, S) in [0, 1] -> uint8 (S, S, 3)."""
-    return np.ascontiguousarray(np.rint(crop * 255).astype(np.uint8).transpose(1, 2, 0))
-
-
-def _planes(pixels: NDArray[Any]) -> NDArray[np.float32]:
-    """uint8 (S, S, 3) -> float32 (3, S, S) in [0, 1]."""
-    return pixels.transpose(2, 0, 1).astype(np.float32) / np.float32(255)

@@ -25,11 +25,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common import json_values
 from faceinp.engines.base import Batch, Engine, Needs
 from faceinp.errors import EngineError, WeightsError
+from faceinp.models import json_values, weights
 from faceinp.models import sidecar as sidecars
-from faceinp.models import weights
 from faceinp.models.sessions import OnnxFile
 
 DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}

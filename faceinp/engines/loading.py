@@ -3,17 +3,16 @@
 Listing imports no heavy package; an engine imports its packages when it is made.
 """
 
-import importlib.util
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from faceinp.common.deprecation import options_as_keywords
+from faceinp.deprecation import options_as_keywords
 from faceinp.engines import classical, foreign, landmark, latent
 from faceinp.engines.base import Engine, Needs, registry
-from faceinp.errors import EngineError, MissingPackageError
+from faceinp.errors import EngineError, MissingPackageError, require
 from faceinp.models import weights
 
 # The modules that register engines, in the order in which engines are listed.
@@ -52,12 +51,8 @@ class Status:
 
 def available() -> dict[str, type[Engine]]:
     """Every engine by name, the recommended one first."""
-    return dict(sorted(registry.items(), key=lambda item: _family(item[1])))
-
-
-def _family(kind: type[Engine]) -> int:
-    """The index of an engine's family in FAMILIES; engines of other packages come last."""
-    return FAMILIES.index(kind.__module__) if kind.__module__ in FAMILIES else len(FAMILIES)
+    families = {family: number for number, family in enumerate(FAMILIES)}  # engines of other packages come last
+    return dict(sorted(registry.items(), key=lambda item: families.get(item[1].__module__, len(FAMILIES))))
 
 
 def list_engines() -> list[Status]:
@@ -101,8 +96,7 @@ def load_engine(name: str, options: Mapping[str, Any] | None = None) -> Engine:
             f"Available: {', '.join(offered) or 'none'}."
         )
     for package in kind.needs.packages:
-        if importlib.util.find_spec(package) is None:
-            raise MissingPackageError(package, kind.needs.extra)
+        require(package, kind.needs.extra)
     return make(**options)
 
 
@@ -115,7 +109,9 @@ def known_engine(name: str) -> type[Engine]:
 
 
 def _missing(kind: type[Engine]) -> str:
-    for package in kind.needs.packages:
-        if importlib.util.find_spec(package) is None:
-            return str(MissingPackageError(package, kind.needs.extra))
+    try:
+        for package in kind.needs.packages:
+            require(package, kind.needs.extra)
+    except MissingPackageError as error:
+        return str(error)
     return next((reason for name in kind.needs.weights if (reason := weights.missing(name))), "") or kind.hindrance()

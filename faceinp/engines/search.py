@@ -7,18 +7,17 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch import Tensor
 
-from faceinp.common import json_values
 from faceinp.engines.base import Progress, reporting
 from faceinp.engines.lbfgs import LBFGS
 from faceinp.engines.objectives import Distance, Objective
 from faceinp.engines.settings import PRINTED, SHIPPED, Settings
 from faceinp.errors import Cancelled, WeightsError
 from faceinp.formulas import losses
-from faceinp.models import weights
+from faceinp.models import json_values, weights
 from faceinp.nets.dcgan import Discriminator, Generator, latents
+from faceinp.nets.efficientnet import fold
 
 PREVIEW_EVERY = 25  # iterations
 GUESS_BATCH = 64  # samples in one run of the generator, in the search for a start
@@ -42,8 +41,7 @@ class Prior:
             discriminator = Discriminator(config["width"])
             for name, network in (("generator", generator), ("discriminator", discriminator)):
                 network.load_state_dict(weights.with_prefix(tensors, f"{name}/"))
-                network.eval().requires_grad_(False)
-                network.layers = _folded(network.layers)
+                fold(network.eval().requires_grad_(False))
         except (RuntimeError, KeyError, TypeError) as error:
             raise WeightsError(
                 f"{file} does not contain the network 'dcgan'. Use a file made by `faceinp weights pack`."
@@ -223,26 +221,10 @@ def _first_guess(
     return torch.cat(best)
 
 
-def _within_ball(z: Tensor) -> Tensor:
-    """Project z onto the ball in which samples of N(0, 1) lie, |z|^2 <= its mean."""
-    return z * (z.shape[1] ** 0.5 / z.norm(dim=1, keepdim=True)).clamp_max(1)
-
-
-# Projections of z, by ``Settings.clip``; Yeh et al. 2017 use the box.
+# Projections of z, by ``Settings.clip``: onto the ball in which samples of N(0, 1) lie, |z|^2 <= its mean; onto the
+# box, as Yeh et al. 2017.
 CLIPS: dict[str, Callable[[Tensor], Tensor]] = {
-    "ball": _within_ball,
+    "ball": lambda z: z * (z.shape[1] ** 0.5 / z.norm(dim=1, keepdim=True)).clamp_max(1),
     "box": lambda z: z.clamp(-1, 1),
     "none": lambda z: z,
 }
-
-
-def _folded(layers: nn.Sequential) -> nn.Sequential:
-    """The same layers with each batch norm folded into the convolution before it (exact in eval mode)."""
-    folded: list[nn.Module] = []
-    for layer in layers:
-        if isinstance(layer, nn.BatchNorm2d):
-            transposed = isinstance(folded[-1], nn.ConvTranspose2d)
-            folded[-1] = fuse_conv_bn_eval(folded[-1], layer, transpose=transposed)  # type: ignore[type-var]
-        else:
-            folded.append(layer)
-    return nn.Sequential(*folded).requires_grad_(False)

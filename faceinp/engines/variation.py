@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Bools, Floats
-from faceinp.common.windows import Window, bounding_window
 from faceinp.errors import EngineError
+from faceinp.photo.arrays import Bools, Floats, Window, bounding_window
 
 STEP = 8.0  # weight of the augmented Lagrangian: 4 to 16 took the least time on faces of 64 to 256 pixels
 RELAXATION = 1.8

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp import identity
-from faceinp.common.arrays import Bools, Pixels
 from faceinp.errors import MissingPackageError
 from faceinp.evaluate import measures, naturalness
 from faceinp.evaluate.judge_tables import RATE
 from faceinp.evaluate.measures import Measure
 from faceinp.formulas import metrics
 from faceinp.models import pretrained
+from faceinp.photo.arrays import Bools, Pixels
 
 Features = NDArray[np.float32]  # of truth and result, (2, D)
 
@@ -195,7 +195,7 @@ def compare_sets(kind: str, features: Sequence[Features], seed: int) -> tuple[li
         return _naturalness(features, names, seed)
     truth, result = np.stack(features, axis=1).astype(np.float64)
     if kind == LITE:  # standardised as in naturalness: otherwise the features that vary most dominate
-        truth, result = naturalness.standardised(truth, truth), naturalness.standardised(result, truth)
+        truth, result = metrics.standardised(truth, truth), metrics.standardised(result, truth)
     mean, deviation = metrics.paired_kernel_distance(truth, result, seed)
     lines = [_line(KID, kind, Measure(mean, None, None), count, f"± {deviation:.5f} over subsets")]
     refused = []

@@ -64,7 +64,7 @@ def run(
     """
     network = pretrained.squeezenet(weights).to(device)
     source = Path(generator) if generator else shipped.path("dcgan")
-    faces = load_generator(source).to(device)
+    faces: Generator = networks.load("dcgan", source)[0].to(device)
     photographs = shards.load(data, SIZE).pictures
     count = min(samples, len(photographs) // 2)
     if count < 2:
@@ -100,12 +100,6 @@ def features(
         if (start // BATCH + 1) % 125 == 0:
             say(f"features: {start + len(batch):,} of {len(pictures):,}")
     return np.concatenate(parts)
-
-
-def load_generator(path: str | Path) -> Generator:
-    """The generator of packed DCGAN weights (``faceinp weights pack``), in eval mode."""
-    network: Generator = networks.load("dcgan", path)[0]
-    return network
 
 
 @torch.no_grad()

@@ -15,14 +15,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from faceinp.errors import DataError, WeightsError
+from faceinp.errors import DataError
 from faceinp.evaluate import record
 from faceinp.evaluate.measures import Measure
 from faceinp.evaluate.record import Provenance, Say
 from faceinp.formulas import metrics
 from faceinp.mask import presets
-from faceinp.models import weights as shipped
-from faceinp.nets.landmarks import POINTS, SIZE, make
+from faceinp.models import networks
+from faceinp.nets.landmarks import POINTS, SIZE
 from faceinp.train.datasets import data as shards
 from faceinp.train.landmarks import turn
 
@@ -73,7 +73,7 @@ def run(
     ``landmarks.md`` into the folder ``out``. Raises DataError when no face has points or the predictor itself made
     them, WeightsError for the weights.
     """
-    network = load(weights)
+    network, _ = networks.load("landmarks", weights or "")
     faces = shards.load(data, SIZE, limit=pictures)
     known = torch.nonzero(faces.points.isfinite().all(dim=2).all(dim=1)).flatten().tolist()
     if not known:
@@ -112,17 +112,6 @@ def run(
             )
     record.write(out, "landmarks", rows, _markdown(rows), say)
     return rows
-
-
-def load(weights: str | Path | None = None, side: int = SIZE) -> nn.Module:
-    """The predictor with packed ``weights`` (default: the package's), in eval mode."""
-    file = weights or shipped.path("landmarks")
-    if shipped.read_tensors(file)[0].get("network") != "landmarks":
-        raise WeightsError(
-            f"{file} contains no packed landmark predictor. `faceinp weights pack` makes one from a training run."
-        )
-    config, tensors = shipped.read_packed(file)
-    return make(config, shipped.with_prefix(tensors, "landmarks/"), side)
 
 
 @torch.no_grad()

@@ -17,18 +17,14 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
-from faceinp.common.arrays import Bools, Pixels
 from faceinp.evaluate import measures
 from faceinp.evaluate.measures import Measure
 from faceinp.formulas import metrics
-from faceinp.nets.efficientnet import SIDE, EfficientNetLite
-
-Floats = NDArray[np.float64]
+from faceinp.nets.efficientnet import EfficientNetLite, window_features
+from faceinp.photo.arrays import Bools, Doubles, Pixels
 
 WINDOWS_PER_SIDE = 4  # the window is 1 / 4 of the picture wide: 64 of 256 pixels
-STAGES = slice(2, 6)
 BATCH = 8  # larger batches are slower: layers no longer fit the processor's caches
 DRAWS = 2000
 LEAST = 20  # pictures: fewer do not suffice to standardise features
@@ -41,19 +37,13 @@ def window(picture: Pixels, hole: Bools) -> Pixels:
     return picture[y : y + side, x : x + side]
 
 
-@torch.no_grad()
 def features(windows: Sequence[Pixels], network: EfficientNetLite) -> NDArray[np.float32]:
     """Features of windows, uint8 (s, s, 3) of one size, enlarged to the network's input size: (N, D)."""
-    parts = []
-    for start in range(0, len(windows), BATCH):
-        batch = torch.from_numpy(np.stack(windows[start : start + BATCH])).permute(0, 3, 1, 2) / 255
-        batch = functional.interpolate(batch, (SIDE, SIDE), mode="bicubic", antialias=True).clamp(0, 1)
-        maps = network.stages(batch.contiguous(memory_format=torch.channels_last))[STAGES]
-        parts.append(torch.cat([stage.mean(dim=(2, 3)) for stage in maps], dim=1).numpy())
-    return np.concatenate(parts)
+    batches = torch.from_numpy(np.stack(windows)).permute(0, 3, 1, 2).split(BATCH)
+    return np.asarray(window_features(network, (batch / 255 for batch in batches)).numpy())
 
 
-def distance(real: Floats, fills: Floats, people: Sequence[str]) -> Measure:
+def distance(real: Doubles, fills: Doubles, people: Sequence[str]) -> Measure:
     """The distance of fills from untouched faces, with its interval by bootstrap over people.
 
     real: (N, D), features of the untouched faces. fills: (n, D), features of the first n pictures' fills, NaN where a
@@ -62,7 +52,7 @@ def distance(real: Floats, fills: Floats, people: Sequence[str]) -> Measure:
     return measures.from_draws(*_distance_and_draws(real, fills, people, _finite_rows(fills)))
 
 
-def difference(real: Floats, fills: Floats, reference: Floats, people: Sequence[str]) -> Measure:
+def difference(real: Doubles, fills: Doubles, reference: Doubles, people: Sequence[str]) -> Measure:
     """The distance of ``fills`` minus that of ``reference``, on the pictures that both have, by the same draws."""
     common = min(len(fills), len(reference))
     rows = np.intersect1d(_finite_rows(fills[:common]), _finite_rows(reference[:common]))
@@ -70,26 +60,20 @@ def difference(real: Floats, fills: Floats, reference: Floats, people: Sequence[
     return measures.from_draws(own - its, draws - its_draws)
 
 
-def standardised(features: Floats, real: Floats) -> Floats:
-    """Features minus the mean of ``real``, divided by its standard deviation; features that do not vary become 0."""
-    spread = real.std(axis=0)
-    return np.asarray((features - real.mean(axis=0)) / np.where(spread > 0, spread, np.inf))
-
-
-def _finite_rows(fills: Floats) -> NDArray[np.intp]:
+def _finite_rows(fills: Doubles) -> NDArray[np.intp]:
     return np.flatnonzero(np.isfinite(fills).all(axis=1))
 
 
 def _distance_and_draws(
-    real: Floats, fills: Floats, people: Sequence[str], rows: NDArray[np.intp]
-) -> tuple[float, Floats]:
+    real: Doubles, fills: Doubles, people: Sequence[str], rows: NDArray[np.intp]
+) -> tuple[float, Doubles]:
     """The distance on the pictures ``rows``, and on bootstrap draws of them.
 
     Real and filled pictures show the same people, so the three means over pairs become one: the mean of h_ij =
     k(x_i, x_j) + k(y_i, y_j) - k(x_i, y_j) - k(y_i, x_j) over all i, j of different people (Gretton et al. 2012,
     Lemma 6).
     """
-    x, y = standardised(real[rows], real), standardised(fills[rows], real)
+    x, y = metrics.standardised(real[rows], real), metrics.standardised(fills[rows], real)
     names = np.asarray(people)[rows]
     different = (names[:, None] != names[None]).astype(np.float64)
     across = metrics.polynomial_kernel(x, y)

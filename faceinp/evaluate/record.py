@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import faceinp
-from faceinp.common.system import machine, today
+from faceinp.models.system import machine, today
 
 Say = Callable[[str], None]
 

@@ -19,10 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from faceinp import identity
-from faceinp.common import json_values
-from faceinp.common.arrays import Bools, Floats
 from faceinp.errors import WeightsError
-from faceinp.models import weights
+from faceinp.models import json_values, weights
+from faceinp.photo.arrays import Bools, Floats
 
 Outcome = Literal["match", "doubtful", "unknown", "refused"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Bools, Floats, Pixels
 from faceinp.exemplars.sources import SYMMETRY
 from faceinp.exemplars.warp import centres
 from faceinp.face import faces
 from faceinp.nets.points import MIRROR
+from faceinp.photo.arrays import Bools, Floats, Pixels
 
 SIZE = 256  # side of the crops on which faces are compared
 

@@ -3,12 +3,12 @@
 import cv2
 import numpy as np
 
-from faceinp.common.arrays import Floats
 from faceinp.exemplars import gaze
 from faceinp.exemplars.exemplar import SIZE, AlignedFace
 from faceinp.exemplars.fields import blurred, grey, mean, ramp
 from faceinp.exemplars.warp import centres
 from faceinp.mask import presets
+from faceinp.photo.arrays import Floats
 
 HULL_MARGIN = 0.04  # of a face beyond the hull of its landmarks
 FADE_WIDTH = 0.05  # of its soft edge

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Floats
 from faceinp.exemplars.exemplar import SIZE
+from faceinp.photo.arrays import Floats
 
 # A Gaussian wider than this is applied to a smaller copy; the result is the same but for rounding.
 _MAX_DEVIATION = 8.0  # pixels

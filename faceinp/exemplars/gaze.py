@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Floats
 from faceinp.exemplars.exemplar import SIZE, AlignedFace
 from faceinp.exemplars.warp import Map, centres
+from faceinp.photo.arrays import Floats
 
 EYES = (slice(36, 42), slice(42, 48))  # the eye on the left of the picture, the one on the right
 WIDTH, HEIGHT = 48, 32  # of the patch in which an iris is searched: the corners lie at its left and right border

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faceinp.common.arrays import Floats
 from faceinp.exemplars.exemplar import SIZE
 from faceinp.exemplars.fields import blurred, grey, mean
+from faceinp.photo.arrays import Floats
 
 # Standard deviations of Gaussians, as shares of the side.
 LARGE_SCALE = 0.035  # the blur leaves large structure

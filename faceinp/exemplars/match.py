@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from faceinp.common.arrays import Bools, Floats
 from faceinp.exemplars import features, gaze, warp
 from faceinp.exemplars import light as lights
 from faceinp.exemplars.exemplar import SIZE, AlignedFace
@@ -17,6 +16,7 @@ from faceinp.exemplars.fields import blurred, eroded, grey, ramp
 from faceinp.exemplars.light import LARGE_SCALE, Light
 from faceinp.exemplars.warp import Map
 from faceinp.face import faces
+from faceinp.photo.arrays import Bools, Floats
 
 NEARBY_SCALE = 0.07  # standard deviation of the surroundings of the hole, where colours and differences are measured
 # Pairs of thresholds for ``ramp``: full confidence from the first on, none from the second on.

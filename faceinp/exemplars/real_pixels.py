@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp.blend.surroundings import FilledPhoto
-from faceinp.common.arrays import Floats
 from faceinp.errors import MaskError, PhotoError
 from faceinp.exemplars import ENGINE, Reference, Step, nearest_face, photo_digest, read_reference, unused_reference
 from faceinp.exemplars.exemplar import cut_face
@@ -16,6 +15,7 @@ from faceinp.exemplars.references import Predictor
 from faceinp.face import faces, landmark_predictor
 from faceinp.face.targets import Target, Targets
 from faceinp.mask import presets
+from faceinp.photo.arrays import Floats
 
 
 @dataclass(frozen=True, eq=False)

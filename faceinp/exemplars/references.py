@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Floats
 from faceinp.errors import NoFaceError, PhotoError, WeightsError
 from faceinp.exemplars import check
 from faceinp.exemplars.exemplar import SIZE, AlignedFace, Exemplar, from_crop
 from faceinp.exemplars.sources import MAX_REFERENCES, REFERENCE, photo_digest
 from faceinp.face import detection, faces
 from faceinp.photo import photos, tone
+from faceinp.photo.arrays import Floats
 from faceinp.photo.photos import Photo
 
 # From crops, float32 (N, 3, SIZE, SIZE) in [0, 1], and holes, bool (N, 1, SIZE, SIZE), to landmarks (N, 68, 2), as

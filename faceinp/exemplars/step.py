@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Floats
 from faceinp.exemplars import notes, references
 from faceinp.exemplars.exemplar import SIZE, cut_face
 from faceinp.exemplars.references import Predictor, Prepared
@@ -15,6 +14,7 @@ from faceinp.exemplars.sources import MAX_REFERENCES, REFERENCE, SYMMETRY, Refer
 from faceinp.exemplars.transfer import apply
 from faceinp.exemplars.warp import centres
 from faceinp.face import faces
+from faceinp.photo.arrays import Floats
 from faceinp.photo.tone import Tone
 
 

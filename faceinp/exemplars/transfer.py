@@ -7,13 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp.blend import blending
-from faceinp.common.arrays import Bools, Floats, Pixels
-from faceinp.common.windows import Window, bounding_window
 from faceinp.exemplars.exemplar import SIZE, AlignedFace, Exemplar, other_half
 from faceinp.exemplars.fields import grey
 from faceinp.exemplars.match import Match, match
 from faceinp.exemplars.sources import SYMMETRY
 from faceinp.face import faces
+from faceinp.photo.arrays import Bools, Floats, Pixels, Window, bounding_window
 from faceinp.photo.tone import Tone
 
 # Structure smaller than this is the exemplar's; shares of the crop's side.

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Bools, Doubles, Floats
+from faceinp.photo.arrays import Bools, Doubles, Floats
 
 SMOOTHING = 2e-3  # of the spline: larger values bend less and follow the landmarks less
 # Factors of SMOOTHING for uncertain landmarks:

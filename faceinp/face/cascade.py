@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Floats, Pixels
 from faceinp.models import weights
 from faceinp.models.sessions import OnnxFile
+from faceinp.photo.arrays import Floats, Pixels
 
 Sums = NDArray[np.int32]  # a picture's integral, (H + 1, W + 1, 3)
 Indices = NDArray[np.int64]

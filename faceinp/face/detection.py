@@ -12,12 +12,11 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from faceinp.common.arrays import Pixels
-from faceinp.common.windows import Window, bounding_window
 from faceinp.errors import NoFaceError, PhotoError
 from faceinp.face import faces
 from faceinp.face.faces import Box, Face, Hole, common_area
 from faceinp.face.heads import MIN_MARGIN, MIN_PLAUSIBILITY, Turn, check_turn, search
+from faceinp.photo.arrays import Pixels, Window, bounding_window
 
 TURNS = (0, 90, 180, 270)
 # Faces are searched in copies of the photo; sides and widths are in pixels of a copy.

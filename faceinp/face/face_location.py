@@ -11,12 +11,12 @@ from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Pixels
-from faceinp.common.deprecation import warn
+from faceinp.deprecation import warn
 from faceinp.errors import NoFaceError
 from faceinp.face import detection, faces
 from faceinp.face.faces import Box, Face, Hole, common_area
 from faceinp.face.heads import Turn
+from faceinp.photo.arrays import Pixels
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -12,9 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Pixels
-from faceinp.common.windows import Window, bounding_window
 from faceinp.errors import PhotoError
+from faceinp.photo.arrays import Pixels, Window, bounding_window
 
 Hole = NDArray[np.bool_]
 Box = tuple[float, float, float, float]  # x, y, width, height, in pixels

@@ -11,11 +11,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Pixels
 from faceinp.errors import NoFaceError
 from faceinp.face import faces, turns
 from faceinp.face.faces import Box, Face
 from faceinp.face.turns import ROLLS, Detection, TurnProfile
+from faceinp.photo.arrays import Pixels
 
 Turn = Literal["auto", 0, 90, 180, 270]
 Group = list[tuple[Detection, TurnProfile]]  # the detections of one head, the most plausible first

@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Pixels
 from faceinp.engines.base import Engine
 from faceinp.errors import MaskError, NoFaceError
 from faceinp.face import faces
 from faceinp.face.face_location import FaceLocation, locate, no_face
 from faceinp.face.faces import Crop, Face
 from faceinp.face.heads import Turn
+from faceinp.photo.arrays import Pixels
 from faceinp.photo.tone import Tone, estimate_tone
 
 Hole = NDArray[np.bool_]

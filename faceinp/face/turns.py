@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Pixels
 from faceinp.face import cascade, faces
+from faceinp.photo.arrays import Pixels
 
 Floats = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Floats
+from faceinp.photo.arrays import Floats
 
 SCRATCH, SPOT, TEAR = 1, 2, 3  # kinds of ``find_damage``
 SCALES = (1, 2, 4)  # for lines of about 1 to 3, 3 to 6 and 6 to 12 pixels, and spots of up to 7, 14 and 28

@@ -8,8 +8,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Bools, Floats, Pixels
-from faceinp.common.windows import bounding_window
 from faceinp.errors import FaceinpError, NoFaceError, PhotoError
 from faceinp.face import detection
 from faceinp.face.faces import Face
@@ -19,6 +17,7 @@ from faceinp.find.network import iterate_tiles
 from faceinp.find.proposal import Proposal, check_sensitivity, hide_transparent, percent, with_seeds
 from faceinp.models import weights
 from faceinp.photo import photos
+from faceinp.photo.arrays import Bools, Floats, Pixels, bounding_window
 
 MIN_SIDE = 64  # pixels of a photo
 INCLUDES = ("stamps",)

@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator
 import cv2
 import numpy as np
 
-from faceinp.common.arrays import Floats, Pixels, to_picture
-from faceinp.common.windows import Window
 from faceinp.models.runtimes import shared
+from faceinp.photo.arrays import Floats, Pixels, Window, to_picture
 
 TILE = 768  # pixels, side of a tile without margins
 MARGIN = 48  # pixels around a tile that the network also gets

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Floats
 from faceinp.face import detection, faces
 from faceinp.face.face_location import FaceLocation, as_location, locate, no_face
 from faceinp.face.faces import Face
@@ -17,6 +16,7 @@ from faceinp.find import network
 from faceinp.find.proposal import Proposal, check_sensitivity, dilate_kinds, disc, hide_transparent
 from faceinp.mask import presets
 from faceinp.photo import photos
+from faceinp.photo.arrays import Floats
 from faceinp.photo.photos import Photo
 
 SIZE = 256  # side of the network's input

@@ -4,14 +4,13 @@ A picture is uint8 (H, W, 3) or float (3, H, W) in [0, 1]; a comparison may mix 
 [0, 1] and in float64.
 """
 
-import importlib.util
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from faceinp.errors import DataError, MissingPackageError
+from faceinp.errors import DataError, require
 
 SSIM_SIGMA = 1.5
 SSIM_WINDOW = 11
@@ -160,14 +159,19 @@ def discriminability(real: ArrayLike, generated: ArrayLike) -> tuple[NDArray[np.
     real one, else 0. Second: the share of both that is misclassified.
     Raises DataError as ``frechet_distance``, MissingPackageError without scikit-learn.
     """
-    if importlib.util.find_spec("sklearn") is None:
-        raise MissingPackageError("scikit-learn", "eval")
+    require("sklearn", "eval", "scikit-learn")
     from sklearn.svm import LinearSVC
 
     both = np.concatenate(_features(real, generated))
     labels = np.repeat([1, 0], len(both) // 2)
     a, b = np.split(LinearSVC(dual=False, random_state=0).fit(both, labels).decision_function(both), 2)
     return (b > a).astype(np.float64), ((a <= 0).astype(np.float64) + (b > 0)) / 2
+
+
+def standardised(features: NDArray[np.float64], real: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Features minus the mean of ``real``, divided by its standard deviation; features that do not vary become 0."""
+    spread = real.std(axis=0)
+    return np.asarray((features - real.mean(axis=0)) / np.where(spread > 0, spread, np.inf))
 
 
 def polynomial_kernel(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:

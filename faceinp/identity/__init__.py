@@ -19,25 +19,13 @@ from numpy.typing import NDArray
 
 from faceinp.errors import NoFaceError
 from faceinp.face import detection, faces
-from faceinp.identity.calibration import RATES, Calibration
-from faceinp.identity.judges import CAVEAT, LINEAGE, Distance, Judge, Verdict, check_independent
-from faceinp.identity.networks import JUDGES, load
+from faceinp.identity.calibration import RATES
+from faceinp.identity.judges import CAVEAT, Judge, Verdict, check_independent
+from faceinp.identity.networks import load
 from faceinp.photo import photos
+from faceinp.photo.arrays import to_picture
 
-__all__ = [
-    "CAVEAT",
-    "JUDGES",
-    "LINEAGE",
-    "RATES",
-    "Calibration",
-    "Distance",
-    "Judge",
-    "Verdict",
-    "check_independent",
-    "compare",
-    "crops_alike",
-    "load",
-]
+__all__ = ["CAVEAT", "RATES", "Judge", "Verdict", "check_independent", "compare", "crops_alike", "load"]
 
 SIDE = 256  # pixels, side of the crops that are compared: larger than the input of any judge
 
@@ -80,12 +68,7 @@ def crops_alike(
     else:
         return None
     no_hole = np.zeros(truth.shape[:2], bool)
-    return np.stack([to_floats(faces.align(each, no_hole, quad, SIDE).pixels) for each in (truth, other)])
-
-
-def to_floats(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """uint8 (H, W, 3) -> float32 (3, H, W) in [0, 1]."""
-    return pixels.transpose(2, 0, 1).astype(np.float32) / np.float32(255)
+    return to_picture(np.stack([faces.align(each, no_hole, quad, SIDE).pixels for each in (truth, other)]))
 
 
 def _crop(source: Any, which: str, aligned: bool) -> tuple[NDArray[np.float32], str]:
@@ -96,7 +79,7 @@ def _crop(source: Any, which: str, aligned: bool) -> tuple[NDArray[np.float32], 
     pixels = photos.read(source).pixels
     no_hole = np.zeros(pixels.shape[:2], bool)
     if aligned:
-        return to_floats(faces.whole(pixels, no_hole, SIDE).pixels), ""
+        return to_picture(faces.whole(pixels, no_hole, SIDE).pixels), ""
     try:
         detected = detection.find_faces(pixels)
     except NoFaceError as error:
@@ -107,7 +90,7 @@ def _crop(source: Any, which: str, aligned: bool) -> tuple[NDArray[np.float32], 
             "--aligned (aligned=True) if both photos are aligned faces."
         )
     crop = faces.align(pixels, no_hole, faces.quad(detected[0]), SIDE)
-    return to_floats(crop.pixels), _faces_note(which, detected)
+    return to_picture(crop.pixels), _faces_note(which, detected)
 
 
 def _faces_note(which: str, detected: Sequence[faces.Face]) -> str:

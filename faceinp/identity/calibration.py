@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from faceinp.common import json_values
 from faceinp.errors import DataError, EngineError, WeightsError
+from faceinp.models import json_values
 
 RATES = (0.001, 0.01, 0.1)
 HALF = 0.5  # the second paper counts a distance below it as the same person

@@ -17,6 +17,7 @@ from faceinp.exemplars.sources import photo_digest, same_photo
 from faceinp.face import detection, faces
 from faceinp.identity import Judge, Verdict
 from faceinp.photo import photos
+from faceinp.photo.arrays import to_picture
 from faceinp.photo.photos import Photo
 from faceinp.result import Result
 
@@ -119,7 +120,7 @@ def judge_fill(
     ]
     crops = [crop for crop in crops_or_reasons if not isinstance(crop, str)]
     pictures = [filled_crop.pixels, original_crop.pixels, blank, *crops]
-    filled, original, floor, *vectors = judge.embed(np.stack([judges.to_floats(picture) for picture in pictures]))
+    filled, original, floor, *vectors = judge.embed(to_picture(np.stack(pictures)))
     compared = iter([Comparison(judge.same_person(filled, one), judge.same_person(floor, one)) for one in vectors])
     return Likeness(
         judge.same_person(filled, original),

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common import json_values
-from faceinp.common.deprecation import warn
-from faceinp.errors import EngineError, FaceinpError, MissingPackageError, WeightsError
+from faceinp.deprecation import warn
+from faceinp.errors import EngineError, FaceinpError, WeightsError, require
 from faceinp.identity.judges import CropBox, Judge, box_of
-from faceinp.models import networks, pretrained, weights
+from faceinp.models import json_values, networks, pretrained, weights
 from faceinp.models import sidecar as sidecars
 from faceinp.models.runtimes import Runtime, open_network
 from faceinp.models.sessions import OnnxFile, run_in_batches
@@ -74,8 +73,7 @@ class FaceNet(Judge):
     ) -> None:
         """file: the network's state dict, as torch or safetensors; by default facenet-pytorch's, downloaded."""
         for package in ("torch", "facenet_pytorch"):
-            if importlib.util.find_spec(package) is None:
-                raise MissingPackageError(package.replace("_", "-"), "torch")
+            require(package, "torch", package.replace("_", "-"))
         import pickle
 
         import torch

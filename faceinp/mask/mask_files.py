@@ -12,10 +12,10 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from faceinp.common.arrays import Bools
 from faceinp.errors import DataError, MaskError, PhotoError
 from faceinp.mask import mask_pictures
 from faceinp.photo import photos
+from faceinp.photo.arrays import Bools
 from faceinp.photo.formats import SUFFIXES
 from faceinp.photo.photos import Photo
 

@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Bools
 from faceinp.errors import MaskError
 from faceinp.face import detection
 from faceinp.face.faces import Box
 from faceinp.mask import mask_pictures
 from faceinp.mask.mask_pictures import ADVICE, Polarity, Reading
+from faceinp.photo.arrays import Bools
 from faceinp.photo.decoding import upright
 from faceinp.photo.photos import Photo, PhotoSource
 

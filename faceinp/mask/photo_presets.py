@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from faceinp.common.arrays import Bools
 from faceinp.face import faces
 from faceinp.face.face_location import FaceLocation, as_location, locate, location_as_keywords, no_face
 from faceinp.face.faces import Face
 from faceinp.face.heads import Turn, check_turn
 from faceinp.mask import presets
 from faceinp.mask.masks import Mask
+from faceinp.photo.arrays import Bools
 from faceinp.photo.photos import Photo
 
 Points = NDArray[np.floating[Any]]

@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Bools
 from faceinp.errors import MaskError
 from faceinp.face import faces
 from faceinp.mask import sketches, worn_occluders
 from faceinp.mask.masks import LARGEST_SHARE
+from faceinp.photo.arrays import Bools
 
 Side = Literal["left", "right", "top", "bottom"]
 Points = NDArray[np.floating[Any]]

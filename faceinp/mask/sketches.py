@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Bools, Doubles
 from faceinp.mask.worn_occluders import filled, sound_points, strokes
+from faceinp.photo.arrays import Bools, Doubles
 
 Points = NDArray[np.floating[Any]]
 Shape = tuple[int, int]

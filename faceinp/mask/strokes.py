@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Bools
+from faceinp.photo.arrays import Bools
 
 Strength = NDArray[np.uint8]  # (H, W), 0 = background, 255 = the strongest paint
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Bools, Pixels
 from faceinp.errors import MaskError
+from faceinp.photo.arrays import Bools, Pixels
 
 Straps = Literal["ears", "head", "none"]
 Lenses = Literal["clear", "dark"]

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from faceinp.common import json_values
 from faceinp.errors import WeightsError
-from faceinp.models import catalogue, input_limits, sidecar, weights
+from faceinp.models import catalogue, input_limits, json_values, sidecar, weights
 from faceinp.models.hub import hub_errors, upload_folder
 
 FOLDER = Path("onnx")  # of the repository, and the default folder of `pull`

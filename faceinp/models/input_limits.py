@@ -8,11 +8,11 @@ compute a wrong result.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from faceinp.common import json_values
 from faceinp.errors import EngineError
+from faceinp.models import json_values
 
 MAX_LENGTH = 2**31 - 1
 
@@ -82,10 +82,7 @@ class Limits:
         """The form in the module's docstring."""
         return {
             "inputs": {name: {"type": one.type, "shape": list(one.shape)} for name, one in self.inputs.items()},
-            "axes": {
-                name: {"least": axis.least, "most": axis.most, "multiple": axis.multiple}
-                for name, axis in self.axes.items()
-            },
+            "axes": {name: asdict(axis) for name, axis in self.axes.items()},
         }
 
 
@@ -126,4 +123,4 @@ def _input(value: dict[str, Any]) -> Input:
 
 
 def _axis(value: dict[str, Any]) -> Axis:
-    return Axis(*(json_values.whole(value, key, 1, MAX_LENGTH) for key in ("least", "most", "multiple")))
+    return Axis(**{key: json_values.whole(value, key, 1, MAX_LENGTH) for key in ("least", "most", "multiple")})

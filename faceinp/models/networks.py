@@ -57,6 +57,8 @@ def load(name: str, file: str | Path = "", *, side: int = SIDE, folded: bool = T
     file: packed weights; empty: the package's. side: of the crops, for the landmark predictor. folded: fold batch norms
     into convolutions if the network supports it. Raises WeightsError if the file contains another network.
     """
+    from faceinp.nets.efficientnet import OnTrunk, fold
+
     file = Path(file) if file else weights.path(name)
     config, tensors = weights.read_packed(file)
     try:
@@ -67,9 +69,8 @@ def load(name: str, file: str | Path = "", *, side: int = SIDE, folded: bool = T
             f"{file} does not contain the network {name!r}. Use a file made by `faceinp weights pack`."
         ) from error
     network.eval().requires_grad_(False)
-    fold: Any = getattr(network, "fold", None) if folded else None
-    if fold:
-        fold()
+    if folded and isinstance(network, OnTrunk):
+        fold(network)
     return network, config
 
 

@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from faceinp.common import json_values
 from faceinp.errors import WeightsError
-from faceinp.models import input_limits
+from faceinp.models import input_limits, json_values
 
 
 def read(metadata: dict[str, str], file: Path | bytes) -> dict[str, Any]:

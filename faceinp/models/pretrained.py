@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from faceinp.errors import MissingPackageError, WeightsError
+from faceinp.errors import MissingPackageError, WeightsError, require
 from faceinp.models import weights
 
 if TYPE_CHECKING:
@@ -46,8 +46,7 @@ def dlib_file(name: str) -> Path:
     setuptools. Raises MissingPackageError, WeightsError.
     """
     for package in ("dlib", "face_recognition_models"):
-        if importlib.util.find_spec(package) is None:
-            raise MissingPackageError(package, "eval")
+        require(package, "eval")
     spec = importlib.util.find_spec("face_recognition_models")
     file = Path(spec.origin if spec and spec.origin else ".").parent / "models" / name
     if not file.is_file():
@@ -68,11 +67,6 @@ def efficientnet() -> "EfficientNetLite":
     return network.eval()
 
 
-def mobilenet_state() -> "dict[str, Tensor]":
-    """The state dict of torchvision's MobileNetV2 with ImageNet weights, downloaded once. Raises WeightsError."""
-    return _torchvision_state("mobilenet_v2")
-
-
 def features(name: str, layers: tuple[int, ...] = ()) -> Any:
     """A frozen feature network for perceptual and style losses (``faceinp.nets.features``), in eval mode.
 
@@ -91,7 +85,7 @@ def features(name: str, layers: tuple[int, ...] = ()) -> Any:
         state = efficientnet().state_dict()
         lite.load_state_dict({key: state[key] for key in lite.state_dict()})
         return lite.eval().requires_grad_(False)
-    state = _torchvision_state(name) if name in networks.TAPS else _state_in(name)
+    state = torchvision_state(name) if name in networks.TAPS else _state_in(name)
     kind = networks.torchvision_name(state)
     if kind is None:
         raise WeightsError(
@@ -126,8 +120,8 @@ def _state_in(file: str) -> dict[str, "Tensor"]:
     return state
 
 
-def _torchvision_state(name: str) -> dict[str, "Tensor"]:
-    """The state dict of a torchvision network with IMAGENET1K_V1 weights, from torch's cache or downloaded."""
+def torchvision_state(name: str) -> dict[str, "Tensor"]:
+    """The state dict of a torchvision network with IMAGENET1K_V1 weights, downloaded once. Raises WeightsError."""
     import torchvision
 
     published = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"]
@@ -146,8 +140,7 @@ def inception() -> Any:
     Pictures uint8 (N, 3, H, W) -> a tuple of one tensor (N, 2048). Its weights (91 MB) are downloaded at first use.
     Raises MissingPackageError without torch-fidelity, WeightsError if the download fails.
     """
-    if importlib.util.find_spec("torch_fidelity") is None:
-        raise MissingPackageError("torch-fidelity", "eval")
+    require("torch_fidelity", "eval", "torch-fidelity")
     import torch
     from torch_fidelity import feature_extractor_inceptionv3 as published
 
@@ -168,13 +161,12 @@ def lpips(kind: str) -> Any:
     kind: "alex" or "vgg", the network; torchvision downloads its weights (233 or 528 MB) at first use.
     Raises MissingPackageError without torchmetrics, WeightsError if the download fails.
     """
-    if importlib.util.find_spec("torchmetrics") is None:
-        raise MissingPackageError("torchmetrics", "eval")
+    require("torchmetrics", "eval")
     import torch
     from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
     try:
-        _torchvision_state({"alex": "alexnet", "vgg": "vgg16"}[kind])  # verifies the checksum
+        torchvision_state({"alex": "alexnet", "vgg": "vgg16"}[kind])  # verifies the checksum
     except WeightsError as error:
         raise WeightsError(f"{error} The folder for it is {Path(torch.hub.get_dir()) / 'checkpoints'}.") from error
     network: Literal["alex", "vgg"] = "alex" if kind == "alex" else "vgg"

@@ -18,20 +18,8 @@ from threading import Lock
 
 import faceinp
 from faceinp.errors import EngineError, MissingPackageError, WeightsError
-from faceinp.models import onnx_metadata, sidecar, weights
-from faceinp.models.sessions import (
-    TENSORRT,
-    OnnxFile,
-    OpenvinoFile,
-    Session,
-    TensorrtFile,
-    checked_threads,
-    compute_capability,
-    imported,
-    mismatch,
-    nvidia_gpus,
-    tensorrt_package,
-)
+from faceinp.models import onnx_metadata, sessions, sidecar, weights
+from faceinp.models.sessions import TENSORRT, Session
 
 NAMES = ("onnxruntime", "openvino", "tensorrt", "torch")
 PRECISIONS = {"onnxruntime": ("fp32",), "openvino": ("fp32", "bf16"), "tensorrt": ("fp16", "fp32"), "torch": ("fp32",)}
@@ -56,7 +44,7 @@ class Runtime:
     threads: int = 0
 
     def __post_init__(self) -> None:
-        checked_threads(self.threads)
+        sessions.checked_threads(self.threads)
         if self.name and self.name not in NAMES:
             raise EngineError(f"Unknown runtime {self.name!r}. Choose one of {', '.join(NAMES)}, or none.")
         if self.provider and self.name not in ("", "onnxruntime"):
@@ -117,21 +105,21 @@ def _opened(chosen: str, name: str, runtime: Runtime, file: str | Path) -> Sessi
 
             return TorchNetwork(name, file)
         case "tensorrt":
-            return TensorrtFile(Path(file) if file else _built(name, runtime.precision or "fp16"))
+            return sessions.TensorrtFile(Path(file) if file else _built(name, runtime.precision or "fp16"))
         case "openvino":
-            return OpenvinoFile(_without_link(_graph(name, file)), runtime.precision, runtime.threads)
+            return sessions.OpenvinoFile(_without_link(_graph(name, file)), runtime.precision, runtime.threads)
     provider = runtime.provider or ("cuda" if not runtime.name and _cuda_provider() else "cpu")
-    return OnnxFile(_graph(name, file), provider, runtime.threads)
+    return sessions.OnnxFile(_graph(name, file), provider, runtime.threads)
 
 
 def missing(name: str) -> EngineError | MissingPackageError | None:
     """Why the runtime called ``name`` cannot run here, or None. Imports nothing heavy."""
     if name == "tensorrt":
-        package = tensorrt_package()
+        package = sessions.tensorrt_package()
         for needed, extra in ((package, TENSORRT[package]), ("torch", "torch")):
             if importlib.util.find_spec(needed) is None:
                 return MissingPackageError(needed, extra)
-        if not nvidia_gpus():
+        if not sessions.nvidia_gpus():
             return EngineError("TensorRT needs an NVIDIA GPU, and none was found. Choose another runtime.")
         return None
     if importlib.util.find_spec(name) is None:
@@ -149,7 +137,7 @@ def _fastest(name: str, file: str | Path) -> str:
         return "tensorrt"
     installed = [runtime for runtime in NAMES if missing(runtime) is None]
     has_graph = _graph_path(name, file).is_file()
-    if suffix != ".onnx" and "torch" in installed and nvidia_gpus() and not (has_graph and _cuda_provider()):
+    if suffix != ".onnx" and "torch" in installed and sessions.nvidia_gpus() and not (has_graph and _cuda_provider()):
         import torch
 
         if torch.cuda.is_available():
@@ -166,9 +154,9 @@ def _fastest(name: str, file: str | Path) -> str:
 
 def _cuda_provider() -> bool:
     """Whether an NVIDIA GPU exists and an onnxruntime for it is installed."""
-    if not nvidia_gpus() or importlib.util.find_spec("onnxruntime") is None:
+    if not sessions.nvidia_gpus() or importlib.util.find_spec("onnxruntime") is None:
         return False
-    return "CUDAExecutionProvider" in imported("onnxruntime").get_available_providers()
+    return "CUDAExecutionProvider" in sessions.imported("onnxruntime").get_available_providers()
 
 
 def _graph(name: str, file: str | Path) -> Path:
@@ -217,14 +205,14 @@ def _without_link(graph: Path) -> Path:
 
 def _built(name: str, precision: str) -> Path:
     """The TensorRT engine of the network ``name`` for this GPU in the cache, built if missing or outdated."""
-    package = tensorrt_package()
+    package = sessions.tensorrt_package()
     stem = name if precision == "fp32" else f"{name}.{precision}"
     folder = _engine_cache(name)
-    file = folder / engine_name(stem, TENSORRT[package], [compute_capability()])
+    file = folder / engine_name(stem, TENSORRT[package], [sessions.compute_capability()])
     try:
         about = sidecar.read(file)
         expected = {"name": name, "precision": precision, "onnx_sha256": weights.sha256(folder / f"{stem}.onnx")}
-        current = about | expected == about and not mismatch(about, package)
+        current = about | expected == about and not sessions.mismatch(about, package)
     except (OSError, WeightsError):
         current = False
     if not current:

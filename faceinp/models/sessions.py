@@ -13,9 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common import json_values, system
-from faceinp.errors import EngineError, MissingPackageError
-from faceinp.models import input_limits, onnx_metadata, sidecar
+from faceinp.errors import EngineError, require
+from faceinp.models import input_limits, json_values, onnx_metadata, sidecar, system
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
@@ -292,8 +291,7 @@ def compute_capability() -> str:
 
 def imported(name: str, extra: str = "") -> Any:
     """Import the package ``name``, which ``extra`` of faceinp installs. Raises MissingPackageError, EngineError."""
-    if importlib.util.find_spec(name) is None:
-        raise MissingPackageError(name, extra)
+    require(name, extra)
     try:
         return importlib.import_module(name)
     except ImportError as error:  # for example, one of its libraries is missing

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from faceinp import __version__
-from faceinp.common import json_values
 from faceinp.errors import WeightsError
-from faceinp.models import input_limits, weights
+from faceinp.models import input_limits, json_values, weights
 
 PRECISIONS = ("fp32", "fp16", "int8")
 MAX_SIDE = 16384  # pixels

@@ -9,16 +9,16 @@ import hashlib
 import http.client
 import json
 import os
-import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faceinp.common import json_values, staging
 from faceinp.errors import EngineError, WeightsError
+from faceinp.models import json_values
 from faceinp.models.catalogue import CATALOGUE, REMOTE
+from faceinp.photo import staging
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -82,15 +82,13 @@ def fetch(name: str, progress: Callable[[int, int], Any] | None = None) -> Path:
     address = f"{(os.environ.get('FACEINP_WEIGHTS_URL') or remote.base).rstrip('/')}/{remote.file}"
     try:
         cache().mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache()) as scratch:
-            part = Path(scratch) / remote.file
+        with staging.replacing(file) as part:
             _download(address, part, remote.size, progress)
             if sha256(part) != remote.sha256:
                 raise WeightsError(
                     f"The download from {address} is not {remote.about} (checksum mismatch) and was deleted. Try again "
                     "later, or set FACEINP_WEIGHTS_URL to another server."
                 )
-            part.replace(file)
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise WeightsError(
             f"The weights {name!r} are not in {cache()} and cannot be downloaded from {address} ({error}). Connect to "

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceinp.nets.efficientnet import MEAN, STAGES, Trunk, fold
+from faceinp.nets.efficientnet import MEAN, STAGES, OnTrunk, Trunk, convolution
 
 SIZE = 256  # side of the crops
 INPUT_SIDE = 128  # side of the network's input, in pixels
@@ -47,8 +47,8 @@ class InvertedResidual(nn.Module):
         wide = channels * expansion
         self.adds = stride == 1 and channels == out
         self.layers = nn.Sequential(
-            *(_convolution(channels, wide, 1) if expansion > 1 else ()),
-            *_convolution(wide, wide, 3, stride=stride, groups=wide),
+            *(convolution(channels, wide, 1) if expansion > 1 else ()),
+            *convolution(wide, wide, 3, stride=stride, groups=wide),
             nn.Conv2d(wide, out, 1, bias=False),
             nn.BatchNorm2d(out),
         )
@@ -81,10 +81,10 @@ class Landmarks(Predictor):
     def __init__(self, side: int = SIZE) -> None:
         super().__init__()
         self.reduction = side // INPUT_SIDE
-        self.stem = nn.Sequential(*_convolution(4, 16, 3, stride=2))
+        self.stem = nn.Sequential(*convolution(4, 16, 3, stride=2))
         self.blocks = nn.ModuleList(InvertedResidual(*block) for block in BLOCKS)
         self.taps = nn.ModuleDict(
-            {str(block): nn.Sequential(*_convolution(BLOCKS[block][1], kept, 1)) for block, (_, kept) in TAPS.items()}
+            {str(block): nn.Sequential(*convolution(BLOCKS[block][1], kept, 1)) for block, (_, kept) in TAPS.items()}
         )
         self.points = nn.Linear(sum(size * size * kept for size, kept in TAPS.values()), 2 * POINTS)
 
@@ -103,7 +103,7 @@ class Landmarks(Predictor):
         return self.points(0.1 * torch.cat(vectors, dim=1)).unflatten(1, (POINTS, 2))
 
 
-class LiteLandmarks(Predictor):
+class LiteLandmarks(OnTrunk, Predictor):
     """Pictures (N, 3, side, side) in [0, 1], masks (N, 1, side, side), True or 1 in the hole -> points (N, 68, 2).
 
     As ``Landmarks``, on EfficientNet-Lite0 with ImageNet weights. Its first two stages get the hole in grey and are
@@ -111,7 +111,7 @@ class LiteLandmarks(Predictor):
     hidden layer, both on maps of three depths.
     """
 
-    input_side = INPUT_SIDE
+    input_side, frozen = INPUT_SIDE, MASKED
 
     def __init__(self, side: int = SIZE) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ class LiteLandmarks(Predictor):
         self.mask = nn.Conv2d(1, STAGES[MASKED - 1][-1], 3, padding=1)
         self.taps = nn.ModuleDict(
             {
-                str(stage): nn.Sequential(*_convolution(channels, kept, 1))
+                str(stage): nn.Sequential(*convolution(channels, kept, 1))
                 for stage, (_, channels, kept) in LITE_TAPS.items()
             }
         )
@@ -134,23 +134,6 @@ class LiteLandmarks(Predictor):
         super().start_from(points)
         nn.init.zeros_(self.correction.weight)
         nn.init.zeros_(self.correction.bias)
-
-    def start_from_imagenet(self, state: dict[str, Tensor]) -> None:
-        """Load the trunk from the state dict of EfficientNet-Lite0."""
-        self.trunk.start_from_imagenet(state)
-
-    def train(self, mode: bool = True) -> "LiteLandmarks":
-        """As ``nn.Module.train``, but the first stages stay frozen."""
-        super().train(mode)
-        self.trunk.freeze(MASKED)
-        return self
-
-    def fold(self) -> "LiteLandmarks":
-        """Fold batch norms into convolutions for inference, a third less time. Returns itself."""
-        self.trunk.fold()
-        for tap in self.taps.values():
-            fold(tap, "0", "1")
-        return self
 
     def forward(self, pictures: Tensor, masks: Tensor) -> Any:
         """The points; in training the output of ``estimate``, so that distributed training uses every parameter."""
@@ -206,12 +189,9 @@ class MobileNetV2Landmarks(Predictor):
 
     def start_from_imagenet(self, state: dict[str, Tensor]) -> None:
         """Load the trunk from the state dict of torchvision's MobileNetV2."""
-        last = f"features.{len(self.blocks)}."
-        trunk = {name: value for name, value in state.items() if name.startswith("features.")}
-        self.last.load_state_dict({n.removeprefix(last): v for n, v in trunk.items() if n.startswith(last)})
-        self.blocks.load_state_dict(
-            {n.removeprefix("features."): v for n, v in trunk.items() if not n.startswith(last)}
-        )
+        prefix = "features."
+        trunk = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+        nn.Sequential(*self.blocks, self.last).load_state_dict(trunk)
 
     def forward(self, pictures: Tensor, masks: Tensor) -> Tensor:
         hole = masks.to(pictures.dtype)
@@ -228,30 +208,8 @@ class MobileNetV2Landmarks(Predictor):
         return self.points(torch.cat(vectors, dim=1)).unflatten(1, (POINTS, 2))
 
 
-Network = Landmarks | LiteLandmarks | MobileNetV2Landmarks
 NETWORKS: dict[str, type[Landmarks] | type[LiteLandmarks] | type[MobileNetV2Landmarks]] = {
     "mobilenet": Landmarks,
     "lite0": LiteLandmarks,
     "mobilenetv2": MobileNetV2Landmarks,
 }
-
-
-def make(config: dict[str, Any], state: dict[str, Tensor] | None = None, side: int = SIZE) -> Network:
-    """The network with this ``config`` in eval mode, folded. state: its state dict; None: untrained.
-
-    Raises RuntimeError as torch for the state dict of another network.
-    """
-    network = NETWORKS[config.get("network", "mobilenet")](side)
-    if state is not None:
-        network.load_state_dict(state)
-    network.eval().requires_grad_(False)
-    return network.fold() if isinstance(network, LiteLandmarks) else network
-
-
-def _convolution(channels: int, out: int, kernel: int, *, stride: int = 1, groups: int = 1) -> tuple[nn.Module, ...]:
-    """A convolution that keeps the size, with batch norm and ReLU6."""
-    return (
-        nn.Conv2d(channels, out, kernel, stride, kernel // 2, groups=groups, bias=False),
-        nn.BatchNorm2d(out),
-        nn.ReLU6(inplace=True),
-    )

@@ -9,45 +9,37 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceinp.nets.efficientnet import FIRST_BLOCKS, STAGES, Trunk, fold
+from faceinp.nets.efficientnet import FIRST_BLOCKS, STAGES, OnTrunk, Trunk, convolution
 
 CLASSES = 6  # 0 is neither damage nor occluder
 STEPS = 16  # height and width are multiples of it
 TAPS = (0, 1, 2, 4)  # stages whose maps the decoder gets, of strides 2, 4, 8 and 16
 WIDTHS = (32, 48, 64, 64)  # channels of the decoder at those strides
 LAST = max(TAPS)
-TRAINED = 2  # the first of EfficientNet-Lite0's stages that is trained: the earlier ones detect edges and cost the most
+FROZEN = 2  # of EfficientNet-Lite0's stages: the first ones detect edges and cost the most
 
 
-class Segmentation(nn.Module):
+class Segmentation(OnTrunk):
     """Pictures (N, 3, H, W) in [0, 1] -> scores of each pixel (N, CLASSES, H, W), before the softmax.
 
     H and W are multiples of STEPS.
     """
+
+    frozen = FROZEN
 
     def __init__(self) -> None:
         super().__init__()
         self.trunk = Trunk(count=FIRST_BLOCKS[LAST + 1], centred=True)
         channels = [STAGES[stage][-1] for stage in TAPS]
         self.laterals = nn.ModuleList(
-            _convolution(wide + (12 if number == 0 else 0), out, 1)
+            nn.Sequential(*convolution(wide + (12 if number == 0 else 0), out, 1))
             for number, (wide, out) in enumerate(zip(channels, WIDTHS, strict=True))
         )
         self.narrow = nn.ModuleList(
             nn.Conv2d(deep, out, 1, bias=False) for deep, out in zip(WIDTHS[1:], WIDTHS[:-1], strict=True)
         )
-        self.join = nn.ModuleList(_convolution(out, out, 3) for out in WIDTHS[:-1])
-        self.scores = nn.Sequential(*_convolution(WIDTHS[0], WIDTHS[0], 3), nn.Conv2d(WIDTHS[0], 4 * CLASSES, 1))
-
-    def start_from_imagenet(self, state: dict[str, Tensor]) -> None:
-        """Load the trunk from the state dict of EfficientNet-Lite0."""
-        self.trunk.start_from_imagenet(state)
-
-    def train(self, mode: bool = True) -> "Segmentation":
-        """As ``nn.Module.train``, but the first stages stay frozen."""
-        super().train(mode)
-        self.trunk.freeze(TRAINED)
-        return self
+        self.join = nn.ModuleList(nn.Sequential(*convolution(out, out, 3)) for out in WIDTHS[:-1])
+        self.scores = nn.Sequential(*convolution(WIDTHS[0], WIDTHS[0], 3), nn.Conv2d(WIDTHS[0], 4 * CLASSES, 1))
 
     def forward(self, pictures: Tensor) -> Tensor:
         x = self.trunk.stem(pictures)
@@ -64,18 +56,3 @@ class Segmentation(nn.Module):
             x = self.join[number](x + self.laterals[number](maps[number]))
         scores: Tensor = functional.pixel_shuffle(self.scores(x), 2)
         return scores
-
-    def fold(self) -> "Segmentation":
-        """Fold batch norms into convolutions for inference. Returns itself."""
-        self.trunk.fold()
-        for layers in (*self.laterals, *self.join, self.scores):
-            fold(layers, "0", "1")
-        return self
-
-
-def _convolution(channels: int, out: int, kernel: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(channels, out, kernel, padding=kernel // 2, bias=False),
-        nn.BatchNorm2d(out),
-        nn.ReLU6(inplace=True),
-    )

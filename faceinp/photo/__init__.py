@@ -1,1 +1,1 @@
-"""Photos: decoding, metadata, tone, grain, and encoding."""
+"""Photos: decoding, metadata, tone, grain, and encoding; types of arrays, and files written whole or not at all."""

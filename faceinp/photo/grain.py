@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Floats
+from faceinp.photo.arrays import Floats
 
 FACE_WIDTH = 256  # pixels: samples have the sizes below on a face so wide, and grow with a wider one
 MAX_SCALE = 4  # how many times larger samples may be

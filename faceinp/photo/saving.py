@@ -14,9 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common import staging
 from faceinp.errors import PhotoError
-from faceinp.photo import encoding, xmp
+from faceinp.photo import encoding, staging, xmp
 from faceinp.photo.encoding import Contents, stripes
 from faceinp.photo.photos import Photo
 from faceinp.photo.provenance import Provenance

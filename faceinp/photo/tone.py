@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Doubles, Floats
 from faceinp.face import faces
+from faceinp.photo.arrays import Doubles, Floats
 
 MEANS = 32  # means of pixels along a side, in which errors of JPEG's colours average out
 CELLS = 8  # of the bilateral grid along a side

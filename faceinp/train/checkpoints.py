@@ -12,9 +12,9 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from faceinp.common import staging
 from faceinp.errors import DataError, WeightsError
 from faceinp.models.weights import read_tensors, to_fp32, with_prefix
+from faceinp.photo import staging
 from faceinp.train import settings
 
 if TYPE_CHECKING:
@@ -48,11 +48,6 @@ def save(
 def save_best(task: "Task", averages: Networks, config: "Run", step: int, score: float) -> None:
     """The averages alone, with their score on held-back faces."""
     _write(_named(averages, ".average"), _about(task, config, step) | {"score": str(score)}, Path(config.out) / BEST)
-
-
-def best_score(folder: Path) -> float:
-    """The score of the averages in ``BEST``; infinity where there are none."""
-    return float(read_tensors(folder / BEST)[0]["score"]) if (folder / BEST).exists() else float("inf")
 
 
 def save_snapshot(task: "Task", averages: Networks, config: "Run", step: int, accelerator: Accelerator) -> None:

@@ -38,9 +38,7 @@ class CompletionTask:
         generator = completion.NETWORKS[config.network](config.width)
         if not config.thin:
             completion.remove_thin_parts(generator)
-        self.networks: dict[str, nn.Module] = {
-            "generator": generator.to(memory_format=torch.channels_last),
-        }
+        self.networks: dict[str, nn.Module] = {"generator": generator.to(memory_format=torch.channels_last)}
         self.opponents = []
         if config.adversarial or config.matching:
             self.opponents.append(
@@ -94,7 +92,7 @@ class CompletionTask:
         points = guides.jittered(points, config.jitter, rng)
         count = round(config.predicted * config.batch)
         if self.predictor is not None and count:
-            points[:count] = _predicted(self.predictor, pictures[:count], hole[:count])
+            points[:count] = self.predictor.to(device)(pictures[:count], hole[:count])
         maps = guides.dropped(self._maps(guides.disturbed(points, config.disturbed, rng)), config.dropped, rng)
         batch = {"pictures": pictures, "hole": hole, "maps": maps}
         shown = {"shift": rng.integers(STRIDES, size=2), "mirrored": rng.random(1) < 0.5}
@@ -158,7 +156,7 @@ class CompletionTask:
         device = next(generator.parameters()).device
         pictures, points = self.held_back.pictures.to(device).float() / 255, self.held_back.points.to(device)
         hole = self._holes(points, (self.config.seed, 5), device)
-        points = points if self.predictor is None else _predicted(self.predictor, pictures, hole)
+        points = points if self.predictor is None else self.predictor.to(device)(pictures, hole)
         maps = self._maps(points)
         parts = zip(pictures.split(16), hole.split(16), maps.split(16), strict=True)
         return pictures, hole, maps, torch.cat([generator(p, h, m) for p, h, m in parts])
@@ -193,13 +191,6 @@ class CompletionTask:
             return scores
         kid = naturalness.distance(pictures, composite, hole)
         return {"held_back_kid": kid + max(0.0, self.config.psnr_floor - psnr), **scores}
-
-
-@torch.no_grad()
-def _predicted(predictor: nn.Module, pictures: Tensor, hole: Tensor) -> Tensor:
-    """The landmarks that the engine goes by, guessed where the hole hides them: points (N, 68, 2)."""
-    points: Tensor = predictor.to(pictures.device)(pictures, hole)
-    return points
 
 
 def _predictor(file: str, side: int) -> nn.Module:

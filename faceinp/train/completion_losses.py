@@ -81,7 +81,9 @@ class Losses:
         self.config = config
         self.features = FeatureLosses(config) if config.perceptual or config.style else None
         own = config.identity and config.judge == "bundled"
-        self.bundled = frozen(_bundled(config)) if config.traits or own else None
+        file = config.judge_file if config.judge == "bundled" else ""
+        bundled = networks.load("embedding", file, folded=False)[0] if config.traits or own else None
+        self.bundled = bundled and frozen(bundled)
         if config.identity and not own:
             _judge(config.judge, config.judge_file, torch.device("cpu"))  # what it lacks is said now
 
@@ -146,12 +148,6 @@ def _judge(name: str, file: str, device: torch.device) -> identity.Judge:
     if not judge.differentiable:
         raise MissingPackageError("onnx2torch", "train")
     return judge
-
-
-def _bundled(config: "CompletionRun") -> nn.Module:
-    own = config.judge_file if config.judge == "bundled" else ""
-    network: nn.Module = networks.load("embedding", own, folded=False)[0]
-    return network
 
 
 def frozen(network: nn.Module) -> Any:

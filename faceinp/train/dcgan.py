@@ -1,6 +1,6 @@
 """Training of the DCGAN: formula (1) of the first paper, with the non-saturating generator loss."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -9,28 +9,24 @@ from torch.nn import functional
 from faceinp.nets.dcgan import SIZE, Discriminator, Generator, latents
 from faceinp.train import loop, schedules
 from faceinp.train.datasets import data
+from faceinp.train.settings import option
 
 
 @dataclass(frozen=True)
 class DcganRun(loop.Run):
     """Radford's settings; see ``loop.Run`` for the rest."""
 
-    latent: int = field(default=100, metadata={"help": "size of z", "least": 1})
-    width: int = field(default=64, metadata={"help": "channels at full resolution (ngf = ndf)", "least": 1})
-    rate: float = field(default=2e-4, metadata={"help": "highest learning rate of both networks (Adam)", "above": 0})
+    latent: int = option(100, "size of z", least=1)
+    width: int = option(64, "channels at full resolution (ngf = ndf)", least=1)
+    rate: float = option(2e-4, "highest learning rate of both networks (Adam)", above=0)
     schedule: str = schedules.option("constant", "of both networks")
-    beta1: float = field(
-        default=0.5,
-        metadata={"help": "Adam's decay of the mean of gradients, of both networks", "least": 0, "below": 1},
-    )
-    beta2: float = field(
-        default=0.999, metadata={"help": "Adam's decay of the mean of their squares", "least": 0, "below": 1}
-    )
+    beta1: float = option(0.5, "Adam's decay of the mean of gradients, of both networks", least=0, below=1)
+    beta2: float = option(0.999, "Adam's decay of the mean of their squares", least=0, below=1)
 
 
-class DcganTask:
+class DcganTask(loop.Task):  # no figure on held-back faces says how good samples look
     name = "dcgan"
-    averaged: tuple[str, ...] = ("generator",)
+    averaged = ("generator",)
 
     def __init__(self, config: DcganRun, faces: data.Faces) -> None:
         torch.manual_seed(config.seed)
@@ -76,9 +72,6 @@ class DcganTask:
         generator = averages["generator"]
         z = latents(64, self.config.latent, (self.config.seed, 2))
         return loop.grid(generator(z.to(next(generator.parameters()).device)))
-
-    def validate(self, averages: dict[str, nn.Module]) -> dict[str, float]:
-        return {}  # no held-back figure says how good samples look
 
 
 def train(config: DcganRun) -> None:

@@ -7,7 +7,7 @@ person is known, to tell people apart by a margin (Deng et al. 2019, ArcFace, ar
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,15 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceinp.common import staging
 from faceinp.errors import DataError
 from faceinp.models.sessions import OnnxFile
 from faceinp.models.weights import read_tensors
 from faceinp.nets.embedding import BOX, SIZE, Embedding
+from faceinp.photo import staging
 from faceinp.train import loop
+from faceinp.train.augmentation import degradation
 from faceinp.train.datasets import data
+from faceinp.train.settings import option
 
 STORED = 160  # pictures are kept at this side: the part that BOX shows is then about 112 wide
 TEACHER = "teacher.safetensors"
@@ -40,18 +42,14 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # what the teach
 class EmbeddingRun(loop.Run):
     """Settings of the bundled judge; see ``loop.Run`` for the rest."""
 
-    teacher: str = field(default="", metadata={"help": "ONNX network on 112 x 112 faces, with ImageNet's mean"})
-    teacher_map: str = field(default="", metadata={"help": "the teacher's tensor to imitate as last map (N, C, 7, 7)"})
-    rate: float = field(default=2e-3, metadata={"help": "highest learning rate (AdamW, cosine to --steps)", "above": 0})
-    hint: float = field(default=0.5, metadata={"help": "weight of the last map's imitation", "least": 0})
-    margin: float = field(
-        default=0.3, metadata={"help": "ArcFace's additive angle, radians", "least": 0, "most": 3.1416}
-    )
-    scale: float = field(default=32.0, metadata={"help": "ArcFace's scale of cosines", "above": 0})
-    people: float = field(default=0.05, metadata={"help": "weight of the ArcFace loss", "least": 0})
-    damaged: float = field(
-        default=0.12, metadata={"help": "share of a batch that is damaged faces", "least": 0, "most": 1}
-    )
+    teacher: str = option("", "ONNX network on 112 x 112 faces, with ImageNet's mean")
+    teacher_map: str = option("", "the teacher's tensor to imitate as last map (N, C, 7, 7)")
+    rate: float = option(2e-3, "highest learning rate (AdamW, cosine to --steps)", above=0)
+    hint: float = option(0.5, "weight of the last map's imitation", least=0)
+    margin: float = option(0.3, "ArcFace's additive angle, radians", least=0, most=3.1416)
+    scale: float = option(32.0, "ArcFace's scale of cosines", above=0)
+    people: float = option(0.05, "weight of the ArcFace loss", least=0)
+    damaged: float = option(0.12, "share of a batch that is damaged faces", least=0, most=1)
 
 
 Ask = Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]
@@ -71,9 +69,9 @@ class Lessons:
     of_damaged: Tensor
 
 
-class EmbeddingTask:
+class EmbeddingTask(loop.Task):
     name = "embedding"
-    averaged: tuple[str, ...] = ("embedding",)
+    averaged = ("embedding",)
 
     def __init__(self, config: EmbeddingRun, faces: data.Faces, lessons: Lessons) -> None:
         torch.manual_seed(config.seed)
@@ -132,9 +130,6 @@ class EmbeddingTask:
         faces = cut(self.faces.pictures[order].to(device).float() / 255, None)
         vectors = averages["embedding"](faces)
         return (vectors @ vectors.T).clamp(0, 1).repeat_interleave(4, 0).repeat_interleave(4, 1).expand(3, -1, -1)
-
-    def validate(self, averages: dict[str, nn.Module]) -> dict[str, float]:
-        return {}
 
 
 class _People(nn.Module):
@@ -297,20 +292,9 @@ def _aligned(pictures: Tensor, points: Tensor) -> NDArray[np.float32]:
 
 def _damage(pictures: Tensor, points: Tensor, rng: np.random.Generator) -> Tensor:
     """Eyes, nose and mouth, or the centre filled by Telea's inpainting; uint8 as it came."""
-    side = pictures.shape[-1]
-    spoilt = []
-    for picture, landmarks in zip(pictures.permute(0, 2, 3, 1).numpy(), (points * side).numpy(), strict=True):
-        part = (landmarks[17:22], landmarks[22:27], landmarks[36:48]), (landmarks[27:36], landmarks[48:68])
-        kind = rng.integers(3)
-        hole = np.zeros((side, side), np.uint8)
-        if kind == 2:
-            hole[side // 4 : side * 3 // 4, side // 4 : side * 3 // 4] = 1
-        else:
-            inside = np.concatenate(part[kind])
-            left, top = inside.min(axis=0) - 0.03 * side
-            right, bottom = inside.max(axis=0) + 0.03 * side
-            hole[max(0, int(top)) : int(bottom) + 1, max(0, int(left)) : int(right) + 1] = 1
-        spoilt.append(cv2.inpaint(np.ascontiguousarray(picture), hole, 3, cv2.INPAINT_TELEA))
+    kinds = (*degradation.PARTS, "centre")
+    faces = zip(pictures.permute(0, 2, 3, 1).numpy(), points.numpy(), strict=True)
+    spoilt = [degradation.fill_part(picture, landmarks, kinds[rng.integers(3)]) for picture, landmarks in faces]
     return torch.from_numpy(np.stack(spoilt)).permute(0, 3, 1, 2).contiguous()
 
 

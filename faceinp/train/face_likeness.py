@@ -1,7 +1,7 @@
 """Statistics of predicted landmarks for crops with a centred face and for crops without one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
 
-from faceinp.common import staging
 from faceinp.errors import DataError
 from faceinp.face import landmark_predictor
 from faceinp.models import weights
 from faceinp.nets.face_likeness import FaceLikeness
+from faceinp.photo import staging
 from faceinp.train import settings
 from faceinp.train.datasets import backgrounds, data
 from faceinp.train.holes import drawing
+from faceinp.train.settings import option
 
 SIDE = landmark_predictor.SIZE
 NOISE = 1e-3  # shares of the side
@@ -30,11 +31,11 @@ ALIGNED = (0.08, 6.0, 0.03)
 class FaceLikenessRun:
     """Aligned faces against the same faces misplaced, and parts of photos."""
 
-    data: tuple[str, ...] = field(default=(), metadata={"help": "training shards"})
-    photos: tuple[str, ...] = field(default=(), metadata={"help": "photos without faces, paths or globs"})
-    out: str = field(default="face-likeness.safetensors", metadata={"help": "where the measured numbers go"})
-    faces: int = field(default=500, metadata={"help": "of each shard", "least": 1})
-    seed: int = field(default=0, metadata={"help": "of holes and misplacements", "least": 0, "most": 2**63 - 1})
+    data: tuple[str, ...] = option((), "training shards")
+    photos: tuple[str, ...] = option((), "photos without faces, paths or globs")
+    out: str = option("face-likeness.safetensors", "where the measured numbers go")
+    faces: int = option(500, "of each shard", least=1)
+    seed: int = option(0, "of holes and misplacements", least=0, most=2**63 - 1)
 
     def __post_init__(self) -> None:
         settings.check_values(self)

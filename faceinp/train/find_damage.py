@@ -1,6 +1,6 @@
 """Training of the network that finds damage: photos of all kinds, aged, with drawn and with real damage laid over."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -8,15 +8,16 @@ from faceinp.train import loop
 from faceinp.train.datasets import backgrounds
 from faceinp.train.drawn_damage import aged, drawing, lookalikes, overlays
 from faceinp.train.segmentation import Example, SegmentationRun, SegmentationTask
+from faceinp.train.settings import option
 
 
 @dataclass(frozen=True)
 class FindDamageRun(SegmentationRun):
     """Settings of the network that finds damage; see ``segmentation.SegmentationRun`` for the rest."""
 
-    photos: tuple[str, ...] = field(default=(), metadata={"help": "photos without damage: paths or globs of files"})
-    damage: str = field(default="", metadata={"help": "tar of damage masks: grey PNG, white where the damage is"})
-    limit: int = field(default=1500, metadata={"help": "most pictures of a shard", "least": 0})
+    photos: tuple[str, ...] = option((), "photos without damage: paths or globs of files")
+    damage: str = option("", "tar of damage masks: grey PNG, white where the damage is")
+    limit: int = option(1500, "most pictures of a shard", least=0)
 
 
 def train(config: FindDamageRun) -> None:

@@ -1,22 +1,18 @@
 """Training of the network that finds what hides a face: aligned faces with objects drawn before them, and real ones."""
 
-import io
-import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from faceinp.errors import DataError
 from faceinp.train import loop
-from faceinp.train.datasets import data
-from faceinp.train.datasets.stored import CheckedMember
+from faceinp.train.datasets import data, stored
 from faceinp.train.drawn_occluders import drawing
 from faceinp.train.segmentation import UNKNOWN, Example, SegmentationRun, SegmentationTask
+from faceinp.train.settings import option
 
 OTHERS = 4  # faces from which objects take skin and texture
 TURN, SCALE, SHIFT = 0.15, 0.12, 0.06  # how far faces are moved: radians, factor, share of the side
@@ -26,16 +22,12 @@ TURN, SCALE, SHIFT = 0.15, 0.12, 0.06  # how far faces are moved: radians, facto
 class FindOccludersRun(SegmentationRun):
     """Settings of the network that finds occluders; see ``segmentation.SegmentationRun`` for the rest."""
 
-    labels: str = field(
-        default="",
-        metadata={
-            "help": "tar of the classes of real faces, KEY.png: grey, 0 to 5, 255 where nobody knows; a face of which "
-            "nothing is known is left out"
-        },
+    labels: str = option(
+        "",
+        "tar of the classes of real faces, KEY.png: grey, 0 to 5, 255 where nobody knows; a face of which "
+        "nothing is known is left out",
     )
-    real: float = field(
-        default=0.3, metadata={"help": "share of the pictures that are real ones with --labels", "least": 0, "most": 1}
-    )
+    real: float = option(0.3, "share of the pictures that are real ones with --labels", least=0, most=1)
 
 
 def train(config: FindOccludersRun) -> None:
@@ -66,14 +58,7 @@ def train(config: FindOccludersRun) -> None:
 
 def read_labels(path: str | Path) -> Mapping[str, NDArray[np.uint8]]:
     """The classes of real faces by their key in the shards. Raises DataError when there is no such tar."""
-    try:
-        with tarfile.open(path, tarinfo=CheckedMember) as tar:
-            files = {Path(one.name).stem: tar.extractfile(one) for one in tar if one.name.endswith(".png")}
-            return {
-                key: np.asarray(Image.open(io.BytesIO(file.read())).convert("L")) for key, file in files.items() if file
-            }
-    except (OSError, SyntaxError, tarfile.TarError) as error:
-        raise DataError(f"{path} cannot be read as a tar of classes. Give another file.") from error
+    return {Path(name).stem: classes for name, classes in stored.grey_pictures(path, "classes")}
 
 
 def moved(example: Example, rng: np.random.Generator) -> Example:

@@ -5,25 +5,41 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from accelerate import Accelerator
+from PIL import Image
 from torch import Tensor
 
-from faceinp.train import checkpoints, plots
+from faceinp.errors import require
+from faceinp.models.weights import read_tensors
+from faceinp.photo.arrays import to_pixels
+from faceinp.train import checkpoints
 
 if TYPE_CHECKING:
     from faceinp.train.loop import Run
 
 LOG = "log.jsonl"
+BOARD = "tensorboard"  # a folder in the run's
 
 
 class Journal:
-    """What the main process writes during a run: the log, previews, curves, TensorBoard, and the best score so far."""
+    """What the main process writes during a run: the log, previews, curves, TensorBoard, and the best score so far.
+
+    TensorBoard forgets figures after ``step``, of a run that was killed since. Raises MissingPackageError where it is
+    asked for and not installed.
+    """
 
     def __init__(self, folder: Path, step: int, config: "Run", accelerator: Accelerator) -> None:
         self.folder, self.pictures_per_step = folder, config.batch * accelerator.num_processes
-        self.best = checkpoints.best_score(folder) if step else float("inf")
+        best = folder / checkpoints.BEST
+        self.best = float(read_tensors(best)[0]["score"]) if step and best.exists() else float("inf")
+        self.board = None
+        if accelerator.is_main_process and config.tensorboard:
+            require("tensorboard", "tensorboard")
+            from torch.utils.tensorboard import SummaryWriter
+
+            self.board = SummaryWriter(str(folder / BOARD), purge_step=step + 1 if step else None)
         self.file = (folder / LOG).open("a")
-        self.board = plots.Board(folder, step) if accelerator.is_main_process and config.tensorboard else None
         self.since, self.since_step = time.monotonic(), step
 
     def __enter__(self) -> "Journal":
@@ -44,9 +60,13 @@ class Journal:
 
     def write_preview(self, step: int, picture: Tensor) -> None:
         """picture: (3, H, W) in [0, 1]."""
-        plots.save_preview(picture, self.folder / "previews" / f"{step:07d}.png")
+        picture = picture.detach().float().cpu().clamp(0, 1)
+        path = self.folder / "previews" / f"{step:07d}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(to_pixels(picture.numpy())).save(path)
         if self.board:
-            self.board.preview(picture, step)
+            self.board.add_image("preview", picture, step)
+            self.board.flush()
 
     def is_best(self, step: int, scores: dict[str, float]) -> bool:
         """Log the scores on held-back faces; whether the first one is lower than all before."""
@@ -60,10 +80,24 @@ class Journal:
         return True
 
     def plot(self) -> None:
-        plots.plot_log(self.folder / LOG, self.folder / "curves.png")
+        """One curve for each logged term, smoothed over 2 % of the run."""
+        from matplotlib.figure import Figure
+
+        lines = [json.loads(line) for line in (self.folder / LOG).read_text().splitlines()]
+        terms = dict.fromkeys(name for line in lines for name in line if name not in ("step", "pictures_per_second"))
+        figure = Figure(figsize=(9, 5))
+        axes = figure.subplots()
+        for name in terms:
+            points = [(line["step"], line[name]) for line in lines if name in line]
+            window = max(1, len(points) // 50)
+            values = np.convolve([value for _, value in points], np.ones(window) / window, mode="valid")
+            axes.plot([step for step, _ in points[window - 1 :]], values, label=name)
+        axes.set_xlabel("step")
+        axes.legend()
+        figure.savefig(self.folder / "curves.png", dpi=100, bbox_inches="tight")
 
     def _write(self, step: int, figures: dict[str, float]) -> None:
-        line = {"step": step, **figures}
-        print(json.dumps(line), file=self.file, flush=True)
+        print(json.dumps({"step": step, **figures}), file=self.file, flush=True)
         if self.board:
-            self.board.figures(line)
+            for name, value in figures.items():
+                self.board.add_scalar(name, value, step)

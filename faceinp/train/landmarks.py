@@ -5,7 +5,7 @@ likelihood of a Laplace distribution (Kendall and Gal 2017, arXiv 1703.04977); t
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,10 @@ from faceinp.nets.landmarks import NETWORKS, Landmarks
 from faceinp.nets.points import MIRROR
 from faceinp.train import loop, schedules
 from faceinp.train.augmentation import degradation as damage
-from faceinp.train.augmentation.colours import recolour
+from faceinp.train.augmentation.views import recolour
 from faceinp.train.datasets import data
 from faceinp.train.holes import drawing, mask_holes
+from faceinp.train.settings import option
 
 OUTER_EYE_CORNERS = (36, 45)
 TURN, SCALE, SHIFT = 0.2, 0.12, 0.06  # how far faces are moved: radians, factor, share of the side
@@ -30,7 +31,7 @@ JAW_ENDS, NOSE_TIP = (0, 16), 30
 SHOWN = 32  # faces of the preview
 IMAGENET: dict[str, Callable[[], dict[str, Tensor]]] = {  # the states that networks start from
     "lite0": lambda: pretrained.efficientnet().state_dict(),
-    "mobilenetv2": pretrained.mobilenet_state,
+    "mobilenetv2": lambda: pretrained.torchvision_state("mobilenet_v2"),
 }
 OPTIMIZERS: dict[str, type[torch.optim.Adam]] = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
 LAFIN_SIDE = 256  # pixels: the unit of its loss
@@ -56,49 +57,32 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 class LandmarksRun(mask_holes.MaskedRun):
     """Settings of the landmark predictor; see ``MaskedRun`` and ``loop.Run`` for the rest."""
 
-    network: str = field(
-        default="lite0",
-        metadata={
-            "help": "lite0 (EfficientNet-Lite0), mobilenet (ten of MobileNetV2's blocks at 128 pixels) or mobilenetv2 "
-            "(all of it at 256, as in LaFIn)",
-            "choices": tuple(NETWORKS),
-        },
+    network: str = option(
+        "lite0",
+        "lite0 (EfficientNet-Lite0), mobilenet (ten of MobileNetV2's blocks at 128 pixels) or mobilenetv2 "
+        "(all of it at 256, as in LaFIn)",
+        choices=NETWORKS,
     )
-    rate: float = field(default=1e-3, metadata={"help": "highest learning rate", "above": 0})
+    rate: float = option(1e-3, "highest learning rate", above=0)
     schedule: str = schedules.option("cosine", "of the network")
-    optimizer: str = field(default="adamw", metadata={"help": "adamw or adam", "choices": tuple(OPTIMIZERS)})
-    beta1: float = field(default=0.9, metadata={"help": "its decay of the mean of gradients", "least": 0, "below": 1})
-    beta2: float = field(
-        default=0.999, metadata={"help": "its decay of the mean of their squares", "least": 0, "below": 1}
+    optimizer: str = option("adamw", "adamw or adam", choices=OPTIMIZERS)
+    beta1: float = option(0.9, "its decay of the mean of gradients", least=0, below=1)
+    beta2: float = option(0.999, "its decay of the mean of their squares", least=0, below=1)
+    decay: float = option(0.02, "weight decay", least=0)
+    loss: str = option(
+        "eyes",
+        "eyes (mean distance by that of the outer eye corners), norm (of all errors as one vector, in "
+        "pixels of 256, as in LaFIn's code) or squared (LaFIn's formula)",
+        choices=LOSSES,
     )
-    decay: float = field(default=0.02, metadata={"help": "weight decay", "least": 0})
-    loss: str = field(
-        default="eyes",
-        metadata={
-            "help": "eyes (mean distance by that of the outer eye corners), norm (of all errors as one vector, in "
-            "pixels of 256, as in LaFIn's code) or squared (LaFIn's formula)",
-            "choices": tuple(LOSSES),
-        },
-    )
-    augmented: bool = field(
-        default=True, metadata={"help": "turn, move, blur and recolour faces; without it they are mirrored only"}
-    )
-    masked: float = field(default=0.6, metadata={"help": "share of a batch that has a hole", "least": 0, "most": 1})
-    turned: float = field(
-        default=0.2,
-        metadata={"help": "share of a batch drawn from the most turned fifth of faces", "least": 0, "most": 1},
-    )
-    occluded: float = field(
-        default=0.2, metadata={"help": "share of the pictures with an object before the face", "least": 0, "most": 1}
-    )
-    damaged: float = field(
-        default=0.2, metadata={"help": "share of the pictures with damage of --damage", "least": 0, "most": 1}
-    )
-    damage: str = field(default="", metadata={"help": "tar of damage masks: grey PNG, white where the damage is"})
-    spread: float = field(
-        default=0.02, metadata={"help": "weight of the points' expected errors (lite0 only)", "least": 0}
-    )
-    pretrained: bool = field(default=True, metadata={"help": "start from the network's ImageNet weights"})
+    augmented: bool = option(True, "turn, move, blur and recolour faces; without it they are mirrored only")
+    masked: float = option(0.6, "share of a batch that has a hole", least=0, most=1)
+    turned: float = option(0.2, "share of a batch drawn from the most turned fifth of faces", least=0, most=1)
+    occluded: float = option(0.2, "share of the pictures with an object before the face", least=0, most=1)
+    damaged: float = option(0.2, "share of the pictures with damage of --damage", least=0, most=1)
+    damage: str = option("", "tar of damage masks: grey PNG, white where the damage is")
+    spread: float = option(0.02, "weight of the points' expected errors (lite0 only)", least=0)
+    pretrained: bool = option(True, "start from the network's ImageNet weights")
 
 
 class LandmarksTask:

@@ -1,7 +1,7 @@
 """Limits of the first paper's losses (5) and (6), measured on our own generator: its Figure 4."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from faceinp.models import weights
 from faceinp.nets.dcgan import SIZE
 from faceinp.train import settings
 from faceinp.train.datasets import data
+from faceinp.train.settings import option
 
 PAIRS = ("one", "all")
 READING = ("pairs", "window", "mask")  # what a file of limits also says where it is not the default
@@ -27,26 +28,15 @@ class LimitsRun:
     of ``pairs``; both have the same expectation.
     """
 
-    data: tuple[str, ...] = field(default=(), metadata={"help": "training shards; their held-back slice is used"})
-    weights: str = field(default="", metadata={"help": "DCGAN weights (default: the shipped ones)"})
-    out: str = field(
-        default="runs/dcgan-limits/dcgan-limits.json", metadata={"help": "where the limits go; a plot lies beside"}
-    )
-    pictures: int = field(default=64, metadata={"help": "held-back pictures", "least": 1})
-    samples: int = field(default=12_800, metadata={"help": "samples of the generator", "least": 2})
-    pairs: str = field(
-        default="one",
-        metadata={"help": "pair each sample with one picture (one) or with every picture (all)", "choices": PAIRS},
-    )
-    window: str = field(
-        default="whole", metadata={"help": f"of SSIM: {', '.join(losses.WINDOWS)}", "choices": tuple(losses.WINDOWS)}
-    )
-    mask: str = field(
-        default="", metadata={"help": "a preset, such as random-20, that hides parts of both pictures, as in (8)"}
-    )
-    seed: int = field(
-        default=0, metadata={"help": "of the samples and of the choice of pictures", "least": 0, "most": 2**63 - 1}
-    )
+    data: tuple[str, ...] = option((), "training shards; their held-back slice is used")
+    weights: str = option("", "DCGAN weights (default: the shipped ones)")
+    out: str = option("runs/dcgan-limits/dcgan-limits.json", "where the limits go; a plot lies beside")
+    pictures: int = option(64, "held-back pictures", least=1)
+    samples: int = option(12_800, "samples of the generator", least=2)
+    pairs: str = option("one", "pair each sample with one picture (one) or with every picture (all)", choices=PAIRS)
+    window: str = option("whole", f"of SSIM: {', '.join(losses.WINDOWS)}", choices=losses.WINDOWS)
+    mask: str = option("", "a preset, such as random-20, that hides parts of both pictures, as in (8)")
+    seed: int = option(0, "of the samples and of the choice of pictures", least=0, most=2**63 - 1)
 
     def __post_init__(self) -> None:
         settings.check_values(self)
@@ -128,19 +118,15 @@ def _known(config: LimitsRun, count: int) -> torch.Tensor:
 
 def plot(ssim: NDArray[np.float64], l1: NDArray[np.float64], limits: losses.Limits, out: Path) -> None:
     """Scatter of all pairs with the limits drawn in: Figure 4."""
-    import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(6, 5))
+    figure = Figure(figsize=(6, 5))
+    axes = figure.subplots()
     axes.scatter(l1, ssim, s=2, alpha=0.15, linewidths=0)
     for x in (limits.l1_min, limits.l1_max):
         axes.axvline(x, color="gray", linestyle="--", linewidth=1)
     for y in (limits.ssim_min, limits.ssim_max):
         axes.axhline(y, color="gray", linestyle="--", linewidth=1)
-    axes.set_xlabel("sum of absolute differences, 64 x 64 x 3 values in [0, 1]")
-    axes.set_ylabel("SSIM")
+    axes.set(xlabel="sum of absolute differences, 64 x 64 x 3 values in [0, 1]", ylabel="SSIM")
     axes.set_title("Photographs and samples of the generator")
     figure.savefig(out, dpi=120, bbox_inches="tight")
-    pyplot.close(figure)

@@ -10,9 +10,10 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from threading import Event
+from typing import Protocol
 
 import torch
 from accelerate import Accelerator
@@ -23,63 +24,44 @@ from faceinp.train import checkpoints, settings
 from faceinp.train.datasets.data import DECODE
 from faceinp.train.graphs import Captured, Update
 from faceinp.train.journal import Journal
+from faceinp.train.settings import option
 
 
 @dataclass(frozen=True)
 class Run:
     """What every training has in common; a network adds its own fields. Fields are the shell's flags."""
 
-    data: tuple[str, ...] = field(
-        default=(), metadata={"help": "shards: paths, globs, folders or URLs of WebDataset tars"}
+    data: tuple[str, ...] = option((), "shards: paths, globs, folders or URLs of WebDataset tars")
+    out: str = option("", "folder of the run: checkpoint, log, previews")
+    steps: int = option(30_000, "train up to this step", least=1)
+    minutes: float = option(0.0, "stop after this many minutes (0: no limit)", least=0)
+    schedule_minutes: float = option(
+        0.0, "end the run, and its learning rate, after so many minutes of training (0: at --steps)", least=0
     )
-    out: str = field(default="", metadata={"help": "folder of the run: checkpoint, log, previews"})
-    steps: int = field(default=30_000, metadata={"help": "train up to this step", "least": 1})
-    minutes: float = field(default=0.0, metadata={"help": "stop after this many minutes (0: no limit)", "least": 0})
-    schedule_minutes: float = field(
-        default=0.0,
-        metadata={
-            "help": "end the run, and its learning rate, after so many minutes of training (0: at --steps)",
-            "least": 0,
-        },
+    batch: int = option(128, "pictures a step and process", least=1)
+    seed: int = option(0, "all randomness of the run comes from it", least=0, most=2**63 - 1)
+    decode: str = option(
+        "auto",
+        "when pictures are decoded: at the start (start), which keeps them in memory; when they are drawn "
+        "(use); auto: at the start where half of the free memory holds them",
+        choices=DECODE,
     )
-    batch: int = field(default=128, metadata={"help": "pictures a step and process", "least": 1})
-    seed: int = field(
-        default=0, metadata={"help": "all randomness of the run comes from it", "least": 0, "most": 2**63 - 1}
+    precision: str = option(
+        "auto", "fp32, bf16, or auto: time both and take the faster", choices=("auto", "fp32", "bf16")
     )
-    decode: str = field(
-        default="auto",
-        metadata={
-            "help": "when pictures are decoded: at the start (start), which keeps them in memory; when they are drawn "
-            "(use); auto: at the start where half of the free memory holds them",
-            "choices": DECODE,
-        },
+    threads: int = option(0, "CPU threads (0: one a core)", least=0, most=1024)
+    average: float = option(0.999, "decay of the exponential moving average of weights", least=0, most=1)
+    log_every: int = option(20, "steps between log lines", least=1)
+    save_every: int = option(250, "steps between checkpoints", least=1)
+    preview_every: int = option(500, "steps between preview pictures", least=1)
+    keep_every: int = option(
+        0, "steps between snapshots that stay, for `weights pack --at`, and at the run's end (0: none)", least=0
     )
-    precision: str = field(
-        default="auto",
-        metadata={"help": "fp32, bf16, or auto: time both and take the faster", "choices": ("auto", "fp32", "bf16")},
-    )
-    threads: int = field(default=0, metadata={"help": "CPU threads (0: one a core)", "least": 0, "most": 1024})
-    average: float = field(
-        default=0.999, metadata={"help": "decay of the exponential moving average of weights", "least": 0, "most": 1}
-    )
-    log_every: int = field(default=20, metadata={"help": "steps between log lines", "least": 1})
-    save_every: int = field(default=250, metadata={"help": "steps between checkpoints", "least": 1})
-    preview_every: int = field(default=500, metadata={"help": "steps between preview pictures", "least": 1})
-    keep_every: int = field(
-        default=0,
-        metadata={
-            "help": "steps between snapshots that stay, for `weights pack --at`, and at the run's end (0: none)",
-            "least": 0,
-        },
-    )
-    tensorboard: bool = field(default=False, metadata={"help": "figures and previews for TensorBoard, too"})
-    graph: bool = field(default=False, metadata={"help": "capture a step as a CUDA graph (one GPU, completion only)"})
-    init: str = field(default="", metadata={"help": "start from these weights (safetensors), with fresh optimisers"})
-    resume: bool = field(
-        default=False,
-        metadata={
-            "help": "go on from the checkpoint in --out, with its settings.toml unless --recipe or --config is given"
-        },
+    tensorboard: bool = option(False, "figures and previews for TensorBoard, too")
+    graph: bool = option(False, "capture a step as a CUDA graph (one GPU, completion only)")
+    init: str = option("", "start from these weights (safetensors), with fresh optimisers")
+    resume: bool = option(
+        False, "go on from the checkpoint in --out, with its settings.toml unless --recipe or --config is given"
     )
 
     def __post_init__(self) -> None:
@@ -102,6 +84,7 @@ class Task(Protocol):
 
     def validate(self, averages: dict[str, nn.Module]) -> dict[str, float]:
         """Figures on held-back faces, the first one (lower is better) chooses the averages kept in ``best``; or {}."""
+        return {}
 
 
 @dataclass
@@ -155,14 +138,16 @@ def train(task: Task, config: Run, say: Callable[[str], None] = print) -> Path:
         say(f"{task.name}: step {step} of {config.steps}, {hardware}")
 
     checkpoint = folder / checkpoints.CHECKPOINT
-    clock, stop, last = _Clock(seconds), _StopFlag(), step >= config.steps
+    clock, stop, last = _Clock(seconds), Event(), step >= config.steps
+    for sign in (signal.SIGTERM, signal.SIGINT):  # a run ends between two steps, with a checkpoint
+        signal.signal(sign, lambda *_: stop.set())
     with Journal(folder, step, config, accelerator) as journal:
         while not last:
             context.progress = clock.progress(step, config)
             terms = task.step(step, accelerator.process_index, context)
             step += 1
-            _update_averages(task, averages, accelerator, min(config.average, step / (step + 10)))
-            last = step == config.steps or clock.is_over(config) or stop.raised or context.progress >= 1
+            _update(averages, task, accelerator, min(config.average, step / (step + 10)))
+            last = step == config.steps or clock.is_over(config) or stop.is_set() or context.progress >= 1
             if not accelerator.is_main_process:
                 continue
             if step % config.log_every == 0 or last:
@@ -230,31 +215,15 @@ class _Clock:
         return config.minutes > 0 and time.monotonic() - self.started > 60 * config.minutes
 
 
-class _StopFlag:
-    """Raised by SIGTERM and Ctrl-C, so that a run ends between two steps with a checkpoint."""
-
-    def __init__(self) -> None:
-        self.raised = False
-        for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, self._raise)
-
-    def _raise(self, *_: Any) -> None:
-        self.raised = True
-
-
-def _update_averages(task: Task, averages: dict[str, nn.Module], accelerator: Accelerator, decay: float) -> None:
-    for name, average in averages.items():
-        _average(average, accelerator.unwrap_model(task.networks[name]), decay)
-
-
 @torch.no_grad()
-def _average(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Exponential moving average of parameters and of batch-norm statistics."""
-    kept, current = average.state_dict(), network.state_dict()
-    numbers = [name for name, value in kept.items() if value.is_floating_point()]
-    torch._foreach_lerp_([kept[name] for name in numbers], [current[name] for name in numbers], 1 - decay)
-    for name in kept.keys() - set(numbers):
-        kept[name].copy_(current[name])
+def _update(averages: dict[str, nn.Module], task: Task, accelerator: Accelerator, decay: float) -> None:
+    """Exponential moving averages of parameters and of batch-norm statistics."""
+    for network, average in averages.items():
+        kept, current = average.state_dict(), accelerator.unwrap_model(task.networks[network]).state_dict()
+        numbers = [name for name, value in kept.items() if value.is_floating_point()]
+        torch._foreach_lerp_([kept[name] for name in numbers], [current[name] for name in numbers], 1 - decay)
+        for name in kept.keys() - set(numbers):
+            kept[name].copy_(current[name])
 
 
 def _accelerator() -> Accelerator:

@@ -4,19 +4,16 @@ Losses that compare a fill with its truth prefer blur. The kernel distance (KID,
 arXiv 1801.01401) of filled places from real ones does not. One figure is good only beside others of the same run.
 """
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from faceinp.formulas import metrics
 from faceinp.models import pretrained
-from faceinp.nets.efficientnet import SIDE
+from faceinp.nets.efficientnet import window_features
 from faceinp.train import opponents
 from faceinp.train.holes import shapes
 
 PART = 4  # the window's side is this part of the picture's
-STAGES = slice(2, 6)  # of EfficientNet-Lite0: the first see grain above all, the last hardly sees blur
 BATCH = 8
 
 
@@ -34,11 +31,6 @@ def distance(pictures: Tensor, composite: Tensor, hole: Tensor) -> float:
     rows, columns = (first + torch.arange(size, device=hole.device) for first in start)
     features = []
     for shown in (pictures, composite):
-        windows = opponents.cut(shown, rows, columns)
-        windows = functional.interpolate(windows, (SIDE, SIDE), mode="bicubic", antialias=True).clamp(0, 1)
-        maps = [network.stages(batch)[STAGES] for batch in windows.split(BATCH)]
-        means = [torch.cat([stage.mean(dim=(2, 3)) for stage in each], dim=1) for each in maps]
-        features.append(torch.cat(means).double().cpu().numpy())
-    spread = features[0].std(axis=0)
-    real, filled = ((each - features[0].mean(axis=0)) / np.where(spread > 0, spread, np.inf) for each in features)
-    return metrics.kernel_distance(real, filled)
+        windows = opponents.cut(shown, rows, columns).split(BATCH)
+        features.append(window_features(network, windows).double().cpu().numpy())
+    return metrics.kernel_distance(*(metrics.standardised(each, features[0]) for each in features))

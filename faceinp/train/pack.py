@@ -10,11 +10,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from faceinp.common import staging
 from faceinp.errors import DataError
 from faceinp.identity.judges import network_of
 from faceinp.models import weights
 from faceinp.nets import completion, dcgan
+from faceinp.photo import staging
 from faceinp.train import checkpoints
 
 STATISTICS_BATCHES, STATISTICS_BATCH = 100, 128
@@ -49,7 +49,8 @@ def pack(run: str | Path, out: str | Path, *, at: int | None = None, **options: 
     }
     out.parent.mkdir(parents=True, exist_ok=True)
     with staging.replacing(out) as temporary:
-        save_file({name: _half(value) for name, value in packed.items()}, temporary, about)
+        halves = {name: value.half() if value.is_floating_point() else value for name, value in packed.items()}
+        save_file({name: value.contiguous() for name, value in halves.items()}, temporary, about)
     out.chmod(0o644)  # safetensors writes for the owner alone
     weights.record(out)
     return out
@@ -96,15 +97,11 @@ def _average(tensors: dict[str, Tensor], config: dict[str, Any], *, network: str
     return {f"{network}/{name}": value for name, value in state.items()}, {}
 
 
-def _landmarks(tensors: dict[str, Tensor], config: dict[str, Any]) -> Packed:
+def _small_average(tensors: dict[str, Tensor], config: dict[str, Any], *, network: str) -> Packed:
     """The moving average, in 8 bits."""
     settings = {"network": config.get("network", "lite0")}  # runs of earlier versions knew no other
-    return weights.in_eight_bits(_average(tensors, config, network="landmarks")[0]), settings
-
-
-def _segmentation(tensors: dict[str, Tensor], config: dict[str, Any]) -> Packed:
-    """The moving average, in 8 bits."""
-    return weights.in_eight_bits(_average(tensors, config, network="segmentation")[0]), {}
+    packed, _ = _average(tensors, config, network=network)
+    return weights.in_eight_bits(packed), settings if network == "landmarks" else {}
 
 
 def _completion(tensors: dict[str, Tensor], config: dict[str, Any], coarse: str | Path | None = None) -> Packed:
@@ -156,11 +153,10 @@ def _joined(packed: dict[str, Tensor], config: dict[str, Any], coarse: Path) -> 
 
 PACKERS: dict[str, Callable[..., Packed]] = {
     "dcgan": _dcgan,
-    "landmarks": _landmarks,
+    "landmarks": partial(_small_average, network="landmarks"),
     "embedding": partial(_average, network="embedding"),
     "completion": _completion,
-    "damage": _segmentation,
-    "occluders": _segmentation,
+    **dict.fromkeys(("damage", "occluders"), partial(_small_average, network="segmentation")),
 }
 
 
@@ -178,7 +174,3 @@ def measure_statistics(generator: nn.Module, latent: int, batches: int) -> None:
     for batch in range(batches):
         generator(dcgan.latents(STATISTICS_BATCH, latent, (3, batch)))
     generator.eval()
-
-
-def _half(value: Tensor) -> Tensor:
-    return (value.half() if value.is_floating_point() else value).contiguous()

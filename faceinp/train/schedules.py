@@ -1,10 +1,9 @@
 """How a learning rate changes over a run: functions of the step and of the share of the run that is over."""
 
 from collections.abc import Callable
-from dataclasses import field
 from typing import Any
 
-from faceinp.train import loop
+from faceinp.train import loop, settings
 
 
 def constant(step: int, progress: float) -> float:
@@ -24,4 +23,4 @@ SCHEDULES: dict[str, Callable[[int, float], float]] = {"cosine": loop.cosine, "l
 def option(default: str, whose: str) -> Any:
     """A field of a run's settings that names a schedule. whose: "of the generator", for the help."""
     about = f"learning rate {whose}: cosine (200 steps up, then down), linear (down) or constant"
-    return field(default=default, metadata={"help": about, "choices": tuple(SCHEDULES)})
+    return settings.option(default, about, choices=SCHEDULES)

@@ -1,7 +1,7 @@
 """What the trainings of both segmentation networks share: the loss, a step, and how well held-back pictures go."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceinp.common.arrays import Pixels
 from faceinp.models import pretrained
 from faceinp.nets.segmentation import CLASSES, Segmentation
+from faceinp.photo.arrays import Pixels
 from faceinp.train import loop
+from faceinp.train.settings import option
 
 UNKNOWN = 255  # a pixel's class where nobody knows it
 TOLERANCE = 2  # pixels
@@ -33,19 +34,13 @@ class Example(NamedTuple):
 class SegmentationRun(loop.Run):
     """Settings of a segmentation network; see ``loop.Run`` for the rest."""
 
-    rate: float = field(default=1e-3, metadata={"help": "highest learning rate (AdamW, cosine)", "above": 0})
-    decay: float = field(default=0.02, metadata={"help": "weight decay", "least": 0})
-    side: int = field(
-        default=256, metadata={"help": "side of the pictures that it is trained on, a multiple of 16", "multiple": 16}
-    )
-    rare: float = field(
-        default=3.0, metadata={"help": "weight of what is damage or occluder in the cross-entropy", "least": 0}
-    )
-    overlap: float = field(
-        default=1.0, metadata={"help": "weight of the Dice loss beside the cross-entropy", "least": 0}
-    )
-    examples: int = field(default=120, metadata={"help": "held-back pictures that are drawn and measured", "least": 1})
-    pretrained: bool = field(default=True, metadata={"help": "start from EfficientNet-Lite0's ImageNet weights"})
+    rate: float = option(1e-3, "highest learning rate (AdamW, cosine)", above=0)
+    decay: float = option(0.02, "weight decay", least=0)
+    side: int = option(256, "side of the pictures that it is trained on, a multiple of 16", multiple=16)
+    rare: float = option(3.0, "weight of what is damage or occluder in the cross-entropy", least=0)
+    overlap: float = option(1.0, "weight of the Dice loss beside the cross-entropy", least=0)
+    examples: int = option(120, "held-back pictures that are drawn and measured", least=1)
+    pretrained: bool = option(True, "start from EfficientNet-Lite0's ImageNet weights")
 
 
 class SegmentationTask:

@@ -147,6 +147,11 @@ def _read(file: Path) -> dict[str, Any]:
 # ---- values ----
 
 
+def option(default: Any, about: str, **rules: Any) -> Any:
+    """A field of a run's settings. about: the help of its flag. rules: of its value, see ``check_values``."""
+    return field(default=default, metadata={"help": about, **rules})
+
+
 def checked(values: Mapping[str, Any], config: Any, source: str) -> dict[str, Any]:
     """``values`` for the fields of the dataclass ``config``, each as its kind; raises DataError. source: for errors."""
     kinds = typing.get_type_hints(config)

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp import identity
-from faceinp.common.arrays import Bools, Pixels
 from faceinp.engines.loading import load_engine
 from faceinp.errors import MissingPackageError
 from faceinp.evaluate import naturalness
@@ -30,12 +29,12 @@ from faceinp.evaluate.judge_tables.pairs import embed
 from faceinp.formulas import metrics
 from faceinp.mask.mask_files import MaskFiles
 from faceinp.models import pretrained, weights
+from faceinp.photo.arrays import Bools, Doubles, Pixels
 
 if TYPE_CHECKING:
     from faceinp.nets.efficientnet import EfficientNetLite
 
 Arrays = dict[str, NDArray[np.float64]]
-Floats = NDArray[np.float64]
 
 BATCH = 32  # pictures that are filled and measured together
 
@@ -87,14 +86,10 @@ class Measurer:
         self.request, self.sets, self.masks, self.judge_names = request, sets, masks, judge_names
         self.store = Store(Path(request.out) / "kept")
         self.engine = cache(lambda name, options: load_engine(name, dict(options)))
-        self.subjects = cache(self._subjects)
+        self.subjects = cache(lambda name, size: load(name, sets[name], size, request.pictures, request.seed, masks))
         self.set_embeddings = cache(self._set_embeddings)
         self.fingerprint = cache(self._fingerprint)
         self.fill_keys = cache(self._fill_keys)
-
-    def _subjects(self, name: str, size: int) -> Subjects:
-        """The faces of one set, loaded when they are first needed."""
-        return load(name, self.sets[name], size, self.request.pictures, self.request.seed, self.masks)
 
     @cached_property
     def judges(self) -> dict[str, identity.Judge]:
@@ -159,24 +154,24 @@ class Measurer:
         self.measure(spec, [kind])
         return self._read(self._key(kind, self.fill_keys(spec)))
 
-    def _set_embeddings(self, subjects: Subjects, judge: str) -> Floats:
+    def _set_embeddings(self, subjects: Subjects, judge: str) -> Doubles:
         """A judge's embeddings of all faces of a set, untouched, (N, D)."""
         pictures = subjects.faces.pictures[:].permute(0, 2, 3, 1).numpy()
         digests = [hashlib.sha256(pictures.tobytes()).hexdigest()]
         return self._stored(Vectors(judge), digests, lambda: self._embed(list(pictures), judge))
 
-    def untouched_windows(self, subjects: Subjects, mask: str, arrangement: str) -> Floats:
+    def untouched_windows(self, subjects: Subjects, mask: str, arrangement: str) -> Doubles:
         """Features of the measured faces, untouched, in the window around the hole of ``mask``: (n, D)."""
         indices = range(len(subjects))
 
-        def compute() -> Floats:
+        def compute() -> Doubles:
             pictures = [subjects.picture(index, arrangement) for index in indices]
             return self._window_features(pictures, [subjects.hole(mask, index, arrangement) for index in indices])
 
         digests = [digest for index in indices for digest in subjects.digests(mask, index, arrangement)]
         return self._stored(Windows(), digests, compute)
 
-    def _stored(self, kind: Kind, digests: Sequence[str], compute: Callable[[], Floats]) -> Floats:
+    def _stored(self, kind: Kind, digests: Sequence[str], compute: Callable[[], Doubles]) -> Doubles:
         key = self._key(kind, digests)
         if key not in self.store:
             self._write(key, {"vectors": compute()})
@@ -227,10 +222,10 @@ class Measurer:
         vectors[[fill.pixels is None for fill in batch]] = np.nan
         return {"vectors": vectors}
 
-    def _embed(self, pictures: Sequence[Pixels], judge: str) -> Floats:
+    def _embed(self, pictures: Sequence[Pixels], judge: str) -> Doubles:
         return embed(self.judges[judge], pictures).astype(np.float64)
 
-    def _window_features(self, pictures: Sequence[Pixels], holes: Sequence[Bools]) -> Floats:
+    def _window_features(self, pictures: Sequence[Pixels], holes: Sequence[Bools]) -> Doubles:
         windows = [naturalness.window(picture, hole) for picture, hole in zip(pictures, holes, strict=True)]
         return naturalness.features(windows, self.window_network).astype(np.float64)
 

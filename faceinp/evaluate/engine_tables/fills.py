@@ -13,22 +13,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from faceinp import pipeline
 from faceinp.blend import blending
-from faceinp.common import staging
-from faceinp.common.arrays import Bools, Pixels, resize, to_pixels
 from faceinp.engines.base import Engine
 from faceinp.errors import DataError, FaceinpError
-from faceinp.evaluate import images
 from faceinp.evaluate.engine_tables import variants
 from faceinp.evaluate.engine_tables.subjects import Subjects, digest
 from faceinp.evaluate.engine_tables.tables import REDETECTED
 from faceinp.evaluate.engine_tables.variants import POINTS, Variant
 from faceinp.face.face_location import FaceLocation
+from faceinp.photo import staging
+from faceinp.photo.arrays import Bools, Pixels, resize, to_picture, to_pixels
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,8 @@ def _fill_directly(
     points: Sequence[NDArray[np.float32]] | None,
 ) -> list[Fill]:
     """Call the engine itself at ``side`` pixels. points: the true landmarks of each face, (68, 2), for +points."""
-    crops = images.as_crops([resize(photo, side, side) for photo in photos])
-    masks = np.stack([hole if len(hole) == side else images.grow(hole, side) for hole in holes])
+    crops = to_picture(np.stack([resize(photo, side, side) for photo in photos]))
+    masks = np.stack([hole if len(hole) == side else _grown(hole, side) for hole in holes])
     started = time.perf_counter()
     landmarks = None if points is None else np.stack(points)
     generated = engine.fill(crops, masks[:, None], seed=seed, landmarks=landmarks)
@@ -180,6 +180,11 @@ def _fill_through_pipeline(
         else Fill(result.image, sum(result.timings.values()))
         for result in results
     ]
+
+
+def _grown(hole: Bools, side: int) -> Bools:
+    """bool (S, S) -> (side, side): a pixel is hole where any part of it was."""
+    return np.asarray(cv2.resize(hole.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)) > 0
 
 
 def encode(fill: Fill, variant: Variant) -> bytes:

@@ -5,6 +5,7 @@ import itertools
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from faceinp.evaluate.engine_tables import tables, variants
 from faceinp.evaluate.engine_tables.figures import Comparisons, Kind, Measurer, Times, Vectors, Windows
@@ -60,7 +61,7 @@ class Plan:
         cases = [case for table in requested for case in self._cases(table)]
         self.cases = (*self._untouched(cases), *cases)
         self._by_key = {case.key: case for case in cases if case.spec}
-        self._contents: dict[tuple[str, ...], str] = {}
+        self.content = cache(self._content)
 
     def reference(self, case: Case) -> Case | None:
         """The case of the engine that this one's figures are compared with."""
@@ -68,13 +69,8 @@ class Plan:
         key = (case.table.name, case.subjects.name, case.arrangement, "", Name.parse(name).label, case.mask)
         return self._by_key.get(key) if case.variant.name.text != name else None
 
-    def content(self, case: Case) -> str:
-        """A hash of everything that the case's cells depend on."""
-        if case.key not in self._contents:
-            self._contents[case.key] = self._content(case)
-        return self._contents[case.key]
-
     def _content(self, case: Case) -> str:
+        """A hash of everything that the case's cells depend on."""
         table, subjects, reference = case.table, case.subjects, self.reference(case)
         settings = [table.name, table.measures, table.binned, case.problem, len(subjects)]
         settings += [variants.revision("averages"), self.measurer.thresholds, table.references]
@@ -164,7 +160,7 @@ class Plan:
         if problem:
             return Case(table, subjects, arrangement, variant, mask, problem=problem)
         limits = [len(subjects), table.pictures]
-        limits += [] if self.request.every else [tables.max_pictures(variant.name.engine)]
+        limits += [] if self.request.every else [tables.SLOW_ENGINES.get(variant.name.engine)]
         count = min(limit for limit in limits if limit is not None)
         references = table.references if REFERENCES in modes else 0
         spec = FillSpec(name, table.size, variant.name.text, mask, arrangement, count, self.request.seed, references)

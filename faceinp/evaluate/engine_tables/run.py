@@ -11,9 +11,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from faceinp.common.system import processes, take_threads
 from faceinp.errors import DataError, EngineError
-from faceinp.evaluate.engine_tables import cells, page, report, sheets, thumbnails
+from faceinp.evaluate.engine_tables import cells, report, sheets, thumbnails
 from faceinp.evaluate.engine_tables.cells import Cell
 from faceinp.evaluate.engine_tables.figures import Kind, Measurer
 from faceinp.evaluate.engine_tables.fills import FillSpec
@@ -24,6 +23,7 @@ from faceinp.evaluate.engine_tables.subjects import find_sets
 from faceinp.evaluate.engine_tables.tables import Table
 from faceinp.evaluate.record import Say
 from faceinp.mask import mask_files
+from faceinp.models.system import processes, take_threads
 
 
 def run(requested: Sequence[Table], request: Request, say: Say = print) -> list[Cell]:
@@ -58,7 +58,7 @@ def run(requested: Sequence[Table], request: Request, say: Say = print) -> list[
     written = cells.read([file])
     thumbnails.write(folder / thumbnails.FOLDER, (cell.mask for cell in written), bins)
     (folder / "report.md").write_text(report.markdown(written, folder))
-    (folder / "report.html").write_text(page.page(written, folder, sheets.read(folder / "pictures")))
+    (folder / "report.html").write_text(sheets.page(written, folder, sheets.read(folder / "pictures")))
     say(f"{len(written)} cells: {file}, {folder / 'report.md'}, {folder / 'report.html'}")
     names = {table.name for table in requested}
     return [cell for cell in written if cell.table in names]

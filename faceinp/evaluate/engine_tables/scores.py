@@ -1,12 +1,11 @@
 """Cells from the figures of single pictures: averages, intervals, differences, and reasons where one is missing."""
 
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from faceinp import identity
-from faceinp.common.arrays import Bools
 from faceinp.errors import EngineError
 from faceinp.evaluate import measures, naturalness
 from faceinp.evaluate.engine_tables.cells import EVERYTHING, Cell, Quantity
@@ -16,8 +15,8 @@ from faceinp.evaluate.engine_tables.tables import ALIGNED, NATURALNESS, OTHER, R
 from faceinp.evaluate.judge_tables.pairs import distances
 from faceinp.evaluate.measures import Measure
 from faceinp.evaluate.record import Provenance
+from faceinp.photo.arrays import Bools, Doubles
 
-Floats = NDArray[np.float64]
 Measures = dict[Quantity, Measure]
 
 NATURALNESS_QUANTITY = Quantity(NATURALNESS)
@@ -28,7 +27,7 @@ class Scores:
 
     def __init__(self, plan: Plan) -> None:
         self.plan, self.measurer = plan, plan.measurer
-        self._values: dict[tuple[str, ...], dict[Quantity, Floats]] = {}
+        self._values = cache(self._picture_values)
 
     def cells(self, case: Case) -> Iterator[Cell]:
         """The cells of a case: those of bins first, so that a case whose last cell is stored is complete."""
@@ -79,9 +78,9 @@ class Scores:
     ) -> tuple[Measures, Measures]:
         """Means over the ``members`` (n,) of the measured faces, and differences from the ``reference``."""
         people = np.array(case.subjects.people)
-        reference_values = self._picture_values(reference) if reference else {}
+        reference_values = self._values(reference) if reference else {}
         averages, differences = Measures(), Measures()
-        for quantity, values in self._picture_values(case).items():
+        for quantity, values in self._values(case).items():
             if quantity in refused:
                 continue
             inside = np.flatnonzero(members[: len(values)])
@@ -100,23 +99,21 @@ class Scores:
                 differences[NATURALNESS_QUANTITY] = difference
         return averages, differences
 
-    def _windows(self, case: Case) -> Floats:
+    def _windows(self, case: Case) -> Doubles:
         return self.measurer.figures(case.spec, Windows())["vectors"] if case.spec else np.zeros((0, 0))
 
-    def _picture_values(self, case: Case) -> dict[Quantity, Floats]:
+    def _picture_values(self, case: Case) -> dict[Quantity, Doubles]:
         """Values of single pictures, (n,) each."""
-        if case.key not in self._values:
-            values: dict[Quantity, Floats] = {}
-            for kind in case.kinds:
-                if isinstance(kind, Vectors):
-                    values |= self._verdicts(case, kind)
-                elif isinstance(kind, Comparisons) and case.spec:
-                    figures = self.measurer.figures(case.spec, kind)
-                    values |= {Quantity(name): figures[name] for name in figures if name in case.table.measures}
-            self._values[case.key] = values
-        return self._values[case.key]
+        values: dict[Quantity, Doubles] = {}
+        for kind in case.kinds:
+            if isinstance(kind, Vectors):
+                values |= self._verdicts(case, kind)
+            elif isinstance(kind, Comparisons) and case.spec:
+                figures = self.measurer.figures(case.spec, kind)
+                values |= {Quantity(name): figures[name] for name in figures if name in case.table.measures}
+        return values
 
-    def _verdicts(self, case: Case, kind: Vectors) -> dict[Quantity, Floats]:
+    def _verdicts(self, case: Case, kind: Vectors) -> dict[Quantity, Doubles]:
         """Verdicts of a judge on each picture.
 
         SAME: 1 where the judge accepts it as the person of the picture itself. OTHER: the share of the person's other

@@ -1,4 +1,4 @@
-"""Contact sheets: the first paper's figures, and samples of every table.
+"""Contact sheets: the first paper's figures, and samples of every table; and the report that shows them.
 
 They show faces of research-only data sets, so they appear in the HTML report only, which stays on this machine.
 """
@@ -7,24 +7,32 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from faceinp.common import staging
-from faceinp.common.arrays import Bools, Pixels
+from faceinp.evaluate import html
 from faceinp.evaluate.engine_tables import tables, variants
+from faceinp.evaluate.engine_tables.cells import Cell
 from faceinp.evaluate.engine_tables.figures import Measurer
 from faceinp.evaluate.engine_tables.fills import Fill, FillSpec
 from faceinp.evaluate.engine_tables.plan import Case
+from faceinp.evaluate.engine_tables.report import sections
 from faceinp.evaluate.engine_tables.tables import ALIGNED, NATURALNESS, REDETECTED, Sheet, Table
 from faceinp.mask import presets
+from faceinp.photo import staging
+from faceinp.photo.arrays import Bools, Pixels
 
 DESCRIPTION = 0x010E  # EXIF tag ImageDescription
 SIDE = 128  # pixels of each picture as shown
 MAX_MASKS = 4  # of a table's masks in its samples
+WARNING = (
+    "This report shows faces from research-only data sets. Keep it on this machine: do not publish or send it, and do "
+    "not commit it to a repository. The Markdown report and the cells contain figures only."
+)
 
 
 @dataclass(frozen=True)
@@ -110,3 +118,27 @@ def _result(fill: Fill, kind: str, photo: Pixels, hole: Bools) -> Pixels:
 def _resize(picture: Pixels) -> Pixels:
     interpolation = cv2.INTER_AREA if len(picture) > SIDE else cv2.INTER_NEAREST
     return np.asarray(cv2.resize(picture, (SIDE, SIDE), interpolation=interpolation), np.uint8)
+
+
+# ---- the report as a single HTML file ----
+
+
+def page(cells: Sequence[Cell], folder: Path, pictures: Sequence[Picture]) -> str:
+    """The whole page. folder: contains the masks' thumbnails."""
+    links, bodies = "", ""
+    for section in sections(cells, folder):
+        name, title = escape(section.name), escape(section.title)
+        links += f'<li><a href="#{name}">{title}</a></li>'
+        bodies += f'<h2 id="{name}">{title}</h2>\n{html.from_markdown(section.text, folder)}'
+    contents = f'<ul>{links}<li><a href="#pictures">Pictures</a></li></ul>\n'
+    body = f'<p class="warning">{escape(WARNING)}</p>\n{contents}{bodies}<h2 id="pictures">Pictures</h2>\n'
+    return html.page("Engines on masks", body + "".join(map(_figure, pictures)))
+
+
+def _figure(picture: Picture) -> str:
+    heads = "".join(f'<span style="width:{SIDE}px">{escape(head)}</span>' for head in picture.heads)
+    title, url = escape(picture.title), html.data_url(picture.webp, "webp")
+    return (
+        f'<figure><figcaption><h3>{title}</h3></figcaption><div class="wide"><div class="heads">{heads}</div>'
+        f'<img alt="{title}" src="{url}"></div></figure>\n'
+    )

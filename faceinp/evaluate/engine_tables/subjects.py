@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Bools, Pixels
 from faceinp.evaluate.engine_tables.tables import ALIGNED
 from faceinp.face.faces import five_points, pose
 from faceinp.mask import presets, worn_occluders
 from faceinp.mask.mask_files import MaskFiles
+from faceinp.photo.arrays import Bools, Pixels
 from faceinp.train.datasets import data as shards
 
 ZOOM = 0.8  # scale of a turned picture, so that the face stays inside

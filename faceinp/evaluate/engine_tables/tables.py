@@ -103,10 +103,8 @@ _EDGECONNECT = _printed_row("EdgeConnect, as printed", _IRREGULAR[1:5], (33.5, 3
 
 
 def _models(figures: tuple[tuple[float, ...], ...], unit: float = 1) -> dict[str, dict[str, float]]:
-    rows = zip(_MODELS, figures, strict=True)
-    return {
-        row: dict(zip(_TWELVE, (unit * figure for figure in row_figures), strict=True)) for row, row_figures in rows
-    }
+    first, second = (tuple(unit * figure for figure in row) for row in figures)
+    return _printed_row(_MODELS[0], _TWELVE, first) | _printed_row(_MODELS[1], _TWELVE, second)
 
 
 TABLES = {
@@ -174,11 +172,6 @@ def by_name(names: tuple[str, ...]) -> tuple[Table, ...]:
     if unknown := [name for name in names if name not in TABLES]:
         raise DataError(f"Unknown table {unknown[0]!r}. Available: {', '.join(TABLES)}.")
     return tuple(TABLES[name] for name in names or TABLES)
-
-
-def max_pictures(engine: str) -> int | None:
-    """The largest number of pictures that this engine is measured on; None: no limit."""
-    return SLOW_ENGINES.get(engine.partition("+")[0])
 
 
 # ---- contact sheets like the first paper's figures ----

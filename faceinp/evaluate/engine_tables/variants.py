@@ -97,6 +97,9 @@ class Variant:
         return self.size if self.size == self.largest else min(size, self.largest)
 
 
+_file_sha256 = cache(weights.sha256)
+
+
 def describe(text: str) -> Variant:
     """Load an engine and describe it; raises what ``Name.load`` raises."""
     name = Name.parse(text)
@@ -150,11 +153,6 @@ def choose(names: Sequence[str] | None, size: int) -> tuple[list[Variant], dict[
         else:
             ready.append(variant)
     return ready, skipped
-
-
-@cache
-def _file_sha256(path: Path) -> str:
-    return weights.sha256(path)
 
 
 def _sha256(content: Any) -> str:

@@ -12,13 +12,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from faceinp.common.arrays import Bools, Pixels
 from faceinp.errors import DataError
 from faceinp.evaluate import record
 from faceinp.evaluate.finder_tables.drawn_damage import KINDS, draw
 from faceinp.evaluate.record import Provenance, Say
 from faceinp.find.baseline import classical
 from faceinp.photo import photos as photo_files
+from faceinp.photo.arrays import Bools, Pixels
 from faceinp.photo.formats import SUFFIXES
 
 Finder = Callable[[Pixels], Bools]  # uint8 (H, W, 3), RGB -> bool (H, W), True = damage

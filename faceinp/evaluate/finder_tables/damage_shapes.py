@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Floats
+from faceinp.photo.arrays import Floats, direction
 
 Points = NDArray[np.float64]  # (N, 2), x and y in pixels
 Size = tuple[int, int]  # height and width
@@ -30,7 +30,7 @@ def walk(size: Size, steps: int, turning: float, rng: Random) -> Points:
         bend = 0.95 * bend + turning * rng.normal(0, 0.31)
         bends.append(bend)
     heading = rng.uniform(0, 2 * np.pi) + np.cumsum(bends)
-    path = np.cumsum(np.stack([np.cos(heading), np.sin(heading)], axis=1), axis=0)
+    path = np.cumsum(direction(heading), axis=0)
     return path - path[len(path) // 2] + rng.uniform(0, 1, 2) * size[::-1]
 
 

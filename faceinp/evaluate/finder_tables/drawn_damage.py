@@ -15,6 +15,7 @@ from scipy.spatial import Voronoi
 
 from faceinp.evaluate.finder_tables import damage_shapes as shapes
 from faceinp.evaluate.finder_tables.damage_shapes import Floats, Random, Size
+from faceinp.photo.arrays import direction
 
 VISIBLE_ALPHA, VISIBLE_STEP = 0.3, 10.0  # opacity and grey levels above which damage is visible
 DRAWN_ALPHA = 0.04  # opacity above which a pixel counts as drawn on
@@ -151,7 +152,7 @@ def _branches(canvas: shapes.Canvas, scale: float, rng: Random) -> None:
         for letter in program[:700]:
             if letter == "F":
                 step = length * rng.uniform(0.5, 1.4)
-                end = at + step * np.array([np.cos(heading), np.sin(heading)])
+                end = at + step * direction(heading)
                 path = shapes.displaced(at, end, 0.12, rng)
                 canvas.line(path, shapes.varied_widths(path, width, rng))
                 at, heading = end, heading + rng.normal(0, 0.12)
@@ -171,7 +172,7 @@ def _folds(size: Size, rng: Random) -> Layer:
     rows, columns = np.mgrid[: size[0], : size[1]]
     for _ in range(rng.integers(1, 4)):
         angle = rng.choice([0, np.pi / 2, rng.uniform(0, np.pi)]) + rng.normal(0, 0.03)
-        along = np.array([np.cos(angle), np.sin(angle)])
+        along = direction(angle)
         middle = extent * rng.uniform(0.15, 0.85, 2)
         path = shapes.displaced(middle - along * extent.sum(), middle + along * extent.sum(), 0.004, rng)
         width = rng.uniform(1.2, 3.5) * scale

@@ -5,25 +5,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from faceinp import identity
-from faceinp.common.arrays import Pixels
 from faceinp.errors import DataError
 from faceinp.evaluate import record
-from faceinp.evaluate.images import as_crops
 from faceinp.evaluate.judge_tables import load_available
 from faceinp.evaluate.judge_tables import pairs as face_pairs
 from faceinp.evaluate.measures import Measure
 from faceinp.evaluate.record import Provenance, Say
 from faceinp.formulas import metrics
+from faceinp.photo.arrays import Pixels, to_picture
+from faceinp.train.augmentation.degradation import PARTS, fill_part
 from faceinp.train.datasets import data as shards
 
 SIDE = 256
-DAMAGES = ("eyes", "nose and mouth", "centre")
+DAMAGES = (*PARTS, "centre")
 TIMED_CALLS = 30
 
 
@@ -78,9 +77,7 @@ def run(
         )
     pictures = np.ascontiguousarray(faces.pictures[:].permute(0, 2, 3, 1).numpy())
     damaged = {
-        part: np.stack(
-            [damage_part(picture, points, part) for picture, points in zip(pictures, faces.points, strict=True)]
-        )
+        part: np.stack([fill_part(*face, part) for face in zip(pictures, faces.points.numpy(), strict=True)])
         for part in DAMAGES
     }
     rows = []
@@ -119,25 +116,6 @@ def measure(
     )
 
 
-def damage_part(picture: Pixels, points: torch.Tensor, part: str) -> Pixels:
-    """The picture, uint8 (S, S, 3), with a rectangle filled by Telea's inpainting.
-
-    points: (68, 2), as shares of the side. part: "eyes" (with the brows) or "nose and mouth", whose box is widened by
-    3 % of the side, or "centre", a square of half the side.
-    """
-    side = len(picture)
-    pixel_points = points.numpy() * side
-    inside = {"eyes": [*range(17, 27), *range(36, 48)], "nose and mouth": [*range(27, 36), *range(48, 68)]}.get(part)
-    hole = np.zeros((side, side), np.uint8)
-    if inside is None:
-        hole[side // 4 : side * 3 // 4, side // 4 : side * 3 // 4] = 1
-    else:
-        left, top = np.maximum(0, pixel_points[inside].min(axis=0) - 0.03 * side).astype(int)
-        right, bottom = (pixel_points[inside].max(axis=0) + 0.03 * side).astype(int) + 1
-        hole[top:bottom, left:right] = 1
-    return np.asarray(cv2.inpaint(np.ascontiguousarray(picture), hole, 3, cv2.INPAINT_TELEA), np.uint8)
-
-
 def markdown(rows: Sequence[JudgeAccuracy]) -> str:
     """Judges down, measures across, 95 % intervals in brackets."""
     parts = ["# Judges of identity\n"]
@@ -170,7 +148,7 @@ def _with_interval(faces: face_pairs.Pairs, measure: Callable[[NDArray[np.floati
 
 
 def _milliseconds(judge: identity.Judge, picture: Pixels) -> float:
-    crop = as_crops(picture)
+    crop = to_picture(picture)
     seconds = []
     for _ in range(TIMED_CALLS):
         started = time.perf_counter()

@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Pixels
 from faceinp.errors import DataError
-from faceinp.evaluate.images import as_crops
 from faceinp.formulas import metrics
 from faceinp.identity import Judge
 from faceinp.identity.calibration import threshold
+from faceinp.photo.arrays import Pixels, to_picture
 from faceinp.train.datasets import data as shards
 from faceinp.train.datasets import stored
 
@@ -60,13 +60,10 @@ def embed(
 ) -> NDArray[np.float32]:
     """Pictures uint8 (S, S, 3) of any sizes -> unit vectors (N, D). change: applied to crops (N, 3, S, S) in [0, 1]."""
     vectors: list[NDArray[np.float32]] = []
-    start = 0
-    while start < len(pictures):
-        end = start
-        while end < min(start + BATCH, len(pictures)) and pictures[end].shape == pictures[start].shape:
-            end += 1
-        vectors.append(judge.embed(change(as_crops(pictures[start:end]))))
-        start = end
+    for _, group in groupby(pictures, np.shape):
+        alike = [*group]
+        batches = (np.stack(alike[start : start + BATCH]) for start in range(0, len(alike), BATCH))
+        vectors += [judge.embed(change(to_picture(batch))) for batch in batches]
     return np.concatenate(vectors)
 
 

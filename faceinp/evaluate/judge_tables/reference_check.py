@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from faceinp import identity
-from faceinp.common.arrays import Bools, Floats, Pixels, resize
 from faceinp.errors import DataError
 from faceinp.evaluate import record
 from faceinp.evaluate.judge_tables.calibration import shard_names
@@ -27,6 +26,7 @@ from faceinp.exemplars.check import OUTCOMES, Limits
 from faceinp.identity.calibration import threshold
 from faceinp.mask import presets
 from faceinp.models import weights
+from faceinp.photo.arrays import Bools, Floats, Pixels, resize
 from faceinp.train.datasets.data import is_held_back
 
 SIDE = 256
@@ -37,14 +37,6 @@ HOLES = (
     *("eyes", "lower-face", "glasses", "protective-mask", "centre", *map(str, range(1, 13))),
     *("scratches", "blocks", "irregular-0-10", "irregular-20-30", "irregular-40-50", WHOLE_FACE),
 )
-
-
-def _monochrome(pixels: Pixels) -> Pixels:
-    return np.repeat(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
-
-
-def _blurred(pixels: Pixels) -> Pixels:
-    return np.asarray(cv2.GaussianBlur(pixels, (0, 0), 0.012 * len(pixels)), np.uint8)
 
 
 def _compressed(pixels: Pixels) -> Pixels:
@@ -66,8 +58,8 @@ def _curve(pixels: Pixels, gamma: float, tint: tuple[float, float, float] = (1.0
 AS_IT_IS = "as it is"
 ALTERATIONS: dict[str, Callable[[Pixels], Pixels]] = {  # uint8 (S, S, 3) -> the same
     AS_IT_IS: lambda pixels: pixels,
-    "black and white": _monochrome,
-    "blurred": _blurred,
+    "black and white": lambda pixels: np.repeat(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2),
+    "blurred": lambda pixels: np.asarray(cv2.GaussianBlur(pixels, (0, 0), 0.012 * len(pixels)), np.uint8),
     "64 px": lambda pixels: resize(resize(pixels, 64, 64), len(pixels), len(pixels)),
     "JPEG 40": _compressed,
     "mirrored": lambda pixels: np.ascontiguousarray(pixels[:, ::-1]),

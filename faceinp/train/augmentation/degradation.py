@@ -3,19 +3,19 @@
 Real damage comes from a tar of grey pictures, alpha masks of scratches, dirt, hair or lint, that the user has.
 """
 
-import io
-import tarfile
 from functools import cache
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from faceinp.errors import DataError
-from faceinp.train.datasets.stored import CheckedMember
+from faceinp.photo.arrays import Pixels
+from faceinp.train.datasets import stored
+
+PARTS = {"eyes": (*range(17, 27), *range(36, 48)), "nose and mouth": (*range(27, 36), *range(48, 68))}  # with the brows
 
 
 @cache
@@ -24,19 +24,29 @@ def load(path: str, side: int) -> Tensor:
 
     Raises DataError when there is no such tar or it holds no picture.
     """
-    masks = []
-    try:
-        with tarfile.open(path, tarinfo=CheckedMember) as tar:
-            for member in sorted(tar.getmembers(), key=lambda member: member.name):
-                file = tar.extractfile(member) if member.name.endswith(".png") else None
-                if file is not None:
-                    mask = np.asarray(Image.open(io.BytesIO(file.read())).convert("L"))
-                    masks.append(cv2.resize(mask, (side, side), interpolation=cv2.INTER_AREA))
-    except (OSError, SyntaxError, tarfile.TarError) as error:
-        raise DataError(f"{path} cannot be read as a tar of damage masks. Give another file.") from error
+    pictures = (mask for _, mask in stored.grey_pictures(path, "damage masks"))
+    masks = [cv2.resize(mask, (side, side), interpolation=cv2.INTER_AREA) for mask in pictures]
     if not masks:
         raise DataError(f"{path} holds no PNG. Give a tar of grey pictures, white where the damage is.")
     return torch.from_numpy(np.stack(masks))
+
+
+def fill_part(picture: Pixels, points: NDArray[np.float32], part: str) -> Pixels:
+    """The picture, uint8 (S, S, 3), with a rectangle filled by Telea's inpainting.
+
+    points: (68, 2), as shares of the side. part: a key of PARTS, whose box is widened by 3 % of the side, or "centre",
+    a square of half the side.
+    """
+    side = len(picture)
+    hole = np.zeros((side, side), np.uint8)
+    if part == "centre":
+        hole[side // 4 : side * 3 // 4, side // 4 : side * 3 // 4] = 1
+    else:
+        inside = (points * side)[list(PARTS[part])]
+        left, top = np.maximum(0, inside.min(axis=0) - 0.03 * side).astype(int)
+        right, bottom = (inside.max(axis=0) + 0.03 * side).astype(int) + 1
+        hole[top:bottom, left:right] = 1
+    return np.asarray(cv2.inpaint(np.ascontiguousarray(picture), hole, 3, cv2.INPAINT_TELEA), np.uint8)
 
 
 def choose(masks: Tensor, count: int, rng: np.random.Generator) -> Tensor:

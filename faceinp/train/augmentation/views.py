@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from faceinp.nets.points import MIRROR
-from faceinp.train.augmentation.colours import recolour
 from faceinp.train.datasets import data
 
 
@@ -63,3 +62,18 @@ def disturbed(both: Iterable[Tensor], most: float, mirrored: Tensor, sigma: Tens
     padded = [functional.pad(x, (reach,) * 4, mode="reflect") for x in pictures]
     blurred = [functional.conv2d(x, kernel.to(x.dtype), groups=3) for x in padded]
     return [functional.conv2d(x, kernel.transpose(2, 3).to(x.dtype), groups=3) for x in blurred]
+
+
+def recolour(pictures: Tensor, rng: np.random.Generator) -> Tensor:
+    """Change brightness, contrast, saturation and white balance of each of (N, 3, S, S) in [0, 1]: what is learnt of
+    colours must come from the picture at hand.
+    """
+    count = len(pictures)
+
+    def drawn(low: float, high: float, channels: int = 1) -> Tensor:
+        return torch.from_numpy(rng.uniform(low, high, (count, channels, 1, 1))).to(pictures)
+
+    grey = pictures.mean(dim=1, keepdim=True)
+    pictures = torch.lerp(grey, pictures, drawn(0.4, 1.4)) * drawn(0.85, 1.15, channels=3)
+    middle = pictures.mean(dim=(1, 2, 3), keepdim=True)
+    return (torch.lerp(middle, pictures, drawn(0.6, 1.3)) + drawn(-0.15, 0.15)).clamp(0, 1)

@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from faceinp.common.arrays import Pixels
 from faceinp.errors import DataError
+from faceinp.photo.arrays import Pixels
 from faceinp.train.datasets import data, stored
 
 PHOTO_SHARE = 0.5  # how often a picture comes from a folder of photos, where there is one

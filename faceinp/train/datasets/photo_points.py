@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import to_picture
 from faceinp.errors import DataError
 from faceinp.face import faces, landmark_predictor
 from faceinp.models import pretrained
 from faceinp.models.runtimes import shared
+from faceinp.photo.arrays import to_picture
 from faceinp.train.datasets.photo_files import PhotoFiles
 
 PREDICTORS = ("own", "dlib")

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from faceinp.common.arrays import resize
 from faceinp.errors import DataError
+from faceinp.photo.arrays import resize
 
 EXTENSIONS = ("webp", "jpg", "jpeg", "png")
 BLOCK = 512  # pictures that are decoded together
@@ -53,7 +53,8 @@ class Stored:
 
     def __getitem__(self, index: Any) -> Tensor:
         numbers = np.arange(len(self))[index.numpy() if isinstance(index, Tensor) else index]
-        decoded = self._pool.map(self._decoded, np.atleast_1d(numbers).tolist())
+        wanted = (self.extents[number] for number in np.atleast_1d(numbers).tolist())
+        decoded = self._pool.map(lambda one: decode(_read(one), self.size, f"{one.file}: {one.key}")[0], wanted)
         stacked = np.stack(list(decoded)) if numbers.size else np.zeros((0, self.size, self.size, 3), np.uint8)
         pictures = torch.from_numpy(np.ascontiguousarray(stacked.transpose(0, 3, 1, 2)))
         return pictures if numbers.ndim else pictures[0]
@@ -82,10 +83,6 @@ class Stored:
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor()  # Pillow decodes outside of Python's lock
-
-    def _decoded(self, number: int) -> NDArray[np.uint8]:
-        extent = self.extents[number]
-        return decode(_read(extent), self.size, f"{extent.file}: {extent.key}")[0]
 
 
 def _read(extent: Extent) -> bytes:
@@ -126,6 +123,17 @@ def _opened(encoded: bytes, source: str) -> Image.Image:
 
 def _damaged_picture(source: str, error: Exception) -> DataError:
     return DataError(f"{source}: the picture cannot be decoded ({error}). Make the shard anew, or fetch it again.")
+
+
+def grey_pictures(path: str | Path, what: str) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """The name and the grey picture of each PNG in a tar, by name. Raises DataError where it is no tar of ``what``."""
+    try:
+        with tarfile.open(path, tarinfo=CheckedMember) as tar:
+            for member in sorted(tar.getmembers(), key=lambda member: member.name):
+                if member.name.endswith(".png") and (file := tar.extractfile(member)):
+                    yield member.name, np.asarray(Image.open(io.BytesIO(file.read())).convert("L"))
+    except (OSError, SyntaxError, tarfile.TarError) as error:
+        raise DataError(f"{path} cannot be read as a tar of {what}. Give another file.") from error
 
 
 def can_index(url: str) -> bool:

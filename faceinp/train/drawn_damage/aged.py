@@ -1,7 +1,7 @@
 """What age, film and scanners do to the whole of a picture; nothing moves, so the classes of its pixels stay right.
 
 A print is faded, toned and grainy before it is damaged; the scanner blurs, sharpens and compresses what it sees with
-the damage on it. ``age_print`` is the first, ``scan`` the second, ``age`` both.
+the damage on it. ``age_print`` is the first, ``scan`` the second.
 """
 
 from typing import Any
@@ -24,11 +24,6 @@ _TONES = (
 )
 
 
-def age(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Make a picture look like the scan of an old print. picture: RGB, uint8 (S, S, 3); so is the result."""
-    return scan(age_print(picture, rng), rng)
-
-
 def age_print(picture: Picture, rng: np.random.Generator) -> Picture:
     """Grey, sepia or another tone, fading, vignette, uneven exposure and grain, each with some probability; a third of
     the pictures stay as colourful and clear as they are. picture: RGB, uint8 (S, S, 3); so is the result.
@@ -40,7 +35,8 @@ def age_print(picture: Picture, rng: np.random.Generator) -> Picture:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 1.6))
     kind = rng.random()
     if kind < 0.55:  # monochrome; half of these in a tone
-        image = np.repeat((image @ _grey_weights(rng))[..., None], 3, axis=2)
+        weights = rng.dirichlet([2, 5, 2]).astype(np.float32)  # of red, green and blue; old films hardly see red
+        image = np.repeat((image @ weights)[..., None], 3, axis=2)
         if rng.random() < 0.6:
             image = _toned(image, rng)
     elif kind < 0.75:  # faded dyes
@@ -51,7 +47,9 @@ def age_print(picture: Picture, rng: np.random.Generator) -> Picture:
     if rng.random() < 0.3:
         image += rng.uniform(3, 16) * noise(rng, len(image), len(image) * rng.uniform(0.2, 0.8), 2)[..., None]
     if rng.random() < 0.2:
-        image *= 1 - rng.uniform(0.1, 0.6) * _from_centre(len(image), rng)[..., None]
+        strength = rng.uniform(0.1, 0.6)
+        y, x = (v / len(image) - rng.uniform(0.2, 0.8) for v in pixels(len(image)))  # from a point near the middle
+        image *= 1 - strength * ((x * x + y * y) * 2)[..., None]
     if rng.random() < 0.06:
         image = _halftone(image, rng)
     if rng.random() < 0.6:
@@ -66,9 +64,8 @@ def scan(picture: Picture, rng: np.random.Generator) -> Picture:
     """
     image: NDArray[Any] = picture
     if rng.random() < 0.55:
-        image = cv2.GaussianBlur(
-            image, (0, 0), rng.choice([rng.uniform(0.3, 0.8), rng.uniform(0.8, 1.4)], p=[0.8, 0.2])
-        )
+        sigma = rng.choice([rng.uniform(0.3, 0.8), rng.uniform(0.8, 1.4)], p=[0.8, 0.2])
+        image = cv2.GaussianBlur(image, (0, 0), sigma)
     if rng.random() < 0.12:  # stored small and made larger
         side, small = len(image), round(len(image) * rng.uniform(0.55, 0.95))
         image = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
@@ -90,12 +87,6 @@ def scan(picture: Picture, rng: np.random.Generator) -> Picture:
     return np.ascontiguousarray(image)
 
 
-def _grey_weights(rng: np.random.Generator) -> Floats:
-    """(3,): how strongly red, green and blue blacken a film; old ones hardly see red."""
-    weights = rng.dirichlet([2, 5, 2])
-    return weights.astype(np.float32)
-
-
 def _toned(image: Floats, rng: np.random.Generator) -> Floats:
     tone = np.array(_TONES[rng.integers(len(_TONES))]) + rng.normal(0, 0.03, 3)
     strength = rng.uniform(0.3, 1.3)
@@ -111,12 +102,6 @@ def _exposed(image: Floats, rng: np.random.Generator) -> Floats:
     else:
         image = (image - 128) * np.float32(rng.uniform(0.9, 1.35)) + np.float32(128 + rng.normal(0, 12))
     return image.astype(np.float32)
-
-
-def _from_centre(side: int, rng: np.random.Generator) -> Floats:
-    """(S, S): 0 in a point near the middle, 1 at a corner."""
-    y, x = (v / side - rng.uniform(0.2, 0.8) for v in pixels(side))
-    return (x * x + y * y) * 2
 
 
 def _grain(image: Floats, rng: np.random.Generator) -> Floats:

@@ -3,25 +3,25 @@
 import cv2
 import numpy as np
 
+from faceinp.photo.arrays import direction
 from faceinp.train.drawn_damage.canvas import STAIN, TEAR, Canvas, Floats, floats, jagged, moved, noise, pixels, varied
 
 
 def flakes(canvas: Canvas, amount: float) -> None:
     """Emulsion that flaked off: many patches with edges like coasts, from tiny to a third of the picture."""
     rng, side = canvas.rng, canvas.side
-    field = canvas.noise(side * np.exp(rng.uniform(np.log(0.06), np.log(0.35))), 6, rng.uniform(0.5, 0.78))
+    field = canvas.noise(side * canvas.log_uniform(0.06, 0.35), 6, rng.uniform(0.5, 0.78))
     if rng.random() < 0.7:  # in one part of the picture
         field -= _distance(canvas, canvas.point(0.1)) / (side * rng.uniform(0.1, 0.35))
-    share = np.exp(rng.uniform(np.log(0.002), np.log(0.02 + 0.3 * amount)))
-    cover = _above(field, share)
-    _paper_area(canvas, cover)
+    share = canvas.log_uniform(0.002, 0.02 + 0.3 * amount)
+    _paper_area(canvas, _above(field, share))
 
 
 def patches(canvas: Canvas, amount: float) -> None:
     """One to four patches where the print's upper layer was pulled off, with the paper's fibres to be seen."""
     rng = canvas.rng
     for _ in range(1 + rng.poisson(1.2 * amount)):
-        radius = canvas.side * np.exp(rng.uniform(np.log(0.03), np.log(0.1 + 0.15 * amount)))
+        radius = canvas.side * canvas.log_uniform(0.03, 0.1 + 0.15 * amount)
         stretched = _distance(canvas, canvas.point(), rng.uniform(0.5, 1), rng.uniform(0, np.pi)) / radius
         field = 1 - stretched + rng.uniform(0.15, 0.4) * noise(rng, canvas.side, radius, 5, rng.uniform(0.4, 0.6))
         _paper_area(canvas, np.clip(field * radius * 0.6 + 0.5, 0, 1))
@@ -36,10 +36,9 @@ def worn(canvas: Canvas, amount: float) -> None:
     if rng.random() < 0.5:  # in any direction
         turn = cv2.getRotationMatrix2D((side / 2, side / 2), rng.uniform(0, 180), 1)
         field = cv2.warpAffine(field, turn, (side, side), borderMode=cv2.BORDER_REFLECT)
-    field -= _distance(canvas, canvas.point(0.1), rng.uniform(0.4, 1), rng.uniform(0, np.pi)) / (
-        side * rng.uniform(0.06, 0.12 + 0.2 * amount)
-    )
-    cover = _above(field, float(np.exp(rng.uniform(np.log(0.004), np.log(0.02 + 0.15 * amount)))))
+    away = _distance(canvas, canvas.point(0.1), rng.uniform(0.4, 1), rng.uniform(0, np.pi))
+    field -= away / (side * rng.uniform(0.06, 0.12 + 0.2 * amount))
+    cover = _above(field, float(canvas.log_uniform(0.004, 0.02 + 0.15 * amount)))
     colour = canvas.light_or_dark(0.85) + rng.uniform(2, 14) * canvas.noise(3, 2)[..., None]
     canvas.lay(TEAR, cover, np.clip(colour, 0, 255), canvas.opacity(0.4, 0.95, 12, 0.25), reach=7)
 
@@ -51,17 +50,15 @@ def tear(canvas: Canvas, amount: float) -> None:
         start, angle = canvas.border_point()
         angle += rng.normal(0, 0.5)
         length = canvas.side * rng.uniform(0.1, 0.4 + 0.6 * amount)
-        outside = start - 8 * _direction(angle)
-        line = jagged(rng, outside, start + length * _direction(angle), rng.uniform(0.04, 0.14), 4)
+        outside = start - 8 * floats(direction(angle))
+        line = jagged(rng, outside, start + length * floats(direction(angle)), rng.uniform(0.04, 0.14), 4)
         taper = np.linspace(1, 0.12, len(line)).astype(np.float32)
-        width = canvas.scale * np.exp(rng.uniform(np.log(2.5), np.log(14)))
+        width = canvas.scale * canvas.log_uniform(2.5, 14)
         paper = canvas.strokes([(line, np.maximum(varied(rng, len(line), width, 0.3) * taper, 0.8))])
         _paper_area(canvas, _roughened(canvas, paper))
         if rng.random() < 0.5:
-            gap = canvas.strokes(
-                [(line, np.maximum(varied(rng, len(line), width * rng.uniform(0.15, 0.5)) * taper, 0.5))]
-            )
-            canvas.lay(TEAR, gap, _behind(canvas), reach=7)
+            thin = varied(rng, len(line), width * rng.uniform(0.15, 0.5)) * taper
+            canvas.lay(TEAR, canvas.strokes([(line, np.maximum(thin, 0.5))]), _behind(canvas), reach=7)
 
 
 def missing(canvas: Canvas, amount: float) -> None:
@@ -72,22 +69,20 @@ def missing(canvas: Canvas, amount: float) -> None:
         if cut:
             corner = rng.integers(0, 2, 2) * side
             inward = np.where(corner > 0, -1, 1)
-            depth = side * np.exp(rng.uniform(np.log(0.05), np.log(0.2 + 0.35 * amount)))
+            depth = side * canvas.log_uniform(0.05, 0.2 + 0.35 * amount)
             a = corner + inward * (depth * rng.uniform(0.4, 1.6), -10)
             b = corner + inward * (-10, depth * rng.uniform(0.4, 1.6))
             away = corner - 40 * inward
         else:
             start, angle = canvas.border_point()
-            along, inside = _direction(angle + np.pi / 2), _direction(angle)
+            along, inside = floats(direction(angle + np.pi / 2)), floats(direction(angle))
             depth = side * rng.uniform(0.02, 0.05 + 0.25 * amount)
-            half = side * np.exp(rng.uniform(np.log(0.08), np.log(0.8)))
+            half = side * canvas.log_uniform(0.08, 0.8)
             a, b = start - half * along + rng.uniform(-0.5, 1) * depth * inside, start + half * along
             b, away = b + rng.uniform(-0.5, 1) * depth * inside, start - 60 * inside
         line = jagged(rng, floats(a), floats(b), rng.choice([0.01 if cut else 0.06, 0.06, 0.1, 0.16]), 4)
-        field = np.zeros((side, side), np.uint8)
-        outline = np.concatenate([line, floats([b + (away - (a + b) / 2), a + (away - (a + b) / 2)])])
-        cv2.fillPoly(field, [np.rint(outline * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-        gone = field.astype(np.float32) / 255
+        beyond = away - (a + b) / 2
+        gone = canvas.filled(np.concatenate([line, floats([b + beyond, a + beyond])]))
         if rng.random() < 0.75:
             strip = np.clip(varied(rng, len(line), 2 * canvas.scale * rng.uniform(1, 7), 0.6), 1, 30)
             torn = np.maximum(_roughened(canvas, canvas.strokes([(line, strip)])), gone)
@@ -101,10 +96,10 @@ def stains(canvas: Canvas, amount: float) -> None:
     """Discoloured areas, partly see-through, with a darker rim."""
     rng = canvas.rng
     for _ in range(1 + rng.poisson(0.8 * amount)):
-        radius = canvas.side * np.exp(rng.uniform(np.log(0.04), np.log(0.12 + 0.2 * amount)))
+        radius = canvas.side * canvas.log_uniform(0.04, 0.12 + 0.2 * amount)
         field = 1 - _distance(canvas, canvas.point(0.1), rng.uniform(0.5, 1), rng.uniform(0, np.pi)) / radius
         field += rng.uniform(0.1, 0.5) * noise(rng, canvas.side, radius, 4, 0.5)
-        edge = radius * np.exp(rng.uniform(np.log(0.08), np.log(0.6)))  # sharp to soft, in 1 / pixels
+        edge = radius * canvas.log_uniform(0.08, 0.6)  # sharp to soft, in 1 / pixels
         cover = np.clip(field * edge + 0.5, 0, 1)
         tint = _tint(canvas)
         density = rng.uniform(0.35, 0.95) * np.clip(1 + 0.2 * noise(rng, canvas.side, radius / 2, 4, 0.6), 0, 1.2)
@@ -198,16 +193,9 @@ def _tint(canvas: Canvas) -> Floats:
     """(S, S, 3): the picture seen through a brown, yellow, grey, blue or bleaching liquid."""
     rng = canvas.rng
     through = rng.uniform(0.1, 0.75)
-    colour = [
-        (150, 105, 55),
-        (190, 150, 70),
-        (95, 75, 60),
-        (70, 70, 75),
-        (70, 80, 120),
-        (225, 215, 190),
-        (240, 240, 240),
-    ]
-    chosen = np.array(colour[rng.choice(7, p=[0.3, 0.2, 0.1, 0.08, 0.04, 0.18, 0.1])]) + rng.normal(0, 14, 3)
+    brown, yellow, dark, grey, blue = (150, 105, 55), (190, 150, 70), (95, 75, 60), (70, 70, 75), (70, 80, 120)
+    colours = [brown, yellow, dark, grey, blue, (225, 215, 190), (240, 240, 240)]
+    chosen = rng.choice(colours, p=[0.3, 0.2, 0.1, 0.08, 0.04, 0.18, 0.1]) + rng.normal(0, 14, 3)
     multiplied = canvas.picture * np.clip(chosen, 0, 255) / 255
     tint = through * multiplied + (1 - through) * chosen if chosen.mean() < 190 else 0.3 * canvas.picture + 0.7 * chosen
     return np.clip(tint, 0, 255).astype(np.float32)
@@ -233,7 +221,3 @@ def _distance(canvas: Canvas, centre: Floats, flat: float = 1.0, angle: float = 
     """(S, S): the distance from ``centre``, in ellipses whose short axis is ``flat`` of the long one."""
     along, across = _frame(canvas, centre, angle)
     return np.sqrt(along**2 + (across / flat) ** 2)
-
-
-def _direction(angle: float) -> Floats:
-    return np.array([np.cos(angle), np.sin(angle)], np.float32)

@@ -8,8 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceinp.photo.arrays import direction
+
 Floats = NDArray[Any]  # float32: OpenCV's annotations are no narrower
-Path = tuple[Floats, Floats]  # points (n, 2) as x, y in pixels, and widths (n,) in pixels
+Random = np.random.Generator
+Path = tuple[Floats, Floats | float]  # points (n, 2) as x, y in pixels, and their widths (n,) or one for all
 
 CLEAN, SCRATCH, SPOT, TEAR, STAIN, STAMP = range(6)
 UNKNOWN = 255  # barely visible: neither right nor wrong to find
@@ -29,7 +32,7 @@ class Canvas:
     size of the damage's details, as a factor: tiles come from scans of any resolution.
     """
 
-    def __init__(self, picture: NDArray[np.uint8], rng: np.random.Generator) -> None:
+    def __init__(self, picture: NDArray[np.uint8], rng: Random) -> None:
         self.rng = rng
         self.side = picture.shape[0]
         self.picture: Floats = picture.astype(np.float32)
@@ -38,7 +41,7 @@ class Canvas:
         spread = cv2.blur(grey * grey, (9, 9)) - cv2.blur(grey, (9, 9)) ** 2
         self.needed = VISIBLE + BUSY * np.sqrt(np.maximum(spread, 0))
         self.paper = _paper(self.picture, rng)
-        self.scale = float(np.exp(rng.uniform(np.log(0.6), np.log(1.7))))
+        self.scale = float(self.log_uniform(0.6, 1.7))
 
     def lay(
         self,
@@ -80,6 +83,16 @@ class Canvas:
         """(S, S) in [0, 1]: the share of each pixel that these strokes cover."""
         return cover_of(paths, self.side)
 
+    def filled(self, corners: Any) -> Floats:
+        """(S, S) in [0, 1]: the share of each pixel that a polygon (n, 2) covers."""
+        cover = np.zeros((self.side, self.side), np.uint8)
+        cv2.fillPoly(cover, [np.rint(np.asarray(corners) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+        return cover.astype(np.float32) / 255
+
+    def log_uniform(self, low: float, high: float, size: int | None = None) -> Any:
+        """Random numbers from ``low`` to ``high`` whose logarithms are uniform."""
+        return np.exp(self.rng.uniform(np.log(low), np.log(high), size))
+
     def noise(self, cell: float, octaves: int = 1, gain: float = 0.5, stretch: float = 1.0) -> Floats:
         """(S, S), mean 0 and deviation 1: see ``noise``."""
         return noise(self.rng, self.side, cell, octaves, gain, stretch)
@@ -110,7 +123,7 @@ class Canvas:
         return np.clip(self.picture + 0.5, 0, 255).astype(np.uint8), self.classes
 
 
-def _paper(picture: Floats, rng: np.random.Generator) -> Floats:
+def _paper(picture: Floats, rng: Random) -> Floats:
     """White, cream or grey paper, or one in the tone of the picture's own highlights."""
     if rng.random() < 0.4:
         sample = picture[::4, ::4].reshape(-1, 3)
@@ -125,8 +138,9 @@ def _paper(picture: Floats, rng: np.random.Generator) -> Floats:
 def cover_of(paths: Sequence[Path], side: int) -> Floats:
     """(S, S) in [0, 1]: the share of each pixel of a square picture that strokes of changing width cover."""
     fine = np.zeros((side * FINE, side * FINE), np.uint8)
-    for points, widths in paths:
+    for points, width in paths:
         corners = np.clip(np.rint(points * FINE), -30000, 30000).astype(np.int32)
+        widths = np.broadcast_to(np.asarray(width, np.float32), len(points))
         thickness = np.maximum(np.rint(widths * FINE), 1).astype(int)
         starts = np.flatnonzero(np.diff(thickness[:-1], prepend=-1))
         for start, end in zip(starts, [*starts[1:], len(corners) - 1], strict=True):
@@ -135,9 +149,7 @@ def cover_of(paths: Sequence[Path], side: int) -> Floats:
     return cv2.resize(half, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32) * np.float32(1 / 255)
 
 
-def noise(
-    rng: np.random.Generator, side: int, cell: float, octaves: int = 1, gain: float = 0.5, stretch: float = 1.0
-) -> Floats:
+def noise(rng: Random, side: int, cell: float, octaves: int = 1, gain: float = 0.5, stretch: float = 1.0) -> Floats:
     """(S, S), mean 0 and deviation 1: smooth noise whose bumps are ``cell`` pixels wide, with ``octaves`` of finer
     noise, each ``gain`` times as strong as the one before. stretch: how many times longer bumps are than wide.
     """
@@ -160,7 +172,7 @@ def floats(values: Any) -> Floats:
     return np.asarray(values, np.float32)
 
 
-def normals(rng: np.random.Generator, *shape: int) -> Floats:
+def normals(rng: Random, *shape: int) -> Floats:
     """Nearly normal numbers, each a sum of four random bytes: five times as fast as exact ones."""
     count = int(np.prod(shape))
     first, *rest = np.frombuffer(rng.bytes(4 * count), np.uint8).reshape(4, count)
@@ -179,13 +191,13 @@ def pixels(side: int) -> tuple[Floats, Floats]:
     return y, x
 
 
-def wander(rng: np.random.Generator, count: int, knots: int) -> Floats:
+def wander(rng: Random, count: int, knots: int) -> Floats:
     """(count,): smooth random numbers of deviation about 1, through ``knots`` independent ones."""
     values = rng.standard_normal(max(knots, 2))
     return np.interp(np.linspace(0, len(values) - 1, count), np.arange(len(values)), values).astype(np.float32)
 
 
-def jagged(rng: np.random.Generator, start: Floats, end: Floats, rough: float, step: float = 3.0) -> Floats:
+def jagged(rng: Random, start: Floats, end: Floats, rough: float, step: float = 3.0) -> Floats:
     """(n, 2): a broken line from start to end: kinks at all lengths from the line's own down to ``step`` pixels, across
     it and along it, whose size is about ``rough`` of their length.
     """
@@ -206,15 +218,15 @@ def jagged(rng: np.random.Generator, start: Floats, end: Floats, rough: float, s
     return (start + share[:, None] * along + offset @ unit).astype(np.float32)
 
 
-def curve(rng: np.random.Generator, start: Floats, angle: float, length: float, bend: float, knots: int = 4) -> Floats:
+def curve(rng: Random, start: Floats, angle: float, length: float, bend: float, knots: int = 4) -> Floats:
     """(n, 2): a smooth curve of ``length`` pixels whose direction changes by about ``bend`` radians at each knot."""
     count = max(int(length / 3), 3)
     heading = angle + bend * np.cumsum(wander(rng, count, knots)) * knots / count
-    steps = np.stack([np.cos(heading), np.sin(heading)], 1) * (length / count)
+    steps = direction(heading) * (length / count)
     return np.concatenate([start[None], start + np.cumsum(steps, 0)]).astype(np.float32)
 
 
-def varied(rng: np.random.Generator, count: int, width: float, change: float = 0.35) -> Floats:
+def varied(rng: Random, count: int, width: float, change: float = 0.35) -> Floats:
     """(count,): widths around ``width`` that change along a stroke by a factor of about exp(``change``)."""
     return (width * np.exp(change * wander(rng, count, max(count // 6, 3)))).astype(np.float32)
 

@@ -1,9 +1,23 @@
 """Thin damage: scratches, hairlines, cracks, nets of cracks, folds, scuffs, hairs and scribbles. All are SCRATCH."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
-from faceinp.train.drawn_damage.canvas import SCRATCH, Canvas, Floats, Path, curve, floats, jagged, moved, varied
+from faceinp.photo.arrays import direction
+from faceinp.train.drawn_damage.canvas import (
+    SCRATCH,
+    Canvas,
+    Floats,
+    Path,
+    Random,
+    curve,
+    floats,
+    jagged,
+    moved,
+    varied,
+)
 
 
 def scratches(canvas: Canvas, amount: float) -> None:
@@ -13,7 +27,7 @@ def scratches(canvas: Canvas, amount: float) -> None:
     paths = []
     for _ in range(1 + rng.poisson(6 * amount)):
         direction = angle + rng.normal(0, 0.05) if parallel else rng.uniform(0, 2 * np.pi)
-        length = side * np.exp(rng.uniform(np.log(0.06), np.log(1.4)))
+        length = side * canvas.log_uniform(0.06, 1.4)
         points = curve(rng, canvas.point(0.1), direction, length, rng.choice([0.02, 0.1, 0.4]))
         width = np.clip(canvas.scale * np.exp(rng.normal(0.3, 0.55)), 0.7, 8)
         widths = varied(rng, len(points), width)
@@ -28,7 +42,7 @@ def strokes(canvas: Canvas, amount: float) -> None:
     rng, side = canvas.rng, canvas.side
     paths: list[Path] = []
     for _ in range(1 + rng.poisson(7 * amount)):
-        length, angle = side * np.exp(rng.uniform(np.log(0.04), np.log(1.2))), rng.uniform(0, 2 * np.pi)
+        length, angle = side * canvas.log_uniform(0.04, 1.2), rng.uniform(0, 2 * np.pi)
         points = curve(rng, canvas.point(0.05), angle, length, rng.choice([0.0, 0.05, 0.3, 1.0]))
         width = np.clip(canvas.scale * np.exp(rng.normal(0.5, 0.5)), 0.8, 8)
         across, spacing = floats([-np.sin(angle), np.cos(angle)]), width * rng.uniform(1.8, 5)
@@ -36,7 +50,7 @@ def strokes(canvas: Canvas, amount: float) -> None:
         for track in range(rng.choice([1, 1, 1, 1, 2, 3])):
             for part in np.array_split(points + track * spacing * across, max(1, len(points) // 8)):
                 if len(part) > 1 and rng.random() < whole:
-                    paths.append((part, np.full(len(part), width, np.float32)))
+                    paths.append((part, width))
     cover = canvas.strokes(paths)
     if rng.random() < 0.3:
         cover = (cover > 0.5).astype(np.float32)
@@ -52,7 +66,7 @@ def hairlines(canvas: Canvas, amount: float) -> None:
     for _ in range(1 + rng.poisson(8 * amount)):
         length = canvas.side * rng.uniform(0.15, 1.5)
         points = curve(rng, canvas.point(0.2), angle + rng.normal(0, spread), length, rng.choice([0.0, 0.05, 0.3]))
-        paths.append((points, np.full(len(points), rng.uniform(0.7, 1.8), np.float32)))
+        paths.append((points, rng.uniform(0.7, 1.8)))
     _lay(canvas, paths, canvas.opacity(0.4, 1.0, 40, rng.uniform(0.05, 0.35)))
 
 
@@ -65,7 +79,7 @@ def scuffs(canvas: Canvas, amount: float) -> None:
         start = (centre + rng.normal(0, spread, 2)).astype(np.float32)
         direction = angle + rng.normal(0, 0.25) + (np.pi / 2 if rng.random() < 0.15 else 0)
         points = jagged(rng, start, _ahead(start, direction, rng.exponential(14) * canvas.scale + 3), 0.03, 6)
-        paths.append((points, np.full(len(points), rng.uniform(0.5, 1.6), np.float32)))
+        paths.append((points, rng.uniform(0.5, 1.6)))
     _lay(canvas, paths, canvas.opacity(0.4, 0.9, 6, 0.35))
 
 
@@ -77,7 +91,7 @@ def cracks(canvas: Canvas, amount: float) -> None:
         start, angle = canvas.border_point()
         if rng.random() < 0.4:
             start, angle = canvas.point(), rng.uniform(0, 2 * np.pi)
-        length = canvas.side * np.exp(rng.uniform(np.log(0.15), np.log(1.3)))
+        length = canvas.side * canvas.log_uniform(0.15, 1.3)
         width = np.clip(canvas.scale * np.exp(rng.normal(0.4, 0.5)), 0.7, 6)
         _branch(paths, rng, start, angle + rng.normal(0, 0.5), length, width, rng.uniform(0.05, 0.22), 3)
     _crack(canvas, paths)
@@ -90,7 +104,7 @@ def net(canvas: Canvas, amount: float) -> None:
     rng, side = canvas.rng, canvas.side
     half = side * rng.uniform(0.15, 0.7) * np.exp(rng.normal(0, 0.3, 2))
     corners = canvas.point() + half * rng.uniform(0.7, 1.3, (4, 2)) * ((-1, -1), (1, -1), (1, 1), (-1, 1))
-    smallest = side * np.exp(rng.uniform(np.log(0.05), np.log(0.25))) * (1.3 - 0.6 * amount)
+    smallest = side * canvas.log_uniform(0.05, 0.25) * (1.3 - 0.6 * amount)
     kept, width, rough = rng.uniform(0.45, 0.95), canvas.scale * rng.uniform(0.7, 2.2), rng.uniform(0.08, 0.3)
     paths: list[Path] = []
     cells = [corners.astype(np.float32)]
@@ -119,7 +133,7 @@ def crazing(canvas: Canvas, amount: float) -> None:
     rng = canvas.rng
     paths: list[Path] = []
     centre, angle = canvas.point(), rng.uniform(0, np.pi)
-    spread = canvas.side * np.exp(rng.uniform(np.log(0.04), np.log(0.25), 2))
+    spread = canvas.side * canvas.log_uniform(0.04, 0.25, 2)
     width, length = canvas.scale * rng.uniform(0.7, 1.4), canvas.scale * rng.uniform(5, 25)
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     for _ in range(int(5 + 50 * amount * rng.random())):
@@ -138,18 +152,17 @@ def fold(canvas: Canvas, amount: float) -> None:
         line = jagged(rng, ends[0], ends[1], rng.choice([0.002, 0.01, 0.03]), 2)
         if rng.random() < 0.25:  # one that ends within the picture
             line = line[int(len(line) * rng.uniform(0.3, 0.6)) :]
-        width = canvas.scale * np.exp(rng.uniform(np.log(0.8), np.log(3)))
+        width = canvas.scale * canvas.log_uniform(0.8, 3)
         across = np.array([-np.sin(angle), np.cos(angle)], np.float32) * rng.choice([-1, 1])
         lit, shaded = rng.uniform(10, 90), rng.uniform(5, 70)
-        profile = canvas.strokes([(line, np.full(len(line), width, np.float32))])
+        profile = canvas.strokes([(line, width)])
         if rng.random() < 0.7:
             offset = across * width * rng.uniform(0.7, 1.3)
             dark = moved(profile, *(float(v) for v in offset))
             canvas.lay(SCRATCH, dark, np.maximum(canvas.picture - shaded, 0), canvas.opacity(0.6, 1, 40, 0.2))
             canvas.lay(SCRATCH, profile, np.minimum(canvas.picture + lit, 255), canvas.opacity(0.6, 1, 40, 0.2))
         if rng.random() < 0.6:  # the paper bulges beside the fold
-            wide = canvas.strokes([(line, np.full(len(line), 6, np.float32))])
-            wide = cv2.GaussianBlur(wide, (0, 0), rng.uniform(3, 8))
+            wide = cv2.GaussianBlur(canvas.strokes([(line, 6)]), (0, 0), rng.uniform(3, 8))
             canvas.shade(rng.uniform(5, 25) * (moved(wide, *(6 * across)) - moved(wide, *(-6 * across))))
         bare = _ragged(rng, line, varied(rng, len(line), width * rng.uniform(0.8, 1.8), 0.35))
         for _ in range(int(rng.poisson(rng.choice([0, 10, 50]) * (0.3 + amount)))):
@@ -181,7 +194,7 @@ def creases(canvas: Canvas, amount: float) -> None:
             strength *= np.clip(0.5 + run, 0, 1)
         light = rng.choice([-1, 1])
         for half, sign in ((left, light), (1 - left, -light)):
-            ridge = np.exp(-distance / (canvas.scale * np.exp(rng.uniform(0, np.log(6))))) * half * strength
+            ridge = np.exp(-distance / (canvas.scale * canvas.log_uniform(1, 6))) * half * strength
             change = sign * rng.choice([0, rng.uniform(12, 70)], p=[0.15, 0.85])
             colour = np.clip(canvas.picture + np.float32(change), 0, 255)
             canvas.lay(SCRATCH, np.minimum(ridge, 1).astype(np.float32), colour, reach=7)
@@ -192,9 +205,9 @@ def hairs(canvas: Canvas, amount: float) -> None:
     rng = canvas.rng
     paths = []
     for _ in range(1 + rng.poisson(3 * amount)):
-        length = canvas.scale * np.exp(rng.uniform(np.log(8), np.log(160)))
+        length = canvas.scale * canvas.log_uniform(8, 160)
         points = curve(rng, canvas.point(), rng.uniform(0, 7), length, rng.uniform(0.2, 2.5), int(rng.integers(3, 8)))
-        paths.append((points, np.full(len(points), np.clip(canvas.scale * rng.uniform(0.8, 2.2), 0.8, 3), np.float32)))
+        paths.append((points, np.clip(canvas.scale * rng.uniform(0.8, 2.2), 0.8, 3)))
     _lay(canvas, paths, rng.uniform(0.55, 1.0), light=0.5)
 
 
@@ -226,12 +239,12 @@ def arcs(canvas: Canvas, amount: float) -> None:
     for _ in range(2 + rng.poisson(4 * amount)):
         radius, start = canvas.side * rng.uniform(0.1, 0.9), rng.uniform(0, 7)
         angles = np.linspace(start, start + rng.uniform(0.3, 2), 40)
-        points = centre + radius * np.stack([np.cos(angles), np.sin(angles)], 1)
+        points = centre + radius * direction(angles)
         paths.append((points.astype(np.float32), np.clip(varied(rng, 40, canvas.scale * rng.uniform(0.8, 2)), 0.7, 6)))
     _lay(canvas, paths, canvas.opacity(0.5, 1.0, 24, 0.25))
 
 
-def _lay(canvas: Canvas, paths: list[Path], opacity: Floats | float, light: float = 0.8) -> None:
+def _lay(canvas: Canvas, paths: Sequence[Path], opacity: Floats | float, light: float = 0.8) -> None:
     """Strokes of one colour, sometimes soft, sometimes changing the picture by a number of grey levels only."""
     cover = _softened(canvas, canvas.strokes(paths))
     colour = canvas.light_or_dark(light)
@@ -263,7 +276,7 @@ def _softened(canvas: Canvas, cover: Floats) -> Floats:
     return cv2.GaussianBlur(cover, (0, 0), sigma) if sigma > 0.25 else cover
 
 
-def _ragged(rng: np.random.Generator, points: Floats, widths: Floats) -> list[Path]:
+def _ragged(rng: Random, points: Floats, widths: Floats) -> list[Path]:
     """A line through emulsion: its width changes from point to point, and chips broke off along it."""
     rough = rng.uniform(0.1, 0.6)
     # Moved sideways as much as they change: changed widths alone would look like beads.
@@ -273,19 +286,12 @@ def _ragged(rng: np.random.Generator, points: Floats, widths: Floats) -> list[Pa
     for index in rng.integers(len(points), size=rng.poisson(len(points) * rng.choice([0, 0, 0.02, 0.08]))):
         corners = points[index] + rng.normal(0, 0.6 * widths[index] + 0.5, (int(rng.integers(5, 10)), 2))
         chip = np.concatenate([corners, corners[:1]]).astype(np.float32)  # angular: filled by thin strokes
-        paths.append((chip, np.full(len(chip), min(0.6 * widths[index] + 0.4, 1.6), np.float32)))
+        paths.append((chip, min(0.6 * widths[index] + 0.4, 1.6)))
     return paths
 
 
 def _branch(
-    paths: list[Path],
-    rng: np.random.Generator,
-    start: Floats,
-    angle: float,
-    length: float,
-    width: float,
-    rough: float,
-    depth: int,
+    paths: list[Path], rng: Random, start: Floats, angle: float, length: float, width: float, rough: float, depth: int
 ) -> None:
     """Append a crack and its branches, each thinner and shorter."""
     points = jagged(rng, start, _ahead(start, angle, length), rough, rng.uniform(1.5, 3))
@@ -299,4 +305,4 @@ def _branch(
 
 
 def _ahead(start: Floats, angle: float, length: float) -> Floats:
-    return (start + length * np.array([np.cos(angle), np.sin(angle)])).astype(np.float32)
+    return (start + length * direction(angle)).astype(np.float32)

@@ -1,17 +1,14 @@
 """Real damage as training material: masks from a tar of grey pictures that the user has."""
 
-import io
-import tarfile
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from faceinp.errors import DataError
-from faceinp.train.datasets.stored import CheckedMember
+from faceinp.train.datasets import stored
 from faceinp.train.drawn_damage.canvas import SCRATCH, SPOT, Canvas
 
 KINDS = {  # by the start of a file's name
@@ -33,18 +30,11 @@ def load(path: str) -> list[Overlay]:
     Raises DataError when there is no such tar or it holds no such picture.
     """
     overlays = []
-    try:
-        with tarfile.open(path, tarinfo=CheckedMember) as tar:
-            for member in sorted(tar.getmembers(), key=lambda member: member.name):
-                kind = KINDS.get(member.name.rsplit("/", 1)[-1].split("-")[0])
-                file = tar.extractfile(member) if kind and member.name.endswith(".png") else None
-                if kind and file is not None:
-                    alpha = np.asarray(Image.open(io.BytesIO(file.read())).convert("L"))
-                    x, y, width, height = cv2.boundingRect(np.where(alpha > 8, alpha, 0).astype(np.uint8))
-                    if width:
-                        overlays.append(Overlay(alpha[y : y + height, x : x + width].copy(), kind))
-    except (OSError, SyntaxError, tarfile.TarError) as error:
-        raise DataError(f"{path} cannot be read as a tar of damage masks. Give another file.") from error
+    for name, alpha in stored.grey_pictures(path, "damage masks"):
+        kind = KINDS.get(name.rsplit("/", 1)[-1].split("-")[0])
+        x, y, width, height = cv2.boundingRect(np.where(alpha > 8, alpha, 0).astype(np.uint8))
+        if kind and width:
+            overlays.append(Overlay(alpha[y : y + height, x : x + width].copy(), kind))
     if not overlays:
         raise DataError(f"{path} holds no PNG of a known kind. Name the pictures {', '.join(KINDS)}, - and a number.")
     return overlays
@@ -55,7 +45,7 @@ def lay(canvas: Canvas, overlays: Sequence[Overlay], amount: float) -> None:
     rng, side = canvas.rng, canvas.side
     for _ in range(1 + rng.poisson(0.8 * amount)):
         alpha, kind = overlays[int(rng.integers(len(overlays)))]
-        size = side * np.exp(rng.uniform(np.log(0.15), np.log(1.5))) / max(alpha.shape)
+        size = side * canvas.log_uniform(0.15, 1.5) / max(alpha.shape)
         turn = cv2.getRotationMatrix2D((alpha.shape[1] / 2, alpha.shape[0] / 2), rng.uniform(0, 360), size)
         if rng.random() < 0.5:
             turn[:, 0] *= -1

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from faceinp.photo.arrays import direction
 from faceinp.train.drawn_damage.canvas import THIRDS, Canvas, Floats, Path, curve, floats, moved, pixels
 from faceinp.train.drawn_damage.stamps import turned, word
 
@@ -11,20 +12,19 @@ def wires(canvas: Canvas) -> None:
     """Wires, cords and ropes: long, of one width, often side by side, lit from one side."""
     rng, side = canvas.rng, canvas.side
     angle, start = rng.uniform(0, np.pi), canvas.point()
-    sag, width = rng.choice([0, 0.1, 0.5, 1.5]) * rng.normal(), np.exp(rng.uniform(np.log(0.8), np.log(7)))
+    sag, width = rng.choice([0, 0.1, 0.5, 1.5]) * rng.normal(), canvas.log_uniform(0.8, 7)
     gap, paths = rng.uniform(2, 25) * width, []
     for k in range(int(rng.choice([1, 1, 2, 3, 5]))):
         shift = k * gap * np.array([-np.sin(angle), np.cos(angle)])
         line = curve(np.random.default_rng(7), start * 0, angle, 2.4 * side, sag, 2)
         line = line - line[len(line) // 2] + start + shift
-        paths.append((line.astype(np.float32), np.full(len(line), width, np.float32)))
+        paths.append((line.astype(np.float32), width))
     colour = _scene_colour(canvas, 0.25)
     cover = canvas.strokes(paths)
     if width > 2:  # round: shaded across
         lit = moved(cover, *rng.uniform(-0.4, 0.4, 2) * width)
-        colour = np.clip(
-            colour + rng.uniform(20, 70) * (2 * cv2.GaussianBlur(lit, (0, 0), width / 3) - 1)[..., None], 0, 255
-        )
+        shading = rng.uniform(20, 70) * (2 * cv2.GaussianBlur(lit, (0, 0), width / 3) - 1)
+        colour = np.clip(colour + shading[..., None], 0, 255)
         if width > 3 and rng.random() < 0.5:  # a rope's twist
             y, x = pixels(side)
             colour = colour + 25 * np.sin((x * np.cos(angle + 0.7) + y * np.sin(angle + 0.7)) * 2 / width)[..., None]
@@ -43,8 +43,7 @@ def hair(canvas: Canvas) -> None:
             same = np.random.default_rng(seed)  # the strands of a bundle bend alike
             root = start + rng.normal(0, spread, 2)
             path = curve(same, root.astype(np.float32), angle + rng.normal(0, 0.08), length * rng.uniform(0.5, 1), bend)
-            width = rng.uniform(0.5, 1.2)
-            paths.append((path, np.linspace(width, 0.4, len(path)).astype(np.float32)))
+            paths.append((path, np.linspace(rng.uniform(0.5, 1.2), 0.4, len(path)).astype(np.float32)))
         _blend(canvas, canvas.strokes(paths), colour, rng.uniform(0.4, 0.95))
 
 
@@ -96,9 +95,8 @@ def grass(canvas: Canvas) -> None:
         paths = []
         for _ in range(int(rng.integers(8, 40))):
             root = base + along * rng.uniform(-0.4, 0.4) * side
-            path = curve(
-                rng, root.astype(np.float32), angle + rng.normal(0, spread), side * rng.uniform(0.08, 0.4), 0.5, 2
-            )
+            heading, length = angle + rng.normal(0, spread), side * rng.uniform(0.08, 0.4)
+            path = curve(rng, root.astype(np.float32), heading, length, 0.5, 2)
             paths.append((path, np.linspace(rng.uniform(1, 3.5), 0.4, len(path)).astype(np.float32)))
         _blend(canvas, canvas.strokes(paths), _scene_colour(canvas, 0.5), 0.9)
 
@@ -122,7 +120,7 @@ def twigs(canvas: Canvas) -> None:
 def fabric(canvas: Canvas) -> None:
     """Striped, checked or woven cloth over a part of the scene."""
     rng = canvas.rng
-    pitch, angle = np.exp(rng.uniform(np.log(3), np.log(30))), rng.uniform(0, np.pi)
+    pitch, angle = canvas.log_uniform(3, 30), rng.uniform(0, np.pi)
     y, x = pixels(canvas.side)
     bend = rng.uniform(0, 2.5) * canvas.noise(90, 2)
     c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
@@ -149,13 +147,12 @@ def bars(canvas: Canvas) -> None:
     """Window bars, fences, blinds: straight bars of one width at equal distances, crossed or not."""
     rng, side = canvas.rng, canvas.side
     angle, width, paths = rng.choice([0, np.pi / 2]) + rng.normal(0, 0.08), rng.uniform(0.8, 8), []
-    for direction in (angle, angle + np.pi / 2)[: int(rng.integers(1, 3))]:
-        along = np.array([np.cos(direction), np.sin(direction)])
+    for heading in (angle, angle + np.pi / 2)[: int(rng.integers(1, 3))]:
+        along = direction(heading)
         across, gap = np.array([-along[1], along[0]]), width * rng.uniform(2.5, 20)
         for k in np.arange(-side, 2 * side, gap):
             middle = side / 2 + across * (k - side / 2)
-            ends = floats([middle - 1.5 * side * along, middle + 1.5 * side * along])
-            paths.append((ends, np.full(2, width, np.float32)))
+            paths.append((floats([middle - 1.5 * side * along, middle + 1.5 * side * along]), width))
     region = _region(canvas) if rng.random() < 0.7 else 1.0
     _blend(canvas, (canvas.strokes(paths) * region).astype(np.float32), _scene_colour(canvas), rng.uniform(0.6, 1))
 
@@ -166,19 +163,17 @@ def edges(canvas: Canvas) -> None:
     for _ in range(int(rng.integers(1, 3))):
         centre, size = canvas.point(), side * rng.uniform(0.04, 0.3)
         angles = np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(3, 6))))
-        corners = centre + size * rng.uniform(0.4, 1, (len(angles), 1)) * np.stack([np.cos(angles), np.sin(angles)], 1)
-        cover = np.zeros((side, side), np.uint8)
-        cv2.fillPoly(cover, [np.rint(corners * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+        cover = canvas.filled(centre + size * rng.uniform(0.4, 1, (len(angles), 1)) * direction(angles))
         shading = rng.uniform(2, 14) * canvas.noise(size + 8, 1)[..., None]
         colour = floats(rng.uniform(200, 250)) if rng.random() < 0.5 else _scene_colour(canvas)
-        _blend(canvas, cover.astype(np.float32) / 255, np.clip(colour + shading, 0, 255))
+        _blend(canvas, cover, np.clip(colour + shading, 0, 255))
 
 
 def buttons(canvas: Canvas) -> None:
     """A row of buttons or beads: equal discs with a lit and a shaded side, at equal distances."""
     rng = canvas.rng
     radius, angle = rng.uniform(1.2, 9), rng.uniform(0, np.pi)
-    step = radius * rng.uniform(2.1, 9) * np.array([np.cos(angle), np.sin(angle)])
+    step = radius * rng.uniform(2.1, 9) * direction(angle)
     centre, colour = canvas.point(), _scene_colour(canvas)
     for _ in range(int(rng.integers(1, 9))):
         _ball(canvas, centre, radius, colour, rng.uniform(20, 60))
@@ -236,7 +231,7 @@ def stitches(canvas: Canvas) -> None:
     every, width = int(rng.integers(2, 5)), rng.uniform(0.8, 2)
     for row in range(int(rng.integers(1, 3))):
         shifted = line + row * rng.uniform(4, 9)
-        paths += [(shifted[k : k + 2], np.full(2, width, np.float32)) for k in range(0, len(line) - 1, every)]
+        paths += [(shifted[k : k + 2], width) for k in range(0, len(line) - 1, every)]
     _blend(canvas, canvas.strokes(paths), _scene_colour(canvas, 0.7), rng.uniform(0.5, 1))
 
 
@@ -244,9 +239,9 @@ def rain(canvas: Canvas) -> None:
     """Rain or snow over all of the scene: streaks of one direction and length, or soft discs out of focus."""
     rng, side = canvas.rng, canvas.side
     angle, length = np.pi / 2 + rng.normal(0, 0.2), rng.choice([0.1, 1]) * rng.uniform(5, 30)
-    step, width = np.array([np.cos(angle), np.sin(angle)]) * length, rng.uniform(0.8, 5 if length < 4 else 1.5)
+    step, width = direction(angle) * length, rng.uniform(0.8, 5 if length < 4 else 1.5)
     starts = rng.uniform(-20, side, (int(rng.integers(60, 180)), 2))
-    paths = [(floats([start, start + step]), np.full(2, width, np.float32)) for start in starts]
+    paths = [(floats([start, start + step]), width) for start in starts]
     _blend(canvas, canvas.strokes(paths), floats(rng.uniform(190, 250)), rng.uniform(0.2, 0.7), rng.uniform(0.8, 2.5))
 
 
@@ -266,7 +261,7 @@ def frame(canvas: Canvas) -> None:
     """The plain border of a print, a film's edge or an oval mount: straight or round, of one colour."""
     rng, side = canvas.rng, canvas.side
     y, x = pixels(side)
-    width = side * np.exp(rng.uniform(np.log(0.01), np.log(0.2)))
+    width = side * canvas.log_uniform(0.01, 0.2)
     sides = [x, side - 1 - x, y, side - 1 - y]
     chosen = rng.choice(4, int(rng.integers(1, 5)), replace=False)
     inside = np.minimum.reduce([sides[k] for k in chosen]) - width
@@ -283,7 +278,7 @@ def frame(canvas: Canvas) -> None:
 def defocus(canvas: Canvas) -> None:
     """All, or one side, out of focus or moved: a scene without any sharp detail."""
     rng = canvas.rng
-    soft = cv2.GaussianBlur(canvas.picture, (0, 0), canvas.scale * np.exp(rng.uniform(np.log(1.5), np.log(10))))
+    soft = cv2.GaussianBlur(canvas.picture, (0, 0), canvas.scale * canvas.log_uniform(1.5, 10))
     if rng.random() < 0.3:
         length = int(rng.integers(5, 40))
         soft = cv2.blur(soft, (length, 1) if rng.random() < 0.5 else (1, length))
@@ -315,16 +310,13 @@ def _region(canvas: Canvas) -> Floats:
     """(S, S) in [0, 1]: a large part of the picture with a smooth border, or all of it."""
     if canvas.rng.random() < 0.25:
         return np.ones((canvas.side, canvas.side), np.float32)
-    return np.clip(
-        (canvas.noise(canvas.side * canvas.rng.uniform(0.5, 1.2)) - canvas.rng.uniform(-0.8, 0.6)) * 25, 0, 1
-    )
+    field = canvas.noise(canvas.side * canvas.rng.uniform(0.5, 1.2))
+    return np.clip((field - canvas.rng.uniform(-0.8, 0.6)) * 25, 0, 1)
 
 
 def _box(canvas: Canvas, centre: Floats, turn: float, half: float, high: float) -> Floats:
     corners = cv2.boxPoints(((float(centre[0]), float(centre[1])), (2 * half, 2 * high), float(np.degrees(turn))))
-    cover = np.zeros((canvas.side, canvas.side), np.uint8)
-    cv2.fillPoly(cover, [np.rint(corners * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    return cover.astype(np.float32) / 255
+    return canvas.filled(corners)
 
 
 def _dot(cover: Floats, centre: Floats, radius: float, value: float) -> None:

@@ -3,27 +3,27 @@
 import cv2
 import numpy as np
 
+from faceinp.photo.arrays import direction
 from faceinp.train.drawn_damage.canvas import SPOT, Canvas, Floats, floats
 
 
 def dust(canvas: Canvas, amount: float) -> None:
     """Specks of dust, everywhere or in clusters, of irregular shape, from less than a pixel to a few."""
     rng, side = canvas.rng, canvas.side
-    count = 1 + rng.poisson(np.exp(rng.uniform(0, np.log(10 + 160 * amount))))
+    count = 1 + rng.poisson(canvas.log_uniform(1, 10 + 160 * amount))
     if rng.random() < 0.5:
         positions = rng.uniform(0, side, (count, 2))
     else:
         centres = rng.uniform(0, side, (int(rng.integers(1, 4)), 2))
-        positions = centres[rng.integers(len(centres), size=count)] + rng.normal(
-            0, side * rng.uniform(0.03, 0.2), (count, 2)
-        )
+        chosen = centres[rng.integers(len(centres), size=count)]
+        positions = chosen + rng.normal(0, side * rng.uniform(0.03, 0.2), (count, 2))
     size, long = canvas.scale * rng.uniform(0.8, 1.8), rng.choice([0.6, 0.6, 2.0])
     paths = []
     for position in positions:
         steps = rng.normal(0, size * long * np.exp(rng.normal(-0.3, 0.5)), (int(rng.integers(1, 4)), 2))
         points = position + np.concatenate([np.zeros((1, 2)), np.cumsum(steps, 0)])
         width = np.clip(size * np.exp(rng.normal(0, 0.45)), 0.6, 6)
-        paths.append((points.astype(np.float32), np.full(len(points), width, np.float32)))
+        paths.append((points.astype(np.float32), width))
     colour = canvas.light_or_dark(0.65)
     canvas.lay(SPOT, canvas.strokes(paths), colour, canvas.opacity(0.6, 1.1, 12, 0.25), reach=5)
 
@@ -44,12 +44,11 @@ def spots(canvas: Canvas, amount: float) -> None:
     rough, soft, colour = rng.uniform(0.05, 0.6), rng.uniform(0.0, 0.35), canvas.light_or_dark(0.5)
     alike = rng.random() < 0.6
     for _ in range(1 + rng.poisson(8 * amount)):
-        radius = canvas.scale * np.exp(rng.uniform(np.log(1.5), np.log(9)))
+        radius = canvas.scale * canvas.log_uniform(1.5, 9)
         disc = _disc(canvas, canvas.point(), radius, rough)
-        disc = cv2.GaussianBlur(disc, (0, 0), radius * soft + 0.3)
-        cover = disc
+        cover = cv2.GaussianBlur(disc, (0, 0), radius * soft + 0.3)
         if rng.random() < 0.25:
-            cover = np.clip(disc * (1.6 - disc) * 1.5, 0, 1)
+            cover = np.clip(cover * (1.6 - cover) * 1.5, 0, 1)
         canvas.lay(SPOT, cover, colour if alike else canvas.light_or_dark(0.5), rng.uniform(0.45, 1.0), reach=7)
 
 
@@ -60,7 +59,7 @@ def foxing(canvas: Canvas, amount: float) -> None:
     centre, spread = canvas.point(), canvas.side * rng.uniform(0.1, 0.5)
     cover: Floats = np.zeros((canvas.side, canvas.side), np.float32)
     for position in centre + rng.normal(0, spread, (2 + rng.poisson(10 * amount), 2)):
-        radius = canvas.scale * np.exp(rng.uniform(np.log(1.2), np.log(8)))
+        radius = canvas.scale * canvas.log_uniform(1.2, 8)
         disc = _disc(canvas, position.astype(np.float32), radius, 0.25)
         cover = np.maximum(cover, rng.uniform(0.6, 1) * disc)
     cover = cv2.GaussianBlur(cover, (0, 0), rng.uniform(0.6, 1.6))
@@ -83,7 +82,4 @@ def _disc(canvas: Canvas, centre: Floats, radius: float, rough: float) -> Floats
     angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     waves = sum(canvas.rng.normal(0, rough / k) * np.cos(k * angles + canvas.rng.uniform(0, 7)) for k in (2, 3, 5))
     radii = radius * np.clip(1 + waves, 0.3, 2)
-    corners = np.asarray(centre) + radii[:, None] * np.stack([np.cos(angles), np.sin(angles)], 1)
-    disc = np.zeros((canvas.side, canvas.side), np.uint8)
-    cv2.fillPoly(disc, [np.rint(corners * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    return disc.astype(np.float32) / 255
+    return canvas.filled(centre + radii[:, None] * direction(angles))

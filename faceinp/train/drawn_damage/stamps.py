@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from faceinp.photo.arrays import direction
 from faceinp.train.drawn_damage.canvas import STAMP, Canvas, Floats, curve, floats, varied, wander
 
 _FONTS = (
@@ -33,9 +34,8 @@ def handwriting(canvas: Canvas, amount: float) -> None:
         x = x - 0.4 * y
         c, s = np.cos(angle), np.sin(angle)
         points = start + np.stack([c * x - s * y, s * x + c * y], 1)
-        paths.append(
-            (points.astype(np.float32), np.clip(varied(rng, count, canvas.scale * rng.uniform(0.8, 2)), 0.6, 5))
-        )
+        widths = np.clip(varied(rng, count, canvas.scale * rng.uniform(0.8, 2)), 0.6, 5)
+        paths.append((points.astype(np.float32), widths))
         start = points[-1] + height * np.array([c, s]) * 0.8
     canvas.lay(STAMP, canvas.strokes(paths), _ink(canvas), canvas.opacity(0.6, 1.0, 20, 0.15))
 
@@ -57,7 +57,7 @@ def round_stamp(canvas: Canvas, amount: float) -> None:
     rng = canvas.rng
     centre, radius = canvas.point(), canvas.side * rng.uniform(0.1, 0.25)
     angles = np.linspace(0, 2 * np.pi, 60)
-    oval = np.stack([np.cos(angles), rng.uniform(0.7, 1) * np.sin(angles)], 1)
+    oval = direction(angles) * (1, rng.uniform(0.7, 1))
     turn = rng.normal(0, 0.4)
     oval = oval @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     width = np.full(60, canvas.scale * rng.uniform(1, 2.5), np.float32)
@@ -79,11 +79,9 @@ def _ink(canvas: Canvas) -> Floats:
 
 
 def _worn(canvas: Canvas) -> Floats:
-    return np.clip(
-        canvas.rng.uniform(0.5, 1.1) + 0.15 * canvas.noise(3, 2) + canvas.rng.uniform(0, 0.3) * canvas.noise(30, 2),
-        0,
-        1,
-    ).astype(np.float32)
+    rng = canvas.rng
+    ink = rng.uniform(0.5, 1.1) + 0.15 * canvas.noise(3, 2) + rng.uniform(0, 0.3) * canvas.noise(30, 2)
+    return np.clip(ink, 0, 1).astype(np.float32)
 
 
 def word(rng: np.random.Generator) -> str:

@@ -16,6 +16,7 @@ _SURGICAL = (
     (232, 190, 196),
     (34, 34, 38),
 )
+_PLAIN = ((236, 236, 232), (226, 228, 232), (40, 40, 44))
 _CLOTHS = ((30, 30, 34), (52, 60, 84), (120, 30, 36), (200, 196, 186), (90, 100, 90), (226, 226, 226), (150, 120, 160))
 
 
@@ -69,7 +70,7 @@ def _outline(face: Face, kind: str) -> tuple[NDArray[np.float64], NDArray[np.flo
     ]
     low = rng.uniform(-0.05, 0.2)
     cheeks = [(jaw[end] + bridge[near]) / 2 + low * down for end, near in ((0, 0), (-1, -1))]
-    upper = curve(np.array([jaw[0], cheeks[0], *bridge, cheeks[1], jaw[-1]]), 40)
+    upper = curve([jaw[0], cheeks[0], *bridge, cheeks[1], jaw[-1]], 40)
     return np.vstack([upper, curve(jaw[::-1], 40)]), nose
 
 
@@ -81,7 +82,7 @@ def _inside(face: Face, top: NDArray[np.float64]) -> tuple[Array, Array]:
     axis = axis / length
     x, y = grid[None] - top[0], grid[:, None] - top[1]
     v = (x * axis[0] + y * axis[1]) / length
-    beside = x * -axis[1] * -1 - y * axis[0]
+    beside = x * axis[1] - y * axis[0]
     u = beside / (0.5 * face.width) - 0.3 * np.sin(face.yaw) * np.clip(1 - (2 * v - 1) ** 2, 0, 1)
     return np.asarray(u, np.float32), np.asarray(v, np.float32)
 
@@ -89,9 +90,8 @@ def _inside(face: Face, top: NDArray[np.float64]) -> tuple[Array, Array]:
 def _straps(face: Face, outline: NDArray[np.float64], kind: str) -> None:
     """Draw the straps to the ears or round the head."""
     rng, points = face.rng, face.points
-    style = rng.choice(
-        ["ears", "head", "none"], p=(0.7, 0.2, 0.1) if kind not in ("cup", "folded") else (0.35, 0.6, 0.05)
-    )
+    shares = (0.35, 0.6, 0.05) if kind in ("cup", "folded") else (0.7, 0.2, 0.1)
+    style = rng.choice(["ears", "head", "none"], p=shares)
     if style == "none":
         return
     lines = []
@@ -101,11 +101,11 @@ def _straps(face: Face, outline: NDArray[np.float64], kind: str) -> None:
         end, lower = upper, jaw if kind != "cup" else (jaw + upper) / 2
         ear = temple + 0.05 * sign * right
         if style == "ears":
-            lines += [curve(np.array([end, (end + ear) / 2 - 0.03 * down, ear - 0.1 * down]))]
-            lines += [curve(np.array([lower, (lower + ear) / 2 + 0.04 * sign * right, ear + 0.2 * down]))]
+            lines.append(curve([end, (end + ear) / 2 - 0.03 * down, ear - 0.1 * down]))
+            lines.append(curve([lower, (lower + ear) / 2 + 0.04 * sign * right, ear + 0.2 * down]))
         else:
-            lines += [np.array([end, end + 0.5 * sign * right - rng.uniform(0.1, 0.6) * down])]
-            lines += [np.array([lower, lower + 0.4 * sign * right - rng.uniform(-0.1, 0.3) * down])]
+            lines.append(np.array([end, end + 0.5 * sign * right - rng.uniform(0.1, 0.6) * down]))
+            lines.append(np.array([lower, lower + 0.4 * sign * right - rng.uniform(-0.1, 0.3) * down]))
     width = face.gap * rng.uniform(0.025, 0.07)
     alpha = strokes(face.side, lines, width)
     pale = (235, 235, 230) if rng.random() < 0.7 else (40, 40, 44)
@@ -119,24 +119,14 @@ def _valve(face: Face, u: Array, v: Array) -> None:
     far = np.hypot(u - centre[0], (v - centre[1]) * 1.2)
     alpha = np.clip((size - far) * 20, 0, 1)
     rings = 0.85 + 0.15 * np.cos(far / size * rng.uniform(6, 14))
-    face.lay(
-        alpha,
-        rings[..., None] * np.array(rng.choice([(225, 225, 225), (130, 134, 140), (70, 110, 170)])),
-        2,
-        shadow=0.3,
-    )
+    colour = rng.choice([(225, 225, 225), (130, 134, 140), (70, 110, 170)])
+    face.lay(alpha, rings[..., None] * colour, PROTECTIVE_MASK, shadow=0.3)
 
 
 def _print(face: Face, kind: str, u: Array, v: Array) -> Array:
     """float32 (S, S, 3): the cloth's colour: plain, stripes, dots, checks or a picture."""
     rng = face.rng
-    table = (
-        _SURGICAL
-        if kind == "surgical"
-        else ((236, 236, 232), (226, 228, 232), (40, 40, 44))
-        if kind != "cloth"
-        else _CLOTHS
-    )
+    table = {"surgical": _SURGICAL, "cloth": _CLOTHS}.get(kind, _PLAIN)
     base = face.textured(np.clip(np.array(table[rng.integers(len(table))]) + rng.normal(0, 8, 3), 5, 250), 0.02)
     if rng.random() < (0.6 if kind == "cloth" else 0.07):
         base = pattern(face, base, u * 2, v * 2)
@@ -167,34 +157,18 @@ def scarf(face: Face) -> None:
     """Draw a scarf, a veil's band or a collar pulled up, over the lower face: class 5."""
     rng, side = face.rng, face.side
     rise = rng.uniform(0.5, 1.5)
-    left, right = face.at(-2.2, rise + rng.normal(0, 0.2)), face.at(2.2, rise + rng.normal(0, 0.2))
-    edge = curve(
-        np.array(
-            [
-                left,
-                face.at(-0.8, rise + rng.normal(0, 0.1)),
-                face.at(0, rise + rng.normal(0, 0.12)),
-                face.at(0.8, rise + rng.normal(0, 0.1)),
-                right,
-            ]
-        ),
-        40,
-    )
+    left, right, *inner = rise + rng.normal(0, (0.2, 0.2, 0.1, 0.12, 0.1))
+    heights = (left, *inner, right)
+    edge = face.line(*zip((-2.2, -0.8, 0, 0.8, 2.2), heights, strict=True), count=40)
     outline = np.vstack([edge, face.at(3, 5), face.at(-3, 5)])
     u, v = _inside(face, face.at(0, rise))
     folds = noise(side, 4, rng, int(rng.integers(8, 22)))
-    bend = noise(side, 3, rng)
-    folds = cv2.remap(
-        folds, *_shifted(side, 0.15 * side * (bend - 0.5)), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
-    )
+    columns, rows = np.meshgrid(*[np.arange(side, dtype=np.float32)] * 2)
+    rows += np.asarray(0.15 * side * (noise(side, 3, rng) - 0.5), np.float32)
+    folds = cv2.remap(folds, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     height = folds * face.gap * rng.uniform(0.1, 0.5)
     base = face.textured(rng.integers(10, 245, 3), 0.06)
     if rng.random() < 0.5:
         base = pattern(face, base, u * 2, v * 2 + 0.3 * folds)
     knit = 1 + 0.12 * np.sin(v * rng.uniform(60, 160))[..., None] * np.cos(u * 80)[..., None] * (rng.random() < 0.4)
     face.lay(filled(side, outline, 2), base * lit(height, face.light) * knit, OTHER, shadow=rng.uniform(0.2, 0.6))
-
-
-def _shifted(side: int, by: Array) -> tuple[Array, Array]:
-    columns, rows = np.meshgrid(np.arange(side, dtype=np.float32), np.arange(side, dtype=np.float32))
-    return columns, rows + by.astype(np.float32)

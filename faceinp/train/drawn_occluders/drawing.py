@@ -12,7 +12,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Pixels
+from faceinp.photo.arrays import Pixels
 from faceinp.train.drawn_occluders import looks
 from faceinp.train.drawn_occluders.cloth import protective_mask, scarf
 from faceinp.train.drawn_occluders.eyewear import glasses

@@ -55,9 +55,8 @@ def glasses(face: Face) -> None:
         _refract(face, lenses, outer)
     if rng.random() < 0.8:
         face.cast(alpha, rng.uniform(0.05, 0.45))
-    opaque = _lay_lenses(face, lens, dark)
-    sight = np.where(opaque, lens, 0)
-    face.classes[sight > 0.4] = GLASSES
+    if _lay_lenses(face, lens, dark):
+        face.classes[lens > 0.4] = GLASSES
     clear = rng.uniform(0.35, 0.8) if rng.random() < (0.6 if style == "rimless" else 0.12) else 1.0
     broad = cv2.blur(alpha, (3, 3))
     face.lay(alpha * np.float32(clear), _material(face, alpha, thick), GLASSES, label=np.maximum(alpha, 2 * broad))
@@ -78,15 +77,12 @@ def _rims(face: Face, dark: bool) -> tuple[list[Line], float]:
     turn = np.linspace(0, 2 * np.pi, 96, endpoint=False)
     cos, sin = (np.sign(v) * np.abs(v) ** (2 / power) for v in (np.cos(turn), np.sin(turn)))
     x = wide * cos * (1 - taper * sin) + taper * 0.3 * wide * np.maximum(sin, 0)  # outwards, narrower below
-    y = high * sin * (1 + droop * np.where(sin > 0, -0.8 * cos, 0)) - lift * wide * np.maximum(cos, 0) ** 2 * (
-        sin < 0.3
-    )
+    raised = lift * wide * np.maximum(cos, 0) ** 2 * (sin < 0.3)
+    y = high * sin * (1 + droop * np.where(sin > 0, -0.8 * cos, 0)) - raised
     fall = rng.uniform(-0.06, 0.18) if rng.random() < 0.9 else rng.uniform(0.15, 0.4)
     rims = [np.stack([sign * (x + wide + half), y + fall], axis=1) for sign in (-1, 1)]
-    thick = rng.choice(
-        [rng.uniform(0.012, 0.035), rng.uniform(0.035, 0.1), rng.uniform(0.08, 0.16)], p=(0.57, 0.34, 0.09)
-    )
-    return rims, float(thick)
+    thick = rng.uniform((0.012, 0.035, 0.08), (0.035, 0.1, 0.16))  # thin, broad, heavy
+    return rims, float(rng.choice(thick, p=(0.57, 0.34, 0.09)))
 
 
 def _projection(face: Face) -> Callable[..., Line]:
@@ -135,13 +131,10 @@ def _bridge_and_arms(face: Face, frame: Pixels, rims: list[Line], thick: float, 
     if rng.random() < 0.2:
         heights.append(top + fall * 0.03)
     for height in heights:
-        ends = []
-        for rim in rims:
-            near = np.argmin(np.abs(rim[:, 1] - height) + 2 * np.abs(rim[:, 0]))
-            ends.append(rim[near])
+        left, right = (rim[np.argmin(np.abs(rim[:, 1] - height) + 2 * np.abs(rim[:, 0]))] for rim in rims)
         bow = rng.uniform(-0.08, 0.02)
-        line = project(curve(np.array([ends[0], [0, float(ends[0][1]) + bow], ends[1]])), -0.02)
-        cv2.polylines(layer, [fixed(line, FINER)], False, 255, max(1, round(max(thick, 0.022) * 0.9 * unit)), 16, 4)
+        line = project(curve([left, np.array([0, left[1] + bow]), right]), -0.02)
+        _wire(layer, line, max(thick, 0.022) * 0.9 * unit)
     hinge = rng.uniform(0.1, 0.45) if rng.random() < 0.8 else 0.6
     stout = max(1, round(unit * max(0.022, thick * rng.uniform(0.4, 1.0))))
     for rim, ear, sign in ((rims[0], 0, -1), (rims[1], 16, 1)):
@@ -155,9 +148,9 @@ def _bridge_and_arms(face: Face, frame: Pixels, rims: list[Line], thick: float, 
             continue  # turned away: the head hides it
         whole = rng.uniform(0.45, 1.05)  # hair hides the rest
         line = np.array([start, corner, corner + whole * (end - corner)])
-        cv2.polylines(layer, [fixed(line, FINER)], False, 255, stout, cv2.LINE_AA, 4)
+        _wire(layer, line, stout)
         if rng.random() < 0.5:  # where the arm is hinged
-            cv2.polylines(layer, [fixed(line[:2], FINER)], False, 255, stout + round(unit * 0.02), cv2.LINE_AA, 4)
+            _wire(layer, line[:2], stout + round(unit * 0.02))
     if thick < 0.05 and rng.random() < 0.7:
         _nose_pads(face, layer, rims, project)
     return layer
@@ -172,10 +165,12 @@ def _nose_pads(face: Face, layer: Pixels, rims: list[Line], project: Callable[..
         near = rim[np.argmin(np.abs(rim[:, 1] - y + 0.04) + 2 * np.abs(rim[:, 0]))]
         pad = np.array([[sign * (x - 0.015), y - long], [sign * (x + 0.015), y + long]])
         wire = project(np.vstack([near, (near + pad.mean(axis=0)) / 2 - [0, 0.02], pad.mean(axis=0)]))
-        cv2.polylines(layer, [fixed(wire, FINER)], False, 255, max(1, round(0.012 * unit)), cv2.LINE_AA, 4)
-        cv2.polylines(
-            layer, [fixed(project(pad, 0.03), FINER)], False, 200, max(1, round(0.028 * unit)), cv2.LINE_AA, 4
-        )
+        _wire(layer, wire, 0.012 * unit)
+        _wire(layer, project(pad, 0.03), 0.028 * unit, 200)
+
+
+def _wire(layer: Pixels, line: Line, width: float, value: int = 255) -> None:
+    cv2.polylines(layer, [fixed(line, FINER)], False, value, max(1, round(width)), cv2.LINE_AA, 4)
 
 
 def _refract(face: Face, lenses: list[Array], outlines: list[Line]) -> None:
@@ -190,7 +185,7 @@ def _refract(face: Face, lenses: list[Array], outlines: list[Line]) -> None:
 def _lay_lenses(face: Face, lens: Array, dark: bool) -> bool:
     """Lay what the lenses add to the picture; whether they hide the eyes (dark, tinted, reflecting)."""
     rng = face.rng
-    down = _along(face, 1)
+    down = _along(face)
     if dark:
         colour = np.array([(20, 20, 22), (38, 27, 20), (28, 36, 30), (24, 28, 44)][rng.integers(4)], np.float32)
         top = rng.uniform(0.8, 0.99)
@@ -211,10 +206,8 @@ def _lay_lenses(face: Face, lens: Array, dark: bool) -> bool:
 def _reflections(face: Face, lens: Array, dark: bool) -> Array:
     """Lay windows, sky, lamps or a scene on the lenses; float32 (S, S): how much of what lies below they hide."""
     rng, side = face.rng, face.side
-    kind = rng.choice(
-        ["none", "scene", "window", "streak", "sky"],
-        p=(0.25, 0.2, 0.2, 0.2, 0.15) if dark else (0.45, 0.09, 0.16, 0.2, 0.1),
-    )
+    shares = (0.25, 0.2, 0.2, 0.2, 0.15) if dark else (0.45, 0.09, 0.16, 0.2, 0.1)
+    kind = rng.choice(["none", "scene", "window", "streak", "sky"], p=shares)
     strength = rng.uniform(0.15, 0.6) if dark or rng.random() < 0.4 else rng.uniform(0.04, 0.25)
     light = np.array(rng.choice([(255, 255, 255), (225, 238, 255), (255, 240, 215), (190, 235, 205)]), np.float32)
     gloss: Array = np.zeros((side, side), np.float32)
@@ -226,9 +219,8 @@ def _reflections(face: Face, lens: Array, dark: bool) -> Array:
         colour = np.tile(scene, (tiles, tiles, 1))[:side, :side] * rng.uniform(0.6, 1.3)
         gloss = np.full((side, side), strength * 1.1, np.float32)
     elif kind == "sky":
-        gloss = (
-            np.clip(0.6 - 1.6 * _along(face, 1) + 0.15 * noise(side, 5, rng), 0, 1).astype(np.float32) * strength * 1.3
-        )
+        clear = np.clip(0.6 - 1.6 * _along(face) + 0.15 * noise(side, 5, rng), 0, 1)
+        gloss = clear.astype(np.float32) * strength * 1.3
     elif kind in ("window", "streak"):
         offset, size = rng.uniform(-0.2, 0.2, 2), rng.uniform(0.06, 0.28, 2)
         lean = rng.uniform(-0.6, 0.6)
@@ -240,19 +232,19 @@ def _reflections(face: Face, lens: Array, dark: bool) -> Array:
                     left = x + (n - panes / 2) * size[0] * 1.15
                     box = [(left, y - size[1]), (left + size[0], y - size[1])]
                     box += [(px + lean * 0.1, py + 2 * size[1]) for px, py in box[::-1]]
-                    gloss = np.maximum(gloss, filled(side, np.array([face.at(*b) for b in box])))
+                    gloss = np.maximum(gloss, filled(side, [face.at(*b) for b in box]))
             else:
                 ends = face.at(x - lean * 0.4, y - 0.5), face.at(x + lean * 0.4, y + 0.5)
-                gloss = np.maximum(gloss, strokes(side, [np.array(ends)], max(1.0, size[0] * face.gap), 1))
+                gloss = np.maximum(gloss, strokes(side, [ends], max(1.0, size[0] * face.gap), 1))
         gloss = cv2.GaussianBlur(gloss, (0, 0), rng.uniform(0.5, 2.5)) * strength * 1.4
     gloss = np.clip(gloss, 0, 1) * lens
     face.picture += gloss[..., None] * (colour * np.sqrt(face.matched) - face.picture)
     return np.asarray(gloss, np.float32)
 
 
-def _along(face: Face, axis: int) -> Array:
-    """float32 (S, S): distances of the eyes below (1) their middle or right (0) of it."""
-    direction = (face.across, face.down)[axis] / face.gap
+def _along(face: Face) -> Array:
+    """float32 (S, S): how far below the middle of the eyes, in distances of the eyes."""
+    direction = face.down / face.gap
     origin = float((face.eyes[0] + face.eyes[1]) @ direction) / 2
     grid = np.arange(face.side) + 0.5
     return np.asarray(grid[None] * direction[0] + grid[:, None] * direction[1] - origin, np.float32)
@@ -261,8 +253,8 @@ def _along(face: Face, axis: int) -> Array:
 def _material(face: Face, alpha: Array, thick: float) -> Array:
     """float32 (S, S, 3): plastic, tortoiseshell or metal, lit at its edges and shining in places."""
     rng, side = face.rng, face.side
-    kinds = ["black", "metal", "colour", "tortoise"]
-    kind = rng.choice(kinds, p=(0.28, 0.58, 0.1, 0.04) if thick < 0.045 else (0.5, 0.08, 0.18, 0.24))
+    shares = (0.28, 0.58, 0.1, 0.04) if thick < 0.045 else (0.5, 0.08, 0.18, 0.24)
+    kind = rng.choice(["black", "metal", "colour", "tortoise"], p=shares)
     if kind == "tortoise":
         spots = np.clip(3 * (noise(side, side // 6, rng) - 0.45), 0, 1)[..., None]
         colour = (1 - spots) * np.array([44, 26, 18]) + spots * np.array([150, 92, 44])

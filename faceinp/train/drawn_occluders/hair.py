@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.train.drawn_occluders.layers import UNJUDGED, Array, Face, curve, filled, fixed, noise
+from faceinp.train.drawn_occluders.layers import UNJUDGED, Array, Face, filled, fixed, noise
 
 HAIR = 4
 _HAIRS = (
@@ -31,14 +31,11 @@ def hair(face: Face) -> None:
     colour = _colour(face)
     cover = np.zeros((face.side,) * 2, np.float32)
     for _ in range(int(rng.integers(1, 5))):
-        cover = np.maximum(
-            cover,
-            _lock(face, colour, _path(face), face.gap * rng.choice([0.03, 0.12, 0.3, 0.6]) * rng.uniform(0.7, 1.4)),
-        )
+        path, width = _path(face), face.gap * rng.choice([0.03, 0.12, 0.3, 0.6]) * rng.uniform(0.7, 1.4)
+        cover = np.maximum(cover, _lock(face, colour, path, width))
     thick = cv2.blur(cover, (3, 3))
-    inner = _inner(face)
     face.classes[(thick > 0.15) & (face.classes == 0)] = UNJUDGED
-    face.classes[(thick > 0.4) & inner] = HAIR
+    face.classes[(thick > 0.4) & _inner(face)] = HAIR
 
 
 def fringe(face: Face) -> None:
@@ -47,14 +44,8 @@ def fringe(face: Face) -> None:
     ends = rng.uniform(-0.75, -0.35)
     for _ in range(int(rng.integers(2, 6))):
         x = rng.uniform(-1.2, 1.2)
-        path = np.array(
-            [
-                face.at(x * 0.6 + rng.normal(0, 0.2), -1.9),
-                face.at(x * 0.9, -1.1),
-                face.at(x, ends + rng.normal(0, 0.06)),
-            ]
-        )
-        _lock(face, colour, curve(path), face.gap * rng.uniform(0.1, 0.4))
+        path = face.line((x * 0.6 + rng.normal(0, 0.2), -1.9), (x * 0.9, -1.1), (x, ends + rng.normal(0, 0.06)))
+        _lock(face, colour, path, face.gap * rng.uniform(0.1, 0.4))
 
 
 def _path(face: Face) -> NDArray[np.float64]:
@@ -64,22 +55,19 @@ def _path(face: Face) -> NDArray[np.float64]:
     if rng.random() < 0.85:
         y = [-1.9, -0.9, rng.uniform(-0.1, 0.4), rng.uniform(0.8, 1.6), rng.uniform(1.5, 3.2)]
         drift = np.cumsum(rng.normal(0, 0.22, 5)) + rng.normal(0, 0.18) * np.arange(5)
-        knots = [face.at(x + d, h) for d, h in zip(drift, y, strict=True)][: int(rng.integers(3, 6))]
+        knots = [(x + d, h) for d, h in zip(drift, y, strict=True)]
     else:
         sign = rng.choice([-1, 1])
         heights = rng.uniform(-0.8, 1.6) + np.cumsum(rng.normal(0, 0.2, 5))
-        knots = [face.at(sign * (2.4 - n * 0.7), h) for n, h in enumerate(heights)][: int(rng.integers(3, 6))]
-    return curve(np.array(knots))
+        knots = [(sign * (2.4 - n * 0.7), h) for n, h in enumerate(heights)]
+    return face.line(*knots[: int(rng.integers(3, 6))])
 
 
 def _inner(face: Face) -> NDArray[np.bool_]:
     """bool (S, S): the face from the upper lids down, a little inside of the jaw."""
-    points = face.points
-    middle = points[33]
-    jaw = middle + 0.92 * (points[0:17] - middle)
-    lids = np.array([points[36], points[37], points[38], points[27], points[43], points[44], points[45]])
-    outline = np.vstack([jaw, (lids - 0.1 * face.down * face.gap)[::-1]])
-    return filled(face.side, outline) > 0.5
+    points, middle = face.points, face.points[33]
+    jaw, lids = middle + 0.92 * (points[0:17] - middle), points[[36, 37, 38, 27, 43, 44, 45]]
+    return filled(face.side, np.vstack([jaw, (lids - 0.1 * face.down * face.gap)[::-1]])) > 0.5
 
 
 def _colour(face: Face) -> Array:
@@ -136,16 +124,8 @@ def beard(face: Face) -> None:
     rng, points = face.rng, face.points
     right, down = face.right, face.down * face.gap
     parts = rng.choice(["moustache", "beard", "stubble", "goatee"], p=(0.3, 0.3, 0.2, 0.2))
-    lip = [
-        points[48] - 0.05 * right,
-        points[31] + 0.08 * down,
-        points[35] + 0.08 * down,
-        points[54] + 0.05 * right,
-        points[53],
-        points[51],
-        points[49],
-    ]
-    zone = filled(face.side, np.array(lip))
+    lip = [points[48] - 0.05 * right, points[31] + 0.08 * down, points[35] + 0.08 * down, points[54] + 0.05 * right]
+    zone = filled(face.side, [*lip, *points[[53, 51, 49]]])
     if parts in ("beard", "stubble"):
         middle = points[51]
         jaw = middle + 1.04 * (points[2:15] - middle)
@@ -159,19 +139,11 @@ def beard(face: Face) -> None:
         ]
         zone = filled(face.side, np.vstack([jaw, upper]))
     elif parts == "goatee":
-        chin = [
-            points[48],
-            points[57] + 0.08 * down,
-            points[54],
-            points[10] - 0.1 * right,
-            points[8] + 0.05 * down,
-            points[6] + 0.1 * right,
-        ]
-        zone = np.maximum(zone * (rng.random() < 0.6), filled(face.side, np.array(chin)))
-    lips = filled(face.side, points[48:60])
-    zone = cv2.GaussianBlur(zone, (0, 0), face.gap * rng.uniform(0.03, 0.09)) * (
-        1 - cv2.GaussianBlur(lips, (0, 0), 1.0)
-    )
+        below = [points[10] - 0.1 * right, points[8] + 0.05 * down, points[6] + 0.1 * right]
+        chin = [points[48], points[57] + 0.08 * down, points[54], *below]
+        zone = np.maximum(zone * (rng.random() < 0.6), filled(face.side, chin))
+    lips = cv2.GaussianBlur(filled(face.side, points[48:60]), (0, 0), 1.0)
+    zone = cv2.GaussianBlur(zone, (0, 0), face.gap * rng.uniform(0.03, 0.09)) * (1 - lips)
     strong = rng.uniform(0.25, 0.6) if parts == "stubble" else rng.uniform(0.5, 1.0)
     _short_hairs(face, zone, strong, 0.03 if parts == "stubble" else rng.uniform(0.05, 0.16))
 

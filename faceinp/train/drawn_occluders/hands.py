@@ -1,8 +1,11 @@
 """Hands as they are drawn on training pictures: fingers as lit tubes with creases and nails, in real skin's texture."""
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 
+from faceinp.photo.arrays import direction
 from faceinp.train.drawn_occluders.layers import Array, Face, Line, Pixels, Placement, curve, filled, fixed, lit, noise
 
 HAND = 3
@@ -13,6 +16,9 @@ _FINGERS = (
     ((0.13, -1.04), 0.86, 0.125),
     ((0.37, -0.92), 0.68, 0.105),
 )
+_PALM = np.array(  # x and y, from the wrist and back to it
+    [(-0.3, -0.44, -0.52, -0.13, 0.13, 0.46, 0.45, 0.3, -0.3), (0.1, -0.4, -0.95, -1.2, -1.17, -0.95, -0.4, 0.1, 0.1)]
+).T
 _SEGMENTS = (0.0, 0.46, 0.76, 1.0)
 
 
@@ -23,7 +29,7 @@ def hand(face: Face, position: tuple[float, float] | None = None) -> None:
     x, y = position or (rng.uniform(-0.9, 0.9), rng.uniform(-0.4, 1.6))
     target = face.at(x, y)
     toward = rng.normal(np.pi / 2, 0.8) if rng.random() < 0.85 else rng.uniform(0, 2 * np.pi)  # where the wrist lies
-    wrist_way = np.array([np.cos(toward), np.sin(toward)])
+    wrist_way = direction(toward)
     wrist = target + wrist_way * unit * rng.uniform(0.6, 1.9)
     up, mirror = -wrist_way, rng.choice([-1.0, 1.0])
     side_way = mirror * np.array([-up[1], up[0]])
@@ -66,10 +72,8 @@ def hand(face: Face, position: tuple[float, float] | None = None) -> None:
     shade = lit(cv2.GaussianBlur(floor, (0, 0), 0.8 + 0.012 * unit), face.light, rng.uniform(0.4, 0.9))
     shade = np.clip(shade, 0.35, 1.3) ** rng.uniform(0.5, 1.0)
     warm = np.array([1.0, 1.12, 1.18], np.float32)  # the shaded parts of flesh are redder
-    matched, face.matched = (
-        face.matched,
-        np.sqrt(face.exposure) if rng.random() < 0.3 else np.ones((1, 1, 1), np.float32),
-    )
+    matched = face.matched
+    face.matched = np.sqrt(face.exposure) if rng.random() < 0.3 else np.ones((1, 1, 1), np.float32)
     face.lay(alpha, np.clip(colour * shade**warm, 0, 255), HAND, shadow=rng.uniform(0.15, 0.6))
     face.matched = matched
 
@@ -77,19 +81,7 @@ def hand(face: Face, position: tuple[float, float] | None = None) -> None:
 def _palm(face: Face, height: Array, number: Pixels, place_of: Placement, unit: float) -> None:
     """Raise ``height`` to the palm or the back of the hand, with knuckles and tendons."""
     rng, side = face.rng, face.side
-    knots = np.array(
-        [
-            (-0.3, 0.1),
-            (-0.44, -0.4),
-            (-0.52, -0.95),
-            (-0.13, -1.2),
-            (0.13, -1.17),
-            (0.46, -0.95),
-            (0.45, -0.4),
-            (0.3, 0.1),
-        ]
-    )
-    alpha = filled(side, place_of(curve(np.vstack([knots, knots[:1]]), 60)))
+    alpha = filled(side, place_of(curve(_PALM, 60)))
     inside = cv2.distanceTransform((alpha > 0.5).astype(np.uint8), cv2.DIST_L2, 5) / (0.34 * unit)
     dome = 0.2 * unit * np.sqrt(np.clip(1 - (1 - np.clip(inside, 0, 1)) ** 2, 0, 1))
     bumps = np.zeros((side, side), np.uint8)
@@ -106,22 +98,14 @@ def _palm(face: Face, height: Array, number: Pixels, place_of: Placement, unit: 
 def _joints(base: Line, reach: float, angle: float, bend: float) -> Line:
     """(4, 2): a finger's joints, ``angle`` from straight up, bent sideways a little more at each."""
     points = [base]
-    for n in range(3):
-        step = reach * (_SEGMENTS[n + 1] - _SEGMENTS[n])
+    for start, end in pairwise(_SEGMENTS):
+        step = reach * (end - start)
         points.append(points[-1] + step * np.array([np.sin(angle), -np.cos(angle)]))
         angle += bend * 0.5
     return np.array(points)
 
 
-def _tube(
-    height: Array,
-    number: Pixels,
-    line: Line,
-    radii: Line,
-    lift: float,
-    name: int,
-    flat: float,
-) -> None:
+def _tube(height: Array, number: Pixels, line: Line, radii: Line, lift: float, name: int, flat: float) -> None:
     """Raise ``height`` to a tube of changing radius along ``line`` (N, 2), and write its number where it is on top."""
     side = height.shape[0]
     low = np.floor(np.clip((line - radii[:, None]).min(axis=0) - 1, 0, side)).astype(int)
@@ -185,8 +169,7 @@ def _details(
     touch = ((cv2.dilate(number, np.ones((3, 3))) != number) & (number > 0)).astype(np.float32)
     touch = cv2.GaussianBlur(touch, (0, 0), max(0.6, 0.02 * unit)) * np.float32(rng.uniform(0.4, 0.9))
     dark = np.clip(np.maximum(dark, touch), 0, 0.7).astype(np.float32)
-    flush = (
-        cv2.GaussianBlur(red, (0, 0), max(0.5, 0.07 * unit)).astype(np.float32) / 255 * np.float32(rng.uniform(0, 1.3))
-    )
+    flush = cv2.GaussianBlur(red, (0, 0), max(0.5, 0.07 * unit)).astype(np.float32) / 255
+    flush *= np.float32(rng.uniform(0, 1.3))
     for channel, (darker, redder) in enumerate(((0.78, 0.04), (1, -0.08), (1, -0.08))):
         colour[..., channel] *= (1 - np.float32(darker) * dark) * (1 + np.float32(redder) * flush)

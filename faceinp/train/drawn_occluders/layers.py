@@ -3,7 +3,7 @@
 A layer is a coverage in [0, 1], float32 (S, S), and a colour, float32 (S, S, 3) in grey levels 0 to 255.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,12 +13,12 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Pixels
+from faceinp.photo.arrays import Pixels
 
 Array = NDArray[Any]  # float32; OpenCV's stubs do not say so
 Floats = NDArray[np.floating[Any]]
 Line = NDArray[np.float64]
-Placement = Callable[[Line], Line]  # from a thing's own coordinates, (N, 2), to pixels
+Placement = Callable[[Any], Line]  # from a thing's own coordinates, (N, 2), to pixels
 
 UNJUDGED = 255  # the class of pixels of which nobody says what they are
 
@@ -54,6 +54,10 @@ class Face:
         middle = (self.eyes[0] + self.eyes[1]) / 2
         return middle + self.gap * (np.multiply.outer(x, self.across) + np.multiply.outer(y, self.down))
 
+    def line(self, *knots: tuple[Any, Any], count: int = 24) -> Line:
+        """A smooth line (count, 2) through knots as ``at`` takes them."""
+        return curve([self.at(x, y) for x, y in knots], count)
+
     @cached_property
     def yaw(self) -> float:
         """Radians by which the head is turned, from how far the nose's tip is beside the eyes' middle."""
@@ -84,10 +88,8 @@ class Face:
             return self.picture.clip(0, 255).astype(np.uint8)
         return np.asarray(self.others[self.rng.integers(len(self.others))])
 
-    def lay(
-        self, alpha: Array, colour: Any, kind: int, *, shadow: float = 0.0, label: Array | None = None, at: float = 0.4
-    ) -> None:
-        """Lay a layer on the picture, its soft shadow below, and write its class where ``label`` (or alpha) > ``at``.
+    def lay(self, alpha: Array, colour: Any, kind: int, *, shadow: float = 0.0, label: Array | None = None) -> None:
+        """Lay a layer on the picture, its soft shadow below, and write its class where ``label`` (or alpha) > .4.
 
         shadow: strength of the shadow, 0 to 1; it is no part of the class.
         """
@@ -95,7 +97,7 @@ class Face:
             self.cast(alpha, shadow)
         share = alpha[..., None]
         self.picture += share * (np.asarray(colour, np.float32) * self.matched - self.picture)
-        self.classes[(alpha if label is None else label) > at] = kind
+        self.classes[(alpha if label is None else label) > 0.4] = kind
 
     def cast(self, alpha: Array, strength: float) -> None:
         """Darken what lies below a layer, away from the light, softly."""
@@ -148,7 +150,7 @@ def noise(side: int, cells: int, rng: Generator, rows: int | None = None) -> Arr
     return np.asarray(cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC))
 
 
-def filled(side: int, outline: Floats, finer: int = 1) -> Array:
+def filled(side: int, outline: Sequence[Floats] | Floats, finer: int = 1) -> Array:
     """float32 (S, S): how much of each pixel lies in the outline (N, 2); drawn ``finer`` times finer, then averaged."""
     layer = np.zeros((side * finer, side * finer), np.uint8)
     cv2.fillPoly(layer, [fixed(outline, finer)], 255, cv2.LINE_AA, _FRACTION)
@@ -175,7 +177,7 @@ def fixed(points: Any, finer: int = 1) -> NDArray[np.int32]:
     return np.rint((np.asarray(points) * finer - 0.5) * 2**_FRACTION).astype(np.int32)
 
 
-def curve(knots: Floats, count: int = 24) -> NDArray[np.float64]:
+def curve(knots: Sequence[Floats] | Floats, count: int = 24) -> Line:
     """(count, 2): a smooth line through knots (N, 2), N >= 2 (Catmull-Rom)."""
     knots = np.vstack([2 * knots[0] - knots[1], knots, 2 * knots[-1] - knots[-2]])
     t = np.linspace(0, len(knots) - 3 - 1e-9, count)

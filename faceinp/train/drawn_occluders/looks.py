@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from faceinp.train.drawn_occluders.layers import Array, Face, curve, filled, lit, noise, strokes
+from faceinp.train.drawn_occluders.layers import Array, Face, filled, lit, noise, strokes
 
 
 def shade(face: Face) -> None:
@@ -15,24 +15,16 @@ def shade(face: Face) -> None:
         dark = np.clip((noise(side, int(rng.integers(4, 12)), rng) - rng.uniform(0.35, 0.6)) * 8, 0, 1)
     elif kind == "bar":
         lean = rng.uniform(-1, 1)
-        lines = [
-            np.array([face.at(-3, y - 3 * lean), face.at(3, y + 3 * lean)])
-            for y in rng.uniform(-0.8, 2) + np.arange(rng.integers(1, 4)) * rng.uniform(0.3, 0.8)
-        ]
+        heights = rng.uniform(-0.8, 2) + np.arange(rng.integers(1, 4)) * rng.uniform(0.3, 0.8)
+        lines = [[face.at(-3, y - 3 * lean), face.at(3, y + 3 * lean)] for y in heights]
         dark = strokes(side, lines, face.gap * rng.uniform(0.05, 0.3), 1)
     elif kind == "brim":
         y = rng.uniform(-0.5, 0.6)
-        edge = curve(
-            np.array([face.at(-2.5, y + rng.normal(0, 0.2)), face.at(0, y + rng.uniform(0, 0.5)), face.at(2.5, y)])
-        )
+        edge = face.line((-2.5, y + rng.normal(0, 0.2)), (0, y + rng.uniform(0, 0.5)), (2.5, y))
         dark = filled(side, np.vstack([edge, face.at(4, -5), face.at(-4, -5)]))
     else:
         x = rng.uniform(-0.8, 0.8)
-        edge = curve(
-            np.array(
-                [face.at(x, -3), face.at(x + rng.normal(0, 0.3), 0), face.at(x + rng.normal(0, 0.3), 1), face.at(x, 4)]
-            )
-        )
+        edge = face.line((x, -3), (x + rng.normal(0, 0.3), 0), (x + rng.normal(0, 0.3), 1), (x, 4))
         far = rng.choice([-5, 5])
         dark = filled(side, np.vstack([edge, face.at(far, 4), face.at(far, -3)]))
     dark = cv2.GaussianBlur(dark.astype(np.float32), (0, 0), face.gap * rng.choice([0.02, 0.06, 0.2]))[..., None]
@@ -77,18 +69,15 @@ def wrinkles(face: Face) -> None:
     rng = face.rng
     lines = []
     for y in rng.uniform(-1.1, -0.6, int(rng.integers(0, 4))):
-        lines.append(curve(np.array([face.at(-0.6, y), face.at(0, y + rng.normal(0, 0.05)), face.at(0.6, y)])))
+        lines.append(face.line((-0.6, y), (0, y + rng.normal(0, 0.05)), (0.6, y)))
     for sign in (-1, 1):
         x = sign * rng.uniform(0.25, 0.4)
-        lines.append(curve(np.array([face.at(x, 0.6), face.at(x * 1.6, 0.95), face.at(x * 1.7, 1.3)])))
+        lines.append(face.line((x, 0.6), (x * 1.6, 0.95), (x * 1.7, 1.3)))
         for _ in range(int(rng.integers(0, 3))):
             y = rng.uniform(0.1, 0.3)
-            lines.append(
-                curve(np.array([face.at(sign * 0.2, y), face.at(sign * 0.5, y + 0.08), face.at(sign * 0.8, y - 0.05)]))
-            )
-    deep = cv2.GaussianBlur(
-        strokes(face.side, lines, face.gap * rng.uniform(0.015, 0.04)), (0, 0), rng.uniform(0.6, 1.6)
-    )
+            lines.append(face.line((sign * 0.2, y), (sign * 0.5, y + 0.08), (sign * 0.8, y - 0.05)))
+    fine = strokes(face.side, lines, face.gap * rng.uniform(0.015, 0.04))
+    deep = cv2.GaussianBlur(fine, (0, 0), rng.uniform(0.6, 1.6))
     face.picture *= 1 - deep[..., None] * rng.uniform(0.2, 0.6) * np.array([0.85, 1, 1], np.float32)
 
 
@@ -97,17 +86,8 @@ def hat(face: Face) -> None:
     rng, side = face.rng, face.side
     y = rng.uniform(-1.3, -0.6)
     bow = rng.uniform(-0.3, 0.15)
-    edge = curve(
-        np.array(
-            [
-                face.at(-1.7, y + 0.2),
-                face.at(-0.8, y + 0.3 * bow),
-                face.at(0, y + bow),
-                face.at(0.8, y + 0.3 * bow),
-                face.at(1.7, y + 0.2),
-            ]
-        )
-    )
+    side_bow, end = y + 0.3 * bow, y + 0.2
+    edge = face.line((-1.7, end), (-0.8, side_bow), (0, y + bow), (0.8, side_bow), (1.7, end))
     alpha = filled(side, np.vstack([edge, face.at(2.2, -4), face.at(-2.2, -4)]), 2)
     band = rng.uniform(0.1, 0.35) * face.gap
     tall = np.clip(cv2.distanceTransform((alpha > 0.5).astype(np.uint8), cv2.DIST_L2, 5) / band, 0, 1)

@@ -1,7 +1,7 @@
 """Holes for training, drawn for a whole batch at once, on the device its landmarks are on.
 
 A third are the papers' (``paper_holes``), the others what people draw (``sketched_holes``). How often each kind comes
-is stated in SHARES alone. Masks in files may take the place of a share of them all (``mask_holes``). Sides and
+is stated in KINDS alone. Masks in files may take the place of a share of them all (``mask_holes``). Sides and
 distances are shares of the picture's side.
 """
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from faceinp.mask import presets
+from faceinp.photo.arrays import direction
 from faceinp.train.holes import paper_holes, shapes, sketched_holes
 
 if TYPE_CHECKING:  # which needs SMALLEST and LARGEST
@@ -20,44 +21,27 @@ if TYPE_CHECKING:  # which needs SMALLEST and LARGEST
 
 Draw = Callable[[Tensor, int, np.random.Generator], Tensor]
 
-PAPERS: dict[str, Draw] = {
-    "strokes": paper_holes.strokes,
-    "blocks": paper_holes.blocks,
-    "centre": paper_holes.centre,
-    "parts": paper_holes.parts,
-}
-SKETCHES: dict[str, Draw] = {
-    "feature": sketched_holes.feature,
-    "oval": sketched_holes.oval,
-    "box": sketched_holes.box,
-    "stroke": sketched_holes.stroke,
-    "scribble": sketched_holes.scribble,
-    "lock": sketched_holes.lock,
-    "hand": sketched_holes.hand,
-    "glasses": sketched_holes.glasses,
-    "protective mask": sketched_holes.protective_mask,
-    "scratch": sketched_holes.scratch,
-    "tear": sketched_holes.tear,
-}
 DAMAGE = "damage"  # real damage; without a file of it, scratches
-SHARES = {
-    "strokes": 0.10,
-    "blocks": 0.03,
-    "centre": 0.02,
-    "parts": 0.19,
-    "feature": 0.15,
-    "oval": 0.05,
-    "box": 0.05,
-    "stroke": 0.10,
-    "scribble": 0.04,
-    "lock": 0.05,
-    "hand": 0.06,
-    "glasses": 0.06,
-    "protective mask": 0.04,
-    "scratch": 0.02,
-    "tear": 0.02,
-    DAMAGE: 0.02,
+KINDS: dict[str, tuple[Draw, float]] = {  # and how often each comes
+    "strokes": (paper_holes.strokes, 0.10),
+    "blocks": (paper_holes.blocks, 0.03),
+    "centre": (paper_holes.centre, 0.02),
+    "parts": (paper_holes.parts, 0.19),
+    "feature": (sketched_holes.feature, 0.15),
+    "oval": (sketched_holes.oval, 0.05),
+    "box": (sketched_holes.box, 0.05),
+    "stroke": (sketched_holes.stroke, 0.10),
+    "scribble": (sketched_holes.scribble, 0.04),
+    "lock": (sketched_holes.lock, 0.05),
+    "hand": (sketched_holes.hand, 0.06),
+    "glasses": (sketched_holes.glasses, 0.06),
+    "protective mask": (sketched_holes.protective_mask, 0.04),
+    "scratch": (sketched_holes.scratch, 0.02),
+    "tear": (sketched_holes.tear, 0.02),
+    DAMAGE: (sketched_holes.scratch, 0.02),
 }
+PAPERS = ("strokes", "blocks", "centre", "parts")  # the others are sketches
+SHARES = {name: share for name, (_, share) in KINDS.items()}
 # Which of them a run draws: all; those of the papers; L's own two, neither of which is a part of a face that is
 # measured; or one of these. Only "all" draws two holes over one another.
 CHOICES = {
@@ -104,7 +88,7 @@ def draw(
         at = np.flatnonzero(kind == number)
         index = torch.from_numpy(owner[at]).to(points.device)
         if names[number] in PAPERS:
-            drawn = PAPERS[names[number]](points[index], side, rng)
+            drawn = KINDS[names[number]][0](points[index], side, rng)
         else:
             drawn = _sketch(names[number], complete[index], side, rng, damage)
         # Owners of first layers are all different, and so are those of second ones; first ones come first.
@@ -124,10 +108,11 @@ def _sketch(name: str, points: Tensor, side: int, rng: np.random.Generator, dama
     if name == DAMAGE and damage is not None:
         return sketched_holes.real_damage(points, side, rng, damage)
     n = len(points)
-    drawn = SKETCHES["scratch" if name == DAMAGE else name](points, side, rng)
+    drawn = KINDS[name][0](points, side, rng)
     drawn = shapes.wobbled(drawn, shapes.to_device(rng.uniform(0, WOBBLE, n), points), rng)
     angle = rng.uniform(0, 2 * np.pi, n)
-    direction = shapes.to_device(np.stack([np.cos(angle), np.sin(angle)], -1), points)
-    part = shapes.halved(drawn, direction, shapes.to_device(rng.normal(0, 0.02, n), points))
+    part = shapes.halved(
+        drawn, shapes.to_device(direction(angle), points), shapes.to_device(rng.normal(0, 0.02, n), points)
+    )
     cut = torch.from_numpy(rng.random(n) < HALVED_SHARE).to(points.device)[:, None, None]
     return torch.where(cut & (part.float().mean((1, 2), keepdim=True) >= SMALLEST), part, drawn)

@@ -1,7 +1,7 @@
 """Holes from masks in files, for training: read at the start, kept as bits, flipped and turned as they are drawn."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,28 +11,22 @@ from faceinp.errors import DataError
 from faceinp.mask import mask_files
 from faceinp.train import loop
 from faceinp.train.holes import drawing as holes
+from faceinp.train.settings import option
 
 
 @dataclass(frozen=True)
 class MaskedRun(loop.Run):
     """Settings of a training whose faces have holes; see ``loop.Run`` for the rest."""
 
-    masks: str = field(default="", metadata={"help": "masks for holes: a folder of pictures, or a list of them"})
-    mask_hole: str = field(default="white", metadata={"help": "the hole's colour in --masks: white or black"})
-    masks_share: float = field(
-        default=0.5,
-        metadata={
-            "help": "share of the holes that come from --masks; the others are drawn as ever",
-            "least": 0,
-            "most": 1,
-        },
+    masks: str = option("", "masks for holes: a folder of pictures, or a list of them")
+    mask_hole: str = option("white", "the hole's colour in --masks: white or black")
+    masks_share: float = option(
+        0.5, "share of the holes that come from --masks; the others are drawn as ever", least=0, most=1
     )
-    holes: str = field(
-        default="all",
-        metadata={
-            "help": "which holes are drawn: all, papers, strokes+blocks (the second paper's), strokes or blocks",
-            "choices": tuple(holes.CHOICES),
-        },
+    holes: str = option(
+        "all",
+        "which holes are drawn: all, papers, strokes+blocks (the second paper's), strokes or blocks",
+        choices=holes.CHOICES,
     )
 
 

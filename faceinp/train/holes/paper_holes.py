@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from faceinp.photo.arrays import direction
 from faceinp.train.holes import shapes
 
 STROKES, SEGMENTS = 10, 4  # at most that many strokes of that many segments
@@ -62,7 +63,7 @@ def strokes(points: Tensor, side: int, rng: np.random.Generator) -> Tensor:
     """bool (n, side, side): polylines that wander over the picture, drawn by a round brush."""
     count = len(points)
     turns = rng.uniform(-1.2, 1.2, (count, STROKES, SEGMENTS)).cumsum(2) + rng.uniform(0, 7, (count, STROKES, 1))
-    steps = rng.uniform(0.05, 0.3, turns.shape)[..., None] * np.stack([np.cos(turns), np.sin(turns)], -1)
+    steps = rng.uniform(0.05, 0.3, turns.shape)[..., None] * direction(turns)
     start = rng.uniform(0, 1, (count, STROKES, 1, 2)) + np.concatenate(
         [np.zeros_like(steps[:, :, :1]), steps.cumsum(2)[:, :, :-1]], axis=2
     )

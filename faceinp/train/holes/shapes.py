@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 DIRECTIONS = 96  # half-planes that bound one side of a hull
+WAVES = 7  # of a wobbled outline along each side
 UNUSED = -9.0  # the radius of a capsule that is not drawn: farther than any pixel
 
 
@@ -104,10 +105,10 @@ def ovals(centre: Tensor, axes: Tensor, power: Tensor, side: int, rim: Tensor | 
     return inside
 
 
-def wobbled(hole: Tensor, amplitude: Tensor, rng: np.random.Generator, waves: int = 7) -> Tensor:
+def wobbled(hole: Tensor, amplitude: Tensor, rng: np.random.Generator) -> Tensor:
     """bool (n, S, S) with uneven outlines: each pixel shows what lies up to about ``amplitude`` (n,) beside it."""
     n, side, _ = hole.shape
-    noise = torch.from_numpy(rng.normal(0, 1, (n, 2, waves, waves)).astype(np.float32)).to(hole.device)
+    noise = torch.from_numpy(rng.normal(0, 1, (n, 2, WAVES, WAVES)).astype(np.float32)).to(hole.device)
     noise = functional.interpolate(noise, (side, side), mode="bicubic", align_corners=False)
     ticks = centres(side, noise)
     y, x = torch.meshgrid(ticks, ticks, indexing="ij")

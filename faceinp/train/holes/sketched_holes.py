@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from faceinp.photo.arrays import direction
 from faceinp.train.augmentation import degradation
 from faceinp.train.holes import shapes
 
@@ -112,7 +113,7 @@ def stroke(points: Tensor, side: int, rng: np.random.Generator) -> Tensor:
     """One to three free strokes that start on the face."""
     n, strokes, segments = len(points), 3, 6
     turns = rng.uniform(-0.9, 0.9, (n, strokes, segments)).cumsum(2) + rng.uniform(0, 7, (n, strokes, 1))
-    steps = rng.uniform(0.1, 0.5, turns.shape)[..., None] * np.stack([np.cos(turns), np.sin(turns)], -1)
+    steps = rng.uniform(0.1, 0.5, turns.shape)[..., None] * direction(turns)
     steps[np.arange(segments) >= rng.integers(1, segments + 1, (n, strokes, 1))] = 0
     radius = np.broadcast_to(rng.uniform(0.05, 0.3, (n, strokes, 1)), turns.shape).copy()
     radius[np.arange(strokes) >= rng.choice([1, 1, 2, 3], (n, 1))] = shapes.UNUSED
@@ -154,7 +155,7 @@ def lock(points: Tensor, side: int, rng: np.random.Generator) -> Tensor:
     bend = rng.normal(0, 0.12, (n, 1, 1)) + rng.normal(0, 0.04, (n, strands, segments))
     angle = heading + bend.cumsum(2)
     length = rng.uniform(1.0, 3.0, (n, 1, 1)) * rng.uniform(0.6, 1.0, (n, strands, 1)) / segments
-    steps = length[..., None] * np.stack([np.cos(angle), np.sin(angle)], -1)
+    steps = length[..., None] * direction(angle)
     start = root[:, None] + rng.normal(0, 0.12, (n, strands, 2))
     corners = np.concatenate([start[:, :, None], start[:, :, None] + steps.cumsum(2)], axis=2)
     thickness = rng.uniform(0.03, 0.16, (n, strands, 1)) * (1 - 0.75 * np.arange(segments + 1) / segments)
@@ -182,14 +183,14 @@ def hand(points: Tensor, side: int, rng: np.random.Generator) -> Tensor:
     spread = rng.uniform(0.02, 0.22, n)
     curl = rng.uniform(0.35, 1.0, (n, fingers))
     at = np.linspace(-0.45, 0.45, fingers)
-    starts, ends, radii = [], [], []
+    starts, ends, radii = list[Floats](), list[Floats](), list[Floats]()
     for k in range(fingers):
         angle = spread * (k - 1.5) + rng.normal(0, 0.04, n)
         reach = (1.05, 1.2, 1.15, 0.9)[k] * curl[:, k]
         raised = rng.random(n) < 0.85
         knuckle = straight(zero - 0.1, zero + at[k])
         starts.append(knuckle)
-        ends.append(knuckle + reach[:, None] * np.stack([np.cos(angle), np.sin(angle)], -1))
+        ends.append(knuckle + reach[:, None] * direction(angle))
         radii.append(np.where(raised, rng.uniform(0.13, 0.17, n), shapes.UNUSED))
     for y in (-0.25, 0.0, 0.25):  # palm
         starts.append(straight(zero - 1.0, zero + 0.8 * y))
@@ -198,7 +199,7 @@ def hand(points: Tensor, side: int, rng: np.random.Generator) -> Tensor:
     angle, thumb = rng.uniform(0.4, 1.2, n), rng.random(n) < 0.8
     root = straight(zero - 0.9, zero + 0.4)
     starts.append(root)
-    ends.append(root + rng.uniform(0.7, 1.1, n)[:, None] * np.stack([np.cos(angle), np.sin(angle)], -1))
+    ends.append(root + rng.uniform(0.7, 1.1, n)[:, None] * direction(angle))
     radii.append(np.where(thumb, 0.17, shapes.UNUSED))
     bent = rng.normal(0, 0.3, n)  # the arm
     starts.append(straight(zero - 1.2, zero))
@@ -270,7 +271,7 @@ def scratch(points: Tensor, side: int, rng: np.random.Generator) -> Tensor:
     n, scratches, segments = len(points), 8, 5
     angle = rng.uniform(0, 7, (n, scratches, 1)) + rng.normal(0, 0.12, (n, scratches, segments)).cumsum(2)
     length = rng.uniform(0.15, 1.3, (n, scratches, 1)) / segments
-    steps = length[..., None] * np.stack([np.cos(angle), np.sin(angle)], -1)
+    steps = length[..., None] * direction(angle)
     start = rng.uniform(0, 1, (n, scratches, 1, 2)) - steps.sum(2, keepdims=True) / 2
     path = np.concatenate([start, start + steps.cumsum(2)], axis=2)
     radius = np.broadcast_to(
@@ -285,7 +286,7 @@ def tear(points: Tensor, side: int, rng: np.random.Generator) -> Tensor:
     """A tear or a fold: jagged, of uneven width, from one edge of the picture across the face."""
     n, segments = len(points), 12
     angle = rng.uniform(0, 2 * np.pi, n)
-    edge = 0.5 + 0.75 * np.stack([np.cos(angle), np.sin(angle)], -1)
+    edge = 0.5 + 0.75 * direction(angle)
     target = np.stack([rng.uniform(0.3, 0.7, n), rng.uniform(0.3, 0.8, n)], -1)
     along = np.linspace(0, 1, segments + 1)[:, None] * rng.uniform(0.7, 2.0, (n, 1, 1))
     path = edge[:, None] + along * (target - edge)[:, None]

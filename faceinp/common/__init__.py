@@ -1,1 +1,0 @@
-"""Helpers for all packages: files, JSON, processes, extras, deprecations."""
