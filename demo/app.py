@@ -31,7 +31,7 @@ def build() -> gr.Blocks:
     blocks = gr.Blocks(title=strings.TITLE, analytics_enabled=False, delete_cache=(KEPT // 6, KEPT))
     with blocks:
         visits = sessions.Visits(blocks)
-        page = page_layout.lay_out()
+        page = page_layout.Page()
         clear_errors.connect(blocks, page)
         load_photo.connect(page, visits)
         edit_mask.connect(page, visits)

@@ -36,7 +36,7 @@ from gradio.state_holder import StateHolder  # noqa: E402
 def page() -> page_layout.Page:
     """The page's parts, on no server."""
     with gr.Blocks():
-        return page_layout.lay_out()
+        return page_layout.Page()
 
 
 @pytest.fixture(scope="module")

@@ -111,7 +111,7 @@ def connect(page: Page, visits: Visits) -> None:  # noqa: PLR0915 - one statemen
         start.then(
             choose_face.finder(page, visits),
             [page.face, page.share],
-            choose_face.outputs(page),
+            [*choose_face.clear_updates(page), page.message],
             js=None if start is turns else results.FOCUS,  # Turn keeps the focus, to be pressed again
             **QUIET | {"queue": True},
         )
@@ -142,16 +142,9 @@ def _strokes(value: dict[str, Any] | None) -> bytes:
 
 def _photo_parts(page: Page) -> list[Any]:
     """The controls of ``_show_photo``."""
-    parts = [page.photo, page.refused, page.camera, page.editor, page.preset, page.share, page.fill, page.another]
-    parts += [
-        page.message,
-        page.running,
-        page.others_message,
-        *choose_face.outputs(page),
-        *results.outputs(page),
-        *compare_engines.outputs(page),
-    ]
-    return list(dict.fromkeys([*parts, *other_photos.outputs(page), *propose_mask.outputs(page)]))
+    parts = [page.photo, page.refused, page.camera, page.editor, page.preset, page.share, page.another, page.message]
+    parts += [page.running, page.others_message, *choose_face.clear_updates(page), *compare_engines.clear_updates(page)]
+    return [*parts, *results.shown_parts(page), *propose_mask.outputs(page)]
 
 
 def _show_photo(

@@ -29,13 +29,8 @@ def connect(page: Page) -> None:
     page.landmarks.reset.click(None, None, page.landmarks.face, js="() => null", **QUIET)
 
 
-def outputs(page: Page) -> list[Any]:
-    """The controls of ``show_updates`` and ``clear_updates``."""
-    return [page.landmarks.box, page.landmarks.face]
-
-
 def clear_updates(page: Page) -> Updates:
-    """Updates that remove the face."""
+    """Updates that remove the face, of the controls that ``show_updates`` changes."""
     return {page.landmarks.box: gr.update(visible=False), page.landmarks.face: gr.update(value=None, face={})}
 
 
