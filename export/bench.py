@@ -23,13 +23,12 @@ from faceinp.common.system import machine, today
 from faceinp.errors import FaceinpError
 from faceinp.models import sessions, sidecar
 
-from . import cases, graphs, parity, trt
+from . import cases, graphs, parity, shell, trt
 from . import onnx as onnx_export
 from .cases import Inputs
 from .divergence import distance
 from .graphs import Built
 from .shell import batches, natural, say
-from .shell import main as run_command
 
 RUNTIMES = ("torch", "onnxruntime", "openvino", "tensorrt")
 WHOLE, PARTS = ("photo", "restorer"), ("landmarks", "completion")
@@ -276,9 +275,7 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="faceinp export bench", description="Time the runtimes of the completion network."
-    )
+    parser = shell.parser("bench", "Time the runtimes of the completion network.")
     parser.add_argument("--runtimes", type=lambda text: tuple(text.split(",")), default=RUNTIMES, metavar="A,B")
     parser.add_argument("--size", type=int, default=0, help="side of the pictures (default: 256)")
     parser.add_argument("--batch", type=batches, default=(1,), metavar="N,N", help="batch sizes (default: 1)")
@@ -286,7 +283,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("-o", "--out", type=Path, default=onnx_export.OUT, metavar="DIR", help="exported files")
-    return run_command(parser, _run, argv)
+    return shell.main(parser, _run, argv)
 
 
 if __name__ == "__main__":

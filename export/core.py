@@ -28,9 +28,8 @@ from faceinp.errors import FaceinpError, WeightsError
 from faceinp.models import sessions, weights
 from faceinp.nets import embedding
 
-from . import conversion, graphs, modules, parity
+from . import conversion, graphs, modules, parity, shell
 from .graphs import GRAPHS, Built, Graph, Port
-from .shell import main as run_command
 
 if TYPE_CHECKING:
     import onnx
@@ -333,12 +332,10 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="faceinp export core", description="Write the graphs that the package opens without torch."
-    )
+    parser = shell.parser("core", "Write the graphs that the package opens without torch.")
     parser.add_argument("name", metavar="NAME", help=f"{', '.join(CORE)}, or all")
     parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="packed weights (default: the package's)")
-    return run_command(parser, _run, argv)
+    return shell.main(parser, _run, argv)
 
 
 if __name__ == "__main__":

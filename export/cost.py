@@ -22,11 +22,10 @@ from faceinp.nets.completion import landmark_map
 from faceinp.train.datasets import data as shards
 from faceinp.train.datasets.data import Faces
 
-from . import graphs, modules, parity
+from . import graphs, modules, parity, shell
 from .cases import Inputs
 from .graphs import Built
 from .parity import ParityError, Runner
-from .shell import main as run_command
 from .shell import natural
 
 LIMITS = {"fp32": 0.1, "fp16": 0.1, "int8": 0.3}  # dB
@@ -116,13 +115,11 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="faceinp export cost", description="Measure the loss of PSNR of an exported file."
-    )
+    parser = shell.parser("cost", "Measure the loss of PSNR of an exported file.")
     parser.add_argument("file", type=Path, metavar="FILE", help="completion or restorer of `faceinp export onnx`")
     parser.add_argument("--data", nargs="+", required=True, help="shards: paths or globs of WebDataset tars")
     parser.add_argument("--pictures", type=natural, default=100, help="how many (default: 100)")
-    return run_command(parser, _run, argv)
+    return shell.main(parser, _run, argv)
 
 
 if __name__ == "__main__":

@@ -21,11 +21,10 @@ from faceinp.errors import FaceinpError, WeightsError
 from faceinp.models import sessions, sidecar
 from faceinp.models.input_limits import Axis, Limits
 
-from . import conversion, graphs, parity
+from . import conversion, graphs, parity, shell
 from .graphs import GRAPHS, Built
 from .parity import Error
 from .shell import batches, say
-from .shell import main as run_command
 
 if TYPE_CHECKING:
     import onnx
@@ -217,17 +216,11 @@ def _run(args: argparse.Namespace) -> None:
             batch=args.batch,
             calibrate=args.calibrate,
         )
-        about = sidecar.read(file)
-        if not about["trained"]:
-            say(f"note: {file.name} contains an untrained network because its weights are missing")
-        worst = max(error["max"] for error in about["errors"])
-        print(
-            f"{file}: {file.stat().st_size / 1e6:.1f} MB, error against torch at most {worst:.1e}, {about['seconds']} s"
-        )
+        shell.report(file, sidecar.read(file))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="faceinp export onnx", description="Write networks as ONNX files.")
+    parser = shell.parser("onnx", "Write networks as ONNX files.")
     parser.add_argument("name", metavar="NAME", help=f"{', '.join(GRAPHS)}, or all")
     parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="default: fp32")
     opsets = f"{min(conversion.RUNTIMES)} to {max(conversion.RUNTIMES)} (default: {conversion.OPSET})"
@@ -236,7 +229,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch", type=batches, default=(1, 16), help="smallest and largest batch (default: 1-16)")
     parser.add_argument("--calibrate", nargs="+", default=(), metavar="SHARDS", help="training pictures, for int8")
     parser.add_argument("-o", "--out", type=Path, default=OUT, metavar="DIR", help=f"default: {OUT}")
-    return run_command(parser, _run, argv)
+    return shell.main(parser, _run, argv)
 
 
 if __name__ == "__main__":

@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 from faceinp.errors import FaceinpError, WeightsError
 from faceinp.models import sessions, sidecar, weights
 
-from . import cases, conversion, divergence, graphs
+from . import cases, conversion, divergence, graphs, shell
 from .cases import CASES, Inputs
 from .divergence import distance
 from .graphs import Built
-from .shell import main as run_command
 
 if TYPE_CHECKING:
     import onnx
@@ -210,10 +209,10 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="faceinp export parity", description="Compare an exported file with torch.")
+    parser = shell.parser("parity", "Compare an exported file with torch.")
     parser.add_argument("file", type=Path, metavar="FILE", help="a file of `faceinp export onnx`, `trt` or `litert`")
     parser.add_argument("--against", choices=("torch",), default="torch", help="the reference (default: torch)")
-    return run_command(parser, _run, argv)
+    return shell.main(parser, _run, argv)
 
 
 if __name__ == "__main__":

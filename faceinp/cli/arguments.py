@@ -188,16 +188,8 @@ def add_folders(parser: argparse.ArgumentParser) -> None:
         help="compute PSNR, SSIM and MAE as a published script does",
     )
     parser.add_argument("--lpips", choices=("alex", "vgg"), default="alex", help="the network of LPIPS")
-    parser.add_argument(
-        "--judges",
-        type=names,
-        default=(),
-        metavar="A,B",
-        help="judges of identity, or none (default: bundled and dlib, if available)",
-    )
-    parser.add_argument(
-        "--skip", type=names, default=(), metavar="A,B", help="measures to skip: lpips, inception, lite, identity"
-    )
+    add_names(parser, "--judges", "judges of identity, or none (default: bundled and dlib, if available)")
+    add_names(parser, "--skip", "measures to skip: lpips, inception, lite, identity")
     parser.add_argument("--seed", type=int, default=0, help="random seed")
     parser.add_argument("-o", "--out", type=Path, default=Path("runs/folders"), help="folder for the report")
 
@@ -328,7 +320,12 @@ def _numbers(text: str, count: int, form: str) -> tuple[float, ...]:
     return numbers
 
 
-def names(text: str) -> tuple[str, ...]:
+def add_names(parser: argparse.ArgumentParser, flag: str, about: str, default: tuple[()] | None = ()) -> None:
+    """A flag for names with commas between them."""
+    parser.add_argument(flag, type=_names, default=default, metavar="A,B", help=about)
+
+
+def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 

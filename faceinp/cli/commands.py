@@ -8,6 +8,7 @@ import dataclasses
 import importlib
 import shlex
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import faceinp
@@ -165,19 +166,7 @@ def pull(args: argparse.Namespace) -> None:
 def build(args: argparse.Namespace) -> None:
     from faceinp.train.datasets import build
 
-    built = build.build(
-        args.source,
-        args.out,
-        size=args.size,
-        points=args.points,
-        aligned=args.aligned,
-        split=args.split,
-        identity_from=args.identity_from,
-        smallest=args.smallest,
-        shard_megabytes=args.shard_megabytes,
-        say=say,
-        progress=Bar("photos"),
-    )
+    built = build.build(**_values(args), say=say, progress=Bar("photos"))
     names = {"own": "faceinp's predictor", "dlib": "dlib's predictor", "file": args.points, "pts": ".pts files"}
     points = [f"{count:,} from {names[origin]}" for origin, count in built.points.items() if origin in names]
     print(f"{args.out}: {built.faces:,} faces in {built.shards} shards")
@@ -216,24 +205,14 @@ def _judge(args: argparse.Namespace) -> Any:
     )
 
 
-def evaluate_identity(args: argparse.Namespace) -> None:
-    from faceinp.evaluate.judge_tables import accuracy as identity
-
-    identity.run(args.data, args.out, args.judges, args.onnx, args.sidecar, seed=args.seed)
-
-
-def evaluate_reference_check(args: argparse.Namespace) -> None:
-    from faceinp.evaluate.judge_tables import reference_check
-
-    reference_check.run(
-        args.data, args.out, calibrate=args.calibrate, confirm=args.confirm, repeats=args.repeats, seed=args.seed
-    )
+def measuring(module: str) -> Callable[[argparse.Namespace], None]:
+    """The command that calls ``run`` in a module of ``faceinp.evaluate``, whose arguments have the flags' names."""
+    return lambda args: importlib.import_module(f"faceinp.evaluate.{module}").run(**_values(args))
 
 
-def evaluate_damage(args: argparse.Namespace) -> None:
-    from faceinp.evaluate.finder_tables import damage
-
-    damage.run(args.photos, args.out, scans=args.scans, outlines=args.outlines, pictures=args.pictures, seed=args.seed)
+def _values(args: argparse.Namespace) -> dict[str, Any]:
+    """The parsed arguments without the command."""
+    return {name: value for name, value in vars(args).items() if name != "run"}
 
 
 def evaluate_folders(args: argparse.Namespace) -> None:
@@ -282,23 +261,3 @@ def report(args: argparse.Namespace) -> None:
         print(report.markdown(lines))
     else:
         print(f"{', '.join(map(str, args.into))}: remade {', '.join(report.update_pages(args.into, lines))}")
-
-
-def frechet(args: argparse.Namespace) -> None:
-    from faceinp.evaluate import frechet
-
-    frechet.run(
-        data=args.data,
-        weights=args.weights,
-        out=args.out,
-        generator=args.generator,
-        samples=args.samples,
-        side=args.side,
-        seed=args.seed,
-    )
-
-
-def landmarks(args: argparse.Namespace) -> None:
-    from faceinp.evaluate import landmarks
-
-    landmarks.run(data=args.data, out=args.out, weights=args.weights, pictures=args.pictures)
