@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         PhotoError,
         WeightsError,
     )
-    from faceinp.exemplars import Reference
+    from faceinp.exemplars.sources import Reference
     from faceinp.face.detection import find_faces
     from faceinp.face.face_location import FaceLocation
     from faceinp.face.faces import Crop, Face
@@ -112,7 +112,7 @@ _PUBLIC = {
     "Result": "faceinp.result",
     "FilledFace": "faceinp.result",
     "Job": "faceinp.pipeline",
-    "Reference": "faceinp.exemplars",
+    "Reference": "faceinp.exemplars.sources",
     "load_engine": "faceinp.engines.loading",
     "list_engines": "faceinp.engines.loading",
     "Engine": "faceinp.engines.base",

@@ -19,8 +19,10 @@ from faceinp.engines.base import Engine, Progress, reporting
 from faceinp.engines.draw_faces import Work, draw
 from faceinp.engines.loading import load_engine
 from faceinp.errors import Cancelled, FaceinpError, MaskError, PhotoError
-from faceinp.exemplars import ENGINE, SURROUNDINGS, Step, list_references, read_reference
+from faceinp.exemplars import references as references_
 from faceinp.exemplars.real_pixels import use_real_pixels
+from faceinp.exemplars.sources import ENGINE, SURROUNDINGS
+from faceinp.exemplars.step import Step
 from faceinp.face import detection, faces
 from faceinp.face.face_location import FaceLocation, as_location, location_as_keywords
 from faceinp.face.faces import Face
@@ -87,7 +89,7 @@ def fill(
         raise MaskError(f"A fill needs either a mask or find=: got {'neither' if mask is None else 'both'}.")
     if find is not None and mask_hole != "auto":
         raise MaskError("mask_hole= applies to a mask, so it cannot be used with find=. Leave it out.")
-    others = [read_reference(one, number) for number, one in enumerate(list_references(references))]
+    others = [references_.read(one, number) for number, one in enumerate(references_.listed(references))]
     settings = _settings(engine, options, seed, blending, symmetry, reference_check, mask_hole, grow, require_face)
     timings: dict[str, float] = {}
     if find is not None:
@@ -201,7 +203,7 @@ def _begin_one(job: Any, face: FaceLocation | Face | None, settings: _Settings) 
 def _begin(job: Job, settings: _Settings) -> Work:
     """Read photo and mask, and cut the faces out."""
     check_turn(job.turn)
-    location, references = as_location(job.face), list_references(job.references)
+    location, references = as_location(job.face), references_.listed(job.references)
     timings: dict[str, float] = {}
     with _timed(timings, "read"):
         photo = photos.read(job.photo)

@@ -21,7 +21,7 @@ from faceinp.batch import record, sources, worker
 from faceinp.batch.run import run
 from faceinp.cli.main import main
 from faceinp.errors import DataError, EngineError, FaceinpError, MaskError, PhotoError
-from faceinp.exemplars import REFERENCE, SYMMETRY, Reference
+from faceinp.exemplars.sources import REFERENCE, SYMMETRY, Reference
 from faceinp.pipeline import Job, fill_many
 from faceinp.result import Result
 

@@ -13,7 +13,7 @@ import pytest
 from serving import ROOT
 
 import faceinp
-from faceinp import exemplars
+from faceinp.exemplars.sources import ENGINE, REFERENCE, SURROUNDINGS, SYMMETRY
 from faceinp.identity import Distance
 from faceinp.identity.fill_score import Comparison
 
@@ -143,7 +143,7 @@ def test_a_seam_is_seen_and_none_where_none_is() -> None:
 
 
 def test_each_source_has_a_colour_of_its_own_and_known_pixels_keep_theirs() -> None:
-    codes = [exemplars.ENGINE, exemplars.SYMMETRY, exemplars.SURROUNDINGS, *(exemplars.REFERENCE + i for i in range(4))]
+    codes = [ENGINE, SYMMETRY, SURROUNDINGS, *(REFERENCE + i for i in range(4))]
     sources = np.zeros((16, 40), np.uint8)
     for number, code in enumerate(codes, 1):
         sources[:, 5 * number : 5 * number + 5] = code

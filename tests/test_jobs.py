@@ -14,7 +14,7 @@ from PIL import Image
 from serving import until
 
 import faceinp
-from faceinp.exemplars import Reference
+from faceinp.exemplars.sources import Reference
 
 pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 

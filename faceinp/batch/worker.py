@@ -19,7 +19,7 @@ from faceinp.common.system import take_threads
 from faceinp.engines.base import Engine
 from faceinp.engines.loading import load_engine
 from faceinp.errors import DataError, FaceinpError, MaskError, NothingFoundError, PhotoError
-from faceinp.exemplars import ENGINE, MAX_REFERENCES, REFERENCE, SURROUNDINGS, SYMMETRY, Reference
+from faceinp.exemplars.sources import ENGINE, MAX_REFERENCES, REFERENCE, SURROUNDINGS, SYMMETRY, Reference
 from faceinp.face.face_location import FaceLocation, locate, no_face
 from faceinp.face.heads import Turn
 from faceinp.find import Find, propose

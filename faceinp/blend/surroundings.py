@@ -18,7 +18,7 @@ from faceinp.blend import patches
 from faceinp.blend.layers import Layer, mix
 from faceinp.common.arrays import Floats, Pixels
 from faceinp.common.windows import Window, bounding_window
-from faceinp.exemplars import ENGINE, SURROUNDINGS
+from faceinp.exemplars.sources import ENGINE, SURROUNDINGS
 from faceinp.face import faces
 from faceinp.photo.grain import Grain
 

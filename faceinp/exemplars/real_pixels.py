@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from faceinp.blend.surroundings import FilledPhoto
 from faceinp.common.arrays import Floats
 from faceinp.errors import MaskError, PhotoError
-from faceinp.exemplars import ENGINE, Reference, Step, nearest_face, photo_digest, read_reference, unused_reference
+from faceinp.exemplars import references as references_
 from faceinp.exemplars.exemplar import cut_face
 from faceinp.exemplars.references import Predictor
+from faceinp.exemplars.sources import ENGINE, Reference, photo_digest
+from faceinp.exemplars.step import Step
 from faceinp.face import faces, landmark_predictor
 from faceinp.face.targets import Target, Targets
 from faceinp.mask import presets
@@ -60,7 +62,7 @@ def use_real_pixels(
             cut_face(image, hole, target.crop.quad, local)
             for target, local in zip(targets.faces, landmarks, strict=True)
         ]
-        face_indices = [nearest_face(photo, number, aligned) for number, photo in enumerate(references)]
+        face_indices = [references_.nearest_face(photo, number, aligned) for number, photo in enumerate(references)]
     reports: dict[int, Reference] = {}
     hole_size = int(np.count_nonzero(hole))
     for index, target in enumerate(targets.faces):
@@ -84,10 +86,10 @@ def use_real_pixels(
 def _unused(reference: Any, number: int) -> Reference:
     """The report on a reference where no face is filled."""
     try:
-        digest = photo_digest(read_reference(reference, number))
+        digest = photo_digest(references_.read(reference, number))
     except PhotoError:
         digest = b""
-    return Reference(digest, 0.0, problem=unused_reference(number, "no face is filled"))
+    return Reference(digest, problem=references_.unused(number, "no face is filled"))
 
 
 def _landmarks(target: Target, pixels: NDArray[np.uint8], hole: NDArray[np.bool_], predict: Predictor) -> Floats:

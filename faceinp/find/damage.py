@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ from faceinp.find.network import iterate_tiles
 from faceinp.find.proposal import Proposal, check_sensitivity, hide_transparent, percent, with_seeds
 from faceinp.models import weights
 from faceinp.photo import photos
+from faceinp.photo.photos import PhotoSource
 
 MIN_SIDE = 64  # pixels of a photo
 INCLUDES = ("stamps",)
@@ -68,7 +69,7 @@ class Damage(Proposal):
         return bool(stats[1:, cv2.CC_STAT_AREA].max() >= MIN_BLOT_PART * np.count_nonzero(self.mask))
 
 
-def find_damage(photo: Any, *, sensitivity: float = 0.5, include: Collection[str] = ()) -> Damage:
+def find_damage(photo: PhotoSource, *, sensitivity: float = 0.5, include: Collection[str] = ()) -> Damage:
     """Find the damage of ``photo``, as a proposal.
 
     photo: as for ``photos.read``. sensitivity: from 0 (only certain damage) to 1 (all possible damage). include: names

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ from faceinp.find import network
 from faceinp.find.proposal import Proposal, check_sensitivity, dilate_kinds, disc, hide_transparent
 from faceinp.mask import presets
 from faceinp.photo import photos
-from faceinp.photo.photos import Photo
+from faceinp.photo.photos import Photo, PhotoSource
 
 SIZE = 256  # side of the network's input
 MIN_SHARE = 0.01  # of the hull of the 68 points; less of a kind is mostly an eyebrow, a wrinkle or make-up
@@ -49,7 +49,7 @@ class Occluders(Proposal):
 
 
 def find_occluders(
-    photo: Any, *, sensitivity: float = 0.5, face: FaceLocation | Face | None = None, turn: Turn = "auto"
+    photo: PhotoSource, *, sensitivity: float = 0.5, face: FaceLocation | Face | None = None, turn: Turn = "auto"
 ) -> list[Occluders]:
     """Find the occluders of each face of ``photo``: one proposal for each, the largest face first.
 
@@ -61,7 +61,7 @@ def find_occluders(
     return [one.at(sensitivity) for one in iterate_occluders(photo, face, turn)]
 
 
-def iterate_occluders(photo: Any, face: FaceLocation | Face | None, turn: Turn) -> Iterator[Occluders]:
+def iterate_occluders(photo: PhotoSource, face: FaceLocation | Face | None, turn: Turn) -> Iterator[Occluders]:
     """As ``find_occluders``, one by one to save memory, and with empty masks until ``Proposal.at`` is called."""
     location = as_location(face)
     check_turn(turn)
