@@ -23,6 +23,10 @@ from .server import hosting, preload, sessions, uploads
 from .text import strings
 
 UPLOAD = "128mb"  # a photo of 50 megapixels as PNG
+EVENTS: tuple[Any, ...] = (  # in the order in which Gradio runs those of one control
+    *(load_photo, edit_mask, propose_mask, choose_face, other_photos),
+    *(results, refill_part, compare_engines),
+)
 KEPT = 3600  # seconds until Gradio deletes its own files
 
 
@@ -33,14 +37,8 @@ def build() -> gr.Blocks:
         visits = sessions.Visits(blocks)
         page = page_layout.Page()
         clear_errors.connect(blocks, page)
-        load_photo.connect(page, visits)
-        edit_mask.connect(page, visits)
-        propose_mask.connect(page, visits)
-        choose_face.connect(page, visits)
-        other_photos.connect(page, visits)
-        results.connect(page, visits)
-        refill_part.connect(page, visits)
-        compare_engines.connect(page, visits)
+        for events in EVENTS:
+            events.connect(page, visits)
         endpoints.connect()
         timer = gr.Timer(1.5)
 

@@ -165,9 +165,9 @@ def test_the_views_of_a_result_show_its_sources(made: filling.FillResult) -> Non
 
 
 def test_a_legend_names_each_source_with_its_share(made: filling.FillResult) -> None:
-    use = filling.ReferenceUse(Path("/srv/visit/<b>wedding.jpg"), 0.25, 0.9, "")
+    use = (Path("/srv/visit/<b>wedding.jpg"), faceinp.Reference(b"", 0.25, 0.9))
     codes = np.repeat(np.array([0, 1, 2, 3, 10], np.uint8), [80, 2, 10, 3, 5]).reshape(10, 10)
-    history = dataclasses.replace(made.history, files=(use.file,), packed=cv2.imencode(".png", codes)[1].tobytes())
+    history = dataclasses.replace(made.history, files=use[:1], packed=cv2.imencode(".png", codes)[1].tobytes())
     made = dataclasses.replace(made, history=history, references=(use,))
     legend = result_text.legend(made, pictures.SOURCES)
     assert legend.index("50.0%") < legend.index("25.0%") < legend.index("15.0%") < legend.index("10.0%")
@@ -216,9 +216,9 @@ def test_what_became_of_a_photo_stands_beside_it_and_a_refused_one_can_be_used_a
     assert [shown[slot.use]["value"] for slot in page.others[:3]] == [panel.USE, panel.USE, panel.ONLY_COMPARE]
     assert page.unchecked not in shown
     uses = (
-        filling.ReferenceUse(files[0], 0.405, 0.9, "", note="Too little of the face is known."),
-        filling.ReferenceUse(files[1], 0.0, 1.4, "Its face is 1.40 away in /srv/page/refused.jpg.", refused=True),
-        filling.ReferenceUse(files[2], 0.2, 0.9, ""),  # used then, only compared with now
+        (files[0], faceinp.Reference(b"", 0.405, 0.9, note="Too little of the face is known.")),
+        (files[1], faceinp.Reference(b"", 0.0, 1.4, "Its face is 1.40 away in /srv/page/refused.jpg.", refused=True)),
+        (files[2], faceinp.Reference(b"", 0.2, 0.9)),  # used then, only compared with now
     )
     visit.results = [dataclasses.replace(made, references=uses)]
     shown = other_photos.show_updates(page, visit)

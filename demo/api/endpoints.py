@@ -295,7 +295,7 @@ def _facts(result: FillResult) -> dict[str, Any]:
                 "problem": for_programs(use.problem),
                 "note": for_programs(use.note),
             }
-            for use in result.references
+            for _, use in result.references
         ],
         "faces": result.faces,
         "landmarks": None if result.landmarks is None else result.landmarks.tolist(),

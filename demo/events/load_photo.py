@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 import faceinp
 
 from ..images import examples, pictures
-from ..images.editor import WORKING_SIDE, Original, layer_of, share_hidden, working_size
+from ..images.editor import WORKING_SIDE, Original, layer_of, layers, share_hidden, working_size
 from ..images.painted_proposal import read_hole
 from ..layout.page_layout import MASK_STEP, PHOTO_STEP, Page
 from ..layout.panel import ALIGNED, EVERY_FACE, NO_PRESET
@@ -52,7 +52,9 @@ def connect(page: Page, visits: Visits) -> None:  # noqa: PLR0915 - one statemen
             open_photo(visit, pictures.write(examples.make(name), visit.folder, file))
             hole = examples.hole(name)
             message = strings.NOTHING_MARKED if hole is None else strings.MARKED
-            return _show_photo(page, visit, message, face=ALIGNED if examples.NAMES[name] else EVERY_FACE, hole=hole)
+            return _show_photo(
+                page, visit, message, face=ALIGNED if name == examples.ALIGNED else EVERY_FACE, hole=hole
+            )
 
         return load_it
 
@@ -136,8 +138,7 @@ def _painted(visit: Visit, original: Original, value: dict[str, Any] | None) -> 
 
 def _strokes(value: dict[str, Any] | None) -> bytes:
     """A digest of the layers in an editor's value."""
-    layers = (np.asarray(layer) for layer in (value or {}).get("layers") or [] if layer is not None)
-    return hashlib.blake2b(b"".join(layer.tobytes() for layer in layers)).digest()
+    return hashlib.blake2b(b"".join(layer.tobytes() for layer in layers(value))).digest()
 
 
 def _photo_parts(page: Page) -> list[Any]:

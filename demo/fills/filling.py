@@ -90,18 +90,6 @@ class FillRequest:
 
 
 @dataclass(frozen=True)
-class ReferenceUse:
-    """How a fill used one reference photo: as in ``faceinp.Result.references``, with its file."""
-
-    file: Path
-    share: float
-    distance: float | None
-    problem: str
-    refused: bool = False
-    note: str = ""
-
-
-@dataclass(frozen=True)
 class FillResult:
     """One filled photo: files in ``folder``, and figures."""
 
@@ -118,7 +106,7 @@ class FillResult:
     known_pixels: int
     changed_pixels: int
     history: History  # of this and all earlier fills, which the pixel counts and the views include
-    references: tuple[ReferenceUse, ...]
+    references: tuple[tuple[Path, faceinp.Reference], ...]  # each file, and how it was used
     faces: int  # that were filled; ``landmarks`` are those of the first one
     landmarks: NDArray[np.float32] | None
     unmoved_landmarks: NDArray[np.float32] | None  # as the engine predicted them
@@ -323,10 +311,7 @@ def _fill_result(
         known_pixels=known,
         changed_pixels=changed,
         history=history,
-        references=tuple(
-            ReferenceUse(file, use.share, use.distance, use.problem, use.refused, use.note)
-            for file, use in zip(request.references, result.references, strict=True)
-        ),
+        references=tuple(zip(request.references, result.references, strict=True)),
         faces=len(result.faces),
         landmarks=result.landmarks,
         unmoved_landmarks=result.landmarks,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 import faceinp
 
-from ..fills.filling import MOST_CANDIDATES, FillResult, ReferenceUse
+from ..fills.filling import MOST_CANDIDATES, FillResult
 from ..fills.history import History
 from ..fills.jobs import Job
 from ..images import pictures
@@ -94,8 +94,8 @@ class Visit:
         return self.results[self.result_index]
 
     @property
-    def references(self) -> tuple[ReferenceUse, ...]:
-        """How the current result used each reference photo."""
+    def references(self) -> tuple[tuple[Path, faceinp.Reference], ...]:
+        """The files of reference photos, and how the current result used each."""
         return self.result.references if self.results else ()
 
     @property
