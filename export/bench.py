@@ -194,21 +194,17 @@ def _open(
         return
     file = onnx_export.ensure_exported(name, out, size=built.size, batch=(batch,))
     if runtime == "openvino":
-        yield from ((one.runtime, one.run) for one in _openvino(file, threads))
+        opened: dict[str, Callable[[Inputs], Any]] = {}
+        for precision in ("fp32", ""):  # and OpenVINO's default precision, if it differs
+            one = sessions.OpenvinoFile(file, precision, threads)
+            opened.setdefault(one.runtime, one.run)
+        yield from opened.items()
         return
     provider = "cuda" if _device() == "cuda" else "cpu"
     for candidate in (file, out / onnx_export.file_name(name, "int8")):
         if candidate == file or (candidate.is_file() and sidecar.read(candidate)["weights"] == built.hashes):
             session = sessions.OnnxFile(candidate, provider, threads)
             yield session.runtime, session.run
-
-
-def _openvino(file: Path, threads: int) -> Iterator[sessions.OpenvinoFile]:
-    """In fp32, and in OpenVINO's default precision if it differs."""
-    fp32, default = sessions.OpenvinoFile(file, "fp32", threads), sessions.OpenvinoFile(file, "", threads)
-    yield fp32
-    if default.runtime != fp32.runtime:
-        yield default
 
 
 @torch.no_grad()

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from faceinp import __version__
 from faceinp.common import staging
@@ -36,18 +35,6 @@ if TYPE_CHECKING:
 
 SMALL = 64  # bytes: constants up to this size are stored in the graph
 TYPES = {"F32": "FLOAT", "F16": "FLOAT16", "I8": "INT8", "I64": "INT64"}  # safetensors' names -> ONNX's
-
-
-class Faces(nn.Module):
-    """The bundled judge on faces that the judge has cut out of the crop."""
-
-    def __init__(self, network: embedding.Embedding, size: int) -> None:
-        super().__init__()
-        self.network = embedding.Mirrored(network)
-
-    def forward(self, faces: torch.Tensor) -> torch.Tensor:
-        vectors: torch.Tensor = self.network(faces)
-        return vectors
 
 
 def _fixed(graph: Graph) -> Graph:
@@ -72,7 +59,7 @@ CORE = {
     "completion": _fixed(GRAPHS["completion"]),
     "landmarks": GRAPHS["landmarks"],
     "embedding": dataclasses.replace(
-        GRAPHS["embedding"], inputs=(_FACE,), side=embedding.SIZE, multiple=1, wrapper=Faces
+        GRAPHS["embedding"], inputs=(_FACE,), side=embedding.SIZE, multiple=1, wrapper=modules.Faces
     ),
     "damage": GRAPHS["damage"],
     "occluders": GRAPHS["occluders"],

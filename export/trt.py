@@ -12,9 +12,8 @@ import importlib.util
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from faceinp.common import staging
 from faceinp.errors import EngineError, MissingPackageError, WeightsError
@@ -34,8 +33,7 @@ WORKSPACE = 4 << 30  # bytes of temporary memory of a layer
 TIMING_CACHE = "tensorrt.timing"
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(NamedTuple):
     """One layer of a strongly typed network. precision: the types of its outputs."""
 
     name: str
@@ -106,7 +104,7 @@ def _about(
         **expected,
         "limits": _limits(source, profiles).as_json(),
         "versions": {expected["backend"]: expected["version"], **sidecar.versions()},
-        "layers": [dataclasses.astuple(layer) for layer in layers],
+        "layers": layers,
         "tolerance": source["tolerance"],
         "errors": None,
     }
