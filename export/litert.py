@@ -54,8 +54,7 @@ def export(name: str, out: Path = onnx.OUT, *, size: int = 0) -> Path:
         sidecar.write(
             part,
             {
-                **onnx.facts(built, "fp32"),
-                "limits": _limits(built).as_json(),
+                **onnx.facts(built, "fp32", _limits(built)),
                 "size": built.size,
                 "batch": [1, 1],
                 "versions": sidecar.versions("torch", "litert-torch", "litert-converter", "ai-edge-litert", "numpy"),

@@ -66,7 +66,8 @@ def export(
     tolerances = parity.tolerances(built.graph.outputs, precision)
     with staging.folder(out) as scratch:  # first, because the work takes minutes and the folder may not be writable
         converted = convert(built, precision, opset=opset, batch=(batch[0], batch[-1]), calibrate=calibrate)
-        about = describe(built, converted, precision)
+        about = facts(built, precision, converted.limits)
+        about["runtime"] = {"onnxruntime": conversion.lowest_runtime(converted.model)}
         conversion.describe(converted.model, about)
         part = scratch / file_name(name, precision)
         pictures = converted.limits.axes.get("batch", Axis(1, 1))
@@ -130,17 +131,8 @@ def convert(
     return Converted(model, conversion.limits(built, batch), layer, in_fp32, loss)
 
 
-def describe(built: Built, converted: Converted, precision: str) -> dict[str, Any]:
-    """The metadata of an ONNX file, which its sidecar repeats."""
-    return {
-        **facts(built, precision),
-        "limits": converted.limits.as_json(),
-        "runtime": {"onnxruntime": conversion.lowest_runtime(converted.model)},
-    }
-
-
-def facts(built: Built, precision: str) -> dict[str, Any]:
-    """The entries of a sidecar that do not depend on the file format."""
+def facts(built: Built, precision: str, limits: Limits) -> dict[str, Any]:
+    """The entries of a sidecar that do not depend on the file format. limits: of the file's inputs."""
     return {
         "name": built.graph.name,
         "about": built.graph.about,
@@ -154,6 +146,7 @@ def facts(built: Built, precision: str) -> dict[str, Any]:
             port.name: f"{port.dtype} {_shape(port, built.size)}: {port.about}" for port in built.graph.outputs
         },
         "weights": built.hashes,
+        "limits": limits.as_json(),
     }
 
 

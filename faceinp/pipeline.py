@@ -93,7 +93,7 @@ def fill(
     settings = _settings(engine, options, seed, blending, symmetry, reference_check, mask_hole, grow, require_face)
     timings: dict[str, float] = {}
     if find is not None:
-        with _timed(timings, "find"):
+        with timed(timings, "find"):
             photo = photos.read(photo)
             mask = propose(photo, find, face=face, turn=turn).as_mask()
     work, watch = _begin(Job(photo, cast(MaskSource, mask), face, others, turn), settings), _Watch(progress)
@@ -205,10 +205,10 @@ def _begin(job: Job, settings: _Settings) -> Work:
     check_turn(job.turn)
     location, references = as_location(job.face), references_.listed(job.references)
     timings: dict[str, float] = {}
-    with _timed(timings, "read"):
+    with timed(timings, "read"):
         photo = photos.read(job.photo)
         photo, mask = read_mask(job.mask, photo, job.photo, hole=settings.mask_hole, grow=settings.grow)
-    with _timed(timings, "align"):
+    with timed(timings, "align"):
         if mask.alternative:
             mask = mask.by_faces([face.box for face in detection.find_large_faces(photo.pixels)])
         targets = find_targets(
@@ -226,9 +226,9 @@ def _begin(job: Job, settings: _Settings) -> Work:
 def _finish(work: Work, settings: _Settings, watch: "_Watch") -> Result:
     """Compose the engine's output and real pixels into the photo, and collect notes and sources."""
     photo, hole, engine, targets = work.photo, work.mask.hole, settings.engine, work.targets.faces
-    with _timed(work.timings, "blend"):
+    with timed(work.timings, "blend"):
         filled = _compose(work, settings)
-    with _timed(work.timings, "exemplars"):
+    with timed(work.timings, "exemplars"):
         real = use_real_pixels(
             photo.pixels, filled, hole, work.targets, work.references, settings.step, engine.predict_landmarks
         )
@@ -338,7 +338,8 @@ class _Watch:
 
 
 @contextmanager
-def _timed(timings: dict[str, float], name: str) -> Iterator[None]:
+def timed(timings: dict[str, float], name: str) -> Iterator[None]:
+    """Add the seconds that the block takes to ``timings``."""
     started = time.perf_counter()
     yield
-    timings[name] = time.perf_counter() - started
+    timings[name] = timings.get(name, 0.0) + time.perf_counter() - started

@@ -16,31 +16,16 @@ from faceinp.cli.arguments import UsageError
 from faceinp.cli.terminal import Bar, say
 from faceinp.errors import FaceinpError, WeightsError
 
-# `faceinp train NAME`: the module, its configuration, the function that takes it, and the command's description.
+# `faceinp train NAME`: the module of ``faceinp.train``, its configuration, the function that takes it, a description.
 TRAININGS = {
-    "dcgan": ("faceinp.train.dcgan", "DcganRun", "train", "train the DCGAN, the prior of the latent engines"),
-    "dcgan-limits": ("faceinp.train.limits", "LimitsRun", "measure", "measure the losses' thresholds on a DCGAN"),
-    "embedding": ("faceinp.train.embedding", "EmbeddingRun", "train", "train the bundled identity judge"),
-    "landmarks": ("faceinp.train.landmarks", "LandmarksRun", "train", "train the predictor of 68 landmarks"),
-    "face-likeness": (
-        "faceinp.train.face_likeness",
-        "FaceLikenessRun",
-        "measure",
-        "measure the landmarks' scores on real faces",
-    ),
-    "completion": (
-        "faceinp.train.completion",
-        "CompletionRun",
-        "train",
-        "train the landmark-guided completion network",
-    ),
-    "damage": ("faceinp.train.find_damage", "FindDamageRun", "train", "train the network that finds damage"),
-    "occluders": (
-        "faceinp.train.find_occluders",
-        "FindOccludersRun",
-        "train",
-        "train the network that finds occluders",
-    ),
+    "dcgan": ("dcgan", "DcganRun", "train", "train the DCGAN, the prior of the latent engines"),
+    "dcgan-limits": ("limits", "LimitsRun", "measure", "measure the losses' thresholds on a DCGAN"),
+    "embedding": ("embedding", "EmbeddingRun", "train", "train the bundled identity judge"),
+    "landmarks": ("landmarks", "LandmarksRun", "train", "train the predictor of 68 landmarks"),
+    "face-likeness": ("face_likeness", "FaceLikenessRun", "measure", "measure the landmarks' scores on real faces"),
+    "completion": ("completion", "CompletionRun", "train", "train the landmark-guided completion network"),
+    "damage": ("find_damage", "FindDamageRun", "train", "train the network that finds damage"),
+    "occluders": ("find_occluders", "FindOccludersRun", "train", "train the network that finds occluders"),
 }
 
 # `faceinp export NAME`: each has its own parser.
@@ -102,7 +87,7 @@ def masks(_: argparse.Namespace) -> None:
 
 def train(args: argparse.Namespace) -> None:
     module_name, config_name, function, _ = TRAININGS[args.training]
-    module = importlib.import_module(module_name)
+    module = importlib.import_module(f"faceinp.train.{module_name}")
     config = getattr(module, config_name)
     values = {field.name: getattr(args, field.name) for field in dataclasses.fields(config)}
     chosen = config(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})

@@ -114,7 +114,7 @@ def _add_train(trainings: Any, argv: Sequence[str]) -> None:
         parser = _command(trainings, name, run.train, about)
         parser.set_defaults(training=name)
         if argv[:1] == [name]:  # it imports torch
-            config = getattr(importlib.import_module(module), kind)
+            config = getattr(importlib.import_module(f"faceinp.train.{module}"), kind)
             settings = importlib.import_module("faceinp.train.settings")
             chosen = settings.from_flags(argv[1:], name, config)
             parser.set_defaults(settings=chosen, recipe="")
