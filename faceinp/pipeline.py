@@ -256,7 +256,7 @@ def _finish(work: Work, settings: _Settings, watch: "_Watch") -> Result:
         known_pixels=known,
         changed_pixels=changed,
         sources=sources,
-        references=real.references,
+        references=tuple(real.references[number] for number in sorted(real.references)),
     )
 
 

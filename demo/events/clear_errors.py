@@ -19,10 +19,5 @@ def connect(blocks: gr.Blocks, page: Page) -> None:
     parts = list(blocks.blocks.values())
     starts: list[Any] = [part.upload for part in parts if isinstance(part, gr.File | gr.UploadButton)]
     starts += [part.click for part in parts if isinstance(part, gr.Button | gr.DownloadButton)]
-    shown = messages(page)
+    shown = [page.refused, page.message, page.find.message, page.others_message, page.part.message, page.comparing]
     gr.on(starts, None, shown, shown, js=CLEAR_ERRORS, **QUIET)
-
-
-def messages(page: Page) -> list[Any]:
-    """The controls that show error messages."""
-    return [page.refused, page.message, page.find.message, page.others_message, page.part.message, page.comparing]

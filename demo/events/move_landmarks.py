@@ -16,17 +16,12 @@ from ..images import expression
 from ..layout.page_layout import Page
 from ..server.sessions import Visit
 from ..text import landmark_text
-from .requests import QUIET, Updates
+from .requests import Updates
 
 MARGIN = 0.14  # around the landmarks, in parts of their larger side
 TOLERANCE = 1.0  # pixels: landmarks come back rounded
 
 Points = NDArray[np.floating[Any]]
-
-
-def connect(page: Page) -> None:
-    """Connect the button that resets all landmarks, which happens in the browser."""
-    page.landmarks.reset.click(None, None, page.landmarks.face, js="() => null", **QUIET)
 
 
 def clear_updates(page: Page) -> Updates:

@@ -102,7 +102,7 @@ def connect(page: Page, visits: Visits) -> None:
         )
 
     page.engine.change(about, page.engine, [page.engine, page.iterations, page.symmetry], **QUIET)
-    move_landmarks.connect(page)
+    page.landmarks.reset.click(None, None, page.landmarks.face, js="() => null", **QUIET)  # it happens in the browser
 
 
 def shown_parts(page: Page) -> list[Any]:

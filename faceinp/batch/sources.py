@@ -8,7 +8,7 @@ import posixpath
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from faceinp.batch.items import (
     COMPANIONS,
@@ -173,16 +173,6 @@ def check_apart(source: str, out: str) -> None:
         raise DataError(f"{out} is inside {source}, so results would mix with the photos. Give a folder outside of it.")
 
 
-class Survey(NamedTuple):
-    """The content of a source. parts: of the photos to fill, generated lazily. skipped: files outside of shards that
-    are neither photos nor companions. mask: URL of the mask of all photos, or empty.
-    """
-
-    parts: Iterator[Part]
-    skipped: list[Skipped]
-    mask: str
-
-
 def survey(
     source: str,
     masks: str = "",
@@ -191,13 +181,14 @@ def survey(
     faces: str = "",
     references: str = "",
     need_masks: bool = False,
-) -> Survey:
+) -> tuple[Iterator[Part], list[Skipped], str]:
     """List the photos of ``source``, a folder, a shard or a table, except those in ``done``.
 
     masks, faces, references: folders of the photos' companions, see ``Companion``: masks; JSON with faces' locations;
     other photos of the same person. masks may be one file, for all photos. need_masks: whether the photos need masks,
-    as there is neither a preset nor ``find``. Raises DataError where there are no photos, or a folder contains no
-    companion of any.
+    as there is neither a preset nor ``find``. Returns the parts of the photos to fill, generated lazily; the files
+    outside of shards that are neither photos nor companions; the URL of the mask of all photos, or empty. Raises
+    DataError where there are no photos, or a folder contains no companion of any.
     """
     files, root = opened(source)
     paths = files.find(root) if files.isdir(root) else [root] if files.exists(root) else []
@@ -222,7 +213,7 @@ def survey(
                 raise DataError(f"{folder} contains no {kind.plural} with the names of the photos in {source}.")
             skipped += unused
     url = files.unstrip_protocol(base)
-    return Survey(_parts(url, bundles, photos, done, matches, one_mask), skipped, one_mask)
+    return _parts(url, bundles, photos, done, matches, one_mask), skipped, one_mask
 
 
 def _parts(

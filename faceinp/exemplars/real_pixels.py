@@ -1,7 +1,6 @@
 """Put real pixels into every face of a fill: from its other half, or from the reference photos of this person."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,24 +13,10 @@ from faceinp.exemplars import references as references_
 from faceinp.exemplars.exemplar import cut_face
 from faceinp.exemplars.references import Predictor
 from faceinp.exemplars.sources import ENGINE, Reference, photo_digest
-from faceinp.exemplars.step import Step
+from faceinp.exemplars.step import RealPixels, Step
 from faceinp.face import faces, landmark_predictor
 from faceinp.face.targets import Target, Targets
 from faceinp.mask import presets
-
-
-@dataclass(frozen=True, eq=False)
-class RealPixels:
-    """A fill with real pixels.
-
-    image: uint8 (H, W, 3). codes: uint8 (H, W), as in ``Result.sources`` where pixels are real, 0 elsewhere.
-    references: the report on each. notes: sentences on references that belong to no face.
-    """
-
-    image: NDArray[np.uint8]
-    codes: NDArray[np.uint8]
-    references: tuple[Reference, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 def use_real_pixels(
@@ -51,10 +36,10 @@ def use_real_pixels(
     """
     image, codes = filled.image, np.zeros(hole.shape, np.uint8)
     if not targets.faces:
-        unused = tuple(_unused(photo, number) for number, photo in enumerate(references))
-        return RealPixels(image, codes, unused, tuple(reference.problem for reference in unused))
+        unused = {number: _unused(photo, number) for number, photo in enumerate(references)}
+        return RealPixels(image, codes, unused, [reference.problem for reference in unused.values()])
     if not step.symmetry and not references:
-        return RealPixels(image, codes)
+        return RealPixels(image, codes, {})
     landmarks = [_landmarks(target, pixels, hole, predict) for target in targets.faces]
     face_indices = [0] * len(references)  # of the face that each reference shows
     if len(targets.faces) > 1 and references:
@@ -80,7 +65,7 @@ def use_real_pixels(
         image, codes = result.image, np.maximum(codes, result.codes)
         target.notes += result.notes
         reports |= result.references
-    return RealPixels(image, codes, tuple(reports[number] for number in range(len(references))))
+    return RealPixels(image, codes, reports)
 
 
 def _unused(reference: Any, number: int) -> Reference:

@@ -1,6 +1,6 @@
 """Put real pixels of the person into one face of a fill."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,8 +23,8 @@ MIN_SHARE = 0.005  # of the hole; a smaller part gets no note
 
 
 @dataclass(frozen=True, eq=False)
-class StepResult:
-    """The photo after the step.
+class RealPixels:
+    """A filled photo with real pixels.
 
     image: uint8 (H, W, 3). codes: uint8 (H, W), as in ``Result.sources`` where pixels are real, 0 elsewhere.
     references: reports by number; their shares refer to the photo's entire hole. notes: sentences for the user.
@@ -32,8 +32,8 @@ class StepResult:
 
     image: NDArray[np.uint8]
     codes: NDArray[np.uint8]
-    references: dict[int, Reference]
-    notes: list[str]
+    references: Mapping[int, Reference]
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Step:
         photos: Mapping[int, Any],
         predict: Predictor,
         tone: Tone | None,
-    ) -> StepResult:
+    ) -> RealPixels:
         """Put real pixels into one face.
 
         image: uint8 (H, W, 3), the filled photo. hole: bool (H, W), the part of the hole that belongs to the face.
@@ -97,7 +97,7 @@ class Step:
         for number, report in reports.items():
             used = f"{_percent(report.share)} of the hole comes from reference photo {number + 1}."
             sentences += [used if report.share else report.problem, report.note]
-        return StepResult(image, codes, reports, [sentence for sentence in sentences if sentence])
+        return RealPixels(image, codes, reports, [sentence for sentence in sentences if sentence])
 
 
 def _report(number: int, report: Reference, share: float, problems: dict[int, str], better: str) -> Reference:

@@ -92,15 +92,8 @@ def find_damage(photo: PhotoSource, *, sensitivity: float = 0.5, include: Collec
         confidence, kind, scale = _by_network(pixels, stamps="stamps" in include)
     likely = np.maximum(kind, 1)
     lasting += hide_transparent(confidence, likely, opened)
-    nothing = np.zeros(kind.shape, np.uint8)
-    damage = Damage(
-        nothing > 0,
-        confidence,
-        nothing,
-        likely=likely,
-        reach=max(scale, 1 if confidence.size <= MAX_SMALL_PHOTO else 2),  # coarse levels are that much less exact
-        lasting=tuple(lasting),
-    ).at(sensitivity)
+    reach = max(scale, 1 if confidence.size <= MAX_SMALL_PHOTO else 2)  # coarse levels are that much less exact
+    damage = Damage.unmarked(confidence, likely, reach=reach, lasting=tuple(lasting)).at(sensitivity)
     if damage.share < MIN_SHARE_HIDING_FACES:
         return damage
     return replace(damage, faces=_large_faces(pixels, damage.mask)).at(sensitivity)

@@ -89,13 +89,13 @@ def iterate_occluders(photo: PhotoSource, face: FaceLocation | Face | None, turn
 def _profile(photo: Photo, face: Face) -> Occluders:
     """An empty proposal for a face in profile, since the network mistakes its chin and neck for a hand."""
     shape = photo.height, photo.width
-    nothing = np.zeros(shape, np.uint8)
     x, y, width, height = face.box
     note = (
         f"The face around ({x + width / 2:.0f}, {y + height / 2:.0f}) is turned by about {abs(face.yaw):.0f} degrees, "
         "too far to find what hides it. Paint a mask there."
     )
-    return Occluders(nothing > 0, np.zeros(shape, np.float32), nothing, likely=nothing, face=face, lasting=(note,))
+    nothing = np.zeros(shape, np.float32), np.zeros(shape, np.uint8)
+    return Occluders.unmarked(*nothing, face=face, lasting=(note,))
 
 
 def _occluders(finder: network.Network, photo: Photo, quad: NDArray[np.float64], face: Face | None) -> Occluders:
@@ -109,17 +109,8 @@ def _occluders(finder: network.Network, photo: Photo, quad: NDArray[np.float64],
     confidence[region] = np.where(inside, probabilities[..., 1:].sum(axis=2).clip(0, 1), 0)
     kind[region] = 1 + probabilities[..., 1:].argmax(axis=2)
     lasting = hide_transparent(confidence, kind, photo)
-    nothing = np.zeros(shape, np.uint8)
-    return Occluders(
-        nothing > 0,
-        confidence,
-        nothing,
-        likely=kind,
-        reach=max(1, round(GROWTH * faces.side(quad))),
-        face=face,
-        lasting=lasting,
-        faces=() if face is None else (face,),
-    )
+    reach, known = max(1, round(GROWTH * faces.side(quad))), () if face is None else (face,)
+    return Occluders.unmarked(confidence, kind, reach=reach, face=face, lasting=lasting, faces=known)
 
 
 def _hull(quad: NDArray[np.float64], face: Face | None) -> NDArray[np.bool_]:

@@ -6,7 +6,7 @@ picture. All randomness depends on the seed.
 """
 
 import re
-from typing import Any, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -17,10 +17,9 @@ from faceinp.errors import MaskError
 from faceinp.face import faces
 from faceinp.mask import sketches, worn_occluders
 from faceinp.mask.masks import LARGEST_SHARE
+from faceinp.mask.worn_occluders import Points, Shape
 
 Side = Literal["left", "right", "top", "bottom"]
-Points = NDArray[np.floating[Any]]
-Shape = tuple[int, int]
 
 GROWTH = 0.05  # of the crop's side: how far the hull of the landmarks is dilated
 AREAS = range(0, 60, 10)  # per cent, the lower ends of the six bins of irregular strokes
