@@ -8,7 +8,6 @@ from starlette.middleware import Middleware
 from .api import endpoints
 from .events import (
     choose_face,
-    clear_errors,
     compare_engines,
     edit_mask,
     load_photo,
@@ -36,7 +35,7 @@ def build() -> gr.Blocks:
     with blocks:
         visits = sessions.Visits(blocks)
         page = page_layout.Page()
-        clear_errors.connect(blocks, page)
+        requests.clear_errors(blocks, page)
         for events in EVENTS:
             events.connect(page, visits)
         endpoints.connect()

@@ -26,7 +26,6 @@ from faceinp.models import sessions, sidecar
 from . import cases, graphs, parity, shell, trt
 from . import onnx as onnx_export
 from .cases import Inputs
-from .divergence import distance
 from .graphs import Built
 from .shell import batches, natural, say
 
@@ -91,7 +90,9 @@ def bench(
     eager = times.get(("completion", _eager_name()))
     rows = []
     for (graph, runtime), (part, call, inputs) in callers.items():
-        errors = [distance(ours, truth) for ours, truth in zip(call(), parity.reference(part, inputs), strict=True)]
+        errors = [
+            parity.distance(ours, truth) for ours, truth in zip(call(), parity.reference(part, inputs), strict=True)
+        ]
         largest, mean = max(most for most, _ in errors), max(mean for _, mean in errors)
         milliseconds = times[graph, runtime]
         share = milliseconds / eager if eager and graph == "completion" else None

@@ -93,7 +93,17 @@ def export(name: str, file: Path | None = None) -> Path:
     built = Built(graph, module, graph.side, True, {file.name: digest}, tuple(sorted(teachers)))
     batch = (1, 1) if name == "completion" else (1, 16)
     model = _model(built, file, batch)
-    _describe(model, built, guided=not isinstance(network, modules.Unguided))
+    about: dict[str, Any] = {
+        "name": name,
+        "version": __version__,
+        "licence": graph.licence,
+        "precision": "fp32",
+        "taught_by": list(built.taught_by),
+        "reads": built.hashes,
+    }
+    if name == "completion":
+        about["guided"] = not isinstance(network, modules.Unguided)
+    conversion.describe(model, about)
     graph_file = file.with_suffix(".onnx")
     _write(model, built, batch, file, graph_file)
     weights.record(graph_file)
@@ -109,20 +119,6 @@ def _model(built: Built, file: Path, batch: tuple[int, int]) -> "onnx.ModelProto
     fold_norms(model)
     read_from(model, file)
     return model
-
-
-def _describe(model: "onnx.ModelProto", built: Built, *, guided: bool) -> None:
-    about: dict[str, Any] = {
-        "name": built.graph.name,
-        "version": __version__,
-        "licence": built.graph.licence,
-        "precision": "fp32",
-        "taught_by": list(built.taught_by),
-        "reads": built.hashes,
-    }
-    if built.graph.name == "completion":
-        about["guided"] = guided
-    conversion.describe(model, about)
 
 
 def _write(model: "onnx.ModelProto", built: Built, batch: tuple[int, int], file: Path, graph_file: Path) -> None:

@@ -23,7 +23,6 @@ from faceinp.models.input_limits import Axis, Limits
 
 from . import conversion, graphs, parity, shell
 from .graphs import GRAPHS, Built
-from .parity import Error
 from .shell import batches, say
 
 if TYPE_CHECKING:
@@ -53,6 +52,8 @@ def export(
     largest batch. calibrate: shards of training pictures, for int8.
     Raises ParityError if it does not compute the same as torch, FaceinpError for an impossible choice, WeightsError.
     """
+    import onnx
+
     started = time.perf_counter()
     if precision == "int8" and not calibrate:
         raise FaceinpError(
@@ -71,7 +72,11 @@ def export(
         conversion.describe(converted.model, about)
         part = scratch / file_name(name, precision)
         pictures = converted.limits.axes.get("batch", Axis(1, 1))
-        errors = verify(built, converted, part, precision, (pictures.least, pictures.most))
+        onnx.save(converted.model, part)
+        onnx.checker.check_model(str(part), full_check=True)
+        run = sessions.OnnxFile(part, threads=torch.get_num_threads()).run
+        errors = list(parity.measure(built, run, parity.batches((pictures.least, pictures.most))))
+        parity.refuse(part.name, errors, tolerances, converted.first_layer)
         sidecar.write(
             part,
             {
@@ -148,18 +153,6 @@ def facts(built: Built, precision: str, limits: Limits) -> dict[str, Any]:
         "weights": built.hashes,
         "limits": limits.as_json(),
     }
-
-
-def verify(built: Built, converted: Converted, part: Path, precision: str, batch: Sequence[int]) -> list[Error]:
-    """Write the model to ``part``, check it and compare it with torch. Raises ParityError."""
-    import onnx
-
-    onnx.save(converted.model, part)
-    onnx.checker.check_model(str(part), full_check=True)
-    run = sessions.OnnxFile(part, threads=torch.get_num_threads()).run
-    errors = list(parity.measure(built, run, parity.batches(batch)))
-    parity.refuse(part.name, errors, parity.tolerances(built.graph.outputs, precision), converted.first_layer)
-    return errors
 
 
 def ensure_exported(

@@ -21,7 +21,7 @@ gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
 from faceinp.demo import app  # noqa: E402
 from faceinp.demo.__main__ import _auth  # noqa: E402
-from faceinp.demo.events import clear_errors, compare_engines, other_photos, requests  # noqa: E402
+from faceinp.demo.events import compare_engines, other_photos, requests  # noqa: E402
 from faceinp.demo.fills import filling  # noqa: E402
 from faceinp.demo.fills.jobs import FailedFill  # noqa: E402
 from faceinp.demo.images import pictures  # noqa: E402
@@ -118,7 +118,7 @@ def test_nothing_that_a_visitor_saw_is_kept_when_the_visitor_has_left() -> None:
 def test_refusals_are_taken_away_before_anything_else_is_done() -> None:
     blocks = app.build()
     first = next(iter(blocks.fns.values()))
-    assert first.js == clear_errors.CLEAR_ERRORS and len(first.outputs) == 6
+    assert first.js == requests.CLEAR_ERRORS and len(first.outputs) == 6
     pressed = {(*target,) for one in blocks.fns.values() for target in one.targets if target[1] in ("click", "upload")}
     named = {(number, event) for number, event in pressed if blocks.blocks[number].elem_id}
     assert len(named) > 30 and named <= set(first.targets)

@@ -7,13 +7,12 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
-from numpy.typing import NDArray
 
 import faceinp
 
 from ..images import examples, pictures
 from ..images.editor import WORKING_SIDE, Original, layer_of, layers, share_hidden, working_size
-from ..images.painted_proposal import read_hole
+from ..images.painted_proposal import Map, read_hole
 from ..layout.page_layout import MASK_STEP, PHOTO_STEP, Page
 from ..layout.panel import ALIGNED, EVERY_FACE, NO_PRESET
 from ..server.sessions import Visit, Visits
@@ -24,7 +23,6 @@ from .requests import QUIET, Updates
 
 EDITOR_LOADS = 2.0  # seconds in which an editor may still be empty after a turn
 MIN_TURN_INTERVAL = 1.0  # seconds between two turns
-Map = NDArray[np.bool_]
 
 
 def connect(page: Page, visits: Visits) -> None:  # noqa: PLR0915 - one statement for each event
@@ -152,7 +150,10 @@ def _show_photo(
     page: Page, visit: Visit, message: str, error: bool = False, face: Any = EVERY_FACE, hole: Map | None = None
 ) -> Updates:
     """Updates that show the visit's photo, or no photo. hole: painted on it, bool (H, W)."""
-    has_photo, visit.marked = visit.original is not None, hole
+    original, visit.marked = visit.original, hole
+    has_photo = original is not None
+    # The canvas of the editor must have the layers' size before they are placed in its middle.
+    canvas: Any = {"canvas_size": working_size(original.height, original.width)[::-1]} if original else {}
     return (
         dict.fromkeys((page.photo, page.camera))
         | dict.fromkeys((page.running, page.others_message), "")
@@ -166,7 +167,7 @@ def _show_photo(
             page.another: gr.update(interactive=has_photo),
             page.steps: strings.steps(MASK_STEP if has_photo else PHOTO_STEP),
             page.editor: gr.update(
-                value=painted(visit, None if hole is None else layer_of(hole)), visible=has_photo, **_canvas(visit)
+                value=painted(visit, None if hole is None else layer_of(hole)), visible=has_photo, **canvas
             ),
             page.share: "" if hole is None else strings.marked_share(float(hole.mean())),
             page.preset: NO_PRESET,
@@ -174,11 +175,3 @@ def _show_photo(
             page.refused: "" if has_photo else strings.message(message, error),  # beside the file that was dropped
         }
     )
-
-
-def _canvas(visit: Visit) -> dict[str, Any]:
-    """The canvas of the editor, which must have the layers' size before they are placed in its middle."""
-    if visit.original is None:
-        return {}
-    height, width = working_size(visit.original.height, visit.original.width)
-    return {"canvas_size": (width, height)}

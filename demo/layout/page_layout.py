@@ -41,7 +41,6 @@ class Page(Panel):
                 self.lay_out_masks()
                 self.lay_out_faces()
                 self.lay_out_settings()
-                self.lay_out_details()
         with gr.Tab("Compare engines", elem_id="compare-tab"):
             self.lay_out_comparison()
         gr.Markdown(strings.DISCLAIMER, elem_id="limits")

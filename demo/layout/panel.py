@@ -158,7 +158,5 @@ class Panel:
                 label="Blending",
                 elem_id="blending",
             )
-
-    def lay_out_details(self) -> None:
         with gr.Accordion("Details", open=False, elem_id="details") as self.details:
             self.facts = gr.HTML(padding=False, elem_id="facts")

@@ -152,7 +152,8 @@ def _in_processes(todo: Iterable[Part], settings: Settings, done: frozenset[str]
     with processes(workers, _begin, settings) as pool:
         try:
             for part in todo:
-                waiting.add(pool.submit(_take, part, _of(part, done)))
+                # A part of files contains no finished photos.
+                waiting.add(pool.submit(_take, part, frozenset() if part.names else done))
                 if len(waiting) >= QUEUED_PARTS * workers:
                     finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                     yield from (future.result() for future in finished)
@@ -164,11 +165,6 @@ def _in_processes(todo: Iterable[Part], settings: Settings, done: frozenset[str]
                 "A worker process died, possibly out of memory. Finished photos are kept: run the same command again "
                 "with fewer --workers."
             ) from error
-
-
-def _of(part: Part, done: frozenset[str]) -> frozenset[str]:
-    """The finished photos that a worker must skip in a shard or table; a part of files contains none of them."""
-    return frozenset() if part.names else done
 
 
 def _cores() -> int:

@@ -203,9 +203,8 @@ def _values(args: argparse.Namespace) -> dict[str, Any]:
 def evaluate_folders(args: argparse.Namespace) -> None:
     from faceinp.evaluate import folders
 
-    names = [field.name for field in dataclasses.fields(folders.Request) if field.name in args]
-    values = {name: getattr(args, name) for name in names} | {"command": shlex.join(["faceinp", *sys.argv[1:]])}
-    folders.run(folders.Request(**values), progress=Bar("pairs"))
+    request = folders.Request(**_values(args), command=shlex.join(["faceinp", *sys.argv[1:]]))
+    folders.run(request, progress=Bar("pairs"))
 
 
 def paper(args: argparse.Namespace) -> None:

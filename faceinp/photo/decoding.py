@@ -62,7 +62,7 @@ def decode(stream: BinaryIO, name: str, page: int = 1) -> Decoded:
     if not head:
         raise PhotoError(f"{name} is empty. Give a complete picture file.")
     stream.seek(0)
-    if formats.is_tiff(head):
+    if head[:4] in formats.TIFFS:
         return _from_tiff(stream, head, name, page)
     if page != 1:
         raise PhotoError(f"{name} has one page; there is no page {page}. Leave out --page (page=).")
