@@ -27,6 +27,10 @@ MOST_ITERATIONS = 5000
 MOST_CANDIDATES = 8
 LARGEST_SEED = 2**31 - 1
 BLENDINGS = ("poisson", "composite")
+PASSED_ON = (  # fields of a request that are arguments of ``faceinp.fill``
+    *("find", "seed", "face", "turn", "require_face", "mask_hole", "blending", "landmarks"),
+    *("symmetry", "references", "reference_check"),
+)
 # Seconds of a fill on two cores, until this server has timed its own fills.
 EXPECTED = {"structural": 6.0, "dip": 6.0, "tv": 3.0, "biharmonic": 4.0, "patchmatch": 2.0}
 EXPECTED_ELSE = 1.0
@@ -216,19 +220,9 @@ def fill(
     result = faceinp.fill(
         photo,
         request.hole(),
-        find=request.find,
         engine=engine,
-        seed=request.seed,
-        face=request.face,
-        turn=request.turn,
-        require_face=request.require_face,
-        mask_hole=request.mask_hole,
-        blending=request.blending,
-        landmarks=request.landmarks,
-        symmetry=request.symmetry,
-        references=request.references,
-        reference_check=request.reference_check,
         progress=progress,
+        **{name: getattr(request, name) for name in PASSED_ON},
     )
     seconds = time.perf_counter() - started
     if not any("best so far" in note for note in result.notes):
