@@ -52,8 +52,6 @@ def export(
     largest batch. calibrate: shards of training pictures, for int8.
     Raises ParityError if it does not compute the same as torch, FaceinpError for an impossible choice, WeightsError.
     """
-    import onnx
-
     started = time.perf_counter()
     if precision == "int8" and not calibrate:
         raise FaceinpError(
@@ -64,6 +62,8 @@ def export(
     if precision not in built.graph.precisions:
         supported = " or ".join(built.graph.precisions)
         raise FaceinpError(f"{name} does not support {precision}. Use --precision {supported}.")
+    import onnx
+
     tolerances = parity.tolerances(built.graph.outputs, precision)
     with staging.folder(out) as scratch:  # first, because the work takes minutes and the folder may not be writable
         converted = convert(built, precision, opset=opset, batch=(batch[0], batch[-1]), calibrate=calibrate)

@@ -109,7 +109,7 @@ def fill(
     references = references or []
     with read_once(photo, mask, second, *references):
         try:
-            place = _face_location(location, aligned, face)
+            face_location = _face_location(location, aligned, face)
             target = _find(find, sensitivity, include) if find else None
             if not photo:
                 raise faceinp.PhotoError(NO_PHOTO)
@@ -126,7 +126,7 @@ def fill(
             def hole() -> Any:
                 if not preset:
                     return mask
-                return faceinp.make_preset(preset, faceinp.read_photo(photo), face=place, turn=turn, seed=seed)
+                return faceinp.make_preset(preset, faceinp.read_photo(photo), face=face_location, turn=turn, seed=seed)
 
             fill_request = FillRequest(
                 photo=photo,
@@ -135,7 +135,7 @@ def fill(
                 engine=engine,
                 seed=seed,
                 iterations=iterations,
-                face=place,
+                face=face_location,
                 turn=turn,
                 require_face=_flag("require_face", require_face),
                 blending=blending,

@@ -34,8 +34,7 @@ def _run(argv: Sequence[str]) -> int | None:
 
 def _call(module: str, arguments: Sequence[str]) -> int | None:
     """Import ``module`` and run its ``main``."""
-    code: int | None = importlib.import_module(module).main(arguments)
-    return code
+    return importlib.import_module(module).main(arguments)
 
 
 def _joined(argv: Sequence[str]) -> list[str]:

@@ -51,11 +51,6 @@ class Face:
     yaw: float
 
     @property
-    def five(self) -> NDArray[np.float32]:
-        """The points, or those of an average upright face in the box."""
-        return average_five(self.box) if self.points is None else self.points
-
-    @property
     def roll(self) -> float:
         """Degrees by which the head is turned clockwise from upright, more than -180 to 180."""
         x, y = (quad(self)[3] - quad(self)[0]).tolist()
@@ -91,7 +86,7 @@ class Crop:
 
 def quad(face: Face) -> NDArray[np.float64]:
     """Corners of the face's FFHQ crop in photo pixels: top left, bottom left, bottom right, top right; (4, 2)."""
-    points = np.asarray(face.five, np.float64)
+    points = np.asarray(average_five(face.box) if face.points is None else face.points, np.float64)
     left, right = points[0], points[1]
     across = right - left
     left, right = left + EYES_INWARD * across, right - EYES_INWARD * across

@@ -104,7 +104,7 @@ def _detect_upright(copy: Pixels, guess: Face) -> Face | None:
     quad = faces.quad(guess)
     around = quad.mean(axis=0) + _UPRIGHT_SCALE * (quad - quad.mean(axis=0))
     picture = faces.align(copy, np.zeros(copy.shape[:2], np.bool_), around, _UPRIGHT_SIDE).pixels
-    expected = faces.to_crop(guess.five, around)
+    expected = faces.to_crop(_points(guess), around)
     scale, best, least = faces.side(around), None, _MAX_POINT_SHIFT
     for detection in turns.detect(picture, _UPRIGHT_SMALLEST):
         shift = np.hypot(*(detection.points / _UPRIGHT_SIDE - expected).mean(axis=0))
@@ -124,6 +124,10 @@ def _face(points: NDArray[np.floating], box: Box | None, confidence: float) -> F
     """The face with these points. box: None: that of an average face."""
     five = np.asarray(points, np.float32)
     return Face(faces.average_box(five) if box is None else box, five, confidence, faces.yaw(five))
+
+
+def _points(face: Face) -> NDArray[np.floating]:
+    return faces.average_five(face.box) if face.points is None else face.points
 
 
 def _box(corners: NDArray[np.float64]) -> Box:
