@@ -68,7 +68,7 @@ def export(
     with staging.folder(out) as scratch:  # first, because the work takes minutes and the folder may not be writable
         converted = convert(built, precision, opset=opset, batch=(batch[0], batch[-1]), calibrate=calibrate)
         about = facts(built, precision, converted.limits)
-        about["runtime"] = {"onnxruntime": conversion.lowest_runtime(converted.model)}
+        about["runtime"] = {"onnxruntime": conversion.RUNTIMES[opset]}
         conversion.describe(converted.model, about)
         part = scratch / file_name(name, precision)
         pictures = converted.limits.axes.get("batch", Axis(1, 1))
