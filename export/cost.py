@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from faceinp.common.arrays import to_pixels
 from faceinp.errors import FaceinpError
 from faceinp.formulas import metrics
 from faceinp.mask import presets
@@ -95,8 +96,7 @@ def _composite(photo: NDArray[np.uint8], hole: NDArray[np.bool_], output: NDArra
     """The fill in the photo. output: of the graph; a uint8 output is composited already."""
     if output.dtype == np.uint8:
         return np.asarray(output[0], np.uint8)
-    generated = np.rint(255 * np.clip(output[0].transpose(1, 2, 0), 0, 1)).astype(np.uint8)
-    return np.where(hole[..., None], generated, photo)
+    return np.where(hole[..., None], to_pixels(output[0]), photo)
 
 
 # ---- the command ----

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from faceinp.blend import blending as blend
 from faceinp.blend import patches
 from faceinp.blend.layers import Layer, mix
-from faceinp.common.arrays import Bools, Floats, Pixels
+from faceinp.common.arrays import Bools, Floats, Pixels, resize
 from faceinp.common.windows import Window, bounding_window
 from faceinp.exemplars.sources import ENGINE, SURROUNDINGS
 from faceinp.face import faces
@@ -334,5 +334,5 @@ def _shrink(pixels: Pixels, missing: Bools, scale: float) -> tuple[Pixels, Bools
     """Both at ``scale`` times the size; a pixel that overlaps a missing one is missing."""
     height, width = missing.shape
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    small = resize(pixels, *size)
     return small, faces.shrink_hole(missing, small.shape)

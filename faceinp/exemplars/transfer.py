@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp.blend import blending
-from faceinp.common.arrays import Bools, Floats, Pixels
+from faceinp.common.arrays import Bools, Floats, Pixels, resize
 from faceinp.common.windows import Window, bounding_window
 from faceinp.exemplars.exemplar import SIZE, AlignedFace, Exemplar, other_half
 from faceinp.exemplars.fields import grey
@@ -126,7 +126,7 @@ def sample(exemplar: Exemplar, fit: Match, to_crop: NDArray[np.float64], shape: 
     if ratio > MAX_SAMPLING_RATIO:  # average before shrinking, against aliasing
         size = [max(1, round(side / ratio)) for side in pixels.shape[1::-1]]
         at = at * (np.array(size, np.float32) / pixels.shape[1::-1])
-        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+        pixels = resize(pixels, *size)
     at = at.astype(np.float32) - np.float32(0.5)
     if fit.light.blur:
         deviation = fit.light.blur * faces.side(exemplar.quad) / (ratio if ratio > MAX_SAMPLING_RATIO else 1)

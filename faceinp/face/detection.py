@@ -12,7 +12,7 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from faceinp.common.arrays import Pixels
+from faceinp.common.arrays import Pixels, resize
 from faceinp.common.windows import Window, bounding_window
 from faceinp.errors import NoFaceError, PhotoError
 from faceinp.face import faces
@@ -345,6 +345,4 @@ def _resize(pixels: Pixels, longest: int) -> Pixels:
     """A copy with a long side of at most ``longest`` and at least _MIN_SIDE pixels."""
     height, width = pixels.shape[:2]
     scale = np.clip(1, _MIN_SIDE / max(height, width), longest / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(pixels, size, interpolation=interpolation), np.uint8)
+    return resize(pixels, max(1, round(width * scale)), max(1, round(height * scale)))

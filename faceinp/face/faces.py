@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Pixels
+from faceinp.common.arrays import Pixels, to_picture
 from faceinp.common.windows import Window, bounding_window
 from faceinp.errors import PhotoError
 
@@ -81,7 +81,7 @@ class Crop:
     @property
     def planes(self) -> NDArray[np.float32]:
         """The pixels as networks take them: float32 (3, S, S) in [0, 1]."""
-        return np.ascontiguousarray(self.pixels.transpose(2, 0, 1), np.float32) / np.float32(255)
+        return to_picture(self.pixels)
 
 
 def quad(face: Face) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.common.arrays import Floats, Pixels
+from faceinp.common.arrays import Floats, Pixels, resize
 from faceinp.errors import FaceinpError, NoFaceError, PhotoError
 from faceinp.face import detection
 from faceinp.face.faces import Face
@@ -136,10 +136,9 @@ def _pyramid(pixels: Pixels) -> Iterator[Pixels]:
     yield pixels
     while True:
         height, width = pixels.shape[:2]
-        size = max(1, width // 2), max(1, height // 2)
-        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+        pixels = resize(pixels, max(1, width // 2), max(1, height // 2))
         yield pixels
-        if max(size) < 2 * MIN_LEVEL_SIDE:
+        if max(pixels.shape) < 2 * MIN_LEVEL_SIDE:
             return
 
 
