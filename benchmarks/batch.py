@@ -200,7 +200,7 @@ def processor(folder: Path, engine: str, judge: str) -> None:
     time.perf_counter = time.process_time  # every clock of the pipeline is the process's own
     with tempfile.TemporaryDirectory() as out:
         worker = Worker(Settings(out, engine=engine, judge="" if judge == "none" else judge, threads=1))
-        first, *rest = survey(str(folder / "photos"), str(folder / "masks")).parts
+        first, *rest = survey(str(folder / "photos"), str(folder / "masks"))[0]
         worker(first)  # what is loaded at first use does not count
         started = time.process_time()
         lines = [line for part in rest for line in worker(part)]

@@ -29,7 +29,7 @@ import skimage.data
 from PIL import Image
 
 import faceinp
-from faceinp.exemplars import ENGINE, REFERENCE, SURROUNDINGS, SYMMETRY
+from faceinp.exemplars.sources import ENGINE, REFERENCE, SURROUNDINGS, SYMMETRY
 from faceinp.face import faces
 from faceinp.formulas import metrics
 from tests import exemplar_cases as cases

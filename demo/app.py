@@ -8,7 +8,6 @@ from starlette.middleware import Middleware
 from .api import endpoints
 from .events import (
     choose_face,
-    clear_errors,
     compare_engines,
     edit_mask,
     load_photo,
@@ -23,6 +22,10 @@ from .server import hosting, preload, sessions, uploads
 from .text import strings
 
 UPLOAD = "128mb"  # a photo of 50 megapixels as PNG
+EVENTS: tuple[Any, ...] = (  # in the order in which Gradio runs those of one control
+    *(load_photo, edit_mask, propose_mask, choose_face, other_photos),
+    *(results, refill_part, compare_engines),
+)
 KEPT = 3600  # seconds until Gradio deletes its own files
 
 
@@ -31,16 +34,10 @@ def build() -> gr.Blocks:
     blocks = gr.Blocks(title=strings.TITLE, analytics_enabled=False, delete_cache=(KEPT // 6, KEPT))
     with blocks:
         visits = sessions.Visits(blocks)
-        page = page_layout.lay_out()
-        clear_errors.connect(blocks, page)
-        load_photo.connect(page, visits)
-        edit_mask.connect(page, visits)
-        propose_mask.connect(page, visits)
-        choose_face.connect(page, visits)
-        other_photos.connect(page, visits)
-        results.connect(page, visits)
-        refill_part.connect(page, visits)
-        compare_engines.connect(page, visits)
+        page = page_layout.Page()
+        requests.clear_errors(blocks, page)
+        for events in EVENTS:
+            events.connect(page, visits)
         endpoints.connect()
         timer = gr.Timer(1.5)
 

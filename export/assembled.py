@@ -1,14 +1,14 @@
 """The ONNX models of ``photo`` and ``detector``, which are assembled from operators and exported networks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from onnxscript import ir
 
 from . import conversion, detector_graph, half_precision, modules, photo_graph
-from .assembly import Op, Value, assemble, to_proto
+from .assembly import Value, assemble, to_proto
 from .graphs import Built
 from .references import Photo
 
@@ -19,21 +19,12 @@ if TYPE_CHECKING:
 def model(built: Built, precision: str, opset: int) -> "onnx.ModelProto":
     """The model of an assembled graph, without metadata. precision: fp32, or fp16 for the networks of ``photo``."""
     module, inputs, outputs = built.module, built.graph.inputs, built.graph.outputs
+    write: Callable[..., Sequence[Value]] = detector_graph.find
+    parts: tuple[Any, ...] = (_membrane(1, opset),)
     if isinstance(module, Photo):
-        drawing, membrane = _drawing(built, module, precision, opset), _membrane(2, opset)
-
-        def write(op: Op, *values: Value) -> Sequence[Value]:
-            image, mask, points = values
-            return photo_graph.fill(op, image, mask, points, drawing, membrane, module.size)
-
-    else:
-        membrane = _membrane(1, opset)
-
-        def write(op: Op, *values: Value) -> Sequence[Value]:
-            image, mask = values
-            return detector_graph.find(op, image, mask, membrane)
-
-    return to_proto(assemble(built.graph.name, inputs, outputs, opset, write))
+        write, parts = photo_graph.fill, (_drawing(built, module, precision, opset), _membrane(2, opset), module.size)
+    graph = assemble(built.graph.name, inputs, outputs, opset, lambda op, *values: write(op, *values, *parts))
+    return to_proto(graph)
 
 
 def _drawing(built: Built, module: Photo, precision: str, opset: int) -> ir.Model:

@@ -98,9 +98,9 @@ def hidden(op: Op, image: Value, mask: Value) -> Value:
     return op.And(op.Cast(mask, to=BOOL), op.Expand(fixed(op, True, np.bool_), size))
 
 
-def columns(op: Op, values: Value, count: int) -> Sequence[Value]:
-    """(N, count) -> ``count`` values (N, 1)."""
-    return op.Split(values, num_outputs=count, axis=1, _outputs=count)
+def columns(op: Op, values: Value) -> Sequence[Value]:
+    """(N, 2 k) -> two values (N, k)."""
+    return op.Split(values, num_outputs=2, axis=1, _outputs=2)
 
 
 def multiples(op: Op, sides: Value, of: int) -> Value:

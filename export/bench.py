@@ -23,13 +23,11 @@ from faceinp.errors import FaceinpError
 from faceinp.models import sessions, sidecar
 from faceinp.models.system import machine, today
 
-from . import cases, graphs, parity, trt
+from . import cases, graphs, parity, shell, trt
 from . import onnx as onnx_export
 from .cases import Inputs
-from .divergence import distance
 from .graphs import Built
 from .shell import batches, natural, say
-from .shell import main as run_command
 
 RUNTIMES = ("torch", "onnxruntime", "openvino", "tensorrt")
 WHOLE, PARTS = ("photo", "restorer"), ("landmarks", "completion")
@@ -92,7 +90,9 @@ def bench(
     eager = times.get(("completion", _eager_name()))
     rows = []
     for (graph, runtime), (part, call, inputs) in callers.items():
-        errors = [distance(ours, truth) for ours, truth in zip(call(), parity.reference(part, inputs), strict=True)]
+        errors = [
+            parity.distance(ours, truth) for ours, truth in zip(call(), parity.reference(part, inputs), strict=True)
+        ]
         largest, mean = max(most for most, _ in errors), max(mean for _, mean in errors)
         milliseconds = times[graph, runtime]
         share = milliseconds / eager if eager and graph == "completion" else None
@@ -195,21 +195,17 @@ def _open(
         return
     file = onnx_export.ensure_exported(name, out, size=built.size, batch=(batch,))
     if runtime == "openvino":
-        yield from ((one.runtime, one.run) for one in _openvino(file, threads))
+        opened: dict[str, Callable[[Inputs], Any]] = {}
+        for precision in ("fp32", ""):  # and OpenVINO's default precision, if it differs
+            one = sessions.OpenvinoFile(file, precision, threads)
+            opened.setdefault(one.runtime, one.run)
+        yield from opened.items()
         return
     provider = "cuda" if _device() == "cuda" else "cpu"
     for candidate in (file, out / onnx_export.file_name(name, "int8")):
         if candidate == file or (candidate.is_file() and sidecar.read(candidate)["weights"] == built.hashes):
             session = sessions.OnnxFile(candidate, provider, threads)
             yield session.runtime, session.run
-
-
-def _openvino(file: Path, threads: int) -> Iterator[sessions.OpenvinoFile]:
-    """In fp32, and in OpenVINO's default precision if it differs."""
-    fp32, default = sessions.OpenvinoFile(file, "fp32", threads), sessions.OpenvinoFile(file, "", threads)
-    yield fp32
-    if default.runtime != fp32.runtime:
-        yield default
 
 
 @torch.no_grad()
@@ -276,9 +272,7 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="faceinp export bench", description="Time the runtimes of the completion network."
-    )
+    parser = shell.parser("bench", "Time the runtimes of the completion network.")
     parser.add_argument("--runtimes", type=lambda text: tuple(text.split(",")), default=RUNTIMES, metavar="A,B")
     parser.add_argument("--size", type=int, default=0, help="side of the pictures (default: 256)")
     parser.add_argument("--batch", type=batches, default=(1,), metavar="N,N", help="batch sizes (default: 1)")
@@ -286,7 +280,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("-o", "--out", type=Path, default=onnx_export.OUT, metavar="DIR", help="exported files")
-    return run_command(parser, _run, argv)
+    return shell.main(parser, _run, argv)
 
 
 if __name__ == "__main__":

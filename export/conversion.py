@@ -113,12 +113,6 @@ def limits(built: Built, batch: tuple[int, int]) -> Limits:
     return Limits(inputs, {name: axis for name, axis in axes.items() if name in used})
 
 
-def lowest_runtime(model: "onnx.ModelProto") -> str:
-    """The lowest version of onnxruntime that runs ``model``."""
-    (opset,) = (entry.version for entry in model.opset_import if not entry.domain)
-    return RUNTIMES[opset]
-
-
 def finish(model: "onnx.ModelProto", built: Built) -> "onnx.ModelProto":
     """The model with its description, in the lowest IR version, and without paths of this machine's source files.
 

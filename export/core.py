@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from faceinp import __version__
 from faceinp.errors import FaceinpError, WeightsError
@@ -28,27 +27,14 @@ from faceinp.models import sessions, weights
 from faceinp.nets import embedding
 from faceinp.photo import staging
 
-from . import conversion, graphs, modules, parity
+from . import conversion, graphs, modules, parity, shell
 from .graphs import GRAPHS, Built, Graph, Port
-from .shell import main as run_command
 
 if TYPE_CHECKING:
     import onnx
 
 SMALL = 64  # bytes: constants up to this size are stored in the graph
 TYPES = {"F32": "FLOAT", "F16": "FLOAT16", "I8": "INT8", "I64": "INT64"}  # safetensors' names -> ONNX's
-
-
-class Faces(nn.Module):
-    """The bundled judge on faces that the judge has cut out of the crop."""
-
-    def __init__(self, network: embedding.Embedding, size: int) -> None:
-        super().__init__()
-        self.network = embedding.Mirrored(network)
-
-    def forward(self, faces: torch.Tensor) -> torch.Tensor:
-        vectors: torch.Tensor = self.network(faces)
-        return vectors
 
 
 def _fixed(graph: Graph) -> Graph:
@@ -73,7 +59,7 @@ CORE = {
     "completion": _fixed(GRAPHS["completion"]),
     "landmarks": GRAPHS["landmarks"],
     "embedding": dataclasses.replace(
-        GRAPHS["embedding"], inputs=(_FACE,), side=embedding.SIZE, multiple=1, wrapper=Faces
+        GRAPHS["embedding"], inputs=(_FACE,), side=embedding.SIZE, multiple=1, wrapper=modules.Faces
     ),
     "damage": GRAPHS["damage"],
     "occluders": GRAPHS["occluders"],
@@ -107,7 +93,17 @@ def export(name: str, file: Path | None = None) -> Path:
     built = Built(graph, module, graph.side, True, {file.name: digest}, tuple(sorted(teachers)))
     batch = (1, 1) if name == "completion" else (1, 16)
     model = _model(built, file, batch)
-    _describe(model, built, guided=not isinstance(network, modules.Unguided))
+    about: dict[str, Any] = {
+        "name": name,
+        "version": __version__,
+        "licence": graph.licence,
+        "precision": "fp32",
+        "taught_by": list(built.taught_by),
+        "reads": built.hashes,
+    }
+    if name == "completion":
+        about["guided"] = not isinstance(network, modules.Unguided)
+    conversion.describe(model, about)
     graph_file = file.with_suffix(".onnx")
     _write(model, built, batch, file, graph_file)
     weights.record(graph_file)
@@ -123,20 +119,6 @@ def _model(built: Built, file: Path, batch: tuple[int, int]) -> "onnx.ModelProto
     fold_norms(model)
     read_from(model, file)
     return model
-
-
-def _describe(model: "onnx.ModelProto", built: Built, *, guided: bool) -> None:
-    about: dict[str, Any] = {
-        "name": built.graph.name,
-        "version": __version__,
-        "licence": built.graph.licence,
-        "precision": "fp32",
-        "taught_by": list(built.taught_by),
-        "reads": built.hashes,
-    }
-    if built.graph.name == "completion":
-        about["guided"] = guided
-    conversion.describe(model, about)
 
 
 def _write(model: "onnx.ModelProto", built: Built, batch: tuple[int, int], file: Path, graph_file: Path) -> None:
@@ -333,12 +315,10 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="faceinp export core", description="Write the graphs that the package opens without torch."
-    )
+    parser = shell.parser("core", "Write the graphs that the package opens without torch.")
     parser.add_argument("name", metavar="NAME", help=f"{', '.join(CORE)}, or all")
     parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="packed weights (default: the package's)")
-    return run_command(parser, _run, argv)
+    return shell.main(parser, _run, argv)
 
 
 if __name__ == "__main__":

@@ -19,14 +19,14 @@ from faceinp.formulas import metrics
 from faceinp.mask import presets
 from faceinp.models import sessions, sidecar
 from faceinp.nets.completion import landmark_map
+from faceinp.photo.arrays import to_pixels
 from faceinp.train.datasets import data as shards
 from faceinp.train.datasets.data import Faces
 
-from . import graphs, modules, parity
+from . import graphs, modules, parity, shell
 from .cases import Inputs
 from .graphs import Built
 from .parity import ParityError, Runner
-from .shell import main as run_command
 from .shell import natural
 
 LIMITS = {"fp32": 0.1, "fp16": 0.1, "int8": 0.3}  # dB
@@ -96,8 +96,7 @@ def _composite(photo: NDArray[np.uint8], hole: NDArray[np.bool_], output: NDArra
     """The fill in the photo. output: of the graph; a uint8 output is composited already."""
     if output.dtype == np.uint8:
         return np.asarray(output[0], np.uint8)
-    generated = np.rint(255 * np.clip(output[0].transpose(1, 2, 0), 0, 1)).astype(np.uint8)
-    return np.where(hole[..., None], generated, photo)
+    return np.where(hole[..., None], to_pixels(output[0]), photo)
 
 
 # ---- the command ----
@@ -116,13 +115,11 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="faceinp export cost", description="Measure the loss of PSNR of an exported file."
-    )
+    parser = shell.parser("cost", "Measure the loss of PSNR of an exported file.")
     parser.add_argument("file", type=Path, metavar="FILE", help="completion or restorer of `faceinp export onnx`")
     parser.add_argument("--data", nargs="+", required=True, help="shards: paths or globs of WebDataset tars")
     parser.add_argument("--pictures", type=natural, default=100, help="how many (default: 100)")
-    return run_command(parser, _run, argv)
+    return shell.main(parser, _run, argv)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def find(op: Op, image: Value, mask: Value, membrane: ir.Model) -> Sequence[Valu
 
     nothing = [fixed(op, np.zeros(shape)) for shape in ((0, 4), (0,), (0, 5, 2))]
     boxes, probabilities, points = repeated(op, count, nothing, search)
-    corners, ends = columns(op, op.Mul(boxes, block), 2)
+    corners, ends = columns(op, op.Mul(boxes, block))
     return op.Concat(corners, op.Sub(ends, corners), axis=1), probabilities, op.Mul(points, block)
 
 
@@ -65,7 +65,7 @@ def _upright(op: Op, picture: Value) -> Sequence[Value]:
     boxes = _square(op, _moved(op, op.Gather(boxes, kept), op.Gather(offsets, kept), 1.0))
 
     boxes, probabilities, offsets, points = _refined(op, sums, size, boxes, 48, THRESHOLDS[2])
-    corners, ends = columns(op, boxes, 2)
+    corners, ends = columns(op, boxes)
     sides = op.Unsqueeze(op.Add(op.Sub(ends, corners), 1.0), [1])
     points = op.Sub(op.Add(op.Mul(points, sides), op.Unsqueeze(corners, [1])), 1.0)
     return _outermost(op, _moved(op, boxes, offsets, 1.0), probabilities, points)
@@ -144,7 +144,7 @@ def _candidates(op: Op, sums: Value, size: Value) -> Value:
 def _refined(op: Op, sums: Value, size: Value, boxes: Value, side: int, threshold: float) -> Sequence[Value]:
     """The boxes (N, 4) that the network for squares of ``side`` accepts, and its outputs for them."""
     whole = op.Cast(boxes, to=INT64)
-    starts, ends = columns(op, whole, 2)
+    starts, ends = columns(op, whole)
     starts = op.Max(op.Sub(starts, 1), 0)
     ends = op.Min(ends, op.Gather(size, [1, 0]))
     visible = op.ReduceMin(op.Cast(op.Less(starts, ends), to=INT32), [1], keepdims=0)
@@ -156,7 +156,7 @@ def _refined(op: Op, sums: Value, size: Value, boxes: Value, side: int, threshol
         op.Add(op.Unsqueeze(starts, [2]), edge)
         for edge in _bins(op, fixed(op, np.arange(side), np.int64), lengths, fixed(op, side, np.int64))
     )  # (N, 2, side)
-    (left, top), (right, bottom) = (columns(op, edge, 2) for edge in (first, end))
+    (left, top), (right, bottom) = (columns(op, edge) for edge in (first, end))
     top, bottom = (op.Transpose(edge, perm=[0, 2, 1]) for edge in (top, bottom))
     areas = op.Cast(op.Mul(op.Sub(right, left), op.Sub(bottom, top)), to=FLOAT)
     stride, flat = op.Add(op.Slice(size, [1], [2]), 1), op.Reshape(sums, [-1, 3])
@@ -183,14 +183,14 @@ def _bins(op: Op, number: Value, length: Value, parts: Value) -> tuple[Value, Va
 
 def _moved(op: Op, boxes: Value, offsets: Value, extent: float) -> Value:
     """Boxes moved by offsets in shares of their sides. extent: what is added to the sides, 1 for inclusive corners."""
-    corners, ends = columns(op, boxes, 2)
+    corners, ends = columns(op, boxes)
     sides = op.Add(op.Sub(ends, corners), extent)
     return op.Add(boxes, op.Mul(offsets, op.Concat(sides, sides, axis=1)))
 
 
 def _square(op: Op, boxes: Value) -> Value:
     """Squares with the centres and the longer sides of the boxes."""
-    corners, ends = columns(op, boxes, 2)
+    corners, ends = columns(op, boxes)
     sides = op.Sub(ends, corners)
     longest = op.ReduceMax(sides, [1])
     corners = op.Sub(op.Add(corners, op.Mul(sides, 0.5)), op.Mul(longest, 0.5))
@@ -212,7 +212,7 @@ def _outermost(op: Op, boxes: Value, probabilities: Value, points: Value) -> Seq
     count = op.Shape(probabilities)
     _, order = op.TopK(probabilities, count, _outputs=2)
     boxes = op.Gather(boxes, order)
-    corners, ends = columns(op, boxes, 2)
+    corners, ends = columns(op, boxes)
 
     def product(sides: Value) -> Value:
         across, down = op.Split(sides, num_outputs=2, axis=-1, _outputs=2)

@@ -87,25 +87,29 @@ class Built:
 
 
 _PICTURE = "RGB in [0, 1], a face aligned like FFHQ's"
+_HOLED = f"{_PICTURE}; pixels in the hole have no effect"
 _HOLE = "1 in the hole, 0 elsewhere"
 _FACE = "0 to 1: how much the predicted points look like an aligned face; below .5, do not trust the fill"
 _PHOTO = (
     Port("image", "uint8", (1, "height", "width", 3), "RGB, a whole photo, upright"),
     Port("mask", "uint8", (1, "height", "width"), "not 0 in the hole"),
 )
+_BOXES = "left, top, width, height in pixels, the largest face first"
 _FIVE = "x and y in pixels: left eye, right eye, nose, left and right corner of the mouth, left before right"
 _POINTS = "68 points (x, y) in dlib's order, in shares of width and height"
 
 
 def _finder(name: str, about: str, picture: str, classes: str, precisions: tuple[str, ...]) -> Graph:
     """One of the segmentation networks. picture: the meaning of its input; classes: of its outputs, in order."""
-    classes_of_pixels = ("batch", segmentation.CLASSES, "height", "width")
+    size = "height", "width"
     return Graph(
         name=name,
         about=about,
         weights=(name,),
-        inputs=(Port("picture", "float32", ("batch", 3, "height", "width"), picture),),
-        outputs=(Port("probabilities", "float32", classes_of_pixels, f"{classes}; they sum to 1"),),
+        inputs=(Port("picture", "float32", ("batch", 3, *size), picture),),
+        outputs=(
+            Port("probabilities", "float32", ("batch", segmentation.CLASSES, *size), f"{classes}; they sum to 1"),
+        ),
         wrapper=modules.Finder,
         precisions=precisions,
         fixed=False,
@@ -138,13 +142,7 @@ GRAPHS = {
             weights=("mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet"),
             inputs=_PHOTO,
             outputs=(
-                Port(
-                    "boxes",
-                    "float32",
-                    ("faces", 4),
-                    "left, top, width, height in pixels, the largest face first",
-                    100.0,
-                ),
+                Port("boxes", "float32", ("faces", 4), _BOXES, 100.0),
                 Port("probabilities", "float32", ("faces",), "of being a face"),
                 Port("points", "float32", ("faces", 5, 2), _FIVE, 100.0),
             ),
@@ -178,12 +176,7 @@ GRAPHS = {
             about="Fills the hole of a picture, guided by the map of its landmarks",
             weights=("completion",),
             inputs=(
-                Port(
-                    "picture",
-                    "float32",
-                    ("batch", 3, "height", "width"),
-                    f"{_PICTURE}; pixels in the hole have no effect",
-                ),
+                Port("picture", "float32", ("batch", 3, "height", "width"), _HOLED),
                 Port("mask", "float32", ("batch", 1, "height", "width"), _HOLE),
                 Port("landmark_map", "float32", ("batch", 5, "height", "width"), "drawn points, one channel a group"),
             ),
@@ -198,9 +191,7 @@ GRAPHS = {
             about="Predicts 68 landmarks of a face with a hole",
             weights=("landmarks",),
             inputs=(
-                Port(
-                    "picture", "float32", ("batch", 3, "side", "side"), f"{_PICTURE}; pixels in the hole have no effect"
-                ),
+                Port("picture", "float32", ("batch", 3, "side", "side"), _HOLED),
                 Port("mask", "float32", ("batch", 1, "side", "side"), _HOLE),
             ),
             outputs=(Port("landmarks", "float32", ("batch", 68, 2), _POINTS),),

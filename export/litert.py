@@ -21,10 +21,9 @@ from faceinp.models import sidecar
 from faceinp.models.input_limits import Axis, Limits
 from faceinp.photo import staging
 
-from . import cases, conversion, graphs, onnx, parity
+from . import cases, conversion, graphs, onnx, parity, shell
 from .graphs import GRAPHS, Built
-from .shell import main as run_command
-from .shell import progress, say
+from .shell import progress
 
 if TYPE_CHECKING:
     from litert_torch.model import LiteRTModel
@@ -55,8 +54,7 @@ def export(name: str, out: Path = onnx.OUT, *, size: int = 0) -> Path:
         sidecar.write(
             part,
             {
-                **onnx.facts(built, "fp32"),
-                "limits": _limits(built).as_json(),
+                **onnx.facts(built, "fp32", _limits(built)),
                 "size": built.size,
                 "batch": [1, 1],
                 "versions": sidecar.versions("torch", "litert-torch", "litert-converter", "ai-edge-litert", "numpy"),
@@ -123,19 +121,15 @@ def _limits(built: Built) -> Limits:
 
 def _run(args: argparse.Namespace) -> None:
     file = export(args.name, args.out, size=args.size)
-    about = sidecar.read(file)
-    if not about["trained"]:
-        say(f"note: {file.name} contains an untrained network because its weights are missing")
-    worst = max(error["max"] for error in about["errors"])
-    print(f"{file}: {file.stat().st_size / 1e6:.1f} MB, error against torch at most {worst:.1e}, {about['seconds']} s")
+    shell.report(file, sidecar.read(file))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="faceinp export litert", description="Write networks as LiteRT files.")
+    parser = shell.parser("litert", "Write networks as LiteRT files.")
     parser.add_argument("name", metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--size", type=int, default=0, help="side of the picture (default: 256)")
     parser.add_argument("-o", "--out", type=Path, default=onnx.OUT, metavar="DIR", help=f"default: {onnx.OUT}")
-    return run_command(parser, _run, argv)
+    return shell.main(parser, _run, argv)
 
 
 if __name__ == "__main__":

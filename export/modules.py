@@ -33,8 +33,7 @@ class Completion(nn.Module):
         self.generator = generator
 
     def forward(self, picture: Tensor, mask: Tensor, landmark_map: Tensor) -> Tensor:
-        filled: Tensor = self.generator(picture, mask, landmark_map)
-        return filled
+        return self.generator(picture, mask, landmark_map)
 
 
 class Predictor(nn.Module):
@@ -43,8 +42,7 @@ class Predictor(nn.Module):
         self.predictor = predictor
 
     def forward(self, picture: Tensor, mask: Tensor) -> Tensor:
-        points: Tensor = self.predictor(picture, mask)
-        return points
+        return self.predictor(picture, mask)
 
 
 class Prior(nn.Module):
@@ -53,8 +51,7 @@ class Prior(nn.Module):
         self.generator = generator
 
     def forward(self, z: Tensor) -> Tensor:
-        picture: Tensor = self.generator(z)
-        return picture
+        return self.generator(z)
 
 
 class Finder(nn.Module):
@@ -68,17 +65,22 @@ class Finder(nn.Module):
         return odds / odds.sum(dim=1, keepdim=True)  # four times faster than onnxruntime's softmax over channels
 
 
-class Judge(nn.Module):
-    """The judge ``bundled`` on whole crops, of a face and its mirror image."""
+class Faces(nn.Module):
+    """The judge ``bundled`` on faces that the judge has cut out of the crop, and on their mirror images."""
 
     def __init__(self, network: embedding.Embedding, size: int) -> None:
         super().__init__()
         self.network = embedding.Mirrored(network)
 
+    def forward(self, faces: Tensor) -> Tensor:
+        return self.network(faces)
+
+
+class Judge(Faces):
+    """The judge ``bundled`` on whole crops."""
+
     def forward(self, picture: Tensor) -> Tensor:
-        faces = embedding.resample(picture, embedding.BOX, (embedding.SIZE, embedding.SIZE))
-        vectors: Tensor = self.network(faces)
-        return vectors
+        return self.network(embedding.resample(picture, embedding.BOX, (embedding.SIZE, embedding.SIZE)))
 
 
 class Filling(nn.Module):
@@ -193,8 +195,7 @@ class Unguided(nn.Module):
         self.generator = generator
 
     def forward(self, pictures: Tensor, masks: Tensor, maps: Tensor) -> Tensor:
-        filled: Tensor = self.generator(pictures, masks, torch.zeros_like(maps))
-        return filled
+        return self.generator(pictures, masks, torch.zeros_like(maps))
 
 
 class ExactNorm(nn.Module):

@@ -23,8 +23,8 @@ from faceinp.models import weights
 from faceinp.models.sessions import OnnxFile
 from faceinp.photo import staging
 
+from . import shell
 from .parity import ParityError
-from .shell import main as run_command
 
 if TYPE_CHECKING:
     import onnx
@@ -241,11 +241,9 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="faceinp export mtcnn", description="Write the face detector's networks as ONNX."
-    )
+    parser = shell.parser("mtcnn", "Write the face detector's networks as ONNX.")
     parser.add_argument("out", type=Path, metavar="FOLDER", help="the output folder, for example weights")
-    return run_command(parser, _run, argv)
+    return shell.main(parser, _run, argv)
 
 
 if __name__ == "__main__":

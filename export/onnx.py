@@ -21,11 +21,9 @@ from faceinp.models import sessions, sidecar
 from faceinp.models.input_limits import Axis, Limits
 from faceinp.photo import staging
 
-from . import conversion, graphs, parity
+from . import conversion, graphs, parity, shell
 from .graphs import GRAPHS, Built
-from .parity import Error
 from .shell import batches, say
-from .shell import main as run_command
 
 if TYPE_CHECKING:
     import onnx
@@ -64,14 +62,21 @@ def export(
     if precision not in built.graph.precisions:
         supported = " or ".join(built.graph.precisions)
         raise FaceinpError(f"{name} does not support {precision}. Use --precision {supported}.")
+    import onnx
+
     tolerances = parity.tolerances(built.graph.outputs, precision)
     with staging.folder(out) as scratch:  # first, because the work takes minutes and the folder may not be writable
         converted = convert(built, precision, opset=opset, batch=(batch[0], batch[-1]), calibrate=calibrate)
-        about = describe(built, converted, precision)
+        about = facts(built, precision, converted.limits)
+        about["runtime"] = {"onnxruntime": conversion.RUNTIMES[opset]}
         conversion.describe(converted.model, about)
         part = scratch / file_name(name, precision)
         pictures = converted.limits.axes.get("batch", Axis(1, 1))
-        errors = verify(built, converted, part, precision, (pictures.least, pictures.most))
+        onnx.save(converted.model, part)
+        onnx.checker.check_model(str(part), full_check=True)
+        run = sessions.OnnxFile(part, threads=torch.get_num_threads()).run
+        errors = list(parity.measure(built, run, parity.batches((pictures.least, pictures.most))))
+        parity.refuse(part.name, errors, tolerances, converted.first_layer)
         sidecar.write(
             part,
             {
@@ -131,17 +136,8 @@ def convert(
     return Converted(model, conversion.limits(built, batch), layer, in_fp32, loss)
 
 
-def describe(built: Built, converted: Converted, precision: str) -> dict[str, Any]:
-    """The metadata of an ONNX file, which its sidecar repeats."""
-    return {
-        **facts(built, precision),
-        "limits": converted.limits.as_json(),
-        "runtime": {"onnxruntime": conversion.lowest_runtime(converted.model)},
-    }
-
-
-def facts(built: Built, precision: str) -> dict[str, Any]:
-    """The entries of a sidecar that do not depend on the file format."""
+def facts(built: Built, precision: str, limits: Limits) -> dict[str, Any]:
+    """The entries of a sidecar that do not depend on the file format. limits: of the file's inputs."""
     return {
         "name": built.graph.name,
         "about": built.graph.about,
@@ -155,19 +151,8 @@ def facts(built: Built, precision: str) -> dict[str, Any]:
             port.name: f"{port.dtype} {_shape(port, built.size)}: {port.about}" for port in built.graph.outputs
         },
         "weights": built.hashes,
+        "limits": limits.as_json(),
     }
-
-
-def verify(built: Built, converted: Converted, part: Path, precision: str, batch: Sequence[int]) -> list[Error]:
-    """Write the model to ``part``, check it and compare it with torch. Raises ParityError."""
-    import onnx
-
-    onnx.save(converted.model, part)
-    onnx.checker.check_model(str(part), full_check=True)
-    run = sessions.OnnxFile(part, threads=torch.get_num_threads()).run
-    errors = list(parity.measure(built, run, parity.batches(batch)))
-    parity.refuse(part.name, errors, parity.tolerances(built.graph.outputs, precision), converted.first_layer)
-    return errors
 
 
 def ensure_exported(
@@ -217,17 +202,11 @@ def _run(args: argparse.Namespace) -> None:
             batch=args.batch,
             calibrate=args.calibrate,
         )
-        about = sidecar.read(file)
-        if not about["trained"]:
-            say(f"note: {file.name} contains an untrained network because its weights are missing")
-        worst = max(error["max"] for error in about["errors"])
-        print(
-            f"{file}: {file.stat().st_size / 1e6:.1f} MB, error against torch at most {worst:.1e}, {about['seconds']} s"
-        )
+        shell.report(file, sidecar.read(file))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="faceinp export onnx", description="Write networks as ONNX files.")
+    parser = shell.parser("onnx", "Write networks as ONNX files.")
     parser.add_argument("name", metavar="NAME", help=f"{', '.join(GRAPHS)}, or all")
     parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="default: fp32")
     opsets = f"{min(conversion.RUNTIMES)} to {max(conversion.RUNTIMES)} (default: {conversion.OPSET})"
@@ -236,7 +215,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch", type=batches, default=(1, 16), help="smallest and largest batch (default: 1-16)")
     parser.add_argument("--calibrate", nargs="+", default=(), metavar="SHARDS", help="training pictures, for int8")
     parser.add_argument("-o", "--out", type=Path, default=OUT, metavar="DIR", help=f"default: {OUT}")
-    return run_command(parser, _run, argv)
+    return shell.main(parser, _run, argv)
 
 
 if __name__ == "__main__":

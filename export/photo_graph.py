@@ -40,7 +40,7 @@ def fill(
     inputs = crop(op, image, mask, corner, across, size)
     drawn, landmarks, face = inlined(op, drawing, "drawing", *inputs)
     result = paste(op, image, mask, corner, across, drawn, size, membrane)
-    along, down = columns(op, op.Squeeze(landmarks, [0]), 2)
+    along, down = columns(op, op.Squeeze(landmarks, [0]))
     landmarks = op.Add(op.Add(op.Mul(along, across), op.Mul(down, _turned(op, across))), corner)
     return result, op.Unsqueeze(landmarks, [0]), face
 
@@ -160,7 +160,7 @@ def paste(
     photo = op.Div(op.Cast(op.GatherND(op.Squeeze(part, [0]), rim), to=FLOAT), 255.0)
     drawn, inside = drawn_at(rim)
     drawn = op.Slice(drawn, [0], [3], [1])
-    at_rim = op.Concat(op.Mul(op.Sub(photo, drawn), inside), inside, photo, _like(op, inside, 1.0), axis=1)
+    at_rim = op.Concat(op.Mul(op.Sub(photo, drawn), inside), inside, photo, _ones_like(op, inside), axis=1)
     drawn, inside = drawn_at(hole)
     face, closeness, share = op.Split(drawn, [3, 1, 1], axis=1, _outputs=3)
     share = op.Mul(share, inside)
@@ -168,13 +168,13 @@ def paste(
     fades = op.And(op.Greater(share, FADING[0]), op.Less(share, FADING[1]))
     band = op.Squeeze(op.NonZero(op.Squeeze(fades, [1])), [0])
     none = op.Expand(0.0, op.Concat(op.Shape(band), [4], axis=0))
-    at_band = op.Concat(none, op.Gather(face, band), _like(op, op.Gather(share, band), 1.0), axis=1)
+    at_band = op.Concat(none, op.Gather(face, band), _ones_like(op, op.Gather(share, band)), axis=1)
     known = [(rim, at_rim), (op.Gather(hole, band), at_band)]
     correction, outside = _interpolated(op, op.Sub(end, start), known, hole, membrane)
     face = op.Add(face, op.Mul(correction, closeness))
     value = op.Add(op.Mul(face, share), op.Mul(outside, op.Sub(1.0, share)))
     value = op.Cast(op.Round(op.Clip(op.Mul(value, 255.0), 0.0, 255.0)), to=UINT8)
-    rows, across_rows = columns(op, op.Add(hole, start), 2)
+    rows, across_rows = columns(op, op.Add(hole, start))
     indices = op.Add(op.Mul(rows, op.Slice(limits, [1], [2])), across_rows)
     return op.Reshape(op.ScatterND(op.Reshape(image, [-1, 3]), indices, value), op.Shape(image))
 
@@ -222,7 +222,7 @@ def _interpolated(
         return op.Div(op.Add(op.Cast(pixels, to=FLOAT), 0.5), cell)
 
     def indices(pixels: Value) -> Value:
-        row, column = columns(op, op.Cast(on_map(pixels), to=INT64), 2)
+        row, column = columns(op, op.Cast(on_map(pixels), to=INT64))
         return op.Add(op.Mul(row, width), column)
 
     cells = op.Expand(0.0, op.Concat(op.Mul(height, width), [8], axis=0))
@@ -233,7 +233,7 @@ def _interpolated(
     filled = op.Reshape(filled, op.Concat([1, 6], height, width, axis=0))
     grid = op.Sub(op.Mul(op.Div(on_map(hole), op.Cast(sides, to=FLOAT)), 2.0), 1.0)
     grid = op.Unsqueeze(op.Gather(grid, [1, 0], axis=1), [0, 1])
-    return columns(op, _sampled(op, filled, grid, "bilinear"), 2)
+    return columns(op, _sampled(op, filled, grid, "bilinear"))
 
 
 # ---- parts ----
@@ -241,7 +241,7 @@ def _interpolated(
 
 def _turned(op: Op, vector: Value) -> Value:
     """A vector (x, y), float32 (1, 2), turned by 90 degrees from right to down (y points down)."""
-    x, y = columns(op, vector, 2)
+    x, y = columns(op, vector)
     return op.Concat(op.Neg(y), x, axis=1)
 
 
@@ -250,9 +250,9 @@ def _length(op: Op, vector: Value) -> Value:
     return op.Sqrt(op.ReduceSum(op.Mul(vector, vector), [1]))
 
 
-def _like(op: Op, values: Value, number: float) -> Value:
-    """``number`` in the shape of ``values``."""
-    return op.Expand(number, op.Shape(values))
+def _ones_like(op: Op, values: Value) -> Value:
+    """Ones in the shape of ``values``."""
+    return op.Expand(1.0, op.Shape(values))
 
 
 def _within(op: Op, coordinates: Value, size: Any) -> Value:

@@ -1,39 +1,27 @@
-"""Shared parts of the exporters' commands: errors as one line and an exit code, progress of long work, arguments."""
+"""Shared parts of the exporters' commands: their parser and exit code, progress of long work, arguments."""
 
 import argparse
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
-from faceinp.errors import FaceinpError, missing_package
+from faceinp.cli.terminal import exit_code, say
 
 FIRST_REPORT = 15  # seconds after which long work reports its progress
 NEXT_REPORT = 60  # seconds between reports
 
 
+def parser(name: str, about: str) -> argparse.ArgumentParser:
+    """The parser of ``faceinp export NAME``."""
+    return argparse.ArgumentParser(prog=f"faceinp export {name}", description=about)
+
+
 def main(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], None], argv: Sequence[str] | None) -> int:
     """Parse ``argv`` (None: the command line), run, and return the exit code."""
-    try:
-        run(parser.parse_args(argv))
-    except FaceinpError as error:
-        return _fail(parser.prog, str(error), error.exit_code)
-    except ModuleNotFoundError as error:
-        problem = missing_package(error, "export")
-        if problem is None:
-            raise
-        return _fail(parser.prog, str(problem), problem.exit_code)
-    except OSError as error:
-        return _fail(parser.prog, str(error), FaceinpError.exit_code)
-    except KeyboardInterrupt:
-        return _fail(parser.prog, "stopped", 130)
-    return 0
-
-
-def say(text: str) -> None:
-    """Print a line to standard error."""
-    print(text, file=sys.stderr, flush=True)
+    return exit_code(parser.prog, "export", lambda: run(parser.parse_args(argv)))
 
 
 @contextmanager
@@ -76,7 +64,14 @@ def batches(text: str) -> tuple[int, ...]:
     return sizes
 
 
-def _fail(command: str, problem: str, code: int) -> int:
-    for line in problem.splitlines():
-        say(f"{command}: {line}")
-    return code
+def report(file: Path, about: Mapping[str, Any]) -> None:
+    """Print the size of an exported file, and its error against torch. about: its sidecar."""
+    note_untrained(*([] if about["trained"] else [file.name]))
+    worst = max(error["max"] for error in about["errors"])
+    print(f"{file}: {file.stat().st_size / 1e6:.1f} MB, error against torch at most {worst:.1e}, {about['seconds']} s")
+
+
+def note_untrained(*names: str) -> None:
+    """Print that these files or graphs, if any, contain untrained networks."""
+    if names:
+        say(f"note: {', '.join(names)} contains an untrained network because its weights are missing")

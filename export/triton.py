@@ -19,10 +19,9 @@ from faceinp.errors import EngineError, FaceinpError, MissingPackageError
 from faceinp.models import sidecar
 from faceinp.photo import staging
 
-from . import graphs
+from . import graphs, shell
 from . import onnx as onnx_export
 from .graphs import GRAPHS, Graph, Port
-from .shell import main as run_command
 from .shell import natural, say
 
 KINDS = {"auto": "KIND_AUTO", "gpu": "KIND_GPU", "cpu": "KIND_CPU"}
@@ -231,15 +230,11 @@ def _run(args: argparse.Namespace) -> None:
         print(f"{file}: {'valid' if has_schema() else 'written'}")
     if not has_schema():
         say(f"note: not checked against Triton's schema: {MissingPackageError('tritonclient', 'triton')}")
-    untrained = [name for name in names if not graphs.build(name).trained]
-    if untrained:
-        say(f"note: {', '.join(untrained)} contains an untrained network because its weights are missing")
+    shell.note_untrained(*(name for name in names if not graphs.build(name).trained))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="faceinp export triton", description="Write a model repository for the Triton Inference Server."
-    )
+    parser = shell.parser("triton", "Write a model repository for the Triton Inference Server.")
     parser.add_argument("folder", type=Path, metavar="DIR", help="the model repository")
     parser.add_argument(
         "--graphs",
@@ -253,7 +248,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--instances", type=natural, default=1, help="of each model, on each device (default: 1)")
     parser.add_argument("--kind", choices=tuple(KINDS), default="auto", help="device (default: auto)")
     parser.add_argument("--source", type=Path, default=onnx_export.OUT, metavar="DIR", help="exported files")
-    return run_command(parser, _run, argv)
+    return shell.main(parser, _run, argv)
 
 
 if __name__ == "__main__":

@@ -12,21 +12,19 @@ import importlib.util
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from faceinp.errors import EngineError, MissingPackageError, WeightsError
 from faceinp.models import input_limits, runtimes, sessions, sidecar, weights
 from faceinp.models.input_limits import Axis, Input, Limits
 from faceinp.photo import staging
 
-from . import graphs, parity
+from . import graphs, parity, shell
 from . import onnx as onnx_export
 from .graphs import GRAPHS
 from .parity import Error
 from .shell import batches, progress, say
-from .shell import main as run_command
 
 BACKENDS = {extra: package for package, extra in sessions.TENSORRT.items()}
 CURRENT = "current"
@@ -35,8 +33,7 @@ WORKSPACE = 4 << 30  # bytes of temporary memory of a layer
 TIMING_CACHE = "tensorrt.timing"
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(NamedTuple):
     """One layer of a strongly typed network. precision: the types of its outputs."""
 
     name: str
@@ -107,7 +104,7 @@ def _about(
         **expected,
         "limits": _limits(source, profiles).as_json(),
         "versions": {expected["backend"]: expected["version"], **sidecar.versions()},
-        "layers": [dataclasses.astuple(layer) for layer in layers],
+        "layers": layers,
         "tolerance": source["tolerance"],
         "errors": None,
     }
@@ -282,15 +279,14 @@ def _run(args: argparse.Namespace) -> None:
         size=args.size,
     )
     about = sidecar.read(file)
-    if not about["trained"]:
-        say(f"note: {file.name} contains an untrained network because its weights are missing")
+    shell.note_untrained(*([] if about["trained"] else [file.name]))
     counts = {kind: sum(layer[2] == kind for layer in about["layers"]) for kind in {x[2] for x in about["layers"]}}
     shown = ", ".join(f"{count} in {kind.lower()}" for kind, count in sorted(counts.items(), key=lambda x: -x[1]))
     print(f"{file}: {file.stat().st_size / 1e6:.1f} MB for {', '.join(about['capability'])}; layers: {shown}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="faceinp export trt", description="Build networks as TensorRT engines.")
+    parser = shell.parser("trt", "Build networks as TensorRT engines.")
     parser.add_argument("name", metavar="NAME", help=", ".join(GRAPHS))
     parser.add_argument("--backend", choices=tuple(BACKENDS), default="", help="default: the installed one")
     parser.add_argument("--capability", default=CURRENT, help="such as 8.6,8.9,12.0 (default: the installed GPU)")
@@ -300,7 +296,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--size", type=int, default=0, help="side of the pictures (default: 256)")
     parser.add_argument("-o", "--out", type=Path, default=onnx_export.OUT, metavar="DIR")
-    return run_command(parser, _run, argv)
+    return shell.main(parser, _run, argv)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         PhotoError,
         WeightsError,
     )
-    from faceinp.exemplars import Reference
+    from faceinp.exemplars.sources import Reference
     from faceinp.face.detection import find_faces
     from faceinp.face.face_location import FaceLocation
     from faceinp.face.faces import Crop, Face
@@ -113,7 +113,7 @@ _BY_MODULE = {
         *("Cancelled", "DataError", "EngineError", "FaceinpError", "MaskError", "MissingPackageError", "NoFaceError"),
         *("NothingFoundError", "PhotoError", "WeightsError"),
     ),
-    "exemplars": ("Reference",),
+    "exemplars.sources": ("Reference",),
     "face.detection": ("find_faces",),
     "face.face_location": ("FaceLocation",),
     "face.faces": ("Crop", "Face"),

@@ -19,8 +19,10 @@ from faceinp.engines.base import Engine, Progress, reporting
 from faceinp.engines.draw_faces import Work, draw
 from faceinp.engines.loading import load_engine
 from faceinp.errors import Cancelled, FaceinpError, MaskError, PhotoError
-from faceinp.exemplars import ENGINE, SURROUNDINGS, Step, list_references, read_reference
+from faceinp.exemplars import references as references_
 from faceinp.exemplars.real_pixels import use_real_pixels
+from faceinp.exemplars.sources import ENGINE, SURROUNDINGS
+from faceinp.exemplars.step import Step
 from faceinp.face import detection, faces
 from faceinp.face.face_location import FaceLocation, as_location, location_as_keywords
 from faceinp.face.faces import Face
@@ -87,11 +89,11 @@ def fill(
         raise MaskError(f"A fill needs either a mask or find=: got {'neither' if mask is None else 'both'}.")
     if find is not None and mask_hole != "auto":
         raise MaskError("mask_hole= applies to a mask, so it cannot be used with find=. Leave it out.")
-    others = [read_reference(one, number) for number, one in enumerate(list_references(references))]
+    others = [references_.read(one, number) for number, one in enumerate(references_.listed(references))]
     settings = _settings(engine, options, seed, blending, symmetry, reference_check, mask_hole, grow, require_face)
     timings: dict[str, float] = {}
     if find is not None:
-        with _timed(timings, "find"):
+        with timed(timings, "find"):
             photo = photos.read(photo)
             mask = propose(photo, find, face=face, turn=turn).as_mask()
     work, watch = _begin(Job(photo, cast(MaskSource, mask), face, others, turn), settings), _Watch(progress)
@@ -201,12 +203,12 @@ def _begin_one(job: Any, face: FaceLocation | Face | None, settings: _Settings) 
 def _begin(job: Job, settings: _Settings) -> Work:
     """Read photo and mask, and cut the faces out."""
     check_turn(job.turn)
-    location, references = as_location(job.face), list_references(job.references)
+    location, references = as_location(job.face), references_.listed(job.references)
     timings: dict[str, float] = {}
-    with _timed(timings, "read"):
+    with timed(timings, "read"):
         photo = photos.read(job.photo)
         photo, mask = read_mask(job.mask, photo, job.photo, hole=settings.mask_hole, grow=settings.grow)
-    with _timed(timings, "align"):
+    with timed(timings, "align"):
         if mask.alternative:
             mask = mask.by_faces([face.box for face in detection.find_large_faces(photo.pixels)])
         targets = find_targets(
@@ -224,9 +226,9 @@ def _begin(job: Job, settings: _Settings) -> Work:
 def _finish(work: Work, settings: _Settings, watch: "_Watch") -> Result:
     """Compose the engine's output and real pixels into the photo, and collect notes and sources."""
     photo, hole, engine, targets = work.photo, work.mask.hole, settings.engine, work.targets.faces
-    with _timed(work.timings, "blend"):
+    with timed(work.timings, "blend"):
         filled = _compose(work, settings)
-    with _timed(work.timings, "exemplars"):
+    with timed(work.timings, "exemplars"):
         real = use_real_pixels(
             photo.pixels, filled, hole, work.targets, work.references, settings.step, engine.predict_landmarks
         )
@@ -254,7 +256,7 @@ def _finish(work: Work, settings: _Settings, watch: "_Watch") -> Result:
         known_pixels=known,
         changed_pixels=changed,
         sources=sources,
-        references=real.references,
+        references=tuple(real.references[number] for number in sorted(real.references)),
     )
 
 
@@ -336,7 +338,8 @@ class _Watch:
 
 
 @contextmanager
-def _timed(timings: dict[str, float], name: str) -> Iterator[None]:
+def timed(timings: dict[str, float], name: str) -> Iterator[None]:
+    """Add the seconds that the block takes to ``timings``."""
     started = time.perf_counter()
     yield
-    timings[name] = time.perf_counter() - started
+    timings[name] = timings.get(name, 0.0) + time.perf_counter() - started

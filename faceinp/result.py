@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp import __version__
-from faceinp.exemplars import Reference
+from faceinp.exemplars.sources import Reference
 from faceinp.face.faces import Crop, Face
 from faceinp.photo import saving
 from faceinp.photo.photos import Photo

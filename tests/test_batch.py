@@ -21,7 +21,7 @@ from faceinp.batch import record, sources, worker
 from faceinp.batch.run import run
 from faceinp.cli.main import main
 from faceinp.errors import DataError, EngineError, FaceinpError, MaskError, PhotoError
-from faceinp.exemplars import REFERENCE, SYMMETRY, Reference
+from faceinp.exemplars.sources import REFERENCE, SYMMETRY, Reference
 from faceinp.pipeline import Job, fill_many
 from faceinp.result import Result
 
@@ -458,7 +458,7 @@ def test_a_reference_named_like_a_photo_is_of_no_other(tmp_path: Path) -> None:
     for name in ("in/a.png", "in/a/b.png", "references/a/b.png", "references/a/c.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(name.encode())
-    (part,) = sources.survey(str(tmp_path / "in"), references=str(tmp_path / "references")).parts
+    (part,) = sources.survey(str(tmp_path / "in"), references=str(tmp_path / "references"))[0]
     matches = {item.name: [file.content for file in item.references] for item in part.items(frozenset())}
     assert matches == {"a.png": [b"references/a/c.png"], "a/b.png": [b"references/a/b.png"]}
 

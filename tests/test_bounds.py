@@ -14,7 +14,10 @@ from faceinp.errors import DataError
 
 pytest.importorskip("webdataset")
 
-CONFIGS = {name: getattr(importlib.import_module(module), kind) for name, (module, kind, _, _) in TRAININGS.items()}
+CONFIGS = {
+    name: getattr(importlib.import_module(f"faceinp.train.{module}"), kind)
+    for name, (module, kind, _, _) in TRAININGS.items()
+}
 
 
 def numbers(config: Any) -> list[tuple[dataclasses.Field, type, bool]]:

@@ -206,7 +206,7 @@ def test_a_training_has_a_flag_for_each_field(capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize("name", sorted(cli.TRAININGS))
 def test_a_training_without_flags_has_the_defaults_of_its_configuration(name: str) -> None:
     module, kind, *_ = cli.TRAININGS[name]
-    config = getattr(importlib.import_module(module), kind)
+    config = getattr(importlib.import_module(f"faceinp.train.{module}"), kind)
     needed = [f for f in dataclasses.fields(config) if f.name in arguments.REQUIRED and not f.default]
     argv = ["train", name, *(word for field in needed for word in (f"--{field.name}", "x"))]
     args = vars(cli._parser(argv).parse_args(argv))

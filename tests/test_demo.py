@@ -13,7 +13,7 @@ import pytest
 from serving import ROOT
 
 import faceinp
-from faceinp import exemplars
+from faceinp.exemplars.sources import ENGINE, REFERENCE, SURROUNDINGS, SYMMETRY
 from faceinp.identity.fill_score import Comparison
 from faceinp.identity.judges import Distance
 
@@ -21,7 +21,7 @@ gr = pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
 from faceinp.demo import app  # noqa: E402
 from faceinp.demo.__main__ import _auth  # noqa: E402
-from faceinp.demo.events import clear_errors, compare_engines, other_photos, requests  # noqa: E402
+from faceinp.demo.events import compare_engines, other_photos, requests  # noqa: E402
 from faceinp.demo.fills import filling  # noqa: E402
 from faceinp.demo.fills.jobs import FailedFill  # noqa: E402
 from faceinp.demo.images import pictures  # noqa: E402
@@ -36,7 +36,7 @@ from gradio.state_holder import StateHolder  # noqa: E402
 def page() -> page_layout.Page:
     """The page's parts, on no server."""
     with gr.Blocks():
-        return page_layout.lay_out()
+        return page_layout.Page()
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_nothing_that_a_visitor_saw_is_kept_when_the_visitor_has_left() -> None:
 def test_refusals_are_taken_away_before_anything_else_is_done() -> None:
     blocks = app.build()
     first = next(iter(blocks.fns.values()))
-    assert first.js == clear_errors.CLEAR_ERRORS and len(first.outputs) == 6
+    assert first.js == requests.CLEAR_ERRORS and len(first.outputs) == 6
     pressed = {(*target,) for one in blocks.fns.values() for target in one.targets if target[1] in ("click", "upload")}
     named = {(number, event) for number, event in pressed if blocks.blocks[number].elem_id}
     assert len(named) > 30 and named <= set(first.targets)
@@ -143,7 +143,7 @@ def test_a_seam_is_seen_and_none_where_none_is() -> None:
 
 
 def test_each_source_has_a_colour_of_its_own_and_known_pixels_keep_theirs() -> None:
-    codes = [exemplars.ENGINE, exemplars.SYMMETRY, exemplars.SURROUNDINGS, *(exemplars.REFERENCE + i for i in range(4))]
+    codes = [ENGINE, SYMMETRY, SURROUNDINGS, *(REFERENCE + i for i in range(4))]
     sources = np.zeros((16, 40), np.uint8)
     for number, code in enumerate(codes, 1):
         sources[:, 5 * number : 5 * number + 5] = code
@@ -165,9 +165,9 @@ def test_the_views_of_a_result_show_its_sources(made: filling.FillResult) -> Non
 
 
 def test_a_legend_names_each_source_with_its_share(made: filling.FillResult) -> None:
-    use = filling.ReferenceUse(Path("/srv/visit/<b>wedding.jpg"), 0.25, 0.9, "")
+    use = (Path("/srv/visit/<b>wedding.jpg"), faceinp.Reference(b"", 0.25, 0.9))
     codes = np.repeat(np.array([0, 1, 2, 3, 10], np.uint8), [80, 2, 10, 3, 5]).reshape(10, 10)
-    history = dataclasses.replace(made.history, files=(use.file,), packed=cv2.imencode(".png", codes)[1].tobytes())
+    history = dataclasses.replace(made.history, files=use[:1], packed=cv2.imencode(".png", codes)[1].tobytes())
     made = dataclasses.replace(made, history=history, references=(use,))
     legend = result_text.legend(made, pictures.SOURCES)
     assert legend.index("50.0%") < legend.index("25.0%") < legend.index("15.0%") < legend.index("10.0%")
@@ -216,9 +216,9 @@ def test_what_became_of_a_photo_stands_beside_it_and_a_refused_one_can_be_used_a
     assert [shown[slot.use]["value"] for slot in page.others[:3]] == [panel.USE, panel.USE, panel.ONLY_COMPARE]
     assert page.unchecked not in shown
     uses = (
-        filling.ReferenceUse(files[0], 0.405, 0.9, "", note="Too little of the face is known."),
-        filling.ReferenceUse(files[1], 0.0, 1.4, "Its face is 1.40 away in /srv/page/refused.jpg.", refused=True),
-        filling.ReferenceUse(files[2], 0.2, 0.9, ""),  # used then, only compared with now
+        (files[0], faceinp.Reference(b"", 0.405, 0.9, note="Too little of the face is known.")),
+        (files[1], faceinp.Reference(b"", 0.0, 1.4, "Its face is 1.40 away in /srv/page/refused.jpg.", refused=True)),
+        (files[2], faceinp.Reference(b"", 0.2, 0.9)),  # used then, only compared with now
     )
     visit.results = [dataclasses.replace(made, references=uses)]
     shown = other_photos.show_updates(page, visit)

@@ -146,7 +146,7 @@ def test_what_was_found_is_one_sentence_or_that_nothing_was() -> None:
 
 def test_an_order_takes_the_proposal_as_it_was_when_fill_was_pressed(tmp_path: Path) -> None:
     with gr.Blocks():
-        page = page_layout.lay_out()
+        page = page_layout.Page()
     shown, found = proposed(4)
     visit = sessions.Visit(tmp_path, shown.original, proposal=shown)
     given: dict[Any, Any] = dict.fromkeys(page.fill_inputs, None)

@@ -105,10 +105,10 @@ def test_what_cannot_be_the_landmarks_is_refused_in_plain_words(visit: sessions.
 
 def test_landmarks_go_with_their_photo(visit: sessions.Visit) -> None:
     with gr.Blocks():
-        page = page_layout.lay_out()
+        page = page_layout.Page()
     value = sent(FOUND.tolist())
     shown = move_landmarks.show_updates(page, visit)
-    assert set(shown) == set(move_landmarks.outputs(page)) and shown[page.landmarks.face]["face"]["points"]
+    assert set(shown) == set(move_landmarks.clear_updates(page)) and shown[page.landmarks.face]["face"]["points"]
     visit.clear()
     with pytest.raises(faceinp.EngineError):
         move_landmarks.read_moved(visit, value)

@@ -188,7 +188,7 @@ def test_parts_are_shown_without_the_large_file(photo: Path, tmp_path: Path) -> 
     visit.replace([fill(photo, holes(LEFT, RIGHT), visit.folder)])
     visit.results[0].file.unlink()
     with gr.Blocks():
-        page = page_layout.lay_out()
+        page = page_layout.Page()
     update = refill_part._show_parts(page, visit, 2)
     assert update[page.part.number]["choices"] == [("1", 1), ("2", 2)] and update[page.part.number]["value"] == 2
     assert update[page.part.source]["info"] == "Now: continued from its surroundings."
@@ -213,7 +213,7 @@ def test_nothing_of_an_earlier_photos_parts_stays(photo: Path, tmp_path: Path) -
     visit = sessions.Visit(tmp_path)
     visit.original = Original(photo, 96, 64)
     with gr.Blocks():
-        page = page_layout.lay_out()
+        page = page_layout.Page()
     update = load_photo._show_photo(page, visit, "")
-    assert set(page.part.outputs) <= set(update)
+    assert set(page.part.closed()) <= set(update)
     assert update[page.part.picture]["value"] is None and update[page.part.number]["choices"] == []

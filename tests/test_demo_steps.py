@@ -136,7 +136,7 @@ def test_a_face_that_is_clicked_is_one_once_it_is_whole(visit: sessions.Visit, c
 
 def test_a_box_that_can_hold_no_face_is_clicked_anew(visit: sessions.Visit) -> None:
     with gr.Blocks():
-        page = page_layout.lay_out()
+        page = page_layout.Page()
     visit.clicks = [(10.0, 12.0), (60.0, 14.0)]
     update = choose_face._reject_clicks(page, visit, panel.BOX)
     assert "too small or too narrow" in update[page.click_hint] and visit.clicks == []
@@ -185,10 +185,11 @@ def test_each_step_is_the_one_that_the_page_is_at() -> None:
 
 def test_a_new_photo_clears_all_that_an_earlier_one_had(visit: sessions.Visit) -> None:
     with gr.Blocks():
-        page = page_layout.lay_out()
+        page = page_layout.Page()
     update = load_photo._show_photo(page, visit, "")
     assert set(update) <= set(load_photo._photo_parts(page)), "nothing that is not wired"
-    shown = {*results.outputs(page), *compare_engines.outputs(page), *choose_face.outputs(page)}
+    events = results, compare_engines, choose_face
+    shown = {page.steps, page.fill, page.message}.union(*(one.clear_updates(page) for one in events))
     assert shown <= set(update)
     for part in (page.compare, page.outcome, page.identity, page.facts, page.cards, page.table):
         assert update[part] in (None, "")

@@ -13,7 +13,7 @@ import pytest
 import skimage.data
 
 import faceinp
-from faceinp.exemplars import REFERENCE, SYMMETRY
+from faceinp.exemplars.sources import REFERENCE, SYMMETRY
 from faceinp.face import faces
 
 SIDE = 256

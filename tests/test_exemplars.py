@@ -12,7 +12,8 @@ from PIL import Image
 
 import faceinp
 from faceinp.blend import blending
-from faceinp.exemplars import ENGINE, REFERENCE, SURROUNDINGS, SYMMETRY, warp
+from faceinp.exemplars import warp
+from faceinp.exemplars.sources import ENGINE, REFERENCE, SURROUNDINGS, SYMMETRY
 
 PHOTO = skimage.data.astronaut()
 EYE = np.zeros(PHOTO.shape[:2], bool)

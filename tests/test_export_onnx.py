@@ -14,7 +14,7 @@ onnx = pytest.importorskip("onnx", reason="the extra 'export' is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra 'export' is not installed")
 pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
 
-from faceinp.export import cases, conversion, divergence, graphs, parity  # noqa: E402
+from faceinp.export import cases, conversion, graphs, parity  # noqa: E402
 from faceinp.export.onnx import main  # noqa: E402
 
 from faceinp.errors import WeightsError  # noqa: E402
@@ -237,9 +237,9 @@ def test_a_file_that_drifted_is_found_and_its_layer_named(
 
 def test_errors_count_as_they_should() -> None:
     grey = np.full((1, 4, 4, 3), 100, np.uint8)
-    assert divergence.distance(grey + 1, grey) == (0.0, pytest.approx(1 / 255))  # rounding may take one level
-    assert divergence.distance(grey + 3, grey) == pytest.approx((2 / 255, 3 / 255))
-    assert divergence.distance(np.float32([np.nan]), np.float32([0])) == (float("inf"), float("inf"))
+    assert parity.distance(grey + 1, grey) == (0.0, pytest.approx(1 / 255))  # rounding may take one level
+    assert parity.distance(grey + 3, grey) == pytest.approx((2 / 255, 3 / 255))
+    assert parity.distance(np.float32([np.nan]), np.float32([0])) == (float("inf"), float("inf"))
     changed = parity.Error("result", 1, 4, 4, 0.0, 0.0, changed=1)
     with pytest.raises(parity.ParityError, match=r"known pixels changed: 1\..*Try another"):
         parity.refuse("a file", [changed], {"result": parity.TOLERANCES["int8"]})

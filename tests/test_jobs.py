@@ -14,7 +14,7 @@ from PIL import Image
 from serving import until
 
 import faceinp
-from faceinp.exemplars import Reference
+from faceinp.exemplars.sources import Reference
 
 pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
@@ -116,8 +116,8 @@ def test_other_photos_reach_the_fill_and_the_judge_and_what_became_of_them_comes
     assert taken.items() >= wanted.items() and judged == [files] and made.others == files
     assert made.shares == {1: 0.75, 11: 0.25}
     assert made.references == (
-        filling.ReferenceUse(files[0], 0.0, 1.4, "Too far."),
-        filling.ReferenceUse(files[1], 0.25, 0.8, ""),
+        (files[0], Reference(b"1", 0.0, 1.4, "Too far.")),
+        (files[1], Reference(b"2", 0.25, 0.8)),
     )
 
 

@@ -10,8 +10,7 @@ import skimage.data
 from PIL import Image
 
 import faceinp
-from faceinp.exemplars import Reference
-from faceinp.exemplars.sources import photo_digest
+from faceinp.exemplars.sources import Reference, photo_digest
 
 PORTRAIT = skimage.data.astronaut()
 OTHERS = (PORTRAIT[:, ::-1], PORTRAIT[20:400, 60:440], PORTRAIT[:300])

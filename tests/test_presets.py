@@ -38,8 +38,10 @@ def test_the_grown_hull_is_all_within_a_twentieth_of_the_hull(points: np.ndarray
 def test_halves_and_quarters_of_the_face_make_up_the_hull(size: int, seed: int) -> None:
     points = presets.average_points(size) + np.random.default_rng(seed).normal(0, 0.02 * size, (68, 2))
     whole = presets.hull(points, (size, size))
-    left, right = (presets.standard(number, points, size) for number in (7, 8))
-    low_left, top_left, low_right, top_right = (presets.standard(number, points, size) for number in range(9, 13))
+    left, right = (presets.make(str(number), (size, size), points=points) for number in (7, 8))
+    low_left, top_left, low_right, top_right = (
+        presets.make(str(number), (size, size), points=points) for number in range(9, 13)
+    )
     for parts, union in (((left, right), whole), ((low_left, top_left), left), ((low_right, top_right), right)):
         assert np.array_equal(parts[0] | parts[1], union) and not (parts[0] & parts[1]).any()
     eyes, lower = (presets.make(name, (size, size), points=points) for name in ("eyes", "lower-face"))
@@ -47,7 +49,7 @@ def test_halves_and_quarters_of_the_face_make_up_the_hull(size: int, seed: int) 
 
 
 def test_the_twelve_lie_where_the_papers_page_says() -> None:
-    twelve = [presets.standard(number, POINTS, SIDE) for number in range(1, 13)]
+    twelve = [presets.make(str(number), (SIDE, SIDE), points=POINTS) for number in range(1, 13)]
     assert [hole.mean() for hole in twelve[:6]] == [0.5, 0.5, 0.25, 0.25, 0.25, 0.25]
     for number, pixel in zip(
         range(1, 13), [(64, 9), (64, 119), (119, 9), (9, 9), (119, 119), (9, 119)] * 2, strict=True
@@ -65,7 +67,6 @@ def test_the_papers_numbers_are_further_names() -> None:
     for number, name in presets.ALIASES.items():
         hole = presets.make(name, (SIDE, SIDE), points=POINTS)
         assert np.array_equal(hole, presets.make(number, (SIDE, SIDE), points=POINTS))
-        assert np.array_equal(hole, presets.standard(int(number), POINTS, SIDE))
         assert presets.is_name(number) and presets.describe(number) == presets.list_presets()[name]
         assert (number in presets.OF_FACES) == (name in presets.OF_FACES) == name.startswith("face-")
     assert list(presets.ALIASES) == [str(number) for number in range(1, 13)] and "1" not in presets.list_presets()
@@ -178,7 +179,7 @@ def test_what_cannot_be_made_is_said() -> None:
     for call in (
         lambda: presets.make("13", (SIDE, SIDE), points=POINTS),
         lambda: presets.make("random-0", (SIDE, SIDE)),
-        lambda: presets.standard(0, POINTS, SIDE),
+        lambda: presets.make("0", (SIDE, SIDE), points=POINTS),
         lambda: presets.irregular((SIDE, SIDE), 60, 0),
         lambda: presets.irregular((2, 2), 0, 0),
     ):

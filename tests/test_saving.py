@@ -13,7 +13,7 @@ from PIL import Image
 
 import faceinp
 from faceinp.errors import PhotoError
-from faceinp.exemplars import Reference
+from faceinp.exemplars.sources import Reference
 from faceinp.photo import photos, saving
 
 FACE = np.ascontiguousarray(skimage.data.astronaut()[:200, 150:300])

@@ -7,7 +7,7 @@ import skimage.data
 from serving import ROOT
 
 import faceinp
-from faceinp.exemplars import ENGINE, REFERENCE, SURROUNDINGS
+from faceinp.exemplars.sources import ENGINE, REFERENCE, SURROUNDINGS
 from faceinp.face import faces, targets
 
 ASTRONAUT = skimage.data.astronaut()

@@ -117,7 +117,7 @@ def test_other_photos_go_when_they_are_removed_and_with_the_photo_they_belong_to
 def wires(visits: sessions.Visits) -> tuple[page_layout.Page, Any, Any]:
     """A page, and what it does when other photos are added, and when the first of them is removed."""
     with gr.Blocks() as blocks:
-        page = page_layout.lay_out()
+        page = page_layout.Page()
         other_photos.connect(page, visits)
     events = {target: event.fn for event in blocks.fns.values() for target in event.targets}
     return page, events[page.add_others._id, "upload"], events[page.others[0].remove._id, "click"]

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -109,15 +109,43 @@ def fill(
     references = references or []
     with read_once(photo, mask, second, *references):
         try:
-            face = _face_location(location, aligned, face)
+            face_location = _face_location(location, aligned, face)
             target = _find(find, sensitivity, include) if find else None
-            fill_request = _request(
-                photo, mask, preset, target, engine, seed, face, turn, require_face, blending, iterations, mask_hole
+            if not photo:
+                raise faceinp.PhotoError(NO_PHOTO)
+            if sum(map(bool, (mask, preset, target))) != 1:
+                raise faceinp.MaskError("Pass exactly one of mask, preset and find.")
+            if mask_hole not in POLARITIES:
+                raise faceinp.MaskError(f"mask_hole must be auto, white or black, got {mask_hole!r:.80}.")
+            if symmetry is not None and not isinstance(symmetry, bool):
+                raise faceinp.EngineError(
+                    f"symmetry must be true, false, or null (the engine decides), got {symmetry!r:.80}."
+                )
+            others = _readable(references)
+
+            def hole() -> Any:
+                if not preset:
+                    return mask
+                return faceinp.make_preset(preset, faceinp.read_photo(photo), face=face_location, turn=turn, seed=seed)
+
+            fill_request = FillRequest(
+                photo=photo,
+                hole=hole,
+                find=target,
+                engine=engine,
+                seed=seed,
+                iterations=iterations,
+                face=face_location,
+                turn=turn,
+                require_face=_flag("require_face", require_face),
+                blending=blending,
+                mask_hole=mask_hole,
+                landmarks=_points(landmarks),
+                symmetry=symmetry,
+                references=others,
+                reference_check=_flag("reference_check", reference_check),
+                others=(*_readable([second] if second else [], "The second photo"), *others),
             )
-            exemplars = _exemplars(symmetry, references, reference_check)
-            compared = [_readable(second, "The second photo")] if second else []
-            others = (*compared, *exemplars["references"])
-            fill_request = replace(fill_request, landmarks=_points(landmarks), others=others, **exemplars)
             job = Job([fill_request], folder, preload.judge)
             try:
                 while not job.wait(TICK):
@@ -191,48 +219,6 @@ def identity(first: str | None, second: str | None, aligned: Any = False) -> dic
     return {**asdict(verdict), "same": verdict.same, "about": "A likeness score, not evidence of identity."}
 
 
-def _request(
-    photo: str | None,
-    mask: str | None,
-    preset: str | None,
-    find: faceinp.Find | None,
-    engine: str,
-    seed: Any,
-    face: faceinp.FaceLocation | None,
-    turn: Any,
-    require_face: Any,
-    blending: str,
-    iterations: Any,
-    mask_hole: str,
-) -> FillRequest:
-    """The request, checked. Raises FaceinpError."""
-    if not photo:
-        raise faceinp.PhotoError(NO_PHOTO)
-    if sum(map(bool, (mask, preset, find))) != 1:
-        raise faceinp.MaskError("Pass exactly one of mask, preset and find.")
-    if mask_hole not in POLARITIES:
-        raise faceinp.MaskError(f"mask_hole must be auto, white or black, got {mask_hole!r:.80}.")
-    if not isinstance(require_face, bool):
-        raise faceinp.EngineError(f"require_face must be true or false, got {require_face!r:.80}.")
-
-    def preset_hole() -> faceinp.Mask:
-        return faceinp.make_preset(str(preset), faceinp.read_photo(photo), face=face, turn=turn, seed=seed)
-
-    return FillRequest(
-        photo=photo,
-        hole=preset_hole if preset else lambda: mask,
-        find=find,
-        engine=engine,
-        seed=seed,
-        iterations=iterations,
-        face=face,
-        turn=turn,
-        require_face=require_face,
-        blending=blending,
-        mask_hole=mask_hole,
-    )
-
-
 def _find(name: Any, sensitivity: Any, include: Any) -> faceinp.Find:
     """What to search for. Raises FaceinpError."""
     return faceinp.Find(name, sensitivity, () if include is None else include)
@@ -240,8 +226,7 @@ def _find(name: Any, sensitivity: Any, include: Any) -> faceinp.Find:
 
 def _face_location(location: Any, aligned: Any, face: Any) -> faceinp.FaceLocation | None:
     """The face to fill; None for every face under the mask. Raises NoFaceError and EngineError."""
-    if not isinstance(aligned, bool):
-        raise faceinp.EngineError(f"aligned must be true or false, got {aligned!r:.80}.")
+    _flag("aligned", aligned)
     if not isinstance(face, int) or isinstance(face, bool) or not 0 <= face <= 1000:
         raise faceinp.NoFaceError(f"face must be 0 (every face under the mask) or a number from 1, got {face!r:.80}.")
     if location is not None and (aligned or face):
@@ -269,25 +254,23 @@ def _points(landmarks: Any) -> NDArray[np.float32] | None:
     return np.array(numbers, np.float32).reshape(68, 2)
 
 
-def _exemplars(symmetry: Any, references: Sequence[str], check: Any) -> dict[str, Any]:
-    """The fields of a request about sources of real pixels. Raises EngineError and PhotoError."""
-    if symmetry is not None and not isinstance(symmetry, bool):
-        raise faceinp.EngineError(f"symmetry must be true, false, or null (the engine decides), got {symmetry!r:.80}.")
-    if not isinstance(check, bool):
-        raise faceinp.EngineError(f"reference_check must be true or false, got {check!r:.80}.")
-    if len(references) > MOST_REFERENCES:
-        raise faceinp.PhotoError(f"Got {len(references)} references; at most {MOST_REFERENCES} are allowed.")
-    files = tuple(_readable(file, f"Reference {number}") for number, file in enumerate(references, 1))
-    return {"symmetry": symmetry, "references": files, "reference_check": check}
+def _flag(name: str, value: Any) -> bool:
+    """The argument ``name``. Raises EngineError unless it is true or false."""
+    if not isinstance(value, bool):
+        raise faceinp.EngineError(f"{name} must be true or false, got {value!r:.80}.")
+    return value
 
 
-def _readable(photo: str, name: str) -> Path:
-    """The file of another photo. Raises PhotoError with its ``name`` if it cannot be read."""
-    try:
-        faceinp.read_photo(photo)
-    except faceinp.PhotoError as error:
-        raise faceinp.PhotoError(f"{name}: {error}") from error
-    return Path(photo)
+def _readable(photos: Sequence[str], name: str = "Reference {}") -> tuple[Path, ...]:
+    """The files of other photos. Raises PhotoError for too many, and with ``name`` for one that cannot be read."""
+    if len(photos) > MOST_REFERENCES:
+        raise faceinp.PhotoError(f"Got {len(photos)} references; at most {MOST_REFERENCES} are allowed.")
+    for number, photo in enumerate(photos, 1):
+        try:
+            faceinp.read_photo(photo)
+        except faceinp.PhotoError as error:
+            raise faceinp.PhotoError(f"{name.format(number)}: {error}") from error
+    return tuple(map(Path, photos))
 
 
 def _facts(result: FillResult) -> dict[str, Any]:
@@ -312,7 +295,7 @@ def _facts(result: FillResult) -> dict[str, Any]:
                 "problem": for_programs(use.problem),
                 "note": for_programs(use.note),
             }
-            for use in result.references
+            for _, use in result.references
         ],
         "faces": result.faces,
         "landmarks": None if result.landmarks is None else result.landmarks.tolist(),

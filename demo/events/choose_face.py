@@ -91,13 +91,8 @@ def finder(page: Page, visits: Visits) -> Any:
     return find_faces
 
 
-def outputs(page: Page) -> list[Any]:
-    """The controls of ``finder`` and ``clear_updates``."""
-    return [page.faces_box, page.faces, page.face, page.click_hint, page.unclick, page.message]
-
-
-def clear_updates(page: Page, face: Any) -> Updates:
-    """Updates before faces are found."""
+def clear_updates(page: Page, face: Any = EVERY_FACE) -> Updates:
+    """Updates before faces are found, of all controls that ``finder`` changes but the message."""
     return {
         page.faces: gr.update(value=None, visible=False),
         page.face: gr.update(choices=ANYWHERE, value=face),

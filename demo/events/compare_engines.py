@@ -58,7 +58,7 @@ def connect(page: Page, visits: Visits) -> None:
             shutil.rmtree(result.folder, ignore_errors=True)
 
     page.start.click(begin, None, [page.start, page.halt, page.comparing], **QUIET).then(
-        run, page.fill_inputs | {page.compared}, outputs(page), show_progress="hidden", **FILLS
+        run, page.fill_inputs | {page.compared}, list(clear_updates(page)), show_progress="hidden", **FILLS
     ).then(end, None, [page.start, page.halt], **QUIET)
 
     def halt(request: gr.Request) -> None:
@@ -67,13 +67,8 @@ def connect(page: Page, visits: Visits) -> None:
     page.halt.click(halt, None, None, **QUIET)
 
 
-def outputs(page: Page) -> list[Any]:
-    """The controls of ``clear_updates``."""
-    return [page.comparing, page.cards, page.figures, page.table, page.grid_file]
-
-
 def clear_updates(page: Page) -> Updates:
-    """Updates that remove the comparison."""
+    """Updates, one for each control of the comparison, that remove it."""
     hidden = {part: gr.update(visible=False) for part in (page.figures, page.grid_file)}
     return hidden | {page.comparing: strings.message(strings.COMPARE_FIRST), page.cards: "", page.table: ""}
 

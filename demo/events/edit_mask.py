@@ -5,12 +5,11 @@ from typing import Any
 import cv2
 import gradio as gr
 import numpy as np
-from numpy.typing import NDArray
 
 import faceinp
 
 from ..images.editor import layer_of, share_hidden
-from ..images.painted_proposal import read_hole
+from ..images.painted_proposal import Map, read_hole
 from ..layout.page_layout import Page
 from ..layout.panel import NO_PRESET
 from ..server import uploads
@@ -21,7 +20,6 @@ from .propose_mask import painted
 from .requests import QUIET, chosen_location
 
 GROWS_BY = 0.004  # of the photo's longer side, at each click
-Map = NDArray[np.bool_]
 
 
 def connect(page: Page, visits: Visits) -> None:

@@ -7,13 +7,12 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
-from numpy.typing import NDArray
 
 import faceinp
 
 from ..images import examples, pictures
-from ..images.editor import WORKING_SIDE, Original, layer_of, share_hidden, working_size
-from ..images.painted_proposal import read_hole
+from ..images.editor import WORKING_SIDE, Original, layer_of, layers, share_hidden, working_size
+from ..images.painted_proposal import Map, read_hole
 from ..layout.page_layout import MASK_STEP, PHOTO_STEP, Page
 from ..layout.panel import ALIGNED, EVERY_FACE, NO_PRESET
 from ..server.sessions import Visit, Visits
@@ -24,7 +23,6 @@ from .requests import QUIET, Updates
 
 EDITOR_LOADS = 2.0  # seconds in which an editor may still be empty after a turn
 MIN_TURN_INTERVAL = 1.0  # seconds between two turns
-Map = NDArray[np.bool_]
 
 
 def connect(page: Page, visits: Visits) -> None:  # noqa: PLR0915 - one statement for each event
@@ -52,7 +50,9 @@ def connect(page: Page, visits: Visits) -> None:  # noqa: PLR0915 - one statemen
             open_photo(visit, pictures.write(examples.make(name), visit.folder, file))
             hole = examples.hole(name)
             message = strings.NOTHING_MARKED if hole is None else strings.MARKED
-            return _show_photo(page, visit, message, face=ALIGNED if examples.NAMES[name] else EVERY_FACE, hole=hole)
+            return _show_photo(
+                page, visit, message, face=ALIGNED if name == examples.ALIGNED else EVERY_FACE, hole=hole
+            )
 
         return load_it
 
@@ -111,7 +111,7 @@ def connect(page: Page, visits: Visits) -> None:  # noqa: PLR0915 - one statemen
         start.then(
             choose_face.finder(page, visits),
             [page.face, page.share],
-            choose_face.outputs(page),
+            [*choose_face.clear_updates(page), page.message],
             js=None if start is turns else results.FOCUS,  # Turn keeps the focus, to be pressed again
             **QUIET | {"queue": True},
         )
@@ -136,29 +136,24 @@ def _painted(visit: Visit, original: Original, value: dict[str, Any] | None) -> 
 
 def _strokes(value: dict[str, Any] | None) -> bytes:
     """A digest of the layers in an editor's value."""
-    layers = (np.asarray(layer) for layer in (value or {}).get("layers") or [] if layer is not None)
-    return hashlib.blake2b(b"".join(layer.tobytes() for layer in layers)).digest()
+    return hashlib.blake2b(b"".join(layer.tobytes() for layer in layers(value))).digest()
 
 
 def _photo_parts(page: Page) -> list[Any]:
     """The controls of ``_show_photo``."""
-    parts = [page.photo, page.refused, page.camera, page.editor, page.preset, page.share, page.fill, page.another]
-    parts += [
-        page.message,
-        page.running,
-        page.others_message,
-        *choose_face.outputs(page),
-        *results.outputs(page),
-        *compare_engines.outputs(page),
-    ]
-    return list(dict.fromkeys([*parts, *other_photos.outputs(page), *propose_mask.outputs(page)]))
+    parts = [page.photo, page.refused, page.camera, page.editor, page.preset, page.share, page.another, page.message]
+    parts += [page.running, page.others_message, *choose_face.clear_updates(page), *compare_engines.clear_updates(page)]
+    return [*parts, *results.shown_parts(page), *propose_mask.outputs(page)]
 
 
 def _show_photo(
     page: Page, visit: Visit, message: str, error: bool = False, face: Any = EVERY_FACE, hole: Map | None = None
 ) -> Updates:
     """Updates that show the visit's photo, or no photo. hole: painted on it, bool (H, W)."""
-    has_photo, visit.marked = visit.original is not None, hole
+    original, visit.marked = visit.original, hole
+    has_photo = original is not None
+    # The canvas of the editor must have the layers' size before they are placed in its middle.
+    canvas: Any = {"canvas_size": working_size(original.height, original.width)[::-1]} if original else {}
     return (
         dict.fromkeys((page.photo, page.camera))
         | dict.fromkeys((page.running, page.others_message), "")
@@ -172,7 +167,7 @@ def _show_photo(
             page.another: gr.update(interactive=has_photo),
             page.steps: strings.steps(MASK_STEP if has_photo else PHOTO_STEP),
             page.editor: gr.update(
-                value=painted(visit, None if hole is None else layer_of(hole)), visible=has_photo, **_canvas(visit)
+                value=painted(visit, None if hole is None else layer_of(hole)), visible=has_photo, **canvas
             ),
             page.share: "" if hole is None else strings.marked_share(float(hole.mean())),
             page.preset: NO_PRESET,
@@ -180,11 +175,3 @@ def _show_photo(
             page.refused: "" if has_photo else strings.message(message, error),  # beside the file that was dropped
         }
     )
-
-
-def _canvas(visit: Visit) -> dict[str, Any]:
-    """The canvas of the editor, which must have the layers' size before they are placed in its middle."""
-    if visit.original is None:
-        return {}
-    height, width = working_size(visit.original.height, visit.original.width)
-    return {"canvas_size": (width, height)}

@@ -16,7 +16,7 @@ from ..images import expression
 from ..layout.page_layout import Page
 from ..server.sessions import Visit
 from ..text import landmark_text
-from .requests import QUIET, Updates
+from .requests import Updates
 
 MARGIN = 0.14  # around the landmarks, in parts of their larger side
 TOLERANCE = 1.0  # pixels: landmarks come back rounded
@@ -24,18 +24,8 @@ TOLERANCE = 1.0  # pixels: landmarks come back rounded
 Points = NDArray[np.floating[Any]]
 
 
-def connect(page: Page) -> None:
-    """Connect the button that resets all landmarks, which happens in the browser."""
-    page.landmarks.reset.click(None, None, page.landmarks.face, js="() => null", **QUIET)
-
-
-def outputs(page: Page) -> list[Any]:
-    """The controls of ``show_updates`` and ``clear_updates``."""
-    return [page.landmarks.box, page.landmarks.face]
-
-
 def clear_updates(page: Page) -> Updates:
-    """Updates that remove the face."""
+    """Updates that remove the face, of the controls that ``show_updates`` changes."""
     return {page.landmarks.box: gr.update(visible=False), page.landmarks.face: gr.update(value=None, face={})}
 
 

@@ -81,14 +81,14 @@ def show_updates(page: Page, visit: Visit) -> dict[Any, Any]:
             updates[slot.use] = gr.update(value=choice, label=other.file.name, info=_info(visit, other))
     if not visit.others:
         updates[page.unchecked] = gr.update(value=False, visible=False)
-    elif any(use.refused for use in visit.references):
+    elif any(use.refused for _, use in visit.references):
         updates[page.unchecked] = gr.update(visible=True)
     return updates
 
 
 def _info(visit: Visit, other: OtherPhoto) -> str:
     """How the current result used a photo; empty if it did not, or if the photo is only compared now."""
-    use = next((use for use in visit.references if use.file == other.file), None)
+    use = next((use for file, use in visit.references if file == other.file), None)
     return strings.reference_use(use) if other.used and use else ""
 
 

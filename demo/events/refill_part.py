@@ -16,7 +16,7 @@ from ..fills.filling import LARGEST_SEED, FillRequest, FillResult
 from ..fills.jobs import Job
 from ..images import pictures, result_parts
 from ..layout.page_layout import Page
-from ..layout.part_controls import ANEW, OTHER_HALF, PHOTOS, PUT_BACK, closed
+from ..layout.part_controls import ANEW, OTHER_HALF, PHOTOS, PUT_BACK
 from ..server import preload
 from ..server.sessions import Visit, Visits
 from ..text import part_text, strings
@@ -42,7 +42,7 @@ def connect(page: Page, visits: Visits) -> None:
     def open_box(request: gr.Request) -> Updates:
         visit = visits.of(request)
         if not visit.results:
-            return closed(part)
+            return part.closed()
         return _show_parts(page, visit, 1)
 
     def click(number: int | None, event: gr.SelectData, request: gr.Request) -> Updates:
@@ -104,7 +104,7 @@ def connect(page: Page, visits: Visits) -> None:
         }
 
     choice = [part.picture, part.number, part.source, part.message]
-    part.box.expand(open_box, None, part.outputs, **QUIET)
+    part.box.expand(open_box, None, list(part.closed()), **QUIET)
     part.picture.select(click, part.number, choice, **QUIET)
     part.number.input(choose, part.number, choice, **CHOICE)
     part.switch.click(switch, [part.number, page.view], results.shown_parts(page), js=SHOW_RESULT, **QUIET)

@@ -1,4 +1,4 @@
-"""Helpers of several events: the page's settings as a request, a job followed until it ends, options of events."""
+"""Helpers of several events: the page's settings as a request, a job followed until it ends, old errors removed."""
 
 from collections.abc import Callable, Generator
 from dataclasses import replace
@@ -28,6 +28,7 @@ AT_ONCE = 64  # visitors whose jobs are followed; most of them wait in the queue
 # "processing" stays on the editor after the end.
 QUIET: Any = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 CHOICE: Any = QUIET | {"trigger_mode": "always_last"}  # arrow keys pass other radio buttons: only the last one counts
+CLEAR_ERRORS = """(...messages) => messages.map((html) => html?.includes('role="alert"') ? '' : html)"""
 FINDS: Any = {"concurrency_limit": 1, "concurrency_id": "find"}  # each uses all cores
 FILLS: Any = {"concurrency_limit": AT_ONCE, "concurrency_id": "fill", "api_visibility": "private"}
 
@@ -57,6 +58,7 @@ def settings_request(
 
     inputs: values of ``page.fill_inputs`` without the editor. photo, hole, engine: as in ``FillRequest``.
     """
+    symmetry = bool(inputs[page.symmetry])
     return FillRequest(
         photo=photo,
         hole=hole,
@@ -66,7 +68,7 @@ def settings_request(
         face=chosen_location(visit, inputs[page.face]),
         turn=visit.turn,
         blending=inputs[page.blending],
-        symmetry=_symmetry(page, inputs),
+        symmetry=None if symmetry == filling.completes_faces(inputs[page.engine]) else symmetry,  # the engine's default
         references=tuple(other.file for other in visit.others if other.used),
         reference_check=not inputs[page.unchecked],
         others=tuple(other.file for other in visit.others),
@@ -89,12 +91,6 @@ def chosen_location(visit: Visit, chosen: Any) -> faceinp.FaceLocation | None:
     if chosen in CLICKS:
         raise faceinp.NoFaceError(strings.NOT_CLICKED)
     return faceinp.FaceLocation.number(int(chosen)) if chosen else None
-
-
-def _symmetry(page: Page, inputs: Inputs) -> bool | None:
-    """Whether to use the face's other half; None if that is the engine's default."""
-    chosen = bool(inputs[page.symmetry])
-    return None if chosen == filling.completes_faces(inputs[page.engine]) else chosen
 
 
 def follow(
@@ -148,3 +144,16 @@ def on_fill(
     button.click(begin, None, [*starters, page.cancel, page.message, page.part.message], **QUIET).then(
         run, inputs, outputs, show_progress="hidden", **FILLS
     ).then(end, None, [*starters, page.another, page.cancel, page.running], js=js, **QUIET)
+
+
+def clear_errors(blocks: gr.Blocks, page: Page) -> None:
+    """Remove earlier error messages when a button is clicked or a file is uploaded; other messages stay.
+
+    Call it before all other events are connected: Gradio runs the handlers of an event in that order, and the errors of
+    later ones must stay. The hint what to click next under "Which face?" stays as well.
+    """
+    parts = list(blocks.blocks.values())
+    starts: list[Any] = [part.upload for part in parts if isinstance(part, gr.File | gr.UploadButton)]
+    starts += [part.click for part in parts if isinstance(part, gr.Button | gr.DownloadButton)]
+    shown = [page.refused, page.message, page.find.message, page.others_message, page.part.message, page.comparing]
+    gr.on(starts, None, shown, shown, js=CLEAR_ERRORS, **QUIET)

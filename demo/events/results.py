@@ -10,7 +10,6 @@ from ..fills import filling
 from ..fills.filling import FillResult, ranked, with_seeds
 from ..fills.jobs import Job
 from ..images import pictures
-from ..layout import part_controls
 from ..layout.page_layout import MASK_STEP, RESULT_STEP, Page
 from ..server import preload
 from ..server.sessions import Visit, Visits
@@ -103,26 +102,12 @@ def connect(page: Page, visits: Visits) -> None:
         )
 
     page.engine.change(about, page.engine, [page.engine, page.iterations, page.symmetry], **QUIET)
-    move_landmarks.connect(page)
-
-
-def outputs(page: Page) -> list[Any]:
-    """The controls of ``clear_updates``."""
-    parts: list[Any] = [page.steps, page.compare, page.view, page.legend, page.gallery, page.outcome, page.download]
-    return [
-        *parts,
-        page.identity,
-        page.facts,
-        page.details,
-        page.fill,
-        *page.part.outputs,
-        *move_landmarks.outputs(page),
-    ]
+    page.landmarks.reset.click(None, None, page.landmarks.face, js="() => null", **QUIET)  # it happens in the browser
 
 
 def shown_parts(page: Page) -> list[Any]:
     """The controls of ``show_updates``."""
-    return [*outputs(page), *other_photos.outputs(page)]
+    return [page.steps, page.fill, *clear_updates(page), *other_photos.outputs(page)]
 
 
 def clear_updates(page: Page) -> Updates:
@@ -131,7 +116,7 @@ def clear_updates(page: Page) -> Updates:
     return (
         {page.compare: None, page.gallery: gr.update(value=None, visible=False)}
         | dict.fromkeys((page.legend, page.outcome, page.identity, page.facts), "")
-        | part_controls.closed(page.part)
+        | page.part.closed()
         | {part: gr.update(visible=False) for part in hidden}
         | move_landmarks.clear_updates(page)
     )
@@ -170,7 +155,7 @@ def show_updates(page: Page, visit: Visit, view: str = "") -> Updates:
         page.identity: result_text.identity(result),
         page.download: gr.update(value=str(result.file), visible=True),
         page.fill: gr.update(value=strings.FILL_AGAIN, variant="secondary"),
-        **part_controls.closed(page.part),
+        **page.part.closed(),
         page.part.switch: _switch(visit),
         **other_photos.show_updates(page, visit),
         **move_landmarks.show_updates(page, visit),

@@ -27,6 +27,10 @@ MOST_ITERATIONS = 5000
 MOST_CANDIDATES = 8
 LARGEST_SEED = 2**31 - 1
 BLENDINGS = ("poisson", "composite")
+PASSED_ON = (  # fields of a request that are arguments of ``faceinp.fill``
+    *("find", "seed", "face", "turn", "require_face", "mask_hole", "blending", "landmarks"),
+    *("symmetry", "references", "reference_check"),
+)
 # Seconds of a fill on two cores, until this server has timed its own fills.
 EXPECTED = {"structural": 6.0, "dip": 6.0, "tv": 3.0, "biharmonic": 4.0, "patchmatch": 2.0}
 EXPECTED_ELSE = 1.0
@@ -90,18 +94,6 @@ class FillRequest:
 
 
 @dataclass(frozen=True)
-class ReferenceUse:
-    """How a fill used one reference photo: as in ``faceinp.Result.references``, with its file."""
-
-    file: Path
-    share: float
-    distance: float | None
-    problem: str
-    refused: bool = False
-    note: str = ""
-
-
-@dataclass(frozen=True)
 class FillResult:
     """One filled photo: files in ``folder``, and figures."""
 
@@ -118,7 +110,7 @@ class FillResult:
     known_pixels: int
     changed_pixels: int
     history: History  # of this and all earlier fills, which the pixel counts and the views include
-    references: tuple[ReferenceUse, ...]
+    references: tuple[tuple[Path, faceinp.Reference], ...]  # each file, and how it was used
     faces: int  # that were filled; ``landmarks`` are those of the first one
     landmarks: NDArray[np.float32] | None
     unmoved_landmarks: NDArray[np.float32] | None  # as the engine predicted them
@@ -228,19 +220,9 @@ def fill(
     result = faceinp.fill(
         photo,
         request.hole(),
-        find=request.find,
         engine=engine,
-        seed=request.seed,
-        face=request.face,
-        turn=request.turn,
-        require_face=request.require_face,
-        mask_hole=request.mask_hole,
-        blending=request.blending,
-        landmarks=request.landmarks,
-        symmetry=request.symmetry,
-        references=request.references,
-        reference_check=request.reference_check,
         progress=progress,
+        **{name: getattr(request, name) for name in PASSED_ON},
     )
     seconds = time.perf_counter() - started
     if not any("best so far" in note for note in result.notes):
@@ -323,10 +305,7 @@ def _fill_result(
         known_pixels=known,
         changed_pixels=changed,
         history=history,
-        references=tuple(
-            ReferenceUse(file, use.share, use.distance, use.problem, use.refused, use.note)
-            for file, use in zip(request.references, result.references, strict=True)
-        ),
+        references=tuple(zip(request.references, result.references, strict=True)),
         faces=len(result.faces),
         landmarks=result.landmarks,
         unmoved_landmarks=result.landmarks,

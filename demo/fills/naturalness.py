@@ -32,7 +32,8 @@ def hole_like(result: faceinp.Result) -> str:
     centre, ranked = _centre(hole), []
     for name in MEASURED:
         for preset_hole, preset_centre in _holes(name):
-            overlap, distance = _overlap(hole, preset_hole), np.hypot(*(centre - preset_centre))
+            overlap = np.count_nonzero(hole & preset_hole) / np.count_nonzero(hole | preset_hole)
+            distance = np.hypot(*(centre - preset_centre))
             ranked.append((overlap * np.exp(-((distance / NEAR) ** 2)), name, overlap))
     _, name, overlap = max(ranked)
     return name if overlap >= LEAST_OVERLAP else ""
@@ -53,11 +54,6 @@ def _holes(name: str) -> list[tuple[NDArray[np.bool_], NDArray[np.float64]]]:
     face = faceinp.Photo(np.zeros((SIDE, SIDE, 3), np.uint8))
     holes = [faceinp.make_preset(name, face, face=faceinp.FaceLocation.aligned(), seed=seed).hole for seed in SEEDS]
     return [(hole, _centre(hole)) for hole in holes]
-
-
-def _overlap(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
-    """Intersection over union."""
-    return np.count_nonzero(first & second) / np.count_nonzero(first | second)
 
 
 def _centre(hole: NDArray[np.bool_]) -> NDArray[np.float64]:

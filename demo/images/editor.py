@@ -39,21 +39,19 @@ def working_size(height: int, width: int, side: int = WORKING_SIDE) -> tuple[int
 def layer_of(hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """A hole, bool (H, W), as a painted layer, uint8 RGBA (h, w, 4), at the size of the editor's copy."""
     size = working_size(*hole.shape)
-    if hole.shape != size:
-        shrinks = hole.shape[0] > size[0]
-        scaled = cv2.resize(
-            hole.astype(np.uint8) * 255, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST
-        )
-        hole = np.asarray(scaled) > MIN_ALPHA
     layer = np.zeros((*size, 4), np.uint8)
-    layer[hole] = (*STROKE, 255)
+    layer[enlarged(hole * np.uint8(255), *size)] = (*STROKE, 255)
     return layer
+
+
+def layers(value: Mapping[str, Any] | None) -> list[NDArray[Any]]:
+    """The painted layers in the editor's value."""
+    return [np.asarray(layer) for layer in (value or {}).get("layers") or [] if layer is not None]
 
 
 def share_hidden(value: Mapping[str, Any] | None) -> float:
     """The share of the picture that is painted over, 0 to 1."""
-    layers = [np.asarray(layer) for layer in (value or {}).get("layers") or [] if layer is not None]
-    covered = [layer[..., 3] > MIN_ALPHA for layer in layers if layer.ndim == 3 and layer.shape[2] == 4]
+    covered = [layer[..., 3] > MIN_ALPHA for layer in layers(value) if layer.ndim == 3 and layer.shape[2] == 4]
     same = [part for part in covered if part.shape == covered[0].shape]
     return float(np.logical_or.reduce(same).mean()) if same else 0.0
 
@@ -68,9 +66,8 @@ def read_editor(value: Mapping[str, Any] | None, original: Original) -> tuple[Pa
     Raises MaskError if a layer is not RGBA or has another shape than the photo.
     """
     hole = np.zeros((original.height, original.width), np.bool_)
-    for layer in (value or {}).get("layers") or []:
-        if layer is not None:
-            hole |= covered(np.asarray(layer), *hole.shape)
+    for layer in layers(value):
+        hole |= covered(layer, *hole.shape)
     return original.path, hole
 
 

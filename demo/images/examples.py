@@ -8,20 +8,9 @@ from numpy.typing import NDArray
 
 import faceinp
 
-SCRATCHED, GLASSES, HIDDEN_EYE, GROUP, GENERATED = (
-    "Scratches",
-    "Glasses",
-    "A hidden eye",
-    "Two people",
-    "An aligned face",
-)
-NAMES = {
-    SCRATCHED: False,
-    GLASSES: False,
-    HIDDEN_EYE: False,
-    GROUP: False,
-    GENERATED: True,
-}  # whether it is an aligned face
+SCRATCHED, GLASSES, HIDDEN_EYE, GROUP = "Scratches", "Glasses", "A hidden eye", "Two people"
+ALIGNED = "An aligned face"
+NAMES = (SCRATCHED, GLASSES, HIDDEN_EYE, GROUP, ALIGNED)
 GENERATED_FACE = Path(__file__).parent / "generated.png"  # the 28th face that `tools/make_pictures.py` draws
 SEPIA = np.array([1.0, 0.87, 0.69], np.float32)  # of red, green and blue in an old print
 EYES = ((205, 102), (247, 104))  # x, y on the portrait
@@ -34,7 +23,7 @@ def make(name: str) -> Picture:
     """The example called ``name``, uint8 (H, W, 3)."""
     import skimage.data
 
-    if name == GENERATED:
+    if name == ALIGNED:
         face = faceinp.read_photo(GENERATED_FACE).pixels
         return np.asarray(cv2.resize(face, (256, 256), interpolation=cv2.INTER_CUBIC), np.uint8)
     portrait = np.asarray(skimage.data.astronaut(), np.uint8)  # type: ignore[no-untyped-call] # Eileen Collins, NASA, public domain

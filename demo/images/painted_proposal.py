@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import faceinp
 
 from . import pictures
-from .editor import Original, covered, enlarged, read_editor, working_size
+from .editor import Original, covered, enlarged, layers, read_editor, working_size
 
 # Colours of the proposal and of the visitor's earlier strokes; the brush has a third one. The last bits of blue hold a
 # version, since the editor may still show an earlier one.
@@ -114,10 +114,8 @@ class PaintedProposal:
     def _read(self, value: Mapping[str, Any] | None) -> tuple[Map, Map, bool]:
         """The visitor's strokes and the rest of the proposal, each (h, w), and whether the paint is of this version."""
         strokes, found, fresh = np.zeros_like(self.own), np.zeros_like(self.own), False
-        for layer in (value or {}).get("layers") or []:
-            if layer is None:
-                continue
-            painted = covered(np.asarray(layer), *strokes.shape)
+        for layer in layers(value):
+            painted = covered(layer, *strokes.shape)
             if layer.shape[:2] != strokes.shape:
                 strokes |= painted
                 continue

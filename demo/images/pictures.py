@@ -5,7 +5,6 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import gradio as gr
@@ -63,12 +62,9 @@ def turned(photo: faceinp.Photo, turns: int) -> faceinp.Photo:
     """A photo turned clockwise by quarter turns; no pixel value changes."""
     if not turns % 4:
         return photo
-
-    def turn(pixels: NDArray[Any] | None) -> NDArray[Any] | None:
-        return None if pixels is None else np.ascontiguousarray(np.rot90(pixels, -turns))
-
-    pixels = np.ascontiguousarray(np.rot90(photo.pixels, -turns))
-    return replace(photo, pixels=pixels, alpha=turn(photo.alpha), deep=turn(photo.deep))
+    planes = {name: getattr(photo, name) for name in ("pixels", "alpha", "deep")}
+    planes = {name: one if one is None else np.ascontiguousarray(np.rot90(one, -turns)) for name, one in planes.items()}
+    return replace(photo, **planes)
 
 
 def write_views(
@@ -136,9 +132,9 @@ def window(result: faceinp.Result) -> tuple[int, int, int, int]:
     if result.faces:
         corners = np.concatenate([face.crop.quad for face in result.faces])
     else:
-        rows, columns = np.flatnonzero(result.mask.any(axis=1)), np.flatnonzero(result.mask.any(axis=0))
+        x, y, across, down = cv2.boundingRect(result.mask.astype(np.uint8))
         margin = FACE_SIDE // 4
-        corners = np.array([(columns[0] - margin, rows[0] - margin), (columns[-1] + margin, rows[-1] + margin)])
+        corners = np.array([(x - margin, y - margin), (x + across + margin - 1, y + down + margin - 1)])
     left, top = np.floor(corners.min(axis=0)).clip(0, (width - 1, height - 1)).astype(int).tolist()
     right, bottom = np.ceil(corners.max(axis=0)).clip((left + 1, top + 1), (width, height)).astype(int).tolist()
     return left, top, right, bottom
@@ -150,8 +146,8 @@ def seam(image: Pixels, hole: NDArray[np.bool_]) -> float:
     The mean absolute step between a hole pixel and the known one next to it, less that between the known one and the
     next known one outwards.
     """
-    rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
-    around = np.s_[max(0, rows[0] - 2) : rows[-1] + 3, max(0, columns[0] - 2) : columns[-1] + 3]
+    x, y, across, down = cv2.boundingRect(hole.astype(np.uint8))
+    around = np.s_[max(0, y - 2) : y + down + 2, max(0, x - 2) : x + across + 2]
     total, count = 0.0, 0
     for axis in (0, 1):
         pixels, holes = (np.moveaxis(array[around], axis, 0) for array in (image, hole))

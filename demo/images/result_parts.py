@@ -79,9 +79,9 @@ class PartsView:
 
 def window(sources: NDArray[np.uint8]) -> Window:
     """Rows and columns of the filled area with a margin. sources: as in ``find``."""
-    left, top, right, bottom = _bounds(sources > 0)
-    margin = round(MARGIN * max(right - left, bottom - top)) + 8
-    return slice(max(0, top - margin), bottom + margin), slice(max(0, left - margin), right + margin)
+    left, top, *size = cv2.boundingRect((sources > 0).astype(np.uint8))
+    margin = round(MARGIN * max(size)) + 8
+    return np.s_[max(0, top - margin) : top + size[1] + margin, max(0, left - margin) : left + size[0] + margin]
 
 
 def find(sources: NDArray[np.uint8]) -> Parts:
@@ -92,8 +92,7 @@ def find(sources: NDArray[np.uint8]) -> Parts:
     bounds = window(sources)
     around = sources[bounds]
     copy = pictures.shrunk((around > 0).astype(np.uint8) * 255, pictures.FACE_SIDE) > 0
-    left, top, right, bottom = _bounds(copy)
-    side = max(right - left, bottom - top)
+    side = max(cv2.boundingRect(copy.astype(np.uint8))[2:])
     reach = 2 * max(1, round(MERGE_DISTANCE * side)) + 1
     joined = cv2.dilate(copy.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     _, pieces, boxes, centres = cv2.connectedComponentsWithStats(joined, connectivity=8)
@@ -124,12 +123,6 @@ def _codes(sources: NDArray[np.uint8], numbers: Labels, count: int) -> tuple[tup
     pairs = [large, np.ascontiguousarray(sources)]
     counts = cv2.calcHist(pairs, [0, 1], None, [count + 1, 256], (0, count + 1, 0, 256))[1:, 1:]
     return tuple(tuple((1 + np.argsort(-row, kind="stable")[: np.count_nonzero(row)]).tolist()) for row in counts)
-
-
-def _bounds(where: NDArray[np.bool_]) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of the True pixels."""
-    rows, columns = np.flatnonzero(where.any(axis=1)), np.flatnonzero(where.any(axis=0))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def _write_number(

@@ -4,7 +4,6 @@ Landmarks are in the order of iBUG's 68 (Sagonas et al. 2013), counted from 0.
 """
 
 import json
-from dataclasses import dataclass
 from html import escape
 from math import exp
 from pathlib import Path
@@ -25,36 +24,27 @@ _CODE = Path(__file__).parent / "landmarks.js"
 _STYLE = Path(__file__).parent / "landmarks.css"
 
 
-@dataclass(frozen=True)
 class LandmarkControls:
     """face: the landmarks over the face's picture; its value is None, or, once one was moved, all 68 in pixels of the
     photo: {"points": [[x, y], ...]}. again: fills with them. reset: undoes all moves.
     """
 
-    box: gr.Accordion
-    face: gr.HTML
-    again: gr.Button
-    reset: gr.Button
-
-
-def lay_out() -> LandmarkControls:
-    """Put the controls on the page."""
-    with gr.Accordion(landmark_text.MOVE_LANDMARKS, open=False, visible=False, elem_id="landmarks-box") as box:
-        face = gr.HTML(
-            None,
-            html_template=_template(),
-            css_template=_STYLE.read_text(),
-            js_on_load=_script(),
-            apply_default_css=False,
-            elem_id="landmarks",
-            face={},  # see ``move_landmarks.describe``
-        )
-        with gr.Row():
-            again = gr.Button(
-                landmark_text.FILL_WITH_LANDMARKS, variant="primary", scale=2, min_width=160, elem_id="again"
+    def __init__(self) -> None:
+        with gr.Accordion(landmark_text.MOVE_LANDMARKS, open=False, visible=False, elem_id="landmarks-box") as self.box:
+            self.face = gr.HTML(
+                None,
+                html_template=_template(),
+                css_template=_STYLE.read_text(),
+                js_on_load=_script(),
+                apply_default_css=False,
+                elem_id="landmarks",
+                face={},  # see ``move_landmarks.describe``
             )
-            reset = gr.Button(landmark_text.RESET_LANDMARKS, min_width=70, elem_id="reset")
-    return LandmarkControls(box, face, again, reset)
+            with gr.Row():
+                self.again = gr.Button(
+                    landmark_text.FILL_WITH_LANDMARKS, variant="primary", scale=2, min_width=160, elem_id="again"
+                )
+                self.reset = gr.Button(landmark_text.RESET_LANDMARKS, min_width=70, elem_id="reset")
 
 
 def neighbours() -> tuple[dict[int, float], ...]:

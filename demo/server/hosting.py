@@ -17,7 +17,7 @@ from gradio.events import EventListenerMethod
 from gradio.route_utils import FnIndexInferError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -125,7 +125,7 @@ class Guard:
             return (_too_often("uploads", seconds, plain=True) if seconds else None), receive
         if Headers(scope=scope).get("content-type", "").startswith("multipart/"):
             return None, receive
-        body, receive = await _read(receive)
+        body, receive = await _read(scope, receive)
         if body is None:
             return _refusal(413, f"Requests are limited to {MAX_BODY >> 20} MB. Upload files first."), receive
         return self._call(scope, body), receive
@@ -248,20 +248,14 @@ def _too_often(what: str, seconds: float, plain: bool = False) -> Response:
     return _refusal(429, text, seconds, plain)
 
 
-async def _read(receive: Receive) -> tuple[bytes | None, Receive]:
+async def _read(scope: Scope, receive: Receive) -> tuple[bytes | None, Receive]:
     """The body of a request (None: too large), and a function that receives it again. Raises ClientDisconnect."""
-    parts, size = [], 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > MAX_BODY:
+    body = bytearray()
+    async for part in Request(scope, receive).stream():
+        body += part
+        if len(body) > MAX_BODY:
             return None, receive
-        if not message.get("more_body"):
-            body = b"".join(parts)
-            return body, _again([{"type": "http.request", "body": body, "more_body": False}], receive)
+    return bytes(body), _again([{"type": "http.request", "body": bytes(body), "more_body": False}], receive)
 
 
 async def _peek(receive: Receive) -> tuple[str, Receive]:

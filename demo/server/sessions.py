@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 import faceinp
 
-from ..fills.filling import MOST_CANDIDATES, FillResult, ReferenceUse
+from ..fills.filling import MOST_CANDIDATES, FillResult
 from ..fills.history import History
 from ..fills.jobs import Job
 from ..images import pictures
@@ -94,8 +94,8 @@ class Visit:
         return self.results[self.result_index]
 
     @property
-    def references(self) -> tuple[ReferenceUse, ...]:
-        """How the current result used each reference photo."""
+    def references(self) -> tuple[tuple[Path, faceinp.Reference], ...]:
+        """The files of reference photos, and how the current result used each."""
         return self.result.references if self.results else ()
 
     @property
@@ -117,25 +117,23 @@ class Visit:
         """Stop the job and delete everything, the other photos of the person included."""
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder = pictures.own_folder(self.root)
-        self.original, self.background, self.faces, self.others = None, None, (), []
-        self.marked, self.earlier, self.turn, self.turned, self.clicks = None, None, "auto", NEVER, []
-        self.proposal, self.pending_proposal = None, None
-        self._show_first_of([])
+        kept = {"job": self.job, "turning": self.turning}
+        vars(self).update(vars(Visit(self.root)) | kept)
+
+    def end(self) -> None:
+        """Stop the job and delete every file."""
+        self.stop()
+        shutil.rmtree(self.root, ignore_errors=True)
 
     def replace(self, result: list[FillResult]) -> None:
         """Replace all results, and delete the files of the old ones."""
-        for old in self.results:
-            shutil.rmtree(old.folder, ignore_errors=True)
-        self._show_first_of(result)
+        self._show_first_of(result, self.results)
 
     def add(self, result: FillResult) -> None:
         """Add a result and make it the current one; the oldest ones beyond MOST_CANDIDATES are deleted."""
         before = self.result_index + 1
         kept, gone = self.results[: MOST_CANDIDATES - 1], self.results[MOST_CANDIDATES - 1 :]
-        for old in gone:
-            shutil.rmtree(old.folder, ignore_errors=True)
-        self._show_first_of([result, *kept])
+        self._show_first_of([result, *kept], gone)
         self.other_index = before if before < len(self.results) else None
 
     def show(self, number: int) -> None:
@@ -144,7 +142,9 @@ class Visit:
             self.other_index = None if self.other_index is None else self.result_index
             self.result_index, self.parts = number, None
 
-    def _show_first_of(self, result: list[FillResult]) -> None:
+    def _show_first_of(self, result: list[FillResult], gone: list[FillResult]) -> None:
+        for old in gone:
+            shutil.rmtree(old.folder, ignore_errors=True)
         self.results, self.result_index, self.other_index, self.parts = result, 0, None, None
 
     def start(self, job: Job) -> Job:
@@ -186,8 +186,7 @@ class Visits:
             visit = self._visits.pop(session, None)
         self._forget(lambda one: one == session)
         if visit is not None:
-            visit.stop()
-            shutil.rmtree(visit.root, ignore_errors=True)
+            visit.end()
 
     def sweep(self, idle: float = IDLE, stray: float = STRAY) -> None:
         """Forget visitors who sent nothing for ``idle`` seconds, and delete files that nobody uses."""
@@ -197,8 +196,7 @@ class Visits:
             folders = {visit.root for name, visit in self._visits.items() if name not in gone}
             visits = [self._visits.pop(name) for name in gone]
         for visit in visits:
-            visit.stop()
-            shutil.rmtree(visit.root, ignore_errors=True)
+            visit.end()
         self._forget(lambda session: session in gone or self._silent(session) > idle)
         for entry in uploads.root().iterdir():
             if entry not in folders and time.time() - _newest(entry) > min(stray, _lasts(entry)):

@@ -9,7 +9,6 @@ import numpy as np
 import faceinp
 
 from ..fills import filling
-from ..fills.filling import ReferenceUse
 from ..fills.jobs import Running
 from ..images import pictures
 from ..server.uploads import without_folders
@@ -315,7 +314,7 @@ def thumbnail(data_uri: str) -> str:
     return f'<img alt="" src="{data_uri}">' if data_uri else ""
 
 
-def reference_use(reference: ReferenceUse) -> str:
+def reference_use(reference: faceinp.Reference) -> str:
     """How much of the filled area was copied from a reference photo, or why nothing was."""
     if reference.problem:
         return without_folders(reference.problem)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from faceinp.errors import DataError
-from faceinp.exemplars import MAX_REFERENCES
+from faceinp.exemplars.sources import MAX_REFERENCES
 from faceinp.photo.formats import SUFFIXES
 
 PICTURES = SUFFIXES

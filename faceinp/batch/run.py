@@ -15,7 +15,7 @@ from faceinp.batch.items import opened
 from faceinp.batch.record import Target, check_same, describe
 from faceinp.batch.sources import Part, check_apart, survey
 from faceinp.batch.worker import FAILED, FILLED, NOTHING_FOUND, SKIPPED, Settings, Worker, skipped_line
-from faceinp.errors import DataError, FaceinpError, MaskError, PhotoError
+from faceinp.errors import DataError, FaceinpError, MaskError, MissingPackageError, PhotoError
 from faceinp.mask import masks as masks_
 from faceinp.mask import presets
 from faceinp.models.system import processes
@@ -122,9 +122,7 @@ def _shared(kinds: Iterable[str]) -> type[FaceinpError]:
 def _process(todo: Iterable[Part], settings: Settings, done: frozenset[str], workers: int, ray: str) -> Iterator[Lines]:
     """The manifest lines of each part, by the workers that the arguments of ``run`` ask for."""
     if ray:
-        from faceinp.batch.cluster import on_ray
-
-        yield from on_ray(todo, settings, done, workers, ray)
+        yield from _on_ray(todo, settings, done, workers, ray)
     elif workers > 1:
         yield from _in_processes(todo, settings, done, workers)
     else:
@@ -154,7 +152,8 @@ def _in_processes(todo: Iterable[Part], settings: Settings, done: frozenset[str]
     with processes(workers, _begin, settings) as pool:
         try:
             for part in todo:
-                waiting.add(pool.submit(_take, part, _of(part, done)))
+                # A part of files contains no finished photos.
+                waiting.add(pool.submit(_take, part, frozenset() if part.names else done))
                 if len(waiting) >= QUEUED_PARTS * workers:
                     finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                     yield from (future.result() for future in finished)
@@ -168,10 +167,50 @@ def _in_processes(todo: Iterable[Part], settings: Settings, done: frozenset[str]
             ) from error
 
 
-def _of(part: Part, done: frozenset[str]) -> frozenset[str]:
-    """The finished photos that a worker must skip in a shard or table; a part of files contains none of them."""
-    return frozenset() if part.names else done
-
-
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _Actor:
+    """A worker as an actor of Ray Data: from numbers of parts to their manifest lines as JSON."""
+
+    def __init__(self, settings: Settings, shared: Any) -> None:
+        import ray
+
+        self.worker = Worker(settings)
+        self.todo, self.done = ray.get(shared[0])  # in a list, because Ray resolves a bare reference before the call
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        return {"lines": [json.dumps(self.worker(self.todo[number], self.done)) for number in batch["id"]]}
+
+
+def _on_ray(
+    todo: Iterable[Part], settings: Settings, done: frozenset[str], workers: int, address: str
+) -> Iterator[Lines]:
+    """The manifest lines of each part, as it finishes. A part whose actor died is repeated by another actor.
+
+    address: of a cluster, "auto", or "local". Raises MissingPackageError, and DataError where there is no cluster.
+    """
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise MissingPackageError("ray", "ray") from error
+    if not ray.is_initialized():
+        try:
+            ray.init(address=address, log_to_driver=False)
+        except (ConnectionError, ValueError) as error:
+            raise DataError(
+                f"There is no Ray cluster at {address} ({error}). Start one, or use --ray local."
+            ) from error
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    parts = list(todo)
+    if not parts:
+        return
+    shared = ray.put((parts, done))
+    # From one actor up, so that a busy cluster can begin: if actors took every core, nothing could feed them.
+    actors = ray.data.ActorPoolStrategy(min_size=1, max_size=workers)
+    results = ray.data.range(len(parts), override_num_blocks=len(parts)).map_batches(
+        _Actor, batch_size=1, fn_constructor_args=(settings, [shared]), compute=actors
+    )
+    for row in results.iter_rows():
+        yield json.loads(row["lines"])

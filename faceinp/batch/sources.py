@@ -8,9 +8,8 @@ import posixpath
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any
 
-from faceinp.batch.bundles import from_shard, from_table, row_groups
 from faceinp.batch.items import (
     COMPANIONS,
     MASK,
@@ -29,6 +28,7 @@ from faceinp.batch.items import (
 from faceinp.errors import DataError
 
 FILES_PER_PART = 16
+_MANY_DOTS = "Its name has several dots, and in a shard the first one ends the name. Rename it."
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class Part:
 
     def _items(self, done: frozenset[str]) -> Iterator[Item | Skipped]:
         if self.source.endswith(".tar"):
-            yield from from_shard(self.source, self.stems[0], done)
+            yield from _from_shard(self.source, self.stems[0], done)
         elif self.source.endswith(".parquet"):
-            yield from from_table(self.source, self.stems[0], self.row_group, done)
+            yield from _from_table(self.source, self.stems[0], self.row_group, done)
         else:
             files, root = opened(self.source)
             for name, stem, companions in zip(self.names, self.stems, self.companions, strict=True):
@@ -84,6 +84,84 @@ def _read(url: str, optional: bool = False) -> File:
         return File(posixpath.basename(path), b"")
 
 
+def _from_shard(url: str, under: str, done: frozenset[str]) -> Iterator[Item | Skipped]:
+    """The samples of a WebDataset shard: KEY.jpg with its companions.
+
+    url: of the shard. under: prefix of the items' names. done: names to skip.
+    """
+    from webdataset import tariterators
+
+    files, path = opened(url)
+    skipped: list[Skipped] = []
+
+    def with_keys(members: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        for member in members:
+            if member and tariterators.base_plus_ext(member["fname"])[0] is None:
+                skipped.append(Skipped(member["fname"], NO_PHOTO))
+            else:
+                yield member
+
+    with files.open(path, "rb") as stream:
+        members = tariterators.tar_file_expander([{"url": url, "stream": stream}])
+        for sample in tariterators.group_by_keys(with_keys(members)):
+            photo = next((suffix for suffix in PICTURES if suffix[1:] in sample), "")
+            key, stem = sample["__key__"], f"{under}/{sample['__key__']}"
+            companions = {kind: kind.in_sample(sample) for kind in COMPANIONS} if photo else {}
+            used = {file.name for kind, matches in companions.items() for file in matches[: kind.most]} | {photo[1:]}
+            others = [name for name in sample if name not in used and not name.startswith("__")]
+            reason = f"It is not a companion of {key}{photo}." if photo else f"There is no photo {key} beside it."
+            skipped += [Skipped(f"{key}.{name}", _MANY_DOTS if _has_dots(name) else reason) for name in others]
+            if photo and stem + photo not in done:
+                yield gather(stem + photo, stem, sample[photo[1:]], companions)
+    yield from (Skipped(name, reason) for name, reason in ((f"{under}/{n}", r) for n, r in skipped) if name not in done)
+
+
+def _has_dots(suffix: str) -> bool:
+    """Whether a picture's name has dots in its key: what follows the first dot is no suffix and no companion's word."""
+    word = suffix.partition(".")[0]
+    return suffix.endswith(PICTURES) and f".{suffix}" not in PICTURES and word not in {kind.word for kind in COMPANIONS}
+
+
+def _row_groups(url: str) -> int:
+    """How many row groups a table has."""
+    from pyarrow import parquet
+
+    files, path = opened(url)
+    with files.open(path, "rb") as stream:
+        count: int = parquet.ParquetFile(stream).num_row_groups
+    return count
+
+
+def _from_table(url: str, under: str, group: int, done: frozenset[str]) -> Iterator[Item | Skipped]:
+    """The rows of a Parquet table: ``image`` and, optionally, ``mask``, ``references``, ``name``, ``box``, ``points``.
+
+    url, under, done: as for ``_from_shard``. group: the row group, counted from 0. Images are bytes or
+    {"bytes": bytes}, references a list of them. Raises DataError where the column ``image`` is missing.
+    """
+    from pyarrow import parquet
+
+    files, path = opened(url)
+    with files.open(path, "rb") as stream:
+        rows = parquet.ParquetFile(stream).read_row_group(group).to_pylist()
+    for number, row in enumerate(rows):
+        if "image" not in row:
+            raise DataError(f"{url} has no column `image`. Its columns: {', '.join(row)}.")
+        name = f"{under}/{row.get('name') or f'{group:05}-{number:06}'}"
+        if not row["image"] and name not in done:
+            yield Skipped(name, "Its row has no image.")
+        elif name not in done:
+            stem = stem_of(name) if name.lower().endswith(PICTURES) else name
+            mask = _bytes(row["mask"]) if row.get("mask") else None
+            others = [_bytes(cell) for cell in row.get("references") or () if cell]
+            references = tuple(File(str(index), content) for index, content in enumerate(others, 1))
+            location = {key: row[key] for key in ("box", "points") if row.get(key)} or None
+            yield Item(name, stem, _bytes(row["image"]), mask, references, location=location)
+
+
+def _bytes(cell: Any) -> bytes:
+    return bytes((cell["bytes"] or b"") if isinstance(cell, dict) else cell)
+
+
 def check_apart(source: str, out: str) -> None:
     """Raise DataError where results would lie among the photos, and could overwrite them or be mistaken for them."""
     (files, root), (others, target) = opened(source), opened(out)
@@ -95,16 +173,6 @@ def check_apart(source: str, out: str) -> None:
         raise DataError(f"{out} is inside {source}, so results would mix with the photos. Give a folder outside of it.")
 
 
-class Survey(NamedTuple):
-    """The content of a source. parts: of the photos to fill, generated lazily. skipped: files outside of shards that
-    are neither photos nor companions. mask: URL of the mask of all photos, or empty.
-    """
-
-    parts: Iterator[Part]
-    skipped: list[Skipped]
-    mask: str
-
-
 def survey(
     source: str,
     masks: str = "",
@@ -113,13 +181,14 @@ def survey(
     faces: str = "",
     references: str = "",
     need_masks: bool = False,
-) -> Survey:
+) -> tuple[Iterator[Part], list[Skipped], str]:
     """List the photos of ``source``, a folder, a shard or a table, except those in ``done``.
 
     masks, faces, references: folders of the photos' companions, see ``Companion``: masks; JSON with faces' locations;
     other photos of the same person. masks may be one file, for all photos. need_masks: whether the photos need masks,
-    as there is neither a preset nor ``find``. Raises DataError where there are no photos, or a folder contains no
-    companion of any.
+    as there is neither a preset nor ``find``. Returns the parts of the photos to fill, generated lazily; the files
+    outside of shards that are neither photos nor companions; the URL of the mask of all photos, or empty. Raises
+    DataError where there are no photos, or a folder contains no companion of any.
     """
     files, root = opened(source)
     paths = files.find(root) if files.isdir(root) else [root] if files.exists(root) else []
@@ -144,7 +213,7 @@ def survey(
                 raise DataError(f"{folder} contains no {kind.plural} with the names of the photos in {source}.")
             skipped += unused
     url = files.unstrip_protocol(base)
-    return Survey(_parts(url, bundles, photos, done, matches, one_mask), skipped, one_mask)
+    return _parts(url, bundles, photos, done, matches, one_mask), skipped, one_mask
 
 
 def _parts(
@@ -157,7 +226,7 @@ def _parts(
 ) -> Iterator[Part]:
     for name, stem in _stems(bundles).items():
         url = posixpath.join(base, name)
-        for group in range(row_groups(url) if name.endswith(".parquet") else 1):
+        for group in range(_row_groups(url) if name.endswith(".parquet") else 1):
             yield Part(url, (stem,), row_group=group, mask=mask)
     stems = _stems(photos)
     names = [name for name in photos if name not in done]

@@ -6,10 +6,9 @@ import dataclasses
 import hashlib
 import tarfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from faceinp import identity
 from faceinp.batch.items import File, Item, Skipped
@@ -18,7 +17,7 @@ from faceinp.batch.sources import Part
 from faceinp.engines.base import Engine
 from faceinp.engines.loading import load_engine
 from faceinp.errors import DataError, FaceinpError, MaskError, NothingFoundError, PhotoError
-from faceinp.exemplars import ENGINE, MAX_REFERENCES, REFERENCE, SURROUNDINGS, SYMMETRY, Reference
+from faceinp.exemplars.sources import ENGINE, MAX_REFERENCES, REFERENCE, SURROUNDINGS, SYMMETRY, Reference
 from faceinp.face.face_location import FaceLocation, locate, no_face
 from faceinp.face.heads import Turn
 from faceinp.find import Find, propose
@@ -28,7 +27,7 @@ from faceinp.mask.erased import mask_from_alpha, read_mask
 from faceinp.mask.masks import Polarity
 from faceinp.models.system import take_threads
 from faceinp.photo import photos
-from faceinp.pipeline import Job, fill_many
+from faceinp.pipeline import Job, fill_many, timed
 from faceinp.result import Result
 
 MAX_PHOTOS = 8  # whose faces are batched
@@ -103,7 +102,8 @@ class Worker:
                 try:
                     waiting.append(self._prepare(item, time.perf_counter() - started))
                 except NothingFoundError as error:
-                    lines.append(self._clean(item, error))
+                    found = _found(self.settings.find, 0.0, {})
+                    lines.append(_line(item, NOTHING_FOUND) | found | {"reason": str(error)})
                 except FaceinpError as error:
                     lines.append(_failed(item, error))
                 if len(waiting) >= MAX_PHOTOS or sum(ready.pixels for ready in waiting) >= MAX_PIXELS:
@@ -118,8 +118,7 @@ class Worker:
 
     def _prepare(self, item: Item, fetch_seconds: float) -> "_Ready":
         """Read the photo and its mask, or make the mask."""
-        settings, watch = self.settings, _Watch()
-        watch.seconds["fetch"] = fetch_seconds
+        settings, seconds = self.settings, {"fetch": fetch_seconds}
         if item.problem:
             raise PhotoError(item.problem)
         if len(item.references) > MAX_REFERENCES:
@@ -127,7 +126,7 @@ class Worker:
         face = FaceLocation.aligned() if settings.aligned else None
         if item.location is not None:
             face = FaceLocation.from_json(item.location)
-        with watch("read"):
+        with timed(seconds, "read"):
             opened = photos.read(item.photo)
             if settings.from_alpha:
                 opened, mask = mask_from_alpha(opened)
@@ -138,7 +137,7 @@ class Worker:
                     )
                 opened, mask = read_mask(item.mask, opened, item.photo, hole=settings.mask_hole)
         if settings.preset:
-            with watch("align"):
+            with timed(seconds, "align"):
                 if face is None or face.kind != "aligned":  # detected once, for the preset and for the fill
                     faces, _ = locate(opened.pixels, None, face, settings.turn)
                     if not faces:
@@ -147,13 +146,13 @@ class Worker:
                 mask = photo_presets.make_preset(
                     settings.preset, opened, face=face, turn=settings.turn, seed=settings.seed
                 )
-        marked = None
+        found: dict[str, Any] = {}
         if settings.find:
-            with watch("find"):
+            with timed(seconds, "find"):
                 proposal = propose(opened, settings.find, face=face, turn=settings.turn)
-                mask, marked = proposal.as_mask(), _Marked(proposal.share, proposal.shares)
+                mask, found = proposal.as_mask(), _found(settings.find, proposal.share, proposal.shares)
         job = Job(opened, mask.grown(settings.grow), face, [file.content for file in item.references], settings.turn)
-        return _Ready(item, job, opened.width * opened.height, watch, marked)
+        return _Ready(item, job, opened.width * opened.height, seconds, found)
 
     def _fill(self, waiting: Sequence["_Ready"]) -> list[dict[str, Any]]:
         settings = self.settings
@@ -182,14 +181,15 @@ class Worker:
 
     def _save(self, ready: "_Ready", result: Result) -> dict[str, Any]:
         """Judge and write the result; returns its manifest line."""
-        item, watch = ready.item, ready.watch
+        item, seconds = ready.item, ready.seconds
         name = f"{item.stem}.{self.settings.format}"
-        watch.add(result.timings)
-        with watch("encode"):
+        for step, more in result.timings.items():
+            seconds[step] = seconds.get(step, 0.0) + more
+        with timed(seconds, "encode"):
             data = result.encode(self.settings.format)
-        with watch("judge"):
+        with timed(seconds, "judge"):
             judged = fill_score.judge_fill(result, self.judge) if self.judge and result.faces else None
-        with watch("put"):
+        with timed(seconds, "put"):
             self.target.put(name, data)
         return _line(item, FILLED) | {
             "result": name,
@@ -197,9 +197,9 @@ class Worker:
             "engine": result.engine,
             "runtime": result.runtime,
             "seed": result.seed,
-            "seconds": {step: round(seconds, 4) for step, seconds in watch.seconds.items()},
+            "seconds": {step: round(spent, 4) for step, spent in seconds.items()},
             "hidden": round(float(result.mask.mean()), 4),
-            **self._find_line(ready.marked),
+            **ready.found,
             "changed_pixels": result.changed_pixels,
             "sources": {SOURCES[code]: round(share, 4) for code, share in result.shares.items()},
             "references": [_reference_line(*pair) for pair in zip(item.references, result.references, strict=True)],
@@ -207,50 +207,22 @@ class Worker:
             "notes": [*result.notes, *result.losses(self.settings.format)],
         }
 
-    def _clean(self, item: Item, error: NothingFoundError) -> dict[str, Any]:
-        return _line(item, NOTHING_FOUND) | self._find_line(_Marked(0.0, {})) | {"reason": str(error)}
-
-    def _find_line(self, marked: "_Marked | None") -> dict[str, Any]:
-        """The manifest's entry on what ``find`` found; empty without ``find``."""
-        if marked is None or self.settings.find is None:
-            return {}
-        kinds = {kind: round(share, 6) for kind, share in marked.kinds.items()}
-        return {"find": {"name": self.settings.find.name, "share": round(marked.share, 6), "kinds": kinds}}
-
-
-class _Watch:
-    """Measures the seconds of each step for one photo."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, step: str) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self.add({step: time.perf_counter() - started})
-
-    def add(self, seconds: dict[str, float]) -> None:
-        for step, more in seconds.items():
-            self.seconds[step] = self.seconds.get(step, 0.0) + more
-
-
-class _Marked(NamedTuple):
-    """Shares of the photo that a proposal marks: in total, and of each kind."""
-
-    share: float
-    kinds: dict[str, float]
-
 
 @dataclass(frozen=True, eq=False)
 class _Ready:
-    """A photo that is ready for the engine. pixels: their number."""
+    """A photo that is ready for the engine. pixels: their number. seconds: of each step. found: as of ``_found``."""
 
     item: Item
     job: Job
     pixels: int
-    watch: _Watch
-    marked: _Marked | None
+    seconds: dict[str, float]
+    found: dict[str, Any]
+
+
+def _found(find: Find | None, share: float, kinds: dict[str, float]) -> dict[str, Any]:
+    """The manifest's entry on what ``find`` marks, as shares of the photo: in total, and of each kind."""
+    kinds = {kind: round(share, 6) for kind, share in kinds.items()}
+    return {"find": {"name": find.name, "share": round(share, 6), "kinds": kinds}} if find else {}
 
 
 def skipped_line(skipped: Skipped) -> dict[str, Any]:

@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 from faceinp.blend import blending as blend
 from faceinp.blend import patches
 from faceinp.blend.layers import Layer, mix
-from faceinp.exemplars import ENGINE, SURROUNDINGS
+from faceinp.exemplars.sources import ENGINE, SURROUNDINGS
 from faceinp.face import faces
-from faceinp.photo.arrays import Floats, Pixels, Window, bounding_window
+from faceinp.photo.arrays import Bools, Floats, Pixels, Window, bounding_window, resize
 from faceinp.photo.grain import Grain
-
-Hole = NDArray[np.bool_]
 
 # Width of the cross-fade between a generated face and the hole beyond its crop, as a share of the crop's side. Hair,
 # clothes and background are softer in the generated picture than in patches, so a short fade would show as a line.
@@ -71,14 +69,14 @@ class FilledPhoto(NamedTuple):
 
 def fill(
     pixels: Pixels,
-    hole: Hole,
+    hole: Bools,
     generated: Sequence[GeneratedFace] = (),
     *,
-    avoid: Hole | None = None,
+    avoid: Bools | None = None,
     grain: Grain | None = None,
     seed: int = 0,
     blending: Callable[..., Pixels] = blend.poisson,
-    match_edge: Callable[[Pixels, Hole, Window], Pixels] | None = None,
+    match_edge: Callable[[Pixels, Bools, Window], Pixels] | None = None,
 ) -> FilledPhoto:
     """Fill a hole from generated faces and from its surroundings.
 
@@ -119,7 +117,7 @@ def fill(
     return FilledPhoto(image, sources, tuple(notes))
 
 
-def face_areas(quads: Sequence[NDArray[np.floating]], shape: tuple[int, ...]) -> Hole:
+def face_areas(quads: Sequence[NDArray[np.floating]], shape: tuple[int, ...]) -> Bools:
     """An ellipse from hairline to chin for each face: bool (H, W), True inside.
 
     quads: (4, 2), as ``faces.quad`` returns them. shape: (H, W, ...) of the photo.
@@ -146,7 +144,7 @@ class _PastedFace(NamedTuple):
     side: float
 
 
-def _face_layers(generated: Sequence[GeneratedFace], hole: Hole, window: Window) -> list[Layer]:
+def _face_layers(generated: Sequence[GeneratedFace], hole: Bools, window: Window) -> list[Layer]:
     """The generated faces as layers. Weights sum to 1 and fade to 0 towards the hole outside all crops."""
     part, top, left = hole[window], window[0].start, window[1].start
     pasted: list[_PastedFace] = []
@@ -180,7 +178,7 @@ def _overlap_weights(face: _PastedFace, pasted: Sequence[_PastedFace]) -> Floats
     return weights
 
 
-def _with_faces(pixels: Pixels, layers: Sequence[Layer], hole: Hole, window: Window) -> Pixels:
+def _with_faces(pixels: Pixels, layers: Sequence[Layer], hole: Bools, window: Window) -> Pixels:
     """The photo with the generated faces in the hole where their weight is 1."""
     known, part = pixels.copy(), hole[window]
     for layer in layers:
@@ -211,7 +209,7 @@ def _intersect(one: Window, other: Window) -> tuple[Window, Window]:
     return (in_one[0], in_one[1]), (in_other[0], in_other[1])
 
 
-def _fade(outside: Hole, window: Window, width: float) -> Floats | np.float32:
+def _fade(outside: Bools, window: Window, width: float) -> Floats | np.float32:
     """The distance of each pixel of the window to the hole ``outside`` all crops, in ``width``, at most 1."""
     border = int(np.ceil(width))
     near = tuple(slice(max(0, at.start - border), at.stop + border) for at in window)
@@ -226,8 +224,8 @@ def _fade(outside: Hole, window: Window, width: float) -> Floats | np.float32:
 
 
 def _continue(
-    pixels: Pixels, missing: Hole, avoid: Hole, window: Window, seed: int
-) -> tuple[Floats, Hole, Hole, list[str]]:
+    pixels: Pixels, missing: Bools, avoid: Bools, window: Window, seed: int
+) -> tuple[Floats, Bools, Bools, list[str]]:
     """Continue known pixels into the missing ones, for a window of the photo.
 
     pixels: uint8 (H, W, 3). missing: bool (H, W). avoid: bool (H, W), as for ``fill``. Returns the window's frame,
@@ -258,7 +256,7 @@ def _continue(
     return frame, copied, full_size, notes
 
 
-def _plan(missing: Hole) -> tuple[Hole, list[Window], float]:
+def _plan(missing: Bools) -> tuple[Bools, list[Window], float]:
     """(what to fill by patches, bool (H, W); the windows to search; the scale of the copy), within MAX_COST."""
     if np.count_nonzero(missing) < MAX_COST:
         parts = _parts(missing)
@@ -269,12 +267,12 @@ def _plan(missing: Hole) -> tuple[Hole, list[Window], float]:
     return wide, parts, _scale(wide, parts)
 
 
-def _has_sources(missing: Hole, wide: Hole, avoid: Hole) -> bool:
+def _has_sources(missing: Bools, wide: Bools, avoid: Bools) -> bool:
     """Whether there are enough known pixels to fill ``wide`` with patches; bool (H, W) all three."""
     return bool(np.count_nonzero(~(missing | avoid)) >= MIN_SOURCES * np.count_nonzero(wide))
 
 
-def _fill_with_patches(pixels: Pixels, missing: Hole, avoid: Hole, scale: float, seed: int) -> Pixels:
+def _fill_with_patches(pixels: Pixels, missing: Bools, avoid: Bools, scale: float, seed: int) -> Pixels:
     """``patches.fill`` on a copy of ``scale`` times the size."""
     if scale == 1:
         return patches.fill(pixels, missing, seed, avoid)
@@ -284,7 +282,7 @@ def _fill_with_patches(pixels: Pixels, missing: Hole, avoid: Hole, scale: float,
     return np.asarray(cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def _parts(missing: Hole) -> list[Window]:
+def _parts(missing: Bools) -> list[Window]:
     """Windows of the missing pixels in which to search for patches: one for each separate part, or one for all."""
     if not missing.any():
         return []
@@ -310,20 +308,20 @@ def _area(window: Window) -> int:
     return (window[0].stop - window[0].start) * (window[1].stop - window[1].start)
 
 
-def _scale(missing: Hole, parts: Sequence[Window]) -> float:
+def _scale(missing: Bools, parts: Sequence[Window]) -> float:
     """The largest scale of a copy whose cost is within MAX_COST, at most 1."""
     cost = np.count_nonzero(missing) + SEARCHED_PIXEL_COST * sum(map(_area, parts))
     return min(1.0, (MAX_COST / cost) ** 0.5) if cost else 1.0
 
 
-def _wide(missing: Hole, radius: float) -> Hole:
+def _wide(missing: Bools, radius: float) -> Bools:
     """The missing pixels without narrow parts, bool (H, W): a morphological opening, with its corners restored."""
     square = np.ones((2 * round(radius) + 1,) * 2, np.uint8)
     wide = cv2.morphologyEx(missing.astype(np.uint8), cv2.MORPH_OPEN, square, borderType=cv2.BORDER_REPLICATE)
     return missing & (cv2.dilate(wide, square) > 0)
 
 
-def _smooth(pixels: Pixels, missing: Hole) -> Floats:
+def _smooth(pixels: Pixels, missing: Bools) -> Floats:
     """Telea's fill of ``missing``, float32 (H, W, 3) in [0, 1], on a copy of at most SMOOTH_SIDE pixels."""
     height, width = missing.shape
     small, covered = _shrink(pixels, missing, min(1.0, SMOOTH_SIDE / max(height, width)))
@@ -331,9 +329,9 @@ def _smooth(pixels: Pixels, missing: Hole) -> Floats:
     return np.asarray(cv2.resize(np.asarray(filled, np.float32) / np.float32(255), (width, height)))
 
 
-def _shrink(pixels: Pixels, missing: Hole, scale: float) -> tuple[Pixels, Hole]:
+def _shrink(pixels: Pixels, missing: Bools, scale: float) -> tuple[Pixels, Bools]:
     """Both at ``scale`` times the size; a pixel that overlaps a missing one is missing."""
     height, width = missing.shape
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    small = resize(pixels, *size)
     return small, faces.shrink_hole(missing, small.shape)

@@ -31,15 +31,8 @@ def add_fill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--out", type=Path, required=True, help="file for the filled photo; its suffix chooses the format"
     )
-    parser.add_argument("--engine", default="landmark", help="one of `faceinp engines`, or onnx:FILE")
-    _add_face(
-        parser,
-        "the face to fill, 1 being the largest (default: every face under the mask)",
-    )
-    _add_turn(parser)
-    _add_require_face(parser)
-    parser.add_argument("--seed", type=int, default=0, help="random seed")
-    _add_mask_reading(parser)
+    _add_face(parser, "the face to fill, 1 being the largest (default: every face under the mask)")
+    _add_filling(parser)
     parser.add_argument(
         "--blend", choices=("poisson", "composite"), default="poisson", help="how the fill joins the photo"
     )
@@ -52,7 +45,6 @@ def add_fill(parser: argparse.ArgumentParser) -> None:
         metavar="PHOTO",
         help="another photo of the same person, whose pixels are used where they help (repeatable, up to 8)",
     )
-    _add_exemplars(parser)
     parser.add_argument("--fast", action="store_true", help="fast setting of an engine that optimises")
     parser.add_argument("--iterations", type=int, metavar="N", help="steps of an engine that optimises")
     parser.add_argument(
@@ -103,8 +95,6 @@ def add_batch(parser: argparse.ArgumentParser) -> None:
     hole.add_argument("--preset", metavar="NAME", help="a ready-made hole on each face: one of `faceinp masks`")
     hole.add_argument("--mask-from-alpha", action="store_true", help="the hole is where a photo is transparent")
     _add_find(parser, hole)
-    _add_mask_reading(parser)
-    parser.add_argument("--engine", default="landmark", help="one of `faceinp engines`, or onnx:FILE")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--aligned", action="store_true", help="the photos are square, aligned face crops already")
     where.add_argument(
@@ -114,8 +104,7 @@ def add_batch(parser: argparse.ArgumentParser) -> None:
         help='JSON files named like the photos, for faces that are not detected: {"box": [x, y, width, height]}, '
         '{"points": [[x, y], ...]} or {"number": 2}, as in `faceinp fill` (in shards: KEY.face.json)',
     )
-    _add_turn(parser)
-    _add_require_face(parser)
+    _add_filling(parser)
     parser.add_argument(
         "--references",
         default="",
@@ -123,8 +112,6 @@ def add_batch(parser: argparse.ArgumentParser) -> None:
         help="other photos of the same person, up to 8 for each photo: for IN/NAME.jpg, DIR/NAME.jpg and all pictures "
         "in the folder DIR/NAME (in shards: KEY.reference.N.jpg)",
     )
-    _add_exemplars(parser)
-    parser.add_argument("--seed", type=int, default=0, help="random seed")
     parser.add_argument("--blend", choices=("poisson", "composite"), default="poisson", help="as in `faceinp fill`")
     parser.add_argument("--judge", default="auto", help="auto, facenet, bundled, dlib, an ONNX file, or none")
     parser.add_argument("--format", choices=("png", "webp", "tif", "jpg"), default="png", help="format of the results")
@@ -188,16 +175,8 @@ def add_folders(parser: argparse.ArgumentParser) -> None:
         help="compute PSNR, SSIM and MAE as a published script does",
     )
     parser.add_argument("--lpips", choices=("alex", "vgg"), default="alex", help="the network of LPIPS")
-    parser.add_argument(
-        "--judges",
-        type=names,
-        default=(),
-        metavar="A,B",
-        help="judges of identity, or none (default: bundled and dlib, if available)",
-    )
-    parser.add_argument(
-        "--skip", type=names, default=(), metavar="A,B", help="measures to skip: lpips, inception, lite, identity"
-    )
+    add_names(parser, "--judges", "judges of identity, or none (default: bundled and dlib, if available)")
+    add_names(parser, "--skip", "measures to skip: lpips, inception, lite, identity")
     parser.add_argument("--seed", type=int, default=0, help="random seed")
     parser.add_argument("-o", "--out", type=Path, default=Path("runs/folders"), help="folder for the report")
 
@@ -280,22 +259,20 @@ def _add_turn(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_require_face(parser: argparse.ArgumentParser) -> None:
+def _add_filling(parser: argparse.ArgumentParser) -> None:
+    """What the commands that fill share."""
+    parser.add_argument("--engine", default="landmark", help="one of `faceinp engines`, or onnx:FILE")
+    _add_turn(parser)
     parser.add_argument(
         "--require-face",
         action="store_true",
         help="fail if there is no face under the mask, instead of filling it from its surroundings",
     )
-
-
-def _add_mask_reading(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, default=0, help="random seed")
     parser.add_argument(
         "--mask-hole", choices=("auto", "white", "black"), default="auto", help="the hole's colour in the mask"
     )
     parser.add_argument("--grow", type=int, default=0, metavar="N", help="dilate the hole by N pixels of the photo")
-
-
-def _add_exemplars(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--symmetry",
         action=argparse.BooleanOptionalAction,
@@ -328,7 +305,12 @@ def _numbers(text: str, count: int, form: str) -> tuple[float, ...]:
     return numbers
 
 
-def names(text: str) -> tuple[str, ...]:
+def add_names(parser: argparse.ArgumentParser, flag: str, about: str, default: tuple[()] | None = ()) -> None:
+    """A flag for names with commas between them."""
+    parser.add_argument(flag, type=_names, default=default, metavar="A,B", help=about)
+
+
+def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 

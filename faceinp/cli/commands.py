@@ -8,6 +8,7 @@ import dataclasses
 import importlib
 import shlex
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import faceinp
@@ -15,31 +16,16 @@ from faceinp.cli.arguments import UsageError
 from faceinp.cli.terminal import Bar, say
 from faceinp.errors import FaceinpError, WeightsError
 
-# `faceinp train NAME`: the module, its configuration, the function that takes it, and the command's description.
+# `faceinp train NAME`: the module of ``faceinp.train``, its configuration, the function that takes it, a description.
 TRAININGS = {
-    "dcgan": ("faceinp.train.dcgan", "DcganRun", "train", "train the DCGAN, the prior of the latent engines"),
-    "dcgan-limits": ("faceinp.train.limits", "LimitsRun", "measure", "measure the losses' thresholds on a DCGAN"),
-    "embedding": ("faceinp.train.embedding", "EmbeddingRun", "train", "train the bundled identity judge"),
-    "landmarks": ("faceinp.train.landmarks", "LandmarksRun", "train", "train the predictor of 68 landmarks"),
-    "face-likeness": (
-        "faceinp.train.face_likeness",
-        "FaceLikenessRun",
-        "measure",
-        "measure the landmarks' scores on real faces",
-    ),
-    "completion": (
-        "faceinp.train.completion",
-        "CompletionRun",
-        "train",
-        "train the landmark-guided completion network",
-    ),
-    "damage": ("faceinp.train.find_damage", "FindDamageRun", "train", "train the network that finds damage"),
-    "occluders": (
-        "faceinp.train.find_occluders",
-        "FindOccludersRun",
-        "train",
-        "train the network that finds occluders",
-    ),
+    "dcgan": ("dcgan", "DcganRun", "train", "train the DCGAN, the prior of the latent engines"),
+    "dcgan-limits": ("limits", "LimitsRun", "measure", "measure the losses' thresholds on a DCGAN"),
+    "embedding": ("embedding", "EmbeddingRun", "train", "train the bundled identity judge"),
+    "landmarks": ("landmarks", "LandmarksRun", "train", "train the predictor of 68 landmarks"),
+    "face-likeness": ("face_likeness", "FaceLikenessRun", "measure", "measure the landmarks' scores on real faces"),
+    "completion": ("completion", "CompletionRun", "train", "train the landmark-guided completion network"),
+    "damage": ("find_damage", "FindDamageRun", "train", "train the network that finds damage"),
+    "occluders": ("find_occluders", "FindOccludersRun", "train", "train the network that finds occluders"),
 }
 
 # `faceinp export NAME`: each has its own parser.
@@ -101,7 +87,7 @@ def masks(_: argparse.Namespace) -> None:
 
 def train(args: argparse.Namespace) -> None:
     module_name, config_name, function, _ = TRAININGS[args.training]
-    module = importlib.import_module(module_name)
+    module = importlib.import_module(f"faceinp.train.{module_name}")
     config = getattr(module, config_name)
     values = {field.name: getattr(args, field.name) for field in dataclasses.fields(config)}
     chosen = config(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
@@ -165,19 +151,7 @@ def pull(args: argparse.Namespace) -> None:
 def build(args: argparse.Namespace) -> None:
     from faceinp.train.datasets import build
 
-    built = build.build(
-        args.source,
-        args.out,
-        size=args.size,
-        points=args.points,
-        aligned=args.aligned,
-        split=args.split,
-        identity_from=args.identity_from,
-        smallest=args.smallest,
-        shard_megabytes=args.shard_megabytes,
-        say=say,
-        progress=Bar("photos"),
-    )
+    built = build.build(**_values(args), say=say, progress=Bar("photos"))
     names = {"own": "faceinp's predictor", "dlib": "dlib's predictor", "file": args.points, "pts": ".pts files"}
     points = [f"{count:,} from {names[origin]}" for origin, count in built.points.items() if origin in names]
     print(f"{args.out}: {built.faces:,} faces in {built.shards} shards")
@@ -216,32 +190,21 @@ def _judge(args: argparse.Namespace) -> Any:
     )
 
 
-def evaluate_identity(args: argparse.Namespace) -> None:
-    from faceinp.evaluate.judge_tables import accuracy as identity
-
-    identity.run(args.data, args.out, args.judges, args.onnx, args.sidecar, seed=args.seed)
-
-
-def evaluate_reference_check(args: argparse.Namespace) -> None:
-    from faceinp.evaluate.judge_tables import reference_check
-
-    reference_check.run(
-        args.data, args.out, calibrate=args.calibrate, confirm=args.confirm, repeats=args.repeats, seed=args.seed
-    )
+def measuring(module: str) -> Callable[[argparse.Namespace], None]:
+    """The command that calls ``run`` in a module of ``faceinp.evaluate``, whose arguments have the flags' names."""
+    return lambda args: importlib.import_module(f"faceinp.evaluate.{module}").run(**_values(args))
 
 
-def evaluate_damage(args: argparse.Namespace) -> None:
-    from faceinp.evaluate.finder_tables import damage
-
-    damage.run(args.photos, args.out, scans=args.scans, outlines=args.outlines, pictures=args.pictures, seed=args.seed)
+def _values(args: argparse.Namespace) -> dict[str, Any]:
+    """The parsed arguments without the command."""
+    return {name: value for name, value in vars(args).items() if name != "run"}
 
 
 def evaluate_folders(args: argparse.Namespace) -> None:
     from faceinp.evaluate import folders
 
-    names = [field.name for field in dataclasses.fields(folders.Request) if field.name in args]
-    values = {name: getattr(args, name) for name in names} | {"command": shlex.join(["faceinp", *sys.argv[1:]])}
-    folders.run(folders.Request(**values), progress=Bar("pairs"))
+    request = folders.Request(**_values(args), command=shlex.join(["faceinp", *sys.argv[1:]]))
+    folders.run(request, progress=Bar("pairs"))
 
 
 def paper(args: argparse.Namespace) -> None:
@@ -282,23 +245,3 @@ def report(args: argparse.Namespace) -> None:
         print(report.markdown(lines))
     else:
         print(f"{', '.join(map(str, args.into))}: remade {', '.join(report.update_pages(args.into, lines))}")
-
-
-def frechet(args: argparse.Namespace) -> None:
-    from faceinp.evaluate import frechet
-
-    frechet.run(
-        data=args.data,
-        weights=args.weights,
-        out=args.out,
-        generator=args.generator,
-        samples=args.samples,
-        side=args.side,
-        seed=args.seed,
-    )
-
-
-def landmarks(args: argparse.Namespace) -> None:
-    from faceinp.evaluate import landmarks
-
-    landmarks.run(data=args.data, out=args.out, weights=args.weights, pictures=args.pictures)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -98,9 +99,9 @@ def _runtimes() -> Iterator[Finding]:
                 providers = []
             for provider in providers:
                 if provider not in REMOTE:
-                    yield _try(f"onnxruntime, {provider}", partial(_onnx, file, provider))
+                    yield _try(f"onnxruntime, {provider}", partial(_session, sessions.OnnxFile, file, provider))
         if importlib.util.find_spec("openvino"):
-            yield _try("openvino on cpu", partial(_openvino, file))
+            yield _try("openvino on cpu", partial(_session, sessions.OpenvinoFile, file))
     for package in filter(importlib.util.find_spec, sessions.TENSORRT):
         yield _try(package, partial(_tensorrt, package, gpus))
 
@@ -121,14 +122,8 @@ def _torch(device: str) -> str:
     return f"ran, {name}"
 
 
-def _onnx(file: Path, provider: str) -> str:
-    session = sessions.OnnxFile(file, provider)
-    _check(session.run({"x": np.ones((1, 3, 8, 8), np.float32)})[0])
-    return f"ran: {session.runtime}"
-
-
-def _openvino(file: Path) -> str:
-    session = sessions.OpenvinoFile(file)
+def _session(kind: type[sessions.OnnxFile | sessions.OpenvinoFile], *arguments: Any) -> str:
+    session = kind(*arguments)
     _check(session.run({"x": np.ones((1, 3, 8, 8), np.float32)})[0])
     return f"ran: {session.runtime}"
 

@@ -6,6 +6,7 @@ Each command imports what it needs when it runs, as in ``commands.py``.
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 
 import faceinp
@@ -153,25 +154,10 @@ def batch(args: argparse.Namespace) -> None:
     from faceinp.batch import run, worker
 
     _check_mask_hole(args)
+    values = {field.name: getattr(args, field.name) for field in fields(worker.Settings) if field.name in args}
+    values |= {"find": _find(args), "preset": args.preset or "", "judge": "" if args.judge == "none" else args.judge}
     settings = worker.Settings(
-        out=args.out,
-        engine=args.engine,
-        options=dict(args.set or ()),
-        preset=args.preset or "",
-        from_alpha=args.mask_from_alpha,
-        find=_find(args),
-        mask_hole=args.mask_hole,
-        grow=args.grow,
-        seed=args.seed,
-        aligned=args.aligned,
-        turn=args.turn,
-        require_face=args.require_face,
-        blending=args.blend,
-        symmetry=args.symmetry,
-        reference_check=args.reference_check,
-        judge="" if args.judge == "none" else args.judge,
-        format=args.format,
-        threads=args.threads,
+        **values, options=dict(args.set or ()), from_alpha=args.mask_from_alpha, blending=args.blend
     )
     counted = run.run(
         args.source,

@@ -11,39 +11,30 @@ from typing import Any
 import faceinp
 from faceinp.cli import arguments, fill_commands
 from faceinp.cli import commands as run
-from faceinp.cli.commands import EXPORTERS, TRAININGS
-from faceinp.cli.terminal import Parser, deprecations_as_notes, say
-from faceinp.errors import FaceinpError, missing_package
+from faceinp.cli.commands import EXPORTERS, TRAININGS, measuring
+from faceinp.cli.terminal import Parser, deprecations_as_notes, exit_code
 
 
-def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one return for each exit code
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command ``argv`` (None: the shell's) and return its exit code."""
     argv = sys.argv[1:] if argv is None else list(argv)
-    try:
-        if argv[:1] == ["demo"]:  # it has its own parser, and so has each exporter
-            return _call("faceinp.demo.__main__", argv[1:])
-        if argv[:1] == ["export"] and argv[1:] and argv[1] in EXPORTERS:
-            return _call(f"faceinp.export.{argv[1]}", argv[2:])
-        args = _parser(argv).parse_args(_joined(argv))
-        with deprecations_as_notes():
-            args.run(args)
-    except FaceinpError as error:
-        return _fail(str(error), error.exit_code)
-    except ModuleNotFoundError as error:
-        problem = missing_package(error, argv[0])
-        if problem is None:
-            raise
-        return _fail(str(problem), problem.exit_code)
-    except OSError as error:
-        return _fail(str(error), FaceinpError.exit_code)
-    except KeyboardInterrupt:
-        return _fail("stopped", 130)
-    return 0
+    return exit_code("faceinp", argv[0] if argv else "", lambda: _run(argv))
 
 
-def _call(module: str, arguments: Sequence[str]) -> int:
+def _run(argv: Sequence[str]) -> int | None:
+    if argv[:1] == ["demo"]:  # it has its own parser, and so has each exporter
+        return _call("faceinp.demo.__main__", argv[1:])
+    if argv[:1] == ["export"] and argv[1:] and argv[1] in EXPORTERS:
+        return _call(f"faceinp.export.{argv[1]}", argv[2:])
+    args = _parser(argv).parse_args(_joined(argv))
+    with deprecations_as_notes():
+        args.run(args)
+    return None
+
+
+def _call(module: str, arguments: Sequence[str]) -> int | None:
     """Import ``module`` and run its ``main``."""
-    return importlib.import_module(module).main(arguments) or 0
+    return importlib.import_module(module).main(arguments)
 
 
 def _joined(argv: Sequence[str]) -> list[str]:
@@ -55,12 +46,6 @@ def _joined(argv: Sequence[str]) -> list[str]:
         else:
             joined.append(word)
     return joined
-
-
-def _fail(problem: str, code: int) -> int:
-    for line in problem.splitlines():
-        say(f"faceinp: {line}")
-    return code
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
@@ -128,7 +113,7 @@ def _add_train(trainings: Any, argv: Sequence[str]) -> None:
         parser = _command(trainings, name, run.train, about)
         parser.set_defaults(training=name)
         if argv[:1] == [name]:  # it imports torch
-            config = getattr(importlib.import_module(module), kind)
+            config = getattr(importlib.import_module(f"faceinp.train.{module}"), kind)
             settings = importlib.import_module("faceinp.train.settings")
             chosen = settings.from_flags(argv[1:], name, config)
             parser.set_defaults(settings=chosen, recipe="")
@@ -191,23 +176,12 @@ def _add_evaluate(commands: Any) -> None:
 
 def _add_engine_tables(commands: Any) -> None:
     paper = _command(commands, "paper", run.paper, "the papers' tables, with every engine")
-    paper.add_argument(
-        "--table",
-        type=arguments.names,
-        default=(),
-        metavar="A,B",
-        help="tables: Q1, L3, L4, L5, irregular, worn, across, sketched, references (default: all)",
-    )
+    tables = "Q1, L3, L4, L5, irregular, worn, across, sketched, references"
+    arguments.add_names(paper, "--table", f"tables: {tables} (default: all)")
     quick = _command(commands, "quick", run.quick, "every engine on the first paper's holes, in minutes")
     masks = _command(commands, "masks", run.evaluate_masks, "engines on the second paper's masks: picture and person")
     for parser, count in ((paper, 200), (quick, 100), (masks, 200)):
-        parser.add_argument(
-            "--engines",
-            type=arguments.names,
-            default=(),
-            metavar="A,B",
-            help="engines, or all (default: the table's own)",
-        )
+        arguments.add_names(parser, "--engines", "engines, or all (default: the table's own)")
         parser.add_argument("--pictures", type=int, default=count, help="number of pictures of each set")
         parser.add_argument("--every", action="store_true", help="use all pictures with slow engines, too")
         parser.add_argument(
@@ -215,26 +189,16 @@ def _add_engine_tables(commands: Any) -> None:
         )
         parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes, of one thread each")
     for parser in (paper, masks):
-        parser.add_argument(
-            "--masks",
-            type=arguments.names,
-            default=(),
-            metavar="A,B",
-            help="presets of `faceinp masks`, and folders or lists (.flist, .txt) of masks, instead of the table's",
-        )
+        about = "presets of `faceinp masks`, and folders or lists (.flist, .txt) of masks, instead of the table's"
+        arguments.add_names(parser, "--masks", about)
         parser.add_argument(
             "--mask-hole",
             choices=("white", "black"),
             default="",
             help="the hole's colour in these folders (default: white)",
         )
-        parser.add_argument(
-            "--judges",
-            type=arguments.names,
-            default=(),
-            metavar="A,B",
-            help="calibrated judges of identity, or none (default: bundled and dlib, if available)",
-        )
+        about = "calibrated judges of identity, or none (default: bundled and dlib, if available)"
+        arguments.add_names(parser, "--judges", about)
         parser.add_argument("--features", type=Path, help=argparse.SUPPRESS)  # earlier tables had Frechet distances
     for parser in (paper, masks):
         _add_onnx(parser)
@@ -244,14 +208,14 @@ def _add_engine_tables(commands: Any) -> None:
 
 
 def _add_network_tables(commands: Any) -> None:
-    frechet = _command(commands, "frechet", run.frechet, "Frechet distance between the generator's faces and real ones")
+    about = "Frechet distance between the generator's faces and real ones"
+    frechet = _command(commands, "frechet", measuring("frechet"), about)
     frechet.add_argument("--weights", type=Path, required=True, help="SqueezeNet 1.0 as safetensors, for the features")
     frechet.add_argument("--generator", type=Path, help="packed DCGAN weights (default: the package's)")
     frechet.add_argument("--samples", type=int, default=5000, help="number of generated and of real faces")
     frechet.add_argument("--side", type=int, default=224, help="side of the resized pictures; smaller is faster")
-    landmarks = _command(
-        commands, "landmarks", run.landmarks, "error of the 68 landmarks, with and without half of the face hidden"
-    )
+    about = "error of the 68 landmarks, with and without half of the face hidden"
+    landmarks = _command(commands, "landmarks", measuring("landmarks"), about)
     landmarks.add_argument("--weights", type=Path, help="packed weights of the predictor (default: the package's)")
     landmarks.add_argument("--pictures", type=int, help="number of pictures (default: all)")
     _add_seed(frechet)
@@ -260,13 +224,10 @@ def _add_network_tables(commands: Any) -> None:
 
 
 def _add_judge_tables(commands: Any) -> None:
-    identity = _command(commands, "identity", run.evaluate_identity, "accuracy of the identity judges")
-    identity.add_argument(
-        "--judges", type=arguments.names, metavar="A,B", help="default: bundled and dlib, if available"
-    )
-    checked = _command(
-        commands, "reference-check", run.evaluate_reference_check, "error rates of the check of reference photos"
-    )
+    identity = _command(commands, "identity", measuring("judge_tables.accuracy"), "accuracy of the identity judges")
+    arguments.add_names(identity, "--judges", "default: bundled and dlib, if available", None)
+    about = "error rates of the check of reference photos"
+    checked = _command(commands, "reference-check", measuring("judge_tables.reference_check"), about)
     checked.add_argument(
         "--calibrate", type=Path, metavar="FILE", help="write a calibration, from people held out from training"
     )
@@ -281,7 +242,8 @@ def _add_judge_tables(commands: Any) -> None:
 
 
 def _add_damage_table(commands: Any) -> None:
-    damage = _command(commands, "damage", run.evaluate_damage, "accuracy of the network and filters that find damage")
+    about = "accuracy of the network and filters that find damage"
+    damage = _command(commands, "damage", measuring("finder_tables.damage"), about)
     damage.add_argument(
         "--photos", type=Path, nargs="+", required=True, metavar="FOLDER", help="undamaged photos, held out"
     )

@@ -1,11 +1,13 @@
-"""Output on the terminal: a progress bar, lines that do not break it, and errors of the command line."""
+"""Output on the terminal: a progress bar, lines that do not break it, and errors as lines and an exit code."""
 
 import argparse
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
+
+from faceinp.errors import FaceinpError, missing_package
 
 
 class Parser(argparse.ArgumentParser):
@@ -35,6 +37,26 @@ class Bar:
 def say(text: str) -> None:
     """Print a line on stderr, in place of a progress bar."""
     print(f"\r\033[K{text}" if sys.stderr.isatty() else text, file=sys.stderr)
+
+
+def exit_code(prog: str, command: str, run: Callable[[], int | None]) -> int:
+    """Run, print an error in one sentence, and return the exit code. command: as for ``missing_package``."""
+    try:
+        return run() or 0
+    except FaceinpError as error:
+        problem, code = str(error), error.exit_code
+    except ModuleNotFoundError as error:
+        missing = missing_package(error, command)
+        if missing is None:
+            raise
+        problem, code = str(missing), missing.exit_code
+    except OSError as error:
+        problem, code = str(error), FaceinpError.exit_code
+    except KeyboardInterrupt:
+        problem, code = "stopped", 130
+    for line in problem.splitlines():
+        say(f"{prog}: {line}")
+    return code
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Put real pixels into every face of a fill: from its other half, or from the reference photos of this person."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,27 +8,15 @@ from numpy.typing import NDArray
 
 from faceinp.blend.surroundings import FilledPhoto
 from faceinp.errors import MaskError, PhotoError
-from faceinp.exemplars import ENGINE, Reference, Step, nearest_face, photo_digest, read_reference, unused_reference
+from faceinp.exemplars import references as references_
 from faceinp.exemplars.exemplar import cut_face
 from faceinp.exemplars.references import Predictor
+from faceinp.exemplars.sources import ENGINE, Reference, photo_digest
+from faceinp.exemplars.step import RealPixels, Step
 from faceinp.face import faces, landmark_predictor
 from faceinp.face.targets import Target, Targets
 from faceinp.mask import presets
 from faceinp.photo.arrays import Floats
-
-
-@dataclass(frozen=True, eq=False)
-class RealPixels:
-    """A fill with real pixels.
-
-    image: uint8 (H, W, 3). codes: uint8 (H, W), as in ``Result.sources`` where pixels are real, 0 elsewhere.
-    references: the report on each. notes: sentences on references that belong to no face.
-    """
-
-    image: NDArray[np.uint8]
-    codes: NDArray[np.uint8]
-    references: tuple[Reference, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 def use_real_pixels(
@@ -49,10 +36,10 @@ def use_real_pixels(
     """
     image, codes = filled.image, np.zeros(hole.shape, np.uint8)
     if not targets.faces:
-        unused = tuple(_unused(photo, number) for number, photo in enumerate(references))
-        return RealPixels(image, codes, unused, tuple(reference.problem for reference in unused))
+        unused = {number: _unused(photo, number) for number, photo in enumerate(references)}
+        return RealPixels(image, codes, unused, [reference.problem for reference in unused.values()])
     if not step.symmetry and not references:
-        return RealPixels(image, codes)
+        return RealPixels(image, codes, {})
     landmarks = [_landmarks(target, pixels, hole, predict) for target in targets.faces]
     face_indices = [0] * len(references)  # of the face that each reference shows
     if len(targets.faces) > 1 and references:
@@ -60,7 +47,7 @@ def use_real_pixels(
             cut_face(image, hole, target.crop.quad, local)
             for target, local in zip(targets.faces, landmarks, strict=True)
         ]
-        face_indices = [nearest_face(photo, number, aligned) for number, photo in enumerate(references)]
+        face_indices = [references_.nearest_face(photo, number, aligned) for number, photo in enumerate(references)]
     reports: dict[int, Reference] = {}
     hole_size = int(np.count_nonzero(hole))
     for index, target in enumerate(targets.faces):
@@ -78,16 +65,16 @@ def use_real_pixels(
         image, codes = result.image, np.maximum(codes, result.codes)
         target.notes += result.notes
         reports |= result.references
-    return RealPixels(image, codes, tuple(reports[number] for number in range(len(references))))
+    return RealPixels(image, codes, reports)
 
 
 def _unused(reference: Any, number: int) -> Reference:
     """The report on a reference where no face is filled."""
     try:
-        digest = photo_digest(read_reference(reference, number))
+        digest = photo_digest(references_.read(reference, number))
     except PhotoError:
         digest = b""
-    return Reference(digest, 0.0, problem=unused_reference(number, "no face is filled"))
+    return Reference(digest, problem=references_.unused(number, "no face is filled"))
 
 
 def _landmarks(target: Target, pixels: NDArray[np.uint8], hole: NDArray[np.bool_], predict: Predictor) -> Floats:

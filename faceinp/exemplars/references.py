@@ -1,8 +1,6 @@
 """Reference photos: read other photos of the person, find and align the face, check it, and make an exemplar."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,50 +8,39 @@ from numpy.typing import NDArray
 from faceinp.errors import NoFaceError, PhotoError, WeightsError
 from faceinp.exemplars import check
 from faceinp.exemplars.exemplar import SIZE, AlignedFace, Exemplar, from_crop
-from faceinp.exemplars.sources import MAX_REFERENCES, REFERENCE, photo_digest
+from faceinp.exemplars.sources import MAX_REFERENCES, REFERENCE, Reference, photo_digest
 from faceinp.face import detection, faces
 from faceinp.photo import photos, tone
 from faceinp.photo.arrays import Floats
-from faceinp.photo.photos import Photo
+from faceinp.photo.photos import Photo, PhotoSource
 
 # From crops, float32 (N, 3, SIZE, SIZE) in [0, 1], and holes, bool (N, 1, SIZE, SIZE), to landmarks (N, 68, 2), as
 # shares of the side.
 Predictor = Callable[[Floats, NDArray[np.bool_]], Floats]
 
 
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """A reference photo after reading and checking.
+def prepare(
+    source: PhotoSource, number: int, target: AlignedFace, predict: Predictor, *, checked: bool
+) -> tuple[Reference, Exemplar | None]:
+    """Read and check a reference photo, and make an exemplar from it.
 
-    digest, distance, problem, refused: as in ``sources.Reference``; the digest of a file that is not a photo is empty.
-    exemplar: None where there is a problem. note: a sentence for the user; may be empty.
-    """
-
-    digest: bytes
-    exemplar: Exemplar | None = None
-    distance: float | None = None
-    problem: str = ""
-    refused: bool = False
-    note: str = ""
-
-
-def prepare(source: Any, number: int, target: AlignedFace, predict: Predictor, *, checked: bool) -> Prepared:
-    """Make an exemplar from a reference photo.
-
-    source: as ``photos.read`` takes it; of several faces in it the one nearest to the target is used. number: of the
-    reference, counted from 0. predict: predicts landmarks. checked: whether a judge may refuse the reference.
+    source: of several faces in it the one nearest to the target is used. number: of the reference, counted from 0.
+    predict: predicts landmarks. checked: whether a judge may refuse the reference. Returns the report on it so far,
+    whose digest is empty for a file that is not a photo, and the exemplar, None where there is a problem.
     """
     try:
         photo = read(source, number)
     except PhotoError as error:
-        return Prepared(b"", problem=str(error))
+        return Reference(b"", problem=str(error)), None
     digest = photo_digest(photo)
     try:
         crops = _crops(photo)
     except NoFaceError:
-        return Prepared(digest, problem=unused(number, "it is not clear which way up its face is. Turn it upright"))
+        reason = "it is not clear which way up its face is. Turn it upright"
+        return Reference(digest, problem=unused(number, reason)), None
     if not crops:
-        return Prepared(digest, problem=unused(number, "no face was found in it. Use one that shows the face larger"))
+        reason = "no face was found in it. Use one that shows the face larger"
+        return Reference(digest, problem=unused(number, reason)), None
     pictures = np.stack([crop.planes for crop in crops])
     best, distance, note = 0, None, ""
     try:
@@ -62,7 +49,7 @@ def prepare(source: Any, number: int, target: AlignedFace, predict: Predictor, *
             best = min(range(len(verdicts)), key=lambda n: verdicts[n].distance)
             distance, note = verdicts[best].distance, verdicts[best].note(number)
             if problem := verdicts[best].problem(number):
-                return Prepared(digest, None, distance, problem, refused=True)
+                return Reference(digest, 0.0, distance, problem, refused=True), None
         elif len(pictures) > 1:
             best = int(check.known_distances(target.planes, ~target.known, pictures).argmin())
     except WeightsError as error:
@@ -72,10 +59,10 @@ def prepare(source: Any, number: int, target: AlignedFace, predict: Predictor, *
     monochrome = photo.grey or tone.estimate_tone(crop.pixels, crop.hole) is not None
     face = from_crop(crop, photo.transparent.shape, landmarks)
     exemplar = Exemplar(photo.pixels, crop.quad, face, REFERENCE + number, monochrome)
-    return Prepared(digest, exemplar, distance, note=note)
+    return Reference(digest, 0.0, distance, note=note), exemplar
 
 
-def nearest_face(source: Any, number: int, candidates: Sequence[AlignedFace]) -> int:
+def nearest_face(source: PhotoSource, number: int, candidates: Sequence[AlignedFace]) -> int:
     """The index of the face in ``candidates`` that the judge finds nearest to the reference.
 
     source, number: as for ``prepare``. It is 0 where the judge or a face in the reference is missing, or the turn of
@@ -95,15 +82,15 @@ def nearest_face(source: Any, number: int, candidates: Sequence[AlignedFace]) ->
     return int(np.argmin(distances))
 
 
-def listed(references: Any) -> tuple[Any, ...]:
+def listed(references: Iterable[PhotoSource] | None) -> tuple[PhotoSource, ...]:
     """The references as a tuple, empty for None. Raises PhotoError unless they are a list of at most MAX_REFERENCES."""
-    references = photos.several(references, "references")
-    if len(references) > MAX_REFERENCES:
-        raise PhotoError(f"At most {MAX_REFERENCES} reference photos are used; got {len(references)}. Keep the best.")
-    return references
+    sources = photos.several(references, "references")
+    if len(sources) > MAX_REFERENCES:
+        raise PhotoError(f"At most {MAX_REFERENCES} reference photos are used; got {len(sources)}. Keep the best.")
+    return sources
 
 
-def read(source: Any, number: int) -> Photo:
+def read(source: PhotoSource, number: int) -> Photo:
     """As ``photos.read``. number: of the reference, counted from 0, for the error."""
     try:
         return photos.read(source)

@@ -26,7 +26,7 @@ class Reference:
     """
 
     digest: bytes
-    share: float
+    share: float = 0.0
     distance: float | None = None
     problem: str = ""
     refused: bool = False

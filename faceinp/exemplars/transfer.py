@@ -12,7 +12,7 @@ from faceinp.exemplars.fields import grey
 from faceinp.exemplars.match import Match, match
 from faceinp.exemplars.sources import SYMMETRY
 from faceinp.face import faces
-from faceinp.photo.arrays import Bools, Floats, Pixels, Window, bounding_window
+from faceinp.photo.arrays import Bools, Floats, Pixels, Window, bounding_window, resize
 from faceinp.photo.tone import Tone
 
 # Structure smaller than this is the exemplar's; shares of the crop's side.
@@ -125,7 +125,7 @@ def sample(exemplar: Exemplar, fit: Match, to_crop: NDArray[np.float64], shape: 
     if ratio > MAX_SAMPLING_RATIO:  # average before shrinking, against aliasing
         size = [max(1, round(side / ratio)) for side in pixels.shape[1::-1]]
         at = at * (np.array(size, np.float32) / pixels.shape[1::-1])
-        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+        pixels = resize(pixels, *size)
     at = at.astype(np.float32) - np.float32(0.5)
     if fit.light.blur:
         deviation = fit.light.blur * faces.side(exemplar.quad) / (ratio if ratio > MAX_SAMPLING_RATIO else 1)

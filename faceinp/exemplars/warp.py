@@ -167,7 +167,8 @@ class _Alignment:
                 return start
             gain, offset = _fit_line(source, self.target, weight)
             error = np.asarray(self.target - gain * source - offset, np.float32)
-            robust = (weight * self._huber_weight(error) * self.information)[:, None]
+            huber = np.minimum(1, HUBER / np.maximum(np.abs(error), 1e-6), dtype=np.float32)
+            robust = (weight * huber * self.information)[:, None]
             slopes = np.column_stack(
                 [gain * across[:, None] * self.x, gain * down[:, None] * self.x, source, np.ones_like(source)]
             )
@@ -193,10 +194,6 @@ class _Alignment:
         at = (self.base + self.offsets @ affine[:2] + affine[2]).astype(np.float32) * self.size - np.float32(0.5)
         brightness, across, down, known = _sample(self.source, at)[self.valid].T
         return brightness, across, down, np.where(known > 0.99, self.weight, np.float32(0))
-
-    @staticmethod
-    def _huber_weight(error: Floats) -> Floats:
-        return np.minimum(1, HUBER / np.maximum(np.abs(error), 1e-6), dtype=np.float32)
 
 
 def _resized(picture: Floats, size: int) -> Floats:

@@ -16,7 +16,7 @@ from faceinp.errors import NoFaceError, PhotoError
 from faceinp.face import faces
 from faceinp.face.faces import Box, Face, Hole, common_area
 from faceinp.face.heads import MIN_MARGIN, MIN_PLAUSIBILITY, Turn, check_turn, search
-from faceinp.photo.arrays import Pixels, Window, bounding_window
+from faceinp.photo.arrays import Pixels, Window, bounding_window, resize
 
 TURNS = (0, 90, 180, 270)
 # Faces are searched in copies of the photo; sides and widths are in pixels of a copy.
@@ -344,6 +344,4 @@ def _resize(pixels: Pixels, longest: int) -> Pixels:
     """A copy with a long side of at most ``longest`` and at least _MIN_SIDE pixels."""
     height, width = pixels.shape[:2]
     scale = np.clip(1, _MIN_SIDE / max(height, width), longest / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(pixels, size, interpolation=interpolation), np.uint8)
+    return resize(pixels, max(1, round(width * scale)), max(1, round(height * scale)))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp.errors import PhotoError
-from faceinp.photo.arrays import Pixels, Window, bounding_window
+from faceinp.photo.arrays import Pixels, Window, bounding_window, to_picture
 
 Hole = NDArray[np.bool_]
 Box = tuple[float, float, float, float]  # x, y, width, height, in pixels
@@ -80,7 +80,7 @@ class Crop:
     @property
     def planes(self) -> NDArray[np.float32]:
         """The pixels as networks take them: float32 (3, S, S) in [0, 1]."""
-        return np.ascontiguousarray(self.pixels.transpose(2, 0, 1), np.float32) / np.float32(255)
+        return to_picture(self.pixels)
 
 
 def quad(face: Face) -> NDArray[np.float64]:
@@ -235,7 +235,7 @@ def paste(
     native = max(1, round(side(corners)))
     if native < len(picture):  # average before shrinking, against aliasing
         picture = np.asarray(cv2.resize(picture, (native, native), interpolation=cv2.INTER_AREA))
-    to_crop = cv2.invertAffineTransform(_from_crop(corners - (left, top), len(picture)))
+    to_crop = cv2.invertAffineTransform(from_crop(corners - (left, top), len(picture)))
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     warped = cv2.warpAffine(picture, to_crop, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     frame = np.clip(np.asarray(warped, np.float32), 0, 1)
@@ -280,12 +280,12 @@ def _cut(picture: NDArray[Any], quad: NDArray[np.float64], size: int) -> NDArray
     interpolation = cv2.INTER_LINEAR if picture.dtype == bool or fine > 1 else cv2.INTER_CUBIC
     if picture.dtype == bool and fine == 1:  # the picture's cubic interpolation extends one pixel further
         part = cv2.dilate(part, np.ones((3, 3), np.uint8))
-    matrix, flags = _from_crop(quad, size * fine), interpolation | cv2.WARP_INVERSE_MAP
+    matrix, flags = from_crop(quad, size * fine), interpolation | cv2.WARP_INVERSE_MAP
     warped = cv2.warpAffine(part, matrix, (size * fine,) * 2, flags=flags, borderMode=cv2.BORDER_REFLECT_101)
     return cv2.resize(warped, (size, size), interpolation=cv2.INTER_AREA) if fine > 1 else warped
 
 
-def _from_crop(quad: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+def from_crop(quad: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     """Affine map (2, 3) from pixel indices of a crop to the photo's; indices are coordinates less half a pixel."""
     across, down = (quad[3] - quad[0]) / size, (quad[1] - quad[0]) / size
     return np.column_stack([across, down, quad[0] + (across + down) / 2 - 0.5])

@@ -14,10 +14,8 @@ from faceinp.face import faces
 from faceinp.face.face_location import FaceLocation, locate, no_face
 from faceinp.face.faces import Crop, Face
 from faceinp.face.heads import Turn
-from faceinp.photo.arrays import Pixels
+from faceinp.photo.arrays import Bools, Pixels
 from faceinp.photo.tone import Tone, estimate_tone
-
-Hole = NDArray[np.bool_]
 
 
 @dataclass(eq=False)
@@ -65,7 +63,7 @@ class Targets(NamedTuple):
 
 def find_targets(
     pixels: Pixels,
-    hole: Hole,
+    hole: Bools,
     location: FaceLocation | None,
     turn: Turn,
     engine: Engine,
@@ -153,7 +151,7 @@ def owners(hole: NDArray[np.bool_], quads: Sequence[NDArray[np.float64]]) -> NDA
 
 
 def crop_after(
-    pixels: Pixels, hole: Hole, generated: Sequence[Target], owner: NDArray[np.uint8], target: Target, engine: Engine
+    pixels: Pixels, hole: Bools, generated: Sequence[Target], owner: NDArray[np.uint8], target: Target, engine: Engine
 ) -> Crop:
     """The crop of a face after other faces were generated; their parts of the hole count as known."""
     pixels, hole = pixels.copy(), hole.copy()
@@ -165,7 +163,7 @@ def crop_after(
     return _crop(pixels, hole, target.crop.quad, engine)
 
 
-def _crop(pixels: Pixels, hole: Hole, quad: NDArray[np.float64], engine: Engine) -> Crop:
+def _crop(pixels: Pixels, hole: Bools, quad: NDArray[np.float64], engine: Engine) -> Crop:
     """The crop at the size of the face in the photo, within the engine's limits."""
     side = int(np.clip(round(faces.side(quad)), engine.size, engine.largest))
     return faces.align(pixels, hole, quad, side)

@@ -12,9 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceinp.face import cascade, faces
-from faceinp.photo.arrays import Pixels
-
-Floats = NDArray[np.float64]
+from faceinp.photo.arrays import Doubles, Pixels
 
 # Of the detector's three networks. Lower than the published 0.6, 0.7, 0.7, since faces may have a filled hole; the
 # plausibility rejects false detections.
@@ -42,13 +40,13 @@ class Detection(NamedTuple):
     turned. confidence: 0 to 1. turn: degrees clockwise by which the picture was turned.
     """
 
-    box: Floats
-    points: Floats
+    box: Doubles
+    points: Doubles
     confidence: float
     turn: int
 
     @property
-    def centre(self) -> Floats:
+    def centre(self) -> Doubles:
         return (self.box[:2] + self.box[2:]) / 2
 
     @property
@@ -62,9 +60,9 @@ class TurnProfile(NamedTuple):
     plausibility: (R,). points: (R, 5, 2), in pixels of the picture. confidence: (R,), the detector's mean, 0 to 1.
     """
 
-    plausibility: Floats
-    points: Floats
-    confidence: Floats
+    plausibility: Doubles
+    points: Doubles
+    confidence: Doubles
 
 
 def detect(pixels: Pixels, smallest: int, turn: int = 0) -> list[Detection]:
@@ -100,7 +98,7 @@ def turn_profiles(pixels: Pixels, detections: list[Detection]) -> list[TurnProfi
     return [_profile(*values) for values in zip(detections, probabilities.reshape(shape), points, strict=True)]
 
 
-def _turned_squares() -> Floats:
+def _turned_squares() -> Doubles:
     """The corners of _SQUARES at all ROLLS, in sides of a detection's square from its centre: (R * J, 4, 2)."""
     local = np.stack([_UNIT_SQUARE * scale + shift for shift, scale in _SQUARES])  # (J, 4, 2)
     angles = np.radians(ROLLS)
@@ -108,20 +106,19 @@ def _turned_squares() -> Floats:
     return (local[None] @ rotations[:, None]).reshape(-1, 4, 2)
 
 
-def _inputs(pixels: Pixels, detection: Detection, squares: Floats) -> Pixels:
+def _inputs(pixels: Pixels, detection: Detection, squares: Doubles) -> Pixels:
     """The head of a detection cut out at each of the turned squares, (R * J, 48, 48, 3)."""
     around = detection.centre + _UNIT_SQUARE * _PATCH_SCALE * detection.side
     patch = faces.align(pixels, np.zeros(pixels.shape[:2], np.bool_), around, _PATCH_SIDE).pixels
     size, flags = (_INPUT_SIDE, _INPUT_SIDE), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     inputs = []
     for corners in (squares / _PATCH_SCALE + 0.5) * _PATCH_SIDE:
-        across, down = (corners[3] - corners[0]) / _INPUT_SIDE, (corners[1] - corners[0]) / _INPUT_SIDE
-        matrix = np.column_stack([across, down, corners[0] + (across + down) / 2 - 0.5])
+        matrix = faces.from_crop(corners, _INPUT_SIDE)
         inputs.append(cv2.warpAffine(patch, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE))
     return np.asarray(np.stack(inputs), np.uint8)
 
 
-def _profile(detection: Detection, probabilities: Floats, points: Floats) -> TurnProfile:
+def _profile(detection: Detection, probabilities: Doubles, points: Doubles) -> TurnProfile:
     """probabilities: (R, J). points: (R, J, 5, 2), in sides of the detection's square, from its centre."""
     odds = np.log(probabilities + 1e-9) - np.log1p(1e-9 - probabilities)
     near = (np.arange(len(ROLLS))[:, None] + np.arange(-_NEIGHBOURS, _NEIGHBOURS + 1)) % len(ROLLS)
@@ -133,7 +130,7 @@ def _profile(detection: Detection, probabilities: Floats, points: Floats) -> Tur
     return TurnProfile(mean_odds - _SCATTER_WEIGHT * scatter, detection.centre + median * detection.side, confidence)
 
 
-def _turn_back(points: NDArray[Any], turn: int, shape: tuple[int, ...]) -> Floats:
+def _turn_back(points: NDArray[Any], turn: int, shape: tuple[int, ...]) -> Doubles:
     """Points of a picture that was turned clockwise by ``turn`` degrees, in pixels of the picture before that.
 
     shape: the picture's (H, W, ...) before it was turned.

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -17,7 +17,8 @@ from faceinp.find.network import iterate_tiles
 from faceinp.find.proposal import Proposal, check_sensitivity, hide_transparent, percent, with_seeds
 from faceinp.models import weights
 from faceinp.photo import photos
-from faceinp.photo.arrays import Bools, Floats, Pixels, bounding_window
+from faceinp.photo.arrays import Bools, Floats, Pixels, bounding_window, resize
+from faceinp.photo.photos import PhotoSource
 
 MIN_SIDE = 64  # pixels of a photo
 INCLUDES = ("stamps",)
@@ -72,7 +73,7 @@ class Damage(Proposal):
         return bool(stats[1:, cv2.CC_STAT_AREA].max() >= MIN_BLOT_PART * np.count_nonzero(self.mask))
 
 
-def find_damage(photo: Any, *, sensitivity: float = 0.5, include: Collection[str] = ()) -> Damage:
+def find_damage(photo: PhotoSource, *, sensitivity: float = 0.5, include: Collection[str] = ()) -> Damage:
     """Find the damage of ``photo``, as a proposal.
 
     photo: as for ``photos.read``. sensitivity: from 0 (only certain damage) to 1 (all possible damage). include: names
@@ -95,8 +96,7 @@ def find_damage(photo: Any, *, sensitivity: float = 0.5, include: Collection[str
         confidence, kind, scale = _by_network(pixels, stamps="stamps" in include)
     likely = np.maximum(kind, 1)
     lasting += hide_transparent(confidence, likely, opened)
-    nothing = np.zeros(kind.shape, np.uint8)
-    damage = Damage(nothing > 0, confidence, nothing, likely=likely, lasting=tuple(lasting))
+    damage = Damage.unmarked(confidence, likely, lasting=tuple(lasting))
     least = max(scale, 1 if confidence.size <= MAX_SMALL_PHOTO else 2)  # coarse levels are that much less exact
     damage = replace(damage, reach=_edge_width(pixels, damage.at(0.5).mask, least)).at(sensitivity)
     if damage.share < MIN_SHARE_HIDING_FACES:
@@ -162,10 +162,9 @@ def _pyramid(pixels: Pixels) -> Iterator[Pixels]:
     yield pixels
     while True:
         height, width = pixels.shape[:2]
-        size = max(1, width // 2), max(1, height // 2)
-        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+        pixels = resize(pixels, max(1, width // 2), max(1, height // 2))
         yield pixels
-        if max(size) < 2 * MIN_LEVEL_SIDE:
+        if max(pixels.shape) < 2 * MIN_LEVEL_SIDE:
             return
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from faceinp.find.damage import check_include, find_damage
 from faceinp.find.occluders import Occluders, iterate_occluders
 from faceinp.find.proposal import Proposal, check_sensitivity
 from faceinp.models import weights
+from faceinp.photo.photos import PhotoSource
 
 OCCLUDERS = {  # the kinds of occluders that each name means
     "glasses": ("glasses",),
@@ -55,7 +55,9 @@ class Find:
             network.load(self.weights)
 
 
-def propose(photo: Any, find: str | Find, *, face: FaceLocation | Face | None = None, turn: Turn = "auto") -> Proposal:
+def propose(
+    photo: PhotoSource, find: str | Find, *, face: FaceLocation | Face | None = None, turn: Turn = "auto"
+) -> Proposal:
     """One proposal for ``find``: damage, or the occluders of all faces of ``photo``.
 
     photo, face, turn: as for ``fill``; damage does not depend on face and turn. Raises as ``find_damage`` and

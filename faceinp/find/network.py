@@ -21,13 +21,7 @@ def load(name: str) -> Network:
     pixel, float32 (C, H, W).
     """
     session = shared(name)
-
-    def probabilities(picture: Pixels) -> Floats:
-        x = to_picture(picture)[None]
-        output: Floats = session.run({"picture": x})[0][0]
-        return output
-
-    return probabilities
+    return lambda picture: session.run({"picture": to_picture(picture)[None]})[0][0]
 
 
 def run_tiled(network: Network, pixels: Pixels) -> Iterator[tuple[Window, Floats]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ from faceinp.find.proposal import Proposal, check_sensitivity, dilate_kinds, dis
 from faceinp.mask import presets
 from faceinp.photo import photos
 from faceinp.photo.arrays import Floats
-from faceinp.photo.photos import Photo
+from faceinp.photo.photos import Photo, PhotoSource
 
 SIZE = 256  # side of the network's input
 MIN_SHARE = 0.01  # of the hull of the 68 points; less of a kind is mostly an eyebrow, a wrinkle or make-up
@@ -49,7 +49,7 @@ class Occluders(Proposal):
 
 
 def find_occluders(
-    photo: Any, *, sensitivity: float = 0.5, face: FaceLocation | Face | None = None, turn: Turn = "auto"
+    photo: PhotoSource, *, sensitivity: float = 0.5, face: FaceLocation | Face | None = None, turn: Turn = "auto"
 ) -> list[Occluders]:
     """Find the occluders of each face of ``photo``: one proposal for each, the largest face first.
 
@@ -61,7 +61,7 @@ def find_occluders(
     return [one.at(sensitivity) for one in iterate_occluders(photo, face, turn)]
 
 
-def iterate_occluders(photo: Any, face: FaceLocation | Face | None, turn: Turn) -> Iterator[Occluders]:
+def iterate_occluders(photo: PhotoSource, face: FaceLocation | Face | None, turn: Turn) -> Iterator[Occluders]:
     """As ``find_occluders``, one by one to save memory, and with empty masks until ``Proposal.at`` is called."""
     location = as_location(face)
     check_turn(turn)
@@ -89,13 +89,13 @@ def iterate_occluders(photo: Any, face: FaceLocation | Face | None, turn: Turn) 
 def _profile(photo: Photo, face: Face) -> Occluders:
     """An empty proposal for a face in profile, since the network mistakes its chin and neck for a hand."""
     shape = photo.height, photo.width
-    nothing = np.zeros(shape, np.uint8)
     x, y, width, height = face.box
     note = (
         f"The face around ({x + width / 2:.0f}, {y + height / 2:.0f}) is turned by about {abs(face.yaw):.0f} degrees, "
         "too far to find what hides it. Paint a mask there."
     )
-    return Occluders(nothing > 0, np.zeros(shape, np.float32), nothing, likely=nothing, face=face, lasting=(note,))
+    nothing = np.zeros(shape, np.float32), np.zeros(shape, np.uint8)
+    return Occluders.unmarked(*nothing, face=face, lasting=(note,))
 
 
 def _occluders(finder: network.Network, photo: Photo, quad: NDArray[np.float64], face: Face | None) -> Occluders:
@@ -109,17 +109,8 @@ def _occluders(finder: network.Network, photo: Photo, quad: NDArray[np.float64],
     confidence[region] = np.where(inside, probabilities[..., 1:].sum(axis=2).clip(0, 1), 0)
     kind[region] = 1 + probabilities[..., 1:].argmax(axis=2)
     lasting = hide_transparent(confidence, kind, photo)
-    nothing = np.zeros(shape, np.uint8)
-    return Occluders(
-        nothing > 0,
-        confidence,
-        nothing,
-        likely=kind,
-        reach=max(1, round(GROWTH * faces.side(quad))),
-        face=face,
-        lasting=lasting,
-        faces=() if face is None else (face,),
-    )
+    reach, known = max(1, round(GROWTH * faces.side(quad))), () if face is None else (face,)
+    return Occluders.unmarked(confidence, kind, reach=reach, face=face, lasting=lasting, faces=known)
 
 
 def _hull(quad: NDArray[np.float64], face: Face | None) -> NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import cv2
 import numpy as np
@@ -53,6 +53,12 @@ class Proposal:
 
     KINDS: ClassVar[tuple[str, ...]] = ()
     SEED_ODDS: ClassVar[float] = 1.0  # odds of the best pixel of a connected part over those of the threshold
+
+    @classmethod
+    def unmarked(cls, confidence: NDArray[np.float32], likely: NDArray[np.uint8], **more: Any) -> Self:
+        """A proposal that marks nothing until ``at`` is called."""
+        nothing = np.zeros(likely.shape, np.uint8)
+        return cls(nothing > 0, confidence, nothing, likely=likely, **more)
 
     def at(self, sensitivity: float, faces: Sequence[Face] | None = None) -> Self:
         """The same proposal at another sensitivity. It is fast, since the network does not run again.

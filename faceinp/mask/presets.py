@@ -6,7 +6,7 @@ picture. All randomness depends on the seed.
 """
 
 import re
-from typing import Any, Literal, get_args
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -16,11 +16,10 @@ from faceinp.errors import MaskError
 from faceinp.face import faces
 from faceinp.mask import sketches, worn_occluders
 from faceinp.mask.masks import LARGEST_SHARE
+from faceinp.mask.worn_occluders import Points, Shape
 from faceinp.photo.arrays import Bools
 
 Side = Literal["left", "right", "top", "bottom"]
-Points = NDArray[np.floating[Any]]
-Shape = tuple[int, int]
 
 GROWTH = 0.05  # of the crop's side: how far the hull of the landmarks is dilated
 AREAS = range(0, 60, 10)  # per cent, the lower ends of the six bins of irregular strokes
@@ -138,20 +137,12 @@ def make(name: str, shape: Shape, *, points: Points | None = None, seed: int = 0
     return _standard(ALIASES.get(name, name), points, shape)
 
 
-def standard(number: int, points: Points | None, size: int) -> Bools:
-    """One of the twelve standard masks of the second paper, bool (size, size); see ``docs/papers.md``.
-
-    1, 2: left and right half. 3 to 6: lower left, upper left, lower right, upper right quarter. 7 to 12: the same of
-    the face, which is ``hull``, split at the mean x of points 27 to 30 (the nose's bridge) and the mean y of points 36,
-    39, 42, 45 (corners of the eyes) and 30 (the nose's tip). points: the landmarks, (68, 2), for 7 to 12 only.
-    """
-    if str(number) not in ALIASES:
-        raise MaskError(f"Unknown standard mask {number}. Choose 1 to 12.")
-    return _standard(ALIASES[str(number)], points, (size, size))
-
-
 def _standard(name: str, points: Points | None, shape: Shape) -> Bools:
-    """One of STANDARD."""
+    """One of STANDARD; see ``docs/papers.md``.
+
+    The face is ``hull``, split at the mean x of points 27 to 30 (the nose's bridge) and the mean y of points 36, 39,
+    42, 45 (corners of the eyes) and 30 (the nose's tip).
+    """
     if name.startswith("picture-"):
         return np.asarray(np.logical_and.reduce([half(shape, side) for side in STANDARD[name]]))
     points = worn_occluders.sound_points(name, points)
@@ -199,16 +190,11 @@ def half(shape: Shape, side: Side) -> Bools:
     """The half of the picture on ``side``: bool (H, W). The middle row or column of an odd size is not part of it."""
     height, width = shape[0] // 2, shape[1] // 2
     hole = np.zeros(shape, np.bool_)
-    if side not in get_args(Side):
-        raise MaskError(f"Unknown side {side!r}. Choose one of: {', '.join(get_args(Side))}.")
-    if side == "left":
-        hole[:, :width] = True
-    elif side == "right":
-        hole[:, shape[1] - width :] = True
-    elif side == "top":
-        hole[:height] = True
-    else:
-        hole[shape[0] - height :] = True
+    parts = {"left": hole[:, :width], "right": hole[:, shape[1] - width :], "top": hole[:height]}
+    parts["bottom"] = hole[shape[0] - height :]
+    if side not in parts:
+        raise MaskError(f"Unknown side {side!r}. Choose one of: {', '.join(parts)}.")
+    parts[side][:] = True
     return hole
 
 

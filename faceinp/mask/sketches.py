@@ -5,16 +5,12 @@ between the eyes. The seed chooses side, size, tilt and the unevenness of the ou
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faceinp.mask.worn_occluders import filled, sound_points, strokes
+from faceinp.mask.worn_occluders import Points, Shape, filled, sound_points, strokes
 from faceinp.photo.arrays import Bools, Doubles
-
-Points = NDArray[np.floating[Any]]
-Shape = tuple[int, int]
 
 _EYES = (slice(36, 42), slice(42, 48))
 

@@ -32,7 +32,7 @@ def protective_mask(points: Points | None, shape: Shape, *, seed: int = 0, strap
 
 
 def wear_protective_mask(
-    pixels: Pixels, points: Points, *, seed: int = 0, colour: Colour | None = None, straps: Straps | None = None
+    pixels: Pixels, points: Points, *, seed: int = 0, colour: Colour | None = None
 ) -> tuple[Pixels, Bools]:
     """The picture, uint8 (H, W, 3), with a protective mask drawn on, and the hole ``protective_mask``, which covers it.
 
@@ -40,7 +40,7 @@ def wear_protective_mask(
     """
     points = sound_points("protective-mask", points)
     shape = pixels.shape[0], pixels.shape[1]
-    layers = _cloth(points, shape, seed, straps, colour)
+    layers = _cloth(points, shape, seed, None, colour)
     hole = _cover([alpha for alpha, _ in layers])
     depth = cv2.distanceTransform((layers[-1][0] > 127).astype(np.uint8), cv2.DIST_L2, 5)
     shade = (
@@ -54,17 +54,17 @@ def wear_protective_mask(
 
 def glasses(points: Points | None, shape: Shape, *, seed: int = 0, lenses: Lenses | None = None) -> Bools:
     """The hole of a pair of glasses, bool (H, W); with clear lenses its frame alone. lenses: None: the seed chooses."""
-    return _cover([alpha for alpha, _ in _pair(sound_points("glasses", points), shape, seed, lenses, None)])
+    return _cover([alpha for alpha, _ in _pair(sound_points("glasses", points), shape, seed, lenses)])
 
 
 def wear_glasses(
-    pixels: Pixels, points: Points, *, seed: int = 0, colour: Colour | None = None, lenses: Lenses | None = None
+    pixels: Pixels, points: Points, *, seed: int = 0, lenses: Lenses | None = None
 ) -> tuple[Pixels, Bools]:
     """The picture, uint8 (H, W, 3), with glasses drawn on, and the hole ``glasses``, which covers them.
 
-    colour: RGB of the frame; None: the seed chooses from FRAME_COLOURS. Pixels outside of the hole do not change.
+    Pixels outside of the hole do not change.
     """
-    layers = _pair(sound_points("glasses", points), (pixels.shape[0], pixels.shape[1]), seed, lenses, colour)
+    layers = _pair(sound_points("glasses", points), (pixels.shape[0], pixels.shape[1]), seed, lenses)
     return _painted(pixels, layers), _cover([alpha for alpha, _ in layers])
 
 
@@ -114,9 +114,7 @@ def _cloth(
     return [(strokes(shape, lines, width), _lighter(chosen)), (filled(shape, outline), chosen)]
 
 
-def _pair(
-    points: NDArray[np.float64], shape: Shape, seed: int, lenses: Lenses | None, colour: Colour | None
-) -> list[tuple[Pixels, Colour]]:
+def _pair(points: NDArray[np.float64], shape: Shape, seed: int, lenses: Lenses | None) -> list[tuple[Pixels, Colour]]:
     """Layers of dark lenses and frame: coverage, uint8 (H, W), and colour."""
     rng = np.random.default_rng(seed)
     wide, high, power, thick = rng.uniform((0.33, 0.24, 2, 0.035), (0.43, 0.36, 5, 0.09))
@@ -136,9 +134,9 @@ def _pair(
         np.array([eye + sign * wide * right, points[ear]])
         for eye, sign, ear in zip(eyes, (-1, 1), (0, 16), strict=True)
     ]
-    chosen = colour or FRAME_COLOURS[rng.integers(len(FRAME_COLOURS))]
+    colour = FRAME_COLOURS[rng.integers(len(FRAME_COLOURS))]
     dark = [(np.maximum(*(filled(shape, rim) for rim in rims)), _DARK_LENS)] if kind == "dark" else []
-    return [*dark, (strokes(shape, frame, thick * float(np.hypot(*right))), chosen)]
+    return [*dark, (strokes(shape, frame, thick * float(np.hypot(*right))), colour)]
 
 
 def filled(shape: Shape, outline: NDArray[np.float64]) -> Pixels:

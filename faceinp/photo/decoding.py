@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from faceinp.errors import PhotoError
-from faceinp.photo import exif, formats, heic, pages, truncated_jpeg
+from faceinp.photo import exif, formats, pages, truncated_jpeg
 from faceinp.photo import metadata as metadata_
 from faceinp.photo.metadata import EMPTY, Metadata
 from faceinp.photo.pages import OtherPages, Page
@@ -62,7 +62,7 @@ def decode(stream: BinaryIO, name: str, page: int = 1) -> Decoded:
     if not head:
         raise PhotoError(f"{name} is empty. Give a complete picture file.")
     stream.seek(0)
-    if formats.is_tiff(head):
+    if head[:4] in formats.TIFFS:
         return _from_tiff(stream, head, name, page)
     if page != 1:
         raise PhotoError(f"{name} has one page; there is no page {page}. Leave out --page (page=).")
@@ -88,7 +88,7 @@ def decode(stream: BinaryIO, name: str, page: int = 1) -> Decoded:
 
 def _from_heif(data: bytes, name: str) -> Decoded:
     try:
-        array, info, notes = heic.read(data, name)
+        array, info, notes = _read_heif(data, name)
     except PhotoError:
         raise
     except Exception as error:  # libheif raises errors of every kind
@@ -102,6 +102,35 @@ def _from_heif(data: bytes, name: str) -> Decoded:
     icc = info.get("icc_profile") or None
     # Orientation 1, whatever EXIF says: libheif has already rotated the picture.
     return Decoded(array, grey, icc, "HEIF", 1, metadata, None, (*notes, *more))
+
+
+def _read_heif(data: bytes, name: str) -> tuple[NDArray[Any], dict[str, Any], list[str]]:
+    """Pixels, uint8 or uint16, (H, W) or (H, W, 2 to 4), with all bits of each channel; Pillow's ``info``; and notes.
+
+    libheif has applied the file's rotation, so it must not be applied again. Raises PhotoError where pillow-heif is
+    missing or the picture is too large, and errors of every kind for a damaged file.
+    """
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise formats.missing(name, "a HEIC", "pillow-heif") from error
+    file = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+    picture = file[file.primary_index]
+    formats.check_size(*picture.size, name)
+    info: dict[str, Any] = dict(picture.info)
+    pixels: NDArray[Any] = np.array(picture)
+    if pixels.dtype == np.uint16:
+        pixels |= np.right_shift(pixels, info["bit_depth"])  # so that the greatest value of 10 bits becomes that of 16
+    if picture.premultiplied_alpha:
+        alpha = np.maximum(pixels[..., -1:].astype(np.float32), 1)
+        colours = pixels[..., :-1] * (np.float32(np.iinfo(pixels.dtype).max) / alpha)
+        pixels[..., :-1] = np.minimum(colours + np.float32(0.5), np.iinfo(pixels.dtype).max)
+    notes = []
+    if len(file) > 1:
+        notes.append(f"The file contains {len(file)} pictures: the primary one is filled, and the others are not kept.")
+    if info.get("depth_images") or info.get("aux"):
+        notes.append("The file's depth or gain map is not kept, because it would not match the filled photo.")
+    return pixels, info, notes
 
 
 def _from_tiff(stream: BinaryIO, head: bytes, name: str, number: int) -> Decoded:

@@ -28,10 +28,6 @@ _UNSUPPORTED = {
 }
 
 
-def is_tiff(head: bytes) -> bool:
-    return head[:4] in TIFFS
-
-
 def is_heif(head: bytes) -> bool:
     """Whether a file is HEIC or another HEIF, but not AVIF, by its first bytes (ISO 14496-12, section 4.3)."""
     return head[4:8] == b"ftyp" and not is_avif(head) and any(brand in _HEIF_BRANDS for brand in _brands(head))

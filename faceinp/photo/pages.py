@@ -26,11 +26,6 @@ class OtherPages:
         return len(self.before) + 1 + len(self.after)
 
     @property
-    def number(self) -> int:
-        """The photo's page number, counted from 1."""
-        return len(self.before) + 1
-
-    @property
     def order(self) -> Order:
         return Tiff(self.data).order
 

@@ -6,7 +6,7 @@ EXIF's orientation is applied when a photo is read and then dropped, so that no 
 import io
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -149,26 +149,16 @@ def _from_file_object(source: Any, page: int) -> Photo:
 
 
 def _photo(decoded: Decoded) -> Photo:
-    array, grey = decoded.array, decoded.grey
+    array = decoded.array
     deep = np.ascontiguousarray(array) if array.dtype == np.uint16 else None
     if deep is not None:
         array = np.empty(deep.shape, np.uint8)
         np.right_shift(deep, 8, out=array, casting="unsafe")
     channels = 1 if array.ndim == 2 else array.shape[2]
     alpha = np.ascontiguousarray(array[..., -1]) if channels in (2, 4) else None
-    if grey:
+    if decoded.grey:
         pixels = cv2.cvtColor(np.ascontiguousarray(array if array.ndim == 2 else array[..., 0]), cv2.COLOR_GRAY2RGB)
     else:
         pixels = np.ascontiguousarray(array[..., :3])
-    return Photo(
-        pixels.astype(np.uint8, copy=False),
-        alpha,
-        grey,
-        decoded.icc,
-        deep,
-        decoded.source_format,
-        decoded.orientation,
-        decoded.metadata,
-        decoded.others,
-        decoded.notes,
-    )
+    about = {field.name: getattr(decoded, field.name) for field in fields(Decoded) if field.name != "array"}
+    return Photo(pixels.astype(np.uint8, copy=False), alpha, deep=deep, **about)

@@ -20,8 +20,6 @@ from faceinp.photo.encoding import Contents, stripes
 from faceinp.photo.photos import Photo
 from faceinp.photo.provenance import Provenance
 
-__all__ = ["SUFFIXES", "Provenance", "encode", "losses", "output_format", "write", "write_file"]
-
 SUFFIXES = {".png": "png", ".webp": "webp", ".jpg": "jpeg", ".jpeg": "jpeg", ".tif": "tiff", ".tiff": "tiff"}
 _NAMES = {"png": "PNG", "webp": "WebP", "jpeg": "JPEG", "tiff": "TIFF"}
 _WRITERS = {"png": encoding.png, "webp": encoding.webp, "jpeg": encoding.jpeg, "tiff": encoding.tiff}

@@ -143,7 +143,7 @@ class Builder:
                 del copied[tag]
                 with contextlib.suppress(ValueError):  # the page can be read without them
                     inner = [self.copy(source, source.directory(offset)[0], depth + 1) for offset in offsets]
-                    copied[tag] = self.longs([self._put(one) for one in inner])
+                    copied[tag] = self.longs([self.append(self._packed(one) + bytes(4)) for one in inner])
         return copied
 
     def shorts(self, values: Sequence[int]) -> Entry:
@@ -162,9 +162,6 @@ class Builder:
             self._parts.append(one + struct.pack(f"{self.order}I", offset if number + 1 < len(packed) else 0))
         magic = b"II*\0" if self.order == "<" else b"MM\0*"
         return b"".join([magic + struct.pack(f"{self.order}I", first), *self._parts])
-
-    def _put(self, entries: Directory) -> int:
-        return self.append(self._packed(entries) + bytes(4))
 
     def _packed(self, entries: Directory) -> bytes:
         rows = [struct.pack(f"{self.order}H", len(entries))]

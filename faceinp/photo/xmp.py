@@ -51,10 +51,6 @@ class Packet:
         self._parse()
         self.data, self.start, self.end = self._cut()
 
-    @property
-    def descriptions(self) -> bytes:
-        return self.data[self.start : self.end]
-
     def _parse(self) -> None:
         self._parser = parser = expat.ParserCreate("UTF-8", _SEPARATOR)
         parser.namespace_prefixes = parser.ordered_attributes = True
@@ -125,8 +121,8 @@ class Packet:
 
 def joined(packet: Packet, more: bytes) -> Packet:
     """``packet`` with the descriptions of a second one, ``more``, such as a JPEG's extended XMP. Raises ValueError."""
-    descriptions = Packet(more).descriptions
-    return Packet(packet.data[: packet.end] + descriptions + packet.data[packet.end :])
+    other = Packet(more)
+    return Packet(packet.data[: packet.end] + other.data[other.start : other.end] + packet.data[packet.end :])
 
 
 def with_description(packet: bytes, properties: dict[str, str]) -> bytes:
