@@ -45,12 +45,12 @@ def test_the_commands_of_a_page_can_be_parsed(page: Path, tmp_path: Path, monkey
     (tmp_path / "runs" / "zou").mkdir(parents=True)
     (tmp_path / "runs" / "zou" / "settings.toml").write_text("[settings]\n")
     monkeypatch.chdir(tmp_path)
+    shell = importlib.import_module("faceinp.export.shell")
+    monkeypatch.setattr(shell, "main", lambda parser, run, argv: parser.parse_args(argv) and 0)
     for line in commands(page):
         argv = shlex.split(line.replace("$at", "1"))[1:]
         if argv[0] == "export":
-            exporter = importlib.import_module(f"faceinp.export.{argv[1]}")
-            monkeypatch.setattr(exporter, "run_command", lambda parser, run, argv: parser.parse_args(argv) and 0)
-            assert exporter.main(argv[2:]) == 0, line
+            assert importlib.import_module(f"faceinp.export.{argv[1]}").main(argv[2:]) == 0, line
         elif argv[0] != "demo":
             assert cli._parser(argv).parse_args(cli._joined(argv)).run, line
 
