@@ -45,6 +45,15 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    """A folder with ``in``: seven photos in folders, one of them damaged, and ``masks``, one of which is missing."""
+    from batch_files import put_album
+
+    put_album(tmp_path)
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def small_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of small networks."""
