@@ -47,6 +47,18 @@ def test_a_folder_begun_with_other_settings_is_refused(album: Path, changed: dic
         run(source, settings(album / "out", preset="centre"), say=quiet)
 
 
+def test_a_folder_begun_with_other_weights_is_refused(album: Path) -> None:
+    source, masks = str(album / "in"), str(album / "masks")
+    run(source, settings(album / "out"), masks=masks, say=quiet)
+    record = album / "out" / "manifest" / "settings.json"
+    kept = json.loads(record.read_text())
+    record.write_text(json.dumps(kept | {"weights": {"completion": "0" * 64}}))
+    with pytest.raises(DataError, match=r"other settings: weights .*completion"):
+        run(source, settings(album / "out"), masks=masks, say=quiet)
+    record.write_text(json.dumps(kept | {"version": "0.0.1"}))
+    assert run(source, settings(album / "out"), masks=masks, say=quiet) == {"filled": 0, "failed": 0}
+
+
 def test_again_fills_all_photos_and_forgets_the_earlier_manifest(album: Path) -> None:
     source, masks, out = str(album / "in"), str(album / "masks"), album / "out"
     run(source, settings(out), masks=masks, say=quiet)

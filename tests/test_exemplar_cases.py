@@ -113,13 +113,20 @@ BRUISE = pytest.mark.xfail(
 )
 
 
-def named(names, **faults):
-    """The cases' names as parameters; of some a fault is known. faults: marks, by names with underscores."""
+QUICK_REFERENCES = ("same", "sunglasses", "hand on a cheek", "head turned far", "blurred", "teal cast", "somebody else")
+QUICK_PHOTOS = ("as it is, left", "fringe on one side", "lit from one side, dark", "head turned far, far")
+
+
+def named(names, quick, **faults):
+    """The cases' names as parameters, slow but for the ``quick`` ones. faults: marks of cases with a known fault, by
+    names with underscores.
+    """
     known = {"hand on a cheek": SKIN_ON_SKIN, **{name.replace("_", " "): mark for name, mark in faults.items()}}
-    return [pytest.param(name, marks=known[name]) if name in known else name for name in names]
+    marks = {name: [known[name]] if name in known else [] for name in names}
+    return [pytest.param(name, marks=marks[name] + [pytest.mark.slow] * (name not in quick)) for name in names]
 
 
-@pytest.mark.parametrize("name", named(cases.REFERENCES))
+@pytest.mark.parametrize("name", named(cases.REFERENCES, QUICK_REFERENCES))
 def test_a_reference_helps_or_is_left_aside_and_the_result_says_so(name):
     case, (truth, points) = cases.REFERENCES[name], astronaut()
     altered = case.alter(truth, points)
@@ -137,14 +144,14 @@ def test_a_reference_helps_or_is_left_aside_and_the_result_says_so(name):
         assert_left_aside(result, altered.covered, REFERENCE)
 
 
-@pytest.mark.parametrize("name", ["left eye", "mouth", "lower face", "centre"])
+@pytest.mark.parametrize("name", ["left eye", "centre"])
 def test_the_photo_itself_as_reference_gives_the_truth_back(name):
     result = with_itself(name)
     error = difference(result.image, astronaut()[0], middle(hole(name)))
     assert error <= 1 and result.shares[REFERENCE] > 0.9
 
 
-@pytest.mark.parametrize("name", ["moved", "turned in the plane", "scaled"])
+@pytest.mark.parametrize("name", ["turned in the plane", "scaled"])
 def test_where_the_face_is_on_a_reference_does_not_matter(name):
     case = cases.REFERENCES[name]
     result = with_references(case.hole, case.alter(*astronaut()).pixels)
@@ -192,7 +199,7 @@ def test_somebody_else_s_face_is_not_taken_for_the_person_s():
 # --- the face's other half --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", named(cases.PHOTOS, eye_patch=BRUISE))
+@pytest.mark.parametrize("name", named(cases.PHOTOS, QUICK_PHOTOS, eye_patch=BRUISE))
 def test_the_other_half_helps_or_is_left_aside(name):
     case, altered = cases.PHOTOS[name], photo(name)
     mask, network = hole(case.hole, name), alone(case.hole, name)
@@ -222,8 +229,9 @@ def test_an_eye_comes_from_the_other_one(name):
     assert any("eye" in note for note in result.notes)
 
 
-@pytest.mark.parametrize(("name", "eye"), [("left eye", drawing.LEFT_EYE), ("right eye", drawing.RIGHT_EYE)])
-@pytest.mark.parametrize("share", [0, 0.12, -0.12, 0.2])
+@pytest.mark.parametrize(
+    ("name", "eye", "share"), [("left eye", drawing.LEFT_EYE, 0.2), ("right eye", drawing.RIGHT_EYE, -0.12)]
+)
 def test_both_eyes_look_the_same_way(name, eye, share):
     """Lids are mirrored, gaze is not."""
     truth, points = astronaut()
@@ -235,7 +243,7 @@ def test_both_eyes_look_the_same_way(name, eye, share):
     assert off < GAZE_TOLERANCE
 
 
-@pytest.mark.parametrize("name", ["left eye", "right eye", "right cheek"])
+@pytest.mark.parametrize("name", ["left eye", "right cheek"])
 def test_a_symmetric_face_is_given_back_by_its_other_half(name):
     symmetric = prints.symmetric(*astronaut())
     mask = cases.hole(name, symmetric.points, (SIDE, SIDE))
@@ -244,7 +252,7 @@ def test_a_symmetric_face_is_given_back_by_its_other_half(name):
     assert error < 2 and result.shares[SYMMETRY] > 0.9
 
 
-@pytest.mark.parametrize("name", ["nose", "mouth", "centre", "both eyes"])
+@pytest.mark.parametrize("name", ["mouth", "both eyes"])
 def test_a_hole_that_hides_both_halves_is_left_to_the_network(name):
     result = fill(astronaut()[0], hole(name), symmetry=True)
     hidden = middle(hole(name))

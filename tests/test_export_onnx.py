@@ -34,7 +34,8 @@ def run(file: Path, inputs: cases.Inputs) -> list[np.ndarray]:
     ("name", "precision"),
     [
         *((name, "fp32") for name in graphs.GRAPHS),
-        *((name, "fp16") for name in ("photo", "restorer", "embedding", "dcgan")),
+        *((name, "fp16") for name in ("restorer", "dcgan")),
+        *(pytest.param(name, "fp16", marks=pytest.mark.slow) for name in ("photo", "embedding")),
     ],
 )
 def test_a_file_is_the_network(name: str, precision: str, exported: Exported) -> None:
@@ -158,7 +159,9 @@ def test_a_full_disk_is_a_sentence_and_leaves_what_was_there(
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"earlier"]
 
 
-@pytest.mark.parametrize("opset", sorted(conversion.RUNTIMES))
+@pytest.mark.parametrize(
+    "opset", [pytest.param(n, marks=[pytest.mark.slow] * (18 < n < 23)) for n in sorted(conversion.RUNTIMES)]
+)
 def test_a_file_has_the_lowest_ir_version_and_says_which_onnxruntime_runs_it(opset: int, tmp_path: Path) -> None:
     assert main(["dcgan", "--batch", "2", "--opset", str(opset), "-o", str(tmp_path)]) == 0
     file = tmp_path / "dcgan.onnx"

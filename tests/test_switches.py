@@ -18,7 +18,7 @@ from faceinp.train.completion import CompletionRun, CompletionTask
 from faceinp.train.datasets import data
 from faceinp.train.holes import drawing
 
-STEPS = 20
+STEPS = 8
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def vgg(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def task(faces: data.Faces, **changes: object) -> CompletionTask:
-    settings = {"side": 32, "batch": 4, "width": 8, "patch_width": 8, "predicted": 0, "rate": 2e-3, "recoloured": 0}
+    settings = {"side": 32, "batch": 4, "width": 8, "patch_width": 8, "predicted": 0, "rate": 4e-3, "recoloured": 0}
     return CompletionTask(CompletionRun(**{**settings, **changes}), faces, faces)
 
 
@@ -75,12 +75,14 @@ def test_a_loss_falls(name: str, faces: data.Faces, vgg: str, small_weights: Non
     assert 0 < last < 0.95 * first
 
 
-@pytest.mark.parametrize("loss", losses.ADVERSARIAL)
-@pytest.mark.parametrize("sees", opponents.SEES)
+@pytest.mark.parametrize(
+    ("loss", "sees"),  # not each with each: a loss knows nothing of what is seen
+    [(loss, list(opponents.SEES)[number % len(opponents.SEES)]) for number, loss in enumerate(losses.ADVERSARIAL)],
+)
 def test_both_sides_of_the_game_learn(loss: str, sees: str, faces: data.Faces) -> None:
     settings = {"hole": 0.0, "adversarial": 1.0, "adversarial_loss": loss, "patch_sees": sees, "patch_attention": True}
     # A rate of nothing holds one side still.
-    first, last = learnt(task(faces, **settings, rate=0.0, rate_discriminator=2e-3), "discriminator")
+    first, last = learnt(task(faces, **settings, rate=0.0, rate_discriminator=4e-3), "discriminator")
     assert last < first
     generated = settings | {"adversarial_view": "generated"}
     first, last = learnt(task(faces, **generated, rate_discriminator=0.0), "discriminator_adversarial")
