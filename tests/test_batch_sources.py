@@ -97,6 +97,16 @@ def test_shards_and_tables_hold_photos_beside_their_masks(tmp_path: Path) -> Non
     assert counted["failed"] == 1 and counted["filled"] >= 1  # what came before the damage is kept
 
 
+def test_a_table_without_photos_fails_alone(tmp_path: Path) -> None:
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    (tmp_path / "in").mkdir()
+    parquet.write_table(pyarrow.table({"picture": [encoded(FACE)]}), tmp_path / "in" / "a.parquet")
+    put_tar(tmp_path / "in" / "b.tar", {"k.png": encoded(FACE), "k.mask.png": encoded(HOLE)})
+    assert run(str(tmp_path / "in"), settings(tmp_path / "out"), say=quiet) == {"filled": 1, "failed": 1}
+    (failed,) = (line for line in manifest(tmp_path / "out").values() if line["outcome"] == "failed")
+    assert failed["name"].endswith("a.parquet") and failed["kind"] == "DataError" and "no column" in failed["error"]
+
+
 ASTRONAUT = skimage.data.astronaut()
 FIVE = [[205.0, 102.0], [247.0, 104.0], [225.0, 129.0], [202.0, 139.0], [245.0, 142.0]]
 LIES = np.zeros((512, 512), np.uint8)

@@ -34,8 +34,8 @@ def run(file: Path, inputs: cases.Inputs) -> list[np.ndarray]:
     ("name", "precision"),
     [
         *((name, "fp32") for name in graphs.GRAPHS),
-        *((name, "fp16") for name in ("restorer", "dcgan")),
-        *(pytest.param(name, "fp16", marks=pytest.mark.slow) for name in ("photo", "embedding")),
+        ("dcgan", "fp16"),
+        *(pytest.param(name, "fp16", marks=pytest.mark.slow) for name in ("photo", "restorer", "embedding")),
     ],
 )
 def test_a_file_is_the_network(name: str, precision: str, exported: Exported) -> None:
@@ -69,6 +69,7 @@ def test_one_restorer_serves_any_size_and_number_of_pictures(exported: Exported)
         assert not np.array_equal(result, image)
 
 
+@pytest.mark.slow
 def test_in_half_precision_the_generator_is_halved_and_norms_and_landmarks_are_not(exported: Exported) -> None:
     model = onnx.shape_inference.infer_shapes(onnx.load(exported("restorer", "fp16")))
     kinds = {value.name: value.type.tensor_type.elem_type for value in model.graph.value_info}

@@ -112,9 +112,9 @@ def test_comparing_finds_the_largest_face(judge: identity.Judge) -> None:
     alone[:, :512] = photo
     small = np.zeros_like(alone)
     small[:300, 600:900] = 0.6 * np.asarray(Image.fromarray(photo[:, ::-1]).resize((300, 300)))
-    both, first, second = (identity.compare(photo, other, judge).distance for other in (alone + small, alone, small))
-    counted = identity.compare(photo, alone + small, judge).notes
-    assert any("The second photo shows 2 faces. The largest" in note for note in counted)
+    compared = [identity.compare(photo, other, judge) for other in (alone + small, alone, small)]
+    both, first, second = (one.distance for one in compared)
+    assert any("The second photo shows 2 faces. The largest" in note for note in compared[0].notes)
     lying = identity.compare(photo, np.ascontiguousarray(np.rot90(photo)), judge)
     assert lying.distance.euclidean < 0.2 and any("turned by" in note for note in lying.notes)
     assert both.euclidean == pytest.approx(first.euclidean, abs=1e-3) and second.euclidean > first.euclidean + 0.01

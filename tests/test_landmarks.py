@@ -118,8 +118,9 @@ def test_training_learns(shard: Path, tmp_path: Path) -> None:
     landmarks.train(config(shard, tmp_path, steps=40, log_every=5, preview_every=20, rate=4e-3))
     lines = [json.loads(line) for line in (tmp_path / journal.LOG).read_text().splitlines()]
     errors = [line["error"] for line in lines if "error" in line]
-    assert errors[-1] < 0.7 * errors[0]
-    assert len([line for line in lines if {"held_back", "held_back_masked"} <= line.keys()]) == 2
+    assert errors[-1] < 0.7 * errors[0]  # of other faces at each step
+    first, last = [line for line in lines if {"held_back", "held_back_masked"} <= line.keys()]
+    assert last["held_back"] < first["held_back"]
 
 
 def test_training_goes_on_after_a_stop(shard: Path, tmp_path: Path) -> None:
@@ -237,6 +238,7 @@ def test_runs_of_unknown_networks_are_not_packed(tmp_path: Path) -> None:
         pack.pack(tmp_path, tmp_path / "out.safetensors")
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_the_graph_can_be_exported_for_any_number_of_faces(tmp_path: Path) -> None:
     torch.manual_seed(0)
