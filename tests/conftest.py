@@ -47,12 +47,11 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture
-def finders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def finders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """The finders of damage and occluders know saturated colours."""
     from finder_files import find_by_colour
 
-    (tmp_path / "finders").mkdir()
-    find_by_colour(tmp_path / "finders", monkeypatch)
+    find_by_colour(tmp_path_factory.mktemp("finders"), monkeypatch)
 
 
 @pytest.fixture
