@@ -195,7 +195,7 @@ def test_an_onnx_file_is_a_judge_in_a_loss_and_is_told_by_its_name(tmp_path, som
     about = {"size": [112, 112], "box": [0, 0, 1, 1], "mean": [0] * 3, "std": [1] * 3, "scale": 1}
     Path(judge).with_suffix(".onnx.json").write_text(json.dumps(about))
     config = CompletionRun(
-        out=str(tmp_path / "run"), steps=30, batch=4, side=32, width=8, patch_width=4, predicted=0, precision="fp32",
+        out=str(tmp_path / "run"), steps=60, batch=4, side=32, width=8, patch_width=4, predicted=0, precision="fp32",
         hole=0, identity=1, judge=judge, blur=2, rate=4e-3, disturbed=0, dropped=0,
     )  # fmt: skip
     plain = replace(some_faces, pictures=some_faces.pictures[..., :1, :1].expand(-1, -1, 32, 32))
