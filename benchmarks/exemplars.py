@@ -6,7 +6,7 @@
     python -m benchmarks.exemplars references --data 'SHARDS/hq-train-*.tar' --faces 4 --cases sunglasses grey
     python -m benchmarks.exemplars pairs --data 'SHARDS/wild-train-*.tar' --faces 24 --holes centre "left eye"
 
-``references`` gives each case of ``tests/exemplar_cases.py`` as a reference, in the hole that it could spoil, or in
+``references`` gives each case of ``tests/exemplar_cases`` as a reference, in the hole that it could spoil, or in
 ``--holes``. ``symmetry`` fills from the face's other half: the drawn photos of the astronaut, or the faces of shards as
 they are. ``pairs`` gives another picture of the same person, the nearest in yaw of up to five; shards need identities.
 Columns of a sheet: truth, hole, network alone, with exemplar, sources, reference. Sources: grey, the network; blue, the
@@ -17,6 +17,7 @@ on, which it is not in the pictures. Sheets and table go to ``--out``.
 """
 
 import argparse
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -32,7 +33,10 @@ import faceinp
 from faceinp.exemplars.sources import ENGINE, REFERENCE, SURROUNDINGS, SYMMETRY
 from faceinp.face import faces
 from faceinp.formulas import metrics
-from tests import exemplar_cases as cases
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))  # its folders are no packages
+import exemplar_cases as cases
+from exemplar_cases import drawing
 
 COLUMNS = ("truth", "hole", "network alone", "with exemplar", "sources", "reference")
 COLOURS = {ENGINE: (150, 150, 150), SYMMETRY: (60, 110, 230), SURROUNDINGS: (230, 200, 60), REFERENCE: (50, 180, 80)}
@@ -96,8 +100,8 @@ def ordered(subjects: list[Subject], order: str) -> list[Subject]:
 
 def side_light(subject: Subject) -> float:
     """How many times as bright as the other one the brighter cheek is, as a logarithm; 0: equally."""
-    grey = cv2.GaussianBlur(subject.pixels, (0, 0), 0.2 * cases.unit(subject.points)).mean(axis=2) + 1
-    columns, rows = cases.at(subject.points, (-0.55, 0.5), (0.55, 0.5)).astype(int).clip(0, len(grey) - 1).T
+    grey = cv2.GaussianBlur(subject.pixels, (0, 0), 0.2 * drawing.unit(subject.points)).mean(axis=2) + 1
+    columns, rows = drawing.at(subject.points, (-0.55, 0.5), (0.55, 0.5)).astype(int).clip(0, len(grey) - 1).T
     return abs(float(np.log(grey[rows[0], columns[0]] / grey[rows[1], columns[1]])))
 
 

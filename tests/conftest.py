@@ -1,6 +1,7 @@
 """What several tests need: tiers, a cache of their own, files of small networks, a judge, and the served page."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,23 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def finders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The finders of damage and occluders know saturated colours."""
+    from finder_files import find_by_colour
+
+    find_by_colour(tmp_path_factory.mktemp("finders"), monkeypatch)
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    """A folder with ``in``: seven photos in folders, one of them damaged, and ``masks``, one of which is missing."""
+    from batch_files import put_album
+
+    put_album(tmp_path)
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def small_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of small networks."""
@@ -69,15 +87,19 @@ def exported(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ca
     pytest.importorskip("onnxruntime", reason="the extra 'export' is not installed")
     from export_files import SIDE
     from faceinp.export import onnx
+    from filelock import FileLock
 
-    folder, made = tmp_path_factory.mktemp("exported"), {}
+    parallel = "PYTEST_XDIST_WORKER" in os.environ  # then the folder above is that of all workers
+    folder = tmp_path_factory.getbasetemp().parent / "exported" if parallel else tmp_path_factory.mktemp("exported")
+    folder.mkdir(exist_ok=True)
 
     def get(name: str, precision: str = "fp32", size: int = SIDE) -> Path:
-        if (name, precision, size) not in made:
-            with pytest.MonkeyPatch.context() as patch:
+        record = folder / f"{name} {precision} {size}"
+        with FileLock(folder / "lock"), pytest.MonkeyPatch.context() as patch:
+            if not record.is_file():
                 patch.setenv("FACEINP_WEIGHTS", str(small_folder))
-                made[name, precision, size] = onnx.export(name, folder / str(size), precision=precision, size=size)
-        return made[name, precision, size]
+                record.write_text(str(onnx.export(name, folder / str(size), precision=precision, size=size)))
+        return Path(record.read_text())
 
     return get
 
@@ -144,7 +166,7 @@ def judge_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def judge_places(judge_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def judge_weights(judge_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """That folder holds the package's weights, the cache is empty, and there is nothing to be fetched."""
     monkeypatch.setenv("FACEINP_WEIGHTS", str(judge_folder))
     monkeypatch.setenv("FACEINP_CACHE", str(tmp_path / "cache"))
@@ -152,7 +174,7 @@ def judge_places(judge_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.fixture
-def judge(judge_places: None) -> Any:
+def judge(judge_weights: None) -> Any:
     """The bundled judge of that folder."""
     import faceinp
 

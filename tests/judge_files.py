@@ -1,4 +1,4 @@
-"""What judges of identity are tested with: a calibration, and faces."""
+"""What judges of identity are tested with: a calibration, a sidecar, and faces."""
 
 from pathlib import Path
 
@@ -8,6 +8,10 @@ from skimage.data import astronaut
 
 from faceinp.identity import calibration
 from faceinp.models import weights
+
+# A face's five points in 112 x 112 pixels, as recognition networks want them.
+TEMPLATE = [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
+SIDECAR = {"size": [112, 112], "box": [0.1, 0.1, 0.9, 0.9], "mean": [0.5] * 3, "std": [0.5] * 3, "scale": 1}
 
 
 def calibrated(file: Path, judge: str = "bundled") -> calibration.Calibration:

@@ -36,7 +36,7 @@ def fitted(genuine: np.ndarray, impostor: np.ndarray) -> calibration.Calibration
 
 def two_kinds(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
-    return rng.normal(0.9, 0.15, 500).clip(0, 2), rng.normal(1.35, 0.1, 20_000).clip(0, 2)
+    return rng.normal(0.9, 0.15, 500).clip(0, 2), rng.normal(1.35, 0.1, 5000).clip(0, 2)
 
 
 # ---- thresholds and probability ----
@@ -66,7 +66,7 @@ def test_probability_falls_with_distance(seed: int, asked: list[float]) -> None:
 def test_probability_is_the_share_where_both_kinds_are_as_many() -> None:
     """Drawn so that the logistic curve is exactly right, with fifty strangers for each friend."""
     rng = np.random.default_rng(0)
-    asked = rng.uniform(0, 2, 400_000)
+    asked = rng.uniform(0, 2, 150_000)
     one = rng.random(len(asked)) < 1 / (1 + np.exp(9 * (asked - 1.1)))
     own, other = asked[one], asked[~one]
     even = len(own) / len(other)  # both kinds weigh the same: the curve moves by the log of their ratio
@@ -178,7 +178,7 @@ def test_a_person_drawn_twice_weighs_as_two_people_would() -> None:
 
 def test_intervals_hold_the_value_and_shrink_with_people() -> None:
     widths = []
-    for people in (8, 60):
+    for people in (8, 40):
         found = pairs.pairs(*cloud(people, 4, 1.0))
         low, high = pairs.interval(found, lambda weights: pairs.area_under_curve(found, weights))  # noqa: B023
         assert low < pairs.area_under_curve(found) < high
@@ -225,7 +225,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def places(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _weights(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACEINP_WEIGHTS", str(folder))
     monkeypatch.setenv("FACEINP_CACHE", str(tmp_path / "cache"))
 

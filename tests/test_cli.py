@@ -151,6 +151,12 @@ def test_an_error_is_one_line_and_leaves_the_output_alone(
     assert out.read_bytes() == b"as it was"
 
 
+def test_a_result_does_not_replace_its_photo(photo: Path, mask: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = photo.read_bytes()
+    assert fill(photo, mask, photo) == 2
+    assert "photo.png is the photo itself" in capsys.readouterr().err and photo.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     "argv",
     [

@@ -54,7 +54,7 @@ def painted(shown: PaintedProposal, stroke: Any = None, erased: Any = None) -> d
     return {"layers": [layer]}
 
 
-@pytest.mark.parametrize("scale", [0.4, 1, 2, 6.8])
+@pytest.mark.parametrize("scale", [0.4, 1, 4])
 def test_what_is_shown_and_left_alone_is_filled_as_finely_as_it_was_found(scale: float) -> None:
     shown, found = proposed(scale)
     hole = read_hole(painted(shown), shown.original, shown)

@@ -36,15 +36,15 @@ def test_old_keywords_still_work_and_say_what_to_write(call: Callable[..., Any],
         return made.image if isinstance(made, faceinp.Result) else repr(made.settings)
 
     with pytest.warns(DeprecationWarning) as warned:
-        before = outcome(call(iterations=2, fast=True))
+        before = outcome(call(iterations=2, guesses=3))
     (warning,) = warned
-    assert f"{old}(iterations=..., fast=...) is deprecated" in str(warning.message)
-    assert "Write options={'iterations': 2, 'fast': True}." in str(warning.message)
+    assert f"{old}(iterations=..., guesses=...) is deprecated" in str(warning.message)
+    assert "Write options={'iterations': 2, 'guesses': 3}." in str(warning.message)
     assert warning.filename == __file__, "the caller's line is shown"
-    after = outcome(call(options={"iterations": 2, "fast": True}))
+    after = outcome(call(options={"iterations": 2, "guesses": 3}))
     assert np.array_equal(before, after)
     with pytest.warns(DeprecationWarning):
-        both = outcome(call(options={"iterations": 2}, fast=True))
+        both = outcome(call(options={"iterations": 2}, guesses=3))
     assert np.array_equal(both, after)
 
 

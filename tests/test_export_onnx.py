@@ -34,7 +34,8 @@ def run(file: Path, inputs: cases.Inputs) -> list[np.ndarray]:
     ("name", "precision"),
     [
         *((name, "fp32") for name in graphs.GRAPHS),
-        *((name, "fp16") for name in ("photo", "restorer", "embedding", "dcgan")),
+        ("dcgan", "fp16"),
+        *(pytest.param(name, "fp16", marks=pytest.mark.slow) for name in ("photo", "restorer", "embedding")),
     ],
 )
 def test_a_file_is_the_network(name: str, precision: str, exported: Exported) -> None:
@@ -68,6 +69,7 @@ def test_one_restorer_serves_any_size_and_number_of_pictures(exported: Exported)
         assert not np.array_equal(result, image)
 
 
+@pytest.mark.slow
 def test_in_half_precision_the_generator_is_halved_and_norms_and_landmarks_are_not(exported: Exported) -> None:
     model = onnx.shape_inference.infer_shapes(onnx.load(exported("restorer", "fp16")))
     kinds = {value.name: value.type.tensor_type.elem_type for value in model.graph.value_info}
@@ -158,7 +160,9 @@ def test_a_full_disk_is_a_sentence_and_leaves_what_was_there(
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"earlier"]
 
 
-@pytest.mark.parametrize("opset", sorted(conversion.RUNTIMES))
+@pytest.mark.parametrize(
+    "opset", [pytest.param(n, marks=[pytest.mark.slow] * (18 < n < 23)) for n in sorted(conversion.RUNTIMES)]
+)
 def test_a_file_has_the_lowest_ir_version_and_says_which_onnxruntime_runs_it(opset: int, tmp_path: Path) -> None:
     assert main(["dcgan", "--batch", "2", "--opset", str(opset), "-o", str(tmp_path)]) == 0
     file = tmp_path / "dcgan.onnx"

@@ -66,8 +66,13 @@ def hole_in(shape: tuple[int, ...], points: Array, name: str) -> Array:
 
 
 @pytest.mark.usefixtures("small_weights")
-@pytest.mark.parametrize("size", [SIDE // 2, SIDE, 1.7 * SIDE, 3.3 * SIDE, 7 * SIDE])
-@pytest.mark.parametrize("name", ["eyes", "half"])
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("eyes", SIDE // 2), ("half", SIDE), ("eyes", 1.7 * SIDE), ("half", 3.3 * SIDE),
+        pytest.param("half", 7 * SIDE, marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
 def test_away_from_the_join_it_is_what_the_package_pastes(photo: Run, size: float, name: str) -> None:
     image, points = scaled(size)
     hole, quad = hole_in(image.shape, points, name), quad_of(points)

@@ -17,7 +17,7 @@ from faceinp import identity
 from faceinp.errors import EngineError, WeightsError
 from faceinp.models import catalogue, weights
 
-pytestmark = pytest.mark.usefixtures("judge_places")
+pytestmark = pytest.mark.usefixtures("judge_weights")
 
 
 @pytest.fixture

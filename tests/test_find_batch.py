@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from finder_files import PAINT, finders, grey_astronaut, put_finders  # noqa: F401 - a fixture
+from finder_files import PAINT, grey_astronaut, put_finders
 from PIL import Image
 
 import faceinp

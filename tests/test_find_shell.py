@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from finder_files import PAINT, finders, grey_astronaut  # noqa: F401 - a fixture
+from finder_files import PAINT, grey_astronaut
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays

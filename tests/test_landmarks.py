@@ -116,14 +116,18 @@ def test_the_error_is_in_distances_between_the_outer_eye_corners() -> None:
     )
 
 
-def test_training_learns_and_goes_on_after_a_stop(shard: Path, tmp_path: Path) -> None:
-    steps = 60
-    settings = {"steps": steps, "log_every": 5, "preview_every": steps // 2, "rate": 4e-3}
-    landmarks.train(config(shard, tmp_path / "whole", **settings))
-    lines = [json.loads(line) for line in (tmp_path / "whole" / journal.LOG).read_text().splitlines()]
+def test_training_learns(shard: Path, tmp_path: Path) -> None:
+    landmarks.train(config(shard, tmp_path, steps=40, log_every=5, preview_every=20, rate=4e-3))
+    lines = [json.loads(line) for line in (tmp_path / journal.LOG).read_text().splitlines()]
     errors = [line["error"] for line in lines if "error" in line]
-    assert errors[-1] < 0.7 * errors[0]
-    assert len([line for line in lines if {"held_back", "held_back_masked"} <= line.keys()]) == 2
+    assert errors[-1] < 0.7 * errors[0]  # of other faces at each step
+    first, last = [line for line in lines if {"held_back", "held_back_masked"} <= line.keys()]
+    assert last["held_back"] < first["held_back"]
+
+
+def test_training_goes_on_after_a_stop(shard: Path, tmp_path: Path) -> None:
+    settings = {"rate": 4e-3}
+    landmarks.train(config(shard, tmp_path / "whole", **settings))
     landmarks.train(config(shard, tmp_path / "parts", **settings, minutes=1e-9))
     assert weights.read_tensors(tmp_path / "parts" / checkpoints.CHECKPOINT)[0]["step"] == "1"
     landmarks.train(config(shard, tmp_path / "parts", **settings, resume=True))
@@ -236,8 +240,11 @@ def test_runs_of_unknown_networks_are_not_packed(tmp_path: Path) -> None:
         pack.pack(tmp_path, tmp_path / "out.safetensors")
 
 
+@pytest.mark.slow
 @torch.no_grad()
-def test_the_graph_can_be_exported_for_any_number_of_faces(network: Landmarks | LiteLandmarks, tmp_path: Path) -> None:
+def test_the_graph_can_be_exported_for_any_number_of_faces(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = LiteLandmarks(128).eval()
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     example = torch.rand(2, 3, 128, 128), torch.rand(2, 1, 128, 128)

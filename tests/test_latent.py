@@ -48,17 +48,17 @@ def test_folded_networks_are_the_trained_ones(prior):
 @pytest.mark.parametrize(("name", "options"), [("structural", {}), ("structural", {"fast": True}), ("dip", {})])
 def test_the_search_comes_closer_to_the_face(faces, holes, name, options):
     engine = faceinp.load_engine(name, {"iterations": 1} | options)
-    at_first = error(engine.fill(faces[:2], holes[:2]), faces[:2])
-    engine = faceinp.load_engine(name, {"iterations": 60} | options)
-    assert (error(engine.fill(faces[:2], holes[:2]), faces[:2]) < 0.6 * at_first).all()
+    at_first = error(engine.fill(faces[:1], holes[:1]), faces[:1])
+    engine = faceinp.load_engine(name, {"iterations": 40} | options)
+    assert error(engine.fill(faces[:1], holes[:1]), faces[:1]) < 0.6 * at_first
 
 
 @pytest.mark.parametrize(("name", "options"), [("structural", {}), ("dip", {}), ("dip", {"fast": True})])
-def test_a_picture_gets_the_same_answer_alone_and_among_eight(faces, holes, name, options):
-    engine = faceinp.load_engine(name, {"iterations": 40} | options)
-    together = engine.fill(faces, holes, seed=3)
-    alone = engine.fill(faces[5:6], holes[5:6], seed=3)
-    assert np.abs(together[5] - alone[0]).max() <= 1e-4
+def test_a_picture_gets_the_same_answer_alone_and_among_others(faces, holes, name, options):
+    engine = faceinp.load_engine(name, {"iterations": 10} | options)
+    together = engine.fill(faces[:3], holes[:3], seed=3)
+    alone = engine.fill(faces[1:2], holes[1:2], seed=3)
+    assert np.abs(together[1] - alone[0]).max() <= 1e-4
 
 
 def test_the_seed_decides(faces, holes):
@@ -96,8 +96,9 @@ def test_stopping_gives_the_best_so_far_and_says_where(faces, holes):
     ("name", "options"),
     [("structural", {}), ("structural", {"mode": "faithful", "starts": 2}), ("dip", {}), ("dip", {"fast": True})],
 )
-def test_the_loss_that_is_reported_is_that_of_the_preview(prior, faces, holes, name, options):
-    engine = faceinp.load_engine(name, {"iterations": 51} | options)
+def test_the_loss_that_is_reported_is_that_of_the_preview(prior, faces, holes, name, options, monkeypatch):
+    monkeypatch.setattr(search, "PREVIEW_EVERY", 5)
+    engine = faceinp.load_engine(name, {"iterations": 11} | options)
     pictures, known = torch.from_numpy(faces[:1]), torch.from_numpy(~holes[:1]).float()
     distance = engine.objective(torch.where(known > 0, pictures, 0.5), known)
     reported = {}
@@ -111,26 +112,27 @@ def test_the_loss_that_is_reported_is_that_of_the_preview(prior, faces, holes, n
             reported[done] = loss
 
     engine.fill(faces[:1], holes[:1], progress=watch)
-    assert sorted(reported) == [0, 25, 50, 51]
-    assert reported[51] < reported[0]
+    assert sorted(reported) == [0, 5, 10, 11]
+    assert reported[11] < reported[0]
 
 
-def test_previews_are_pictures(faces, holes):
+def test_previews_are_pictures(faces, holes, monkeypatch):
+    monkeypatch.setattr(search, "PREVIEW_EVERY", 3)
     seen = []
-    engine = faceinp.load_engine("structural", {"iterations": 30})
+    engine = faceinp.load_engine("structural", {"iterations": 7})
     engine.fill(faces[:1], holes[:1], progress=lambda done, total, preview=None: seen.append((done, total, preview)))
-    assert [done for done, _, _ in seen] == list(range(31))
+    assert [done for done, _, _ in seen] == list(range(8))
     pictures = [preview for _, _, preview in seen if preview is not None]
     assert len(pictures) >= 2
     assert all(p.shape == (3, 64, 64) and p.min() >= 0 and p.max() <= 1 for p in pictures)
 
 
 def test_more_starts_are_never_worse(prior, faces, holes):
-    one = faceinp.load_engine("structural", {"iterations": 20})
+    one = faceinp.load_engine("structural", {"iterations": 5})
     three = replace(one.settings, starts=3)
-    known = torch.from_numpy(~holes[:2]).float()
+    known = torch.from_numpy(~holes[:1]).float()
     one, three = (
-        search.search(prior, one.objective, torch.from_numpy(faces[:2]), known, settings, seed=5)
+        search.search(prior, one.objective, torch.from_numpy(faces[:1]), known, settings, seed=5)
         for settings in (one.settings, three)
     )
     assert (three.loss <= one.loss + 1e-6).all()
@@ -155,6 +157,7 @@ def test_wrong_options_are_named(options):
         faceinp.load_engine("structural", options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["structural", "dip"])
 def test_a_fast_search_gets_as_far_in_half_of_the_iterations(prior, faces, holes, name):
     """With noise, so that G cannot reach the pictures, as it cannot reach photographs."""

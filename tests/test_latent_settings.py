@@ -19,6 +19,7 @@ from faceinp.engines.objectives import Objective  # noqa: E402
 from faceinp.formulas import losses  # noqa: E402
 from faceinp.models import weights  # noqa: E402
 
+LOSSES = ("realism", "context", "structure")
 LIMITS = losses.Limits(ssim_min=-0.4, ssim_max=0.8, l1_min=1000.0, l1_max=6000.0)
 
 
@@ -44,10 +45,16 @@ def gradient(prior: search.Prior, pair: tuple[Any, Any], engine: str, **options:
     return z.grad
 
 
+@pytest.fixture(scope="module")
+def unchanged(prior: search.Prior, pair: tuple[Any, Any]) -> list[Any]:
+    """The gradient of each of LOSSES by the defaults."""
+    return [gradient(prior, pair, "structural", alone=name) for name in LOSSES]
+
+
 @pytest.mark.parametrize("mode", ["robust", "faithful"])
 def test_the_gradient_is_the_sum_of_the_losses_alone(prior: search.Prior, pair: tuple[Any, Any], mode: str) -> None:
     whole = gradient(prior, pair, "structural", mode=mode)
-    alone = [gradient(prior, pair, "structural", mode=mode, alone=name) for name in ("realism", "context", "structure")]
+    alone = [gradient(prior, pair, "structural", mode=mode, alone=name) for name in LOSSES]
     assert torch.allclose(sum(alone), whole, rtol=1e-3, atol=1e-7)
     assert all(part.abs().max() > 0 for part in alone)
     only = gradient(prior, pair, "structural", mode=mode, only="context")
@@ -61,14 +68,11 @@ def test_a_weight_scales_its_loss(prior: search.Prior, pair: tuple[Any, Any]) ->
 
 
 @pytest.mark.parametrize("option", [{"k": 3}, {"alpha": 5}, {"base": 4}, {"window": 11}, {"window": "8"}])
-def test_an_option_of_the_formulas_reaches_them(prior: search.Prior, pair: tuple[Any, Any], option: Any) -> None:
-    def losses_of(**options: Any) -> list[Any]:
-        return [
-            gradient(prior, pair, "structural", alone=name, **options) for name in ("realism", "context", "structure")
-        ]
-
-    before, after = losses_of(), losses_of(**option)
-    changed = [not torch.equal(a, b) for a, b in zip(before, after, strict=True)]
+def test_an_option_of_the_formulas_reaches_them(
+    prior: search.Prior, pair: tuple[Any, Any], unchanged: list[Any], option: Any
+) -> None:
+    after = [gradient(prior, pair, "structural", alone=name, **option) for name in LOSSES]
+    changed = [not torch.equal(a, b) for a, b in zip(unchanged, after, strict=True)]
     assert changed == [False, "window" not in option, True]
 
 

@@ -63,6 +63,11 @@ def test_what_a_restorer_does_not_take_is_a_sentence(
     with pytest.raises(EngineError, match=said) as raised:
         opened.run(inputs)
     assert "ONNXRuntime" not in str(raised.value)
+
+
+def test_a_restorer_that_refused_goes_on(opened: sessions.Session) -> None:
+    with pytest.raises(EngineError):
+        opened.run(restorer(0))
     assert opened.run(restorer(2))[0].shape == (2, 64, 48, 3)
 
 

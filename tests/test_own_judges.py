@@ -11,7 +11,7 @@ from faceinp import identity
 from faceinp.errors import EngineError, WeightsError
 
 
-@pytest.mark.usefixtures("judge_places")
+@pytest.mark.usefixtures("judge_weights")
 def test_a_packed_embedding_is_a_judge_as_the_packages_own_is(judge_folder: Path) -> None:
     crops = np.random.default_rng(0).random((2, 3, 128, 128), np.float32)
     own = identity.load("bundled", file=judge_folder / "embedding.safetensors")

@@ -18,7 +18,7 @@ from faceinp.train.completion import CompletionRun, CompletionTask
 from faceinp.train.datasets import data
 from faceinp.train.holes import drawing
 
-STEPS = 20
+STEPS = 8
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def vgg(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def task(faces: data.Faces, **changes: object) -> CompletionTask:
-    settings = {"side": 32, "batch": 4, "width": 8, "patch_width": 8, "predicted": 0, "rate": 2e-3, "recoloured": 0}
+    settings = {"side": 32, "batch": 4, "width": 8, "patch_width": 8, "predicted": 0, "rate": 4e-3, "recoloured": 0}
     return CompletionTask(CompletionRun(**{**settings, **changes}), faces, faces)
 
 
@@ -59,7 +59,6 @@ PLAIN = {
     "L (2) of the picture": ("squared", {"squared": 1.0, "reconstruct": "picture"}),
     "LaFIn's L1": ("hole", {"hole": 1.0, "reconstruct": "picture"}),
     "L (3)": ("perceptual", {"perceptual": 1.0, "feature_form": "squared", "feature_view": "generated"}),
-    "LaFIn's perceptual loss": ("perceptual", {"perceptual": 1.0, "feature_form": "l1", "feature_view": "generated"}),
     "LaFIn's style loss": (
         "style",
         {"style": 250.0, "feature_form": "l1", "feature_view": "generated", "style_layers": (8, 17, 26, 31)},
@@ -75,15 +74,17 @@ def test_a_loss_falls(name: str, faces: data.Faces, vgg: str, small_weights: Non
     assert 0 < last < 0.95 * first
 
 
-@pytest.mark.parametrize("loss", losses.ADVERSARIAL)
-@pytest.mark.parametrize("sees", opponents.SEES)
+@pytest.mark.parametrize(
+    ("loss", "sees"),  # not each with each: a loss knows nothing of what is seen
+    [(loss, list(opponents.SEES)[number % len(opponents.SEES)]) for number, loss in enumerate(losses.ADVERSARIAL)],
+)
 def test_both_sides_of_the_game_learn(loss: str, sees: str, faces: data.Faces) -> None:
     settings = {"hole": 0.0, "adversarial": 1.0, "adversarial_loss": loss, "patch_sees": sees, "patch_attention": True}
     # A rate of nothing holds one side still.
-    first, last = learnt(task(faces, **settings, rate=0.0, rate_discriminator=2e-3), "discriminator")
+    first, last = learnt(task(faces, **settings, rate=0.0, rate_discriminator=1e-3), "discriminator")
     assert last < first
     generated = settings | {"adversarial_view": "generated"}
-    first, last = learnt(task(faces, **generated, rate_discriminator=0.0), "discriminator_adversarial")
+    first, last = learnt(task(faces, **generated, rate=1e-3, rate_discriminator=0.0), "discriminator_adversarial")
     assert last < first
 
 

@@ -1,22 +1,36 @@
 """Drawn faces, a judge that sees colours, features, and an engine that counts."""
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn import PICTURES, shard
+from drawn import PICTURES, SIDE, shard
 from numpy.typing import NDArray
 
 from faceinp.engines import base
 from faceinp.engines.base import Batch, Engine
-from faceinp.evaluate.engine_tables import variants
+from faceinp.evaluate import naturalness
+from faceinp.evaluate.engine_tables import sheets, tables, variants
 from faceinp.identity import calibration
 from faceinp.models import weights
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(autouse=True)
+def _small(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small pictures, windows and sheets, and few draws; tests that start processes measure as users do."""
+    if request.node.get_closest_marker("process"):
+        return
+    for name, table in tables.TABLES.items():
+        monkeypatch.setitem(tables.TABLES, name, dataclasses.replace(table, size=min(table.size, SIDE)))
+    monkeypatch.setattr(naturalness, "SIDE", 64)
+    monkeypatch.setattr(naturalness, "DRAWS", 100)
+    monkeypatch.setattr(sheets, "SIDE", 32)
+
+
+@pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six faces of three people with their points; three of nobody knows whom, without."""
     folder = tmp_path_factory.mktemp("shards")
@@ -26,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An ONNX file that tells people by their mean colour, seen from grey; calibrated."""
     import onnx

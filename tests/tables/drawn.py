@@ -16,7 +16,7 @@ from faceinp.evaluate.engine_tables.cells import Cell
 from faceinp.evaluate.engine_tables.request import Request
 from faceinp.mask import presets
 
-PICTURES, PEOPLE, SIDE = 6, 3, 256
+PICTURES, PEOPLE, SIDE = 6, 3, 128  # SIDE: pixels of the pictures; the tables' own are twice as wide
 
 
 def portrait(number: int) -> NDArray[np.uint8]:
@@ -52,7 +52,7 @@ def only(table: str, **changed: object) -> tuple[tables.Table, ...]:
 
 
 def asked(folder: Path, out: Path, **given: object) -> Request:
-    settings = {"engines": ("telea",), "masks": ("7", "centre"), "pictures": 4} | given
+    settings = {"engines": ("telea",), "masks": ("7", "centre"), "pictures": 4, "judges": ("none",)} | given
     return Request(data=(str(folder),), out=str(out), **settings)  # type: ignore[arg-type]
 
 

@@ -112,7 +112,7 @@ def test_by_default_every_judge_that_runs_here_looks(monkeypatch: pytest.MonkeyP
 def test_a_report_says_what_the_same_person_means_whose_rows_are_printed_and_what_made_it(
     folder: Path, judge: Path, tmp_path: Path
 ) -> None:
-    request = asked(folder, tmp_path, judges=("none",), onnx=(str(judge),), masks=("7",))
+    request = asked(folder, tmp_path, onnx=(str(judge),), masks=("7",))
     made = run.run(tables.by_name(("L4",)), request, silent)
     report = (tmp_path / "report.md").read_text()
     assert (
@@ -130,7 +130,7 @@ def test_people_who_look_alike_are_counted_where_the_threshold_is_told(
 ) -> None:
     """Six pictures of three people; at a distance of 2 all of their pairs pass."""
     monkeypatch.setattr(run.Measurer, "thresholds", {"colours": 2.0})
-    made = run.run(only("L5"), asked(folder, tmp_path, judges=("none",), onnx=(str(judge),)), silent)
+    made = run.run(only("L5"), asked(folder, tmp_path, onnx=(str(judge),)), silent)
     assert at(made, engine="untouched").measures[Quantity("strangers", "colours")].mean == 1
 
 

@@ -30,7 +30,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def test_a_second_run_makes_nothing_anew(folder: Path, judge: Path, tmp_path: Path, counted: list[int]) -> None:
-    request = asked(folder, tmp_path, engines=("grey",), judges=("none",), onnx=(str(judge),))
+    request = asked(folder, tmp_path, engines=("grey",), onnx=(str(judge),))
     first = paper.run(tables.by_name(("L3", "L4")), request, silent)
     assert counted == [4, 4]  # two holes, for both tables once
     again = paper.run(tables.by_name(("L3", "L4")), request, silent)
@@ -144,7 +144,7 @@ def test_several_processes_make_the_same_figures(
     folder: Path, judge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = tables.by_name(("L3", "L5"))
-    request = asked(folder, tmp_path / "one", judges=("none",), onnx=(str(judge),))
+    request = asked(folder, tmp_path / "one", onnx=(str(judge),))
     alone = paper.run(wanted, request, silent)
     monkeypatch.setattr(fills, "make", lambda *given: pytest.fail("this process fills, too"))
     together = paper.run(wanted, dataclasses.replace(request, out=str(tmp_path / "two"), workers=2), silent)

@@ -52,13 +52,13 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def filled(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What ``fill_many`` was asked."""
+    """What ``fill_many`` was asked; it fills without exemplars."""
     asked_for: list[dict[str, Any]] = []
     fill_many = pipeline.fill_many
 
     def spy(jobs: list[pipeline.Job], **options: Any) -> Any:
         asked_for.append({"jobs": jobs} | options)
-        return fill_many(jobs, **options)
+        return fill_many([job._replace(references=()) for job in jobs], **options | {"symmetry": False})
 
     monkeypatch.setattr(pipeline, "fill_many", spy)
     return asked_for
@@ -104,9 +104,7 @@ def test_faces_found_again_are_filled_without_exemplars(
 
 def test_pictures_that_may_be_given_judge_nobody(people: Path, judge: Path, tmp_path: Path) -> None:
     """The picture of the wrong colour is turned farthest from four of five: what is left to judge them by."""
-    request = asked(
-        people, tmp_path, engines=("telea",), masks=("mouth",), pictures=10, judges=("none",), onnx=(str(judge),)
-    )
+    request = asked(people, tmp_path, engines=("telea",), masks=("mouth",), pictures=10, onnx=(str(judge),))
     (table,) = only("references", reference="telea")
     aside = at(paper.run((table,), request, silent), engine="telea")
     others = {Quantity("other", "colours"): 0.0, Quantity("same", "colours"): 1.0}
