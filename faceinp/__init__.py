@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 # Turns off onnxruntime's telemetry, which must happen before it is imported. Set the variable to 0 to allow it.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Cancelled",
