@@ -40,7 +40,7 @@ def test_an_onnx_file_sees_what_its_sidecar_says(onnx_file: Path, tmp_path: Path
     expected = part.reshape(2, 3, 4, 28, 4, 28).mean(axis=(3, 5)).reshape(2, 48)
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
     assert np.abs(judge.embed(given) - expected).max() < 1e-5
-    with pytest.raises(WeightsError, match=r"no calibration.*faceinp identity calibrate"):
+    with pytest.raises(WeightsError, match=rf"no calibration.*faceinp identity calibrate --judge {onnx_file} "):
         judge.same_person(*judge.embed(given))
 
 

@@ -171,7 +171,8 @@ class Judge(ABC):
     @cached_property
     def calibration(self) -> Calibration:
         """Its calibration. Raises WeightsError if it is missing, or belongs to other weights."""
-        advice = f"Run `faceinp identity calibrate --judge {self.name} --data SHARDS -o FILE.json`."
+        judge = self.weights if self.weights.suffix == ".onnx" else self.name
+        advice = f"Run `faceinp identity calibrate --judge {judge} --data SHARDS -o FILE.json`."
         file = next((file for file in self._calibrations if file.is_file()), None)
         if file is None:
             paths = " or ".join(str(path) for path in self._calibrations)
