@@ -16,6 +16,7 @@ from faceinp.evaluate import naturalness
 from faceinp.evaluate.engine_tables import sheets, tables, variants
 from faceinp.identity import calibration
 from faceinp.models import weights
+from faceinp.nets import efficientnet
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +26,7 @@ def _small(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
         return
     for name, table in tables.TABLES.items():
         monkeypatch.setitem(tables.TABLES, name, dataclasses.replace(table, size=min(table.size, SIDE)))
-    monkeypatch.setattr(naturalness, "SIDE", 64)
+    monkeypatch.setattr(efficientnet, "SIDE", 64)
     monkeypatch.setattr(naturalness, "DRAWS", 100)
     monkeypatch.setattr(sheets, "SIDE", 32)
 
