@@ -2,7 +2,7 @@
 
 - ``unit``: no shipped network is opened and no process is started; what has no other marker.
 - ``model``: opens a shipped network, or builds and trains one of its own.
-- ``process``: starts interpreters, servers or compilers, or installs something.
+- ``process``: exports networks, starts interpreters, servers or compilers, or installs something.
 - ``browser``: drives Chromium.
 
 A test's tier is the highest of: its own decorator, ``FILES``, ``FIXTURES``. A unit test that opens a shipped network or
@@ -22,25 +22,27 @@ TIERS = ("unit", "model", "process", "browser")  # each one allows what those be
 FILES = {  # tests whose file, or its folder, has this name
     "model": """
         building folders tables test_batch test_batch_references test_batch_resumed test_batch_settings
-        test_batch_sources test_calibration test_cascade test_cli test_completion test_damage_found test_dcgan_limits
-        test_demo test_demo_api test_demo_find test_demo_landmarks test_demo_naturalness test_demo_regions
-        test_demo_steps test_detection test_doctor test_embedding test_engine_contract test_exemplar_cases
-        test_exemplars test_export_bench test_export_graphs test_export_int8 test_export_litert test_export_onnx
-        test_export_photo test_export_shell test_export_triton test_export_trt test_feature_networks test_fetching
-        test_find_batch test_find_shell test_find_training test_frechet test_hub test_hub_onnx test_identity test_jobs
-        test_judge_files test_judge_vectors test_kinds test_landmark_engine test_landmarks test_latent
-        test_latent_settings test_likeness test_limits test_naturalness test_occluders_found test_opponents
-        test_own_judges test_pipeline test_project test_proposal_settings test_proposals_baseline test_recipes
-        test_reference_check test_runtimes test_segmentation test_several_faces test_surroundings test_switches
-        test_train test_train_completion test_train_starts test_uploads
+        test_batch_sources test_calibration test_cascade test_cli test_completion test_damage_found
+        test_dcgan_limits test_demo test_demo_api test_demo_find test_demo_landmarks test_demo_naturalness
+        test_demo_regions test_demo_steps test_detection test_doctor test_embedding test_engine_contract
+        test_exemplar_cases test_exemplars test_export_shell test_export_triton test_export_trt
+        test_feature_networks test_fetching test_find_batch test_find_shell test_find_training test_frechet
+        test_hub test_hub_onnx test_identity test_jobs test_judge_files test_judge_vectors test_kinds
+        test_landmark_engine test_landmarks test_latent test_latent_settings test_likeness test_naturalness
+        test_occluders_found test_opponents test_own_judges test_pipeline test_project test_proposal_settings
+        test_proposals_baseline test_recipes test_reference_check test_runtimes test_segmentation
+        test_several_faces test_surroundings test_switches test_train test_train_completion test_train_starts
+        test_uploads
     """,
     "process": """
-        api test_architecture test_export_examples test_hosting test_light test_load test_packaging
+        api test_architecture test_export_bench test_export_examples test_export_graphs test_export_int8
+        test_export_litert test_export_onnx test_export_photo test_hosting test_light test_limits test_load
+        test_packaging
     """,
     "browser": "browser",
 }
 FIXTURES = {
-    "exported": "model",
+    "exported": "process",
     "judge": "model",
     "judge_folder": "model",
     "judge_weights": "model",
