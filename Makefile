@@ -1,4 +1,5 @@
-# `make demo` serves the page, `make test` runs every check. Both make their own .venv first; a second call starts at once.
+# `make demo` serves the page, `make test` runs the linter and the quick tests. Both make their own .venv first; a second
+# call starts at once.
 # Both install torch, so that every engine is there, and with it several gigabytes, most of them CUDA. On a machine without
 # a GPU torch's CPU build will do: name the package index that PyTorch's own install page gives for it in
 # PIP_EXTRA_INDEX_URL (with uv: UV_TORCH_BACKEND=cpu). The package alone needs no torch: pip install .

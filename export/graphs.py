@@ -95,7 +95,7 @@ _PHOTO = (
     Port("mask", "uint8", (1, "height", "width"), "not 0 in the hole"),
 )
 _BOXES = "left, top, width, height in pixels, the largest face first"
-_FIVE = "x and y in pixels: left eye, right eye, nose, left and right corner of the mouth, left before right"
+_FIVE = "x and y in pixels: left eye, right eye, nose, left and right corner of the mouth"
 _POINTS = "68 points (x, y) in dlib's order, in shares of width and height"
 
 
@@ -124,7 +124,7 @@ GRAPHS = {
             name="photo",
             about="Fills a whole photo from a mask and five points of a face: everything in one file",
             weights=("completion", "landmarks", "face-likeness"),
-            inputs=(*_PHOTO, Port("points", "float32", (1, 5, 2), f"{_FIVE}, on the upright face")),
+            inputs=(*_PHOTO, Port("points", "float32", (1, 5, 2), f"{_FIVE}, as seen on the upright face")),
             outputs=(
                 Port("result", "uint8", (1, "height", "width", 3), "RGB; known pixels are the image's, exactly", 100.0),
                 Port("landmarks", "float32", (1, 68, 2), "68 points (x, y) in dlib's order, in pixels", 5000.0),

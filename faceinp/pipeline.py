@@ -1,6 +1,6 @@
 """The pipeline from a photo and a mask to a filled photo. Shell, page, tables and callers all use it.
 
-photos.read, masks.read -> find_targets -> engine.fill -> surroundings.fill -> use_real_pixels -> Result
+photos.read, read_mask -> find_targets -> engine.fill -> surroundings.fill -> use_real_pixels -> Result
 """
 
 import time

@@ -231,7 +231,9 @@ def test_an_engine_from_elsewhere_needs_a_class_and_its_registration() -> None:
         photo = np.zeros((300, 300, 3), np.uint8)
         hole = np.zeros((300, 300), np.bool_)
         hole[100:140, 100:160] = True
-        result = faceinp.fill(photo, hole, engine=Grey.name, aligned=True, blending="composite", symmetry=False)
+        result = faceinp.fill(
+            photo, hole, engine=Grey.name, face=faceinp.FaceLocation.aligned(), blending="composite", symmetry=False
+        )
         assert result.engine == Grey.name and (abs(result.image[hole].astype(int) - 128) <= 1).all()
         with pytest.raises(faceinp.EngineError, match=r"Unknown option 'depth' for engine '.*'\. Available: none\."):
             faceinp.load_engine(Grey.name, {"depth": 3})

@@ -41,8 +41,9 @@ def describe(result: FillResult, unmoved: Points) -> dict[str, Any]:
     """The data of a face for the browser, in pixels of the photo.
 
     unmoved: (68, 2), its landmarks as predicted. Returns picture: a file that shows ``window``. window: left, top,
-    right, bottom. part: left, top, width, height of the visible part of it. movable: which landmarks lie in the hole.
-    ends: offsets of the landmarks at -1 and +1 of each control of ``expression.CONTROLS``.
+    right, bottom. part: left, top, width, height of the visible part of it. points: the unmoved landmarks. movable:
+    which landmarks lie in the hole. ends: offsets of the landmarks at -1 and +1 of each control of
+    ``expression.CONTROLS``.
     """
     left, top, right, bottom = result.window
     margin = MARGIN * np.ptp(unmoved, axis=0).max()

@@ -45,7 +45,7 @@ def connect(page: Page, visits: Visits) -> None:
             return part.closed()
         return _show_parts(page, visit, 1)
 
-    def click(number: int | None, event: gr.SelectData, request: gr.Request) -> Updates:
+    def click(event: gr.SelectData, request: gr.Request) -> Updates:
         visit = visits.of(request)
         if visit.parts is None:
             return {part.message: gr.skip()}
@@ -105,7 +105,7 @@ def connect(page: Page, visits: Visits) -> None:
 
     choice = [part.picture, part.number, part.source, part.message]
     part.box.expand(open_box, None, list(part.closed()), **QUIET)
-    part.picture.select(click, part.number, choice, **QUIET)
+    part.picture.select(click, None, choice, **QUIET)
     part.number.input(choose, part.number, choice, **CHOICE)
     part.switch.click(switch, [part.number, page.view], results.shown_parts(page), js=SHOW_RESULT, **QUIET)
     fill_inputs = page.fill_inputs - {page.editor} | {page.view, part.number, part.source}

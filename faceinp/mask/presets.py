@@ -273,19 +273,15 @@ def average_points(size: int, five: Points | None = None) -> NDArray[np.float64]
     five: (5, 2), eyes, nose and mouth corners in the order of ``Face.points``, in pixels of the crop; the average is
     fitted to them by an affine map (least squares).
     """
-
-    def both(left: tuple[tuple[float, float], ...], order: list[int]) -> list[tuple[float, float]]:
-        return [*left, *((1 - left[i][0], left[i][1]) for i in order)]
-
-    outer, inner = both(_LIP, []), [(0.408, 0.739), (0.470, 0.735)]
+    inner = [(0.408, 0.739), (0.470, 0.735)]
     lower = [(0.428, 0.775), (0.468, 0.793)]
     points = np.array(
         [
             *_JAW, (0.5, 0.929), *((1 - x, y) for x, y in reversed(_JAW)),
             *_BROW, *((1 - x, y) for x, y in reversed(_BROW)),
             *_NOSE, *_NOSTRIL, (0.5, 0.667), *((1 - x, y) for x, y in reversed(_NOSTRIL)),
-            *both(_EYE, [3, 2, 1, 0, 5, 4]),
-            *outer, (0.5, 0.717), *((1 - x, y) for x, y in reversed(_LIP)),
+            *_EYE, *((1 - _EYE[i][0], _EYE[i][1]) for i in (3, 2, 1, 0, 5, 4)),
+            *_LIP, (0.5, 0.717), *((1 - x, y) for x, y in reversed(_LIP)),
             *((1 - x, y) for x, y in lower), (0.5, 0.796), *reversed(lower),
             *inner, (0.5, 0.738), *((1 - x, y) for x, y in reversed(inner)),
             (0.531, 0.755), (0.5, 0.759), (0.469, 0.755),

@@ -1,7 +1,7 @@
 """The one training loop: precision, averages, log, preview, many GPUs.
 
-A network's own file (``dcgan.py`` ...) says what a step is; everything else about a run is here. All
-randomness of a step comes from (seed, step, rank), so a run that was killed continues as if it had not been.
+A network's own file (``dcgan.py`` ...) says what a step is; everything else about a run is here. All randomness of a
+step comes from (seed, step, rank), so a run that was killed continues as if it had not been.
 """
 
 import copy
@@ -38,7 +38,7 @@ class Run:
     schedule_minutes: float = option(
         0.0, "end the run, and its learning rate, after so many minutes of training (0: at --steps)", least=0
     )
-    batch: int = option(128, "pictures a step and process", least=1)
+    batch: int = option(128, "pictures per step and process", least=1)
     seed: int = option(0, "all randomness of the run comes from it", least=0, most=2**63 - 1)
     decode: str = option(
         "auto",
@@ -49,7 +49,7 @@ class Run:
     precision: str = option(
         "auto", "fp32, bf16, or auto: time both and take the faster", choices=("auto", "fp32", "bf16")
     )
-    threads: int = option(0, "CPU threads (0: one a core)", least=0, most=1024)
+    threads: int = option(0, "CPU threads (0: one per core)", least=0, most=1024)
     average: float = option(0.999, "decay of the exponential moving average of weights", least=0, most=1)
     log_every: int = option(20, "steps between log lines", least=1)
     save_every: int = option(250, "steps between checkpoints", least=1)
@@ -83,7 +83,7 @@ class Task(Protocol):
         """A picture (3, H, W) in [0, 1] that shows how far the training is."""
 
     def validate(self, averages: dict[str, nn.Module]) -> dict[str, float]:
-        """Figures on held-back faces, the first one (lower is better) chooses the averages kept in ``best``; or {}."""
+        """Figures on held-back faces; the first (lower is better) chooses the averages to keep; {}: none."""
         return {}
 
 
@@ -197,7 +197,7 @@ def folder_of(config: Run) -> Path:
 
 
 class _Clock:
-    """Wall-clock time of a run: ``trained`` counts earlier sittings, too."""
+    """Wall-clock time of a run: ``trained`` also counts the time before it was resumed."""
 
     def __init__(self, seconds: float) -> None:
         self.before, self.started = seconds, time.monotonic()

@@ -51,8 +51,9 @@ class Picture:
 
 def read(folder: Path) -> list[Picture]:
     """All contact sheets of a folder, the first paper's figures first."""
-    pictures = []
-    for file in sorted(folder.glob("*.webp"), key=lambda file: (file.stem in tables.TABLES, file.stem)):
+    of_paper = {sheet.name for sheet in tables.SHEETS}
+    pictures: list[Picture] = []
+    for file in sorted(folder.glob("*.webp"), key=lambda file: (file.stem not in of_paper, file.stem)):
         content = file.read_bytes()
         with Image.open(io.BytesIO(content)) as opened:
             metadata = json.loads(opened.getexif()[DESCRIPTION])

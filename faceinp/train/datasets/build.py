@@ -1,4 +1,4 @@
-"""``faceinp data build``: cuts aligned faces out of photos into the shards that ``train.data`` reads.
+"""``faceinp data build``: cuts aligned faces out of photos into the shards that ``data`` reads.
 
 A source is CelebA, whose five landmarks a face are taken as they are; or any folder, zip or tar of photos, whose faces
 are found, or which are aligned crops already. Each face gets 68 landmarks.
