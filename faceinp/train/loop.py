@@ -180,7 +180,10 @@ def _prepare(
     if checkpoint.exists():
         progress = checkpoints.restore(task, averages, config, checkpoint, accelerator, say)
     context.precision = _choose_precision(task, context, config.precision, say)
-    context.graphs = Captured() if config.graph and accelerator.device.type == "cuda" else None
+    if config.graph and accelerator.device.type == "cuda":
+        context.graphs = Captured()
+    elif config.graph and accelerator.is_main_process:
+        say(f"{task.name}: --graph needs a CUDA GPU; this run goes without it")
     return progress
 
 
