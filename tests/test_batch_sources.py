@@ -178,7 +178,7 @@ def test_other_places_are_urls(album: Path) -> None:
     assert run("memory://in", settings("memory://out"), masks="memory://masks", say=quiet)["filled"] == 5
     assert np.asarray(Image.open(io.BytesIO(memory.cat("/out/b/c/0.png")))).shape == FACE.shape
     assert len(manifest("memory://out")) == 8
-    with pytest.raises(DataError, match="contains no photos"):
+    with pytest.raises(DataError, match="There is no folder or file memory://nowhere"):
         run("memory://nowhere", settings("memory://out"), say=quiet)
     with pytest.raises(DataError, match="cannot be accessed"):
         run("nothing://in", settings("memory://out"), say=quiet)

@@ -182,6 +182,7 @@ def test_a_page_of_a_tiff(tmp_path: Path) -> None:
     ("argv", "code", "problem"),
     [
         (["find", "photo.png", "-o", "hole.jpg"], 2, "The mask must be a PNG"),
+        (["find", "photo.png", "-o", "hole"], 2, "The mask must be a PNG"),
         (["find", "photo.png", "-o", ""], 2, "is a folder"),
         (["find", "photo.png", "-o", "."], 2, "is a folder"),
         (["find", "photo.png", "-o", "photo.png"], 2, "is the photo itself"),

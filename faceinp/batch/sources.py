@@ -191,7 +191,9 @@ def survey(
     DataError where there are no photos, or a folder contains no companion of any.
     """
     files, root = opened(source)
-    paths = files.find(root) if files.isdir(root) else [root] if files.exists(root) else []
+    if not files.exists(root):
+        raise DataError(f"There is no folder or file {source}. Check the path.")
+    paths = files.find(root) if files.isdir(root) else [root]
     base = root if files.isdir(root) else posixpath.dirname(root)
     others = [opened(url) for url in (masks, faces, references) if url]
     inner = [path for system, path in others if system.protocol == files.protocol and path.startswith(f"{base}/")]

@@ -112,10 +112,10 @@ def find(args: argparse.Namespace) -> None:
 
     if args.overlay == args.out:
         raise UsageError(f"{args.out} cannot be both mask and overlay. Choose two names.")
+    if args.out.name and not args.out.is_dir() and args.out.suffix.lower() != ".png":
+        raise UsageError(f"The mask must be a PNG, got {args.out}. Name it {args.out.with_suffix('.png')}.")
     for file in filter(None, (args.out, args.overlay)):
         _check_output(file, args.photo)
-    if args.out.suffix.lower() != ".png":
-        raise UsageError(f"The mask must be a PNG, got {args.out}. Name it {args.out.with_suffix('.png')}.")
     with _as_usage():
         wanted = faceinp.Find(args.kind, args.sensitivity, args.include)
     face = _face_location(args)

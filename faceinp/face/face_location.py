@@ -224,10 +224,10 @@ def numbered(detected: Sequence[Face], number: int) -> Face:
         return detected[number - 1]
     if not detected:
         raise no_face()
-    count = "1 face" if len(detected) == 1 else f"{len(detected)} faces"
-    raise NoFaceError(
-        f"The photo has {count}, so there is no face {number}. Choose 1 (the largest) to {len(detected)}."
+    count, choice = (
+        ("1 face", "1") if len(detected) == 1 else (f"{len(detected)} faces", f"1 (the largest) to {len(detected)}")
     )
+    raise NoFaceError(f"The photo has {count}, so there is no face {number}. Choose {choice}.")
 
 
 def no_face() -> NoFaceError:
