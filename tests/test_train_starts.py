@@ -178,6 +178,21 @@ def test_other_settings_are_named_and_other_networks_refused(shard: Path, tmp_pa
     assert not any("note" in line for line in said)
 
 
+def test_a_checkpoint_that_is_gone_or_damaged_is_named(
+    shard: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun = config(shard, tmp_path, steps=1)
+    dcgan.train(begun)
+    file = tmp_path / checkpoints.CHECKPOINT
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(WeightsError, match="is damaged and cannot be resumed"):
+        dcgan.train(replace(begun, resume=True))
+    file.unlink()
+    assert "note:" not in capsys.readouterr().out
+    dcgan.train(replace(begun, resume=True))
+    assert f"{tmp_path} holds no {file.name} to resume: the run begins at step 0" in capsys.readouterr().out
+
+
 def test_a_file_is_no_folder(shard: Path, tmp_path: Path) -> None:
     (tmp_path / "run").touch()
     with pytest.raises(DataError, match="cannot be made a folder"):

@@ -126,6 +126,10 @@ def choose(engine: str, options: Mapping[str, Any]) -> Settings:
     left_out |= {name for name in ("context", "structure") if settings.only and name != settings.only}
     without: dict[str, Any] = dict.fromkeys(left_out, 0.0)
     settings = replace(settings, **without)
+    for name in checked.keys() & NEEDED_LOSSES.keys():
+        if not any(getattr(settings, loss) for loss in NEEDED_LOSSES[name]):
+            lost = " and ".join(NEEDED_LOSSES[name])
+            raise EngineError(f"{name}= has no effect where the weight of {lost} is 0. Leave it out.")
     if reason := _contradiction(settings):
         raise EngineError(reason)
     return settings

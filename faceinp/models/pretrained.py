@@ -122,14 +122,16 @@ def _state_in(file: str) -> dict[str, "Tensor"]:
 
 def torchvision_state(name: str) -> dict[str, "Tensor"]:
     """The state dict of a torchvision network with IMAGENET1K_V1 weights, downloaded once. Raises WeightsError."""
+    import torch
     import torchvision
 
     published = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"]
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
     try:
         state: dict[str, Tensor] = published.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except (OSError, http.client.HTTPException) as error:
         raise WeightsError(
-            f"The weights of {name} could not be downloaded ({error}). Download {published.url}, and use that file."
+            f"The weights of {name} could not be downloaded ({error}). Put {published.url} into {folder}."
         ) from error
     return state
 
@@ -162,12 +164,8 @@ def lpips(kind: str) -> Any:
     Raises MissingPackageError without torchmetrics, WeightsError if the download fails.
     """
     require("torchmetrics", "eval")
-    import torch
     from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
-    try:
-        torchvision_state({"alex": "alexnet", "vgg": "vgg16"}[kind])  # verifies the checksum
-    except WeightsError as error:
-        raise WeightsError(f"{error} The folder for it is {Path(torch.hub.get_dir()) / 'checkpoints'}.") from error
+    torchvision_state({"alex": "alexnet", "vgg": "vgg16"}[kind])  # verifies the checksum
     network: Literal["alex", "vgg"] = "alex" if kind == "alex" else "vgg"
     return LearnedPerceptualImagePatchSimilarity(net_type=network, normalize=True).eval()

@@ -91,10 +91,16 @@ def restore(
 ) -> tuple[int, float]:
     """Load everything that ``save`` wrote into ``task`` and ``averages``; returns the step and the seconds of training.
 
-    Names the settings that differ from those of the checkpoint. Raises WeightsError for a run of another network, and
-    for settings that change the networks' shapes.
+    Names the settings that differ from those of the checkpoint. Raises WeightsError for a damaged file, for a run of
+    another network, and for settings that change the networks' shapes.
     """
-    metadata, tensors = read_tensors(path)
+    try:
+        metadata, tensors = read_tensors(path)
+    except WeightsError as error:
+        raise WeightsError(
+            f"{path} is damaged and cannot be resumed. Copy back an undamaged one, or choose another --out; snapshots "
+            "of --keep-every can be packed (`faceinp weights pack --at STEP`) and given to --init."
+        ) from error
     if metadata.get("task") != task.name:
         raise WeightsError(
             f"{path} holds a run of {metadata.get('task')!r}, not of {task.name!r}. Choose another --out."

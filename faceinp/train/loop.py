@@ -179,6 +179,8 @@ def _prepare(
     progress = (0, 0.0)
     if checkpoint.exists():
         progress = checkpoints.restore(task, averages, config, checkpoint, accelerator, say)
+    elif config.resume and accelerator.is_main_process:
+        say(f"note: {checkpoint.parent} holds no {checkpoint.name} to resume: the run begins at step 0")
     context.precision = _choose_precision(task, context, config.precision, say)
     if config.graph and accelerator.device.type == "cuda":
         context.graphs = Captured()
