@@ -66,6 +66,8 @@ class Settings:
 
 
 TUNED = frozenset({"rate", "schedule", "momentum"})  # options that not every optimizer has
+# Options that only belong to some of the losses.
+NEEDED_LOSSES = {"prior": ("realism",), "window": ("structure",)}
 # The options among TUNED that each optimizer has, and their defaults.
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "adam": {"rate": 0.2, "schedule": "cosine"},
