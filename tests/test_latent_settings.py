@@ -137,10 +137,6 @@ def test_an_option_goes_before_fast_and_that_before_the_recipe() -> None:
         ("structural", {"alone": "realism", "fast": True}, "Choose optimizer=adam."),
         ("structural", {"alone": "landmarks"}, "Give landmarks= a number above 0."),
         ("structural", {"alone": "context", "window": 11}, "window= has no effect where the weight of structure is 0"),
-        (
-            "structural",
-            {"alone": "realism", "limits": "printed"},
-        ),
         ("dip", {"realism": 0, "prior": "non-saturating"}, "prior= has no effect"),
         ("structural", {"limits": "prnted"}, "Give limits=shipped, limits=printed or a file"),
         ("dip", {"alone": "structure"}, "Choose realism, context, landmarks."),

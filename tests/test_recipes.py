@@ -68,6 +68,8 @@ def test_a_recipe_runs_from_the_shell(
     assert main(["train", training, "--data", str(shard), "--out", str(out), "--recipe", recipe, *flags]) == 0
     said = capsys.readouterr().err
     assert f"recipe {recipe}: " in said and "open: " in said
+    (overridden,) = [line for line in said.splitlines() if line.startswith("differs: not as in the recipe: ")]
+    assert "--batch" in overridden and "--out" not in overridden and "--steps 2" in overridden
     kept = tomllib.loads((out / settings.FILE).read_text())["settings"]
     printed = tomllib.loads((settings.RECIPES / f"{recipe}.toml").read_text())[training]
     values = {name: value for name, value in printed.items() if name not in (settings.OPEN, settings.DIFFERS)}

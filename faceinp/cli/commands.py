@@ -101,6 +101,8 @@ def train(args: argparse.Namespace) -> None:
         return
     for note in args.settings.notes:
         say(note)
+    if overridden := args.settings.overridden(chosen):
+        say(f"differs: not as in the recipe: {', '.join(overridden)}")
     getattr(module, function)(chosen)
 
 

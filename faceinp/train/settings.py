@@ -59,6 +59,16 @@ class Settings:
         lines += [f"open: {name}: {why}" for name, why in self.open.items()]
         return lines + [f"differs: {line}" for line in self.differs]
 
+    def overridden(self, config: Any) -> list[str]:
+        """The flags, with their values, that a run with the settings ``config`` sets otherwise than the recipe."""
+        return [
+            f"{_flag(name)} {_shown(getattr(config, name))}"
+            for name, value in self.values.items()
+            if self.origins[name] == f"recipe {self.recipe}"
+            and name not in FREE
+            and getattr(config, name) != value
+        ]
+
 
 def recipes(training: str) -> tuple[str, ...]:
     """The names of those that have settings for ``training``."""
