@@ -26,7 +26,10 @@ def test_the_tour_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 def test_the_api_reference_names_everything_public(tmp_path: Path) -> None:
     pytest.importorskip("pdoc")
+    before = set(vars(faceinp))
     runpy.run_path(str(ROOT / "tools" / "make_api.py"))["make"](tmp_path)
+    for name in set(vars(faceinp)) - before:  # pdoc imports what only type checkers see; other tests need it lazy
+        delattr(faceinp, name)
     page = (tmp_path / "faceinp.html").read_text()
     for name in faceinp.__all__:
         assert f'id="{name}"' in page
