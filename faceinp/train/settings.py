@@ -64,9 +64,7 @@ class Settings:
         return [
             f"{_flag(name)} {_shown(getattr(config, name))}"
             for name, value in self.values.items()
-            if self.origins[name] == f"recipe {self.recipe}"
-            and name not in FREE
-            and getattr(config, name) != value
+            if self.origins[name] == f"recipe {self.recipe}" and name not in FREE and getattr(config, name) != value
         ]
 
 
