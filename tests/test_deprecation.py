@@ -37,7 +37,7 @@ def test_old_keywords_still_work_and_say_what_to_write(call: Callable[..., Any],
 
     with pytest.warns(DeprecationWarning) as warned:
         before = outcome(call(iterations=2, guesses=3))
-    (warning,) = warned
+    (warning,) = [one for one in warned if f"{old}(" in str(one.message)]  # others come from collected garbage
     assert f"{old}(iterations=..., guesses=...) is deprecated" in str(warning.message)
     assert "Write options={'iterations': 2, 'guesses': 3}." in str(warning.message)
     assert warning.filename == __file__, "the caller's line is shown"
