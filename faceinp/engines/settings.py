@@ -66,8 +66,7 @@ class Settings:
 
 
 TUNED = frozenset({"rate", "schedule", "momentum"})  # options that not every optimizer has
-# Options that only belong to some of the losses.
-NEEDED_LOSSES = {"prior": ("realism",), "window": ("structure",)}
+LOSS_OF = {"prior": "realism", "window": "structure"}  # options that belong to one loss alone
 # The options among TUNED that each optimizer has, and their defaults.
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "adam": {"rate": 0.2, "schedule": "cosine"},
@@ -128,10 +127,9 @@ def choose(engine: str, options: Mapping[str, Any]) -> Settings:
     left_out |= {name for name in ("context", "structure") if settings.only and name != settings.only}
     without: dict[str, Any] = dict.fromkeys(left_out, 0.0)
     settings = replace(settings, **without)
-    for name in checked.keys() & NEEDED_LOSSES.keys():
-        if not any(getattr(settings, loss) for loss in NEEDED_LOSSES[name]):
-            lost = " and ".join(NEEDED_LOSSES[name])
-            raise EngineError(f"{name}= has no effect where the weight of {lost} is 0. Leave it out.")
+    for name in checked.keys() & LOSS_OF.keys():
+        if not getattr(settings, LOSS_OF[name]):
+            raise EngineError(f"{name}= has no effect where the weight of {LOSS_OF[name]} is 0. Leave it out.")
     if reason := _contradiction(settings):
         raise EngineError(reason)
     return settings
